@@ -1,0 +1,10 @@
+import type { Clock } from "./core/clock.ts";
+
+/** The machine's own time. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(ms, task) {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+};

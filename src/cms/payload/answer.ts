@@ -1,0 +1,86 @@
+import { GatewayError } from "../../core/errors.ts";
+import type { Operation, UpstreamAnswer } from "../../core/context.ts";
+import { isObject } from "../../core/json.ts";
+import type { Job, Translation } from "../../core/ports.ts";
+import { isRecord } from "./ids.ts";
+import { readJson } from "./json.ts";
+import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
+import type { PayloadSettings } from "./settings.ts";
+import { Sieve } from "./sieve.ts";
+
+/** The ten members of a list answer, in the order in which partners get them. */
+const LIST_MEMBERS = [
+  "docs",
+  "totalDocs",
+  "limit",
+  "totalPages",
+  "page",
+  "pagingCounter",
+  "hasPrevPage",
+  "hasNextPage",
+  "prevPage",
+  "nextPage",
+] as const;
+
+/**
+ * What a partner gets for Payload's answer to a permitted operation: the contract's shape, cleaned. Throws the error
+ * that any other answer stands for; Payload's own words stay in its cause.
+ */
+export function translate(answer: UpstreamAnswer, job: Job, settings: PayloadSettings): Translation {
+  const { operation } = job;
+  const { kind } = operation;
+  const body = readJson(answer);
+  if (kind === "list" && isUnreadableCondition(answer.status, body)) {
+    return { status: 200, body: JSON.stringify(EMPTY_LIST) };
+  }
+  if (!isSuccess(answer) || body === undefined) throw refusal(answer, body, kind);
+  const sieve = new Sieve(settings, job.tenant);
+  if (kind === "list") return { status: 200, body: JSON.stringify(list(body, sieve, operation)) };
+  const record = kind === "read" ? firstOf(body) : isObject(body) ? body["doc"] : undefined;
+  if (kind === "read" && record === undefined) throw new GatewayError("document.unknown");
+  if (!isObject(record)) throw new GatewayError("upstream.failed", { cause: "no record in the answer" });
+  const { recordId } = job.permit;
+  if (recordId !== undefined && !isRecord(record, recordId)) throw new GatewayError("document.unknown");
+  return { status: kind === "create" ? 201 : 200, body: JSON.stringify(ours(record, sieve, operation)) };
+}
+
+/** What a list by a condition that the CMS cannot read comes to: it matches nothing. */
+const EMPTY_LIST = {
+  docs: [],
+  totalDocs: 0,
+  limit: 10,
+  totalPages: 1,
+  page: 1,
+  pagingCounter: 1,
+  hasPrevPage: false,
+  hasNextPage: false,
+  prevPage: null,
+  nextPage: null,
+} as const;
+
+function list(body: unknown, sieve: Sieve, operation: Operation): Record<string, unknown> {
+  if (!isObject(body) || !Array.isArray(body["docs"]))
+    throw new GatewayError("upstream.failed", { cause: "no list in the answer" });
+  const shaped: Record<string, unknown> = {};
+  for (const name of LIST_MEMBERS) shaped[name] = body[name];
+  shaped["docs"] = body["docs"].map((record: unknown) =>
+    isObject(record) ? ours(record, sieve, operation) : null,
+  );
+  return shaped;
+}
+
+/** The main record of an answer. The CMS was asked for the scope's only, so a foreign one is a breach, not a miss. */
+function ours(record: Record<string, unknown>, sieve: Sieve, operation: Operation): Record<string, unknown> {
+  const { kind, collection } = operation;
+  if (sieve.ownership(record, collection) === "foreign") {
+    throw new GatewayError("upstream.failed", {
+      cause: `isolation: a record of ${collection} outside the scope`,
+    });
+  }
+  sieve.clean(record, collection, kind === "list" || kind === "read");
+  return record;
+}
+
+function firstOf(body: unknown): unknown {
+  return isObject(body) && Array.isArray(body["docs"]) ? body["docs"][0] : null;
+}

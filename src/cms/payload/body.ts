@@ -1,0 +1,45 @@
+import type { Fields, RecordId } from "../../core/context.ts";
+import type { PayloadSettings } from "./settings.ts";
+
+/**
+ * What Payload knows of an uploaded file. A partner that could write these could let its own record point at another
+ * tenant's file, and delete that file with its record.
+ */
+const FILE_FACTS: ReadonlySet<string> = new Set([
+  "filename",
+  "filesize",
+  "height",
+  "mimeType",
+  "prefix",
+  "sizes",
+  "thumbnailURL",
+  "url",
+  "width",
+  "_objectKey",
+]);
+
+/** Where a body goes. */
+export interface BodyTarget {
+  readonly collection: string;
+  readonly tenantId: RecordId;
+  readonly isNew: boolean;
+}
+
+/**
+ * The body for the CMS: the partner's fields with the tenant stamped on. Left out are the partner's own tenant field,
+ * every dotted name (Payload's field names have no dots, yet `tenant.id` moves a record), what Payload knows of a
+ * file, and on an update the id.
+ */
+export function stampedBody(fields: Fields, target: BodyTarget, settings: PayloadSettings): string {
+  const { tenantField, uploads } = settings.cms;
+  const isUpload = uploads.includes(target.collection);
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (name === tenantField || /[.[\]]/.test(name) || name === "__proto__") continue;
+    if (isUpload && FILE_FACTS.has(name)) continue;
+    if (name === "id" && !target.isNew) continue;
+    kept[name] = value;
+  }
+  kept[tenantField] = target.tenantId;
+  return JSON.stringify(kept);
+}

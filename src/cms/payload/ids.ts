@@ -1,0 +1,48 @@
+import type { RecordId } from "../../core/context.ts";
+
+/**
+ * Words that Payload 3.90 matches before `/:id` of a collection (in any case, after decoding) or that plugins put
+ * there: never a record's id.
+ */
+const RESERVED: ReadonlySet<string> = new Set([
+  "access",
+  "count",
+  "distinct",
+  "duplicate",
+  "file",
+  "paste-url",
+  "versions",
+]);
+
+/** True for a word with a meaning of its own in the place of an id. */
+export function isReservedId(spelling: string): boolean {
+  return RESERVED.has(spelling.toLowerCase());
+}
+
+/**
+ * The id that a spelling stands for. Numeric ids are read by `parseFloat` (`1abc`, `01`, `1.0`, `1e0` are all record
+ * 1), so only the canonical form counts. Text ids stand for themselves; whoever gets a record for one still compares
+ * with `isRecord`, since a database may fold case or trim.
+ */
+export function recordId(spelling: string, numeric: boolean): RecordId | undefined {
+  if (!numeric) return spelling.length <= 128 && /^[\w.~:@-]+$/.test(spelling) ? spelling : undefined;
+  const id = /^[1-9][0-9]{0,15}$/.test(spelling) ? Number(spelling) : Number.NaN;
+  return Number.isSafeInteger(id) ? id : undefined;
+}
+
+/** True where a record that the CMS found for an id has that very id. */
+export function isRecord(record: unknown, id: RecordId): boolean {
+  return typeof record === "object" && record !== null && "id" in record && isSameId(record.id, id);
+}
+
+/** Ids are equal as text: Payload takes `1` and `"1"` for the same record. */
+export function isSameId(a: unknown, b: RecordId): boolean {
+  return (typeof a === "string" || typeof a === "number") && String(a) === String(b);
+}
+
+/** The id in a relation, populated or not; `undefined` where there is none. */
+export function relatedId(value: unknown): RecordId | undefined {
+  if (typeof value === "string" || typeof value === "number") return value;
+  if (typeof value !== "object" || value === null || !("id" in value)) return undefined;
+  return typeof value.id === "string" || typeof value.id === "number" ? value.id : undefined;
+}

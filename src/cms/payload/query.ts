@@ -1,0 +1,151 @@
+import { parse } from "qs-esm";
+import type { RecordId } from "../../core/context.ts";
+import { isOwnField, readWhere, type Operand, type Where } from "../../core/where.ts";
+import { readPopulate, readSelect, type Selection } from "./selection.ts";
+import { whereLimits, type PayloadSettings } from "./settings.ts";
+
+/**
+ * Queries: the client's is taken apart, what the contract knows is put together anew. Nothing of the client's query
+ * string is passed on as it came, so there is nothing to append to, outrun (qs stops at 1000 parameters) or override.
+ */
+
+type ClientQuery = Readonly<Record<string, unknown>>;
+
+const MAX_PARAMETERS = 1000;
+const UNREADABLE = { where: [] } as const;
+const LOCALE = /^(?:[A-Za-z][A-Za-z0-9_-]{0,34}|\*)$/;
+
+/**
+ * What a client asked, by the CMS's own reading of query strings. A query of so many parameters that the parser would
+ * silently stop reading has a `where` that matches nothing.
+ */
+export function readQuery(query: string): ClientQuery {
+  if (query === "") return {};
+  if (query.split("&", MAX_PARAMETERS + 1).length > MAX_PARAMETERS) return UNREADABLE;
+  return parse(query, { depth: 30, arrayLimit: 1000, parameterLimit: MAX_PARAMETERS, plainObjects: true });
+}
+
+/** The query of a list, without its leading `?`. `scope` holds the tenants whose records may be listed. */
+export function listQuery(query: string, collection: string, context: QueryContext): string {
+  const { settings, scope } = context;
+  const asked = readQuery(query);
+  const client = readWhere(asked["where"], whereLimits(settings, collection));
+  const parts: Where[] = [tenantCondition(settings, scope)];
+  if (client.kind === "narrow") parts.push(client.where);
+  if (client.kind === "nothing") parts.push({ id: { in: [] } });
+  const parameters = new Parameters();
+  parameters.add("where", JSON.stringify({ and: parts }));
+  const unpaged = asked["pagination"] === "false";
+  parameters.add("limit", String(pageSize(asked["limit"], unpaged, settings.maxPage)));
+  if (unpaged) parameters.add("pagination", "false");
+  else if (isPositive(asked["page"])) parameters.add("page", asked["page"]);
+  const sort = readSort(asked["sort"], settings, collection);
+  if (sort !== "") parameters.add("sort", sort);
+  addShape(parameters, asked, settings);
+  addJoins(parameters, collection, context);
+  return parameters.toString();
+}
+
+/** The query of a single read: a list of one, so that the CMS itself applies the tenant's constraint. */
+export function readOneQuery(
+  query: string,
+  collection: string,
+  context: QueryContext & { readonly id: RecordId },
+): string {
+  const parameters = new Parameters();
+  const where = { and: [{ id: { equals: context.id } }, tenantCondition(context.settings, context.scope)] };
+  parameters.add("where", JSON.stringify(where));
+  parameters.add("limit", "1");
+  parameters.add("pagination", "false");
+  addShape(parameters, readQuery(query), context.settings);
+  addJoins(parameters, collection, context);
+  return parameters.toString();
+}
+
+/** The query of a write: only what shapes the answer, and whether a draft is meant. */
+export function writeQuery(query: string, settings: PayloadSettings): string {
+  const parameters = new Parameters();
+  addShape(parameters, readQuery(query), settings);
+  return parameters.toString();
+}
+
+/** What a query is made for: the settings, and the tenants whose records may be seen. */
+export interface QueryContext {
+  readonly settings: PayloadSettings;
+  readonly scope: readonly RecordId[];
+}
+
+/** The tenant's constraint. An empty scope matches nothing (`in: []`), never everything. */
+export function tenantCondition(settings: PayloadSettings, scope: readonly RecordId[]): Where {
+  return { [settings.cms.tenantField]: { in: scope as readonly Operand[] } };
+}
+
+function addShape(parameters: Parameters, asked: ClientQuery, settings: PayloadSettings): void {
+  parameters.add("depth", String(depth(asked["depth"], settings.maxDepth)));
+  if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
+    parameters.add("locale", asked["locale"]);
+  const fallback = asked["fallbackLocale"] ?? asked["fallback-locale"];
+  if (typeof fallback === "string" && LOCALE.test(fallback)) parameters.add("fallback-locale", fallback);
+  if (asked["draft"] === "true") parameters.add("draft", "true");
+  const select = readSelect(asked["select"], settings);
+  if (select !== undefined) parameters.addTree("select", select);
+  for (const [name, selection] of readPopulate(asked["populate"], settings)) {
+    parameters.addTree(`populate[${name}]`, selection);
+  }
+}
+
+/** A declared join field lists the scope's records only; Payload would list everybody's, even at depth 0. */
+function addJoins(parameters: Parameters, collection: string, { settings, scope }: QueryContext): void {
+  for (const joinField of Object.keys(settings.cms.joins[collection] ?? {})) {
+    for (const [index, id] of scope.entries()) {
+      parameters.add(`joins[${joinField}][where][${settings.cms.tenantField}][in][${index}]`, String(id));
+    }
+  }
+}
+
+function pageSize(asked: unknown, unpaged: boolean, cap: number): number {
+  const standard = unpaged ? cap : Math.min(10, cap);
+  if (typeof asked !== "string" || !/^\d{1,9}$/.test(asked)) return standard;
+  const wanted = Number(asked);
+  return wanted === 0 ? cap : Math.min(wanted, cap);
+}
+
+function depth(asked: unknown, cap: number): number {
+  return typeof asked === "string" && /^\d{1,3}$/.test(asked) ? Math.min(Number(asked), cap) : cap;
+}
+
+function isPositive(asked: unknown): asked is string {
+  return typeof asked === "string" && /^[1-9]\d{0,8}$/.test(asked);
+}
+
+/** A path into another record is an order by something the partner may not see, and so an oracle: left out. */
+function readSort(asked: unknown, settings: PayloadSettings, collection: string): string {
+  const names = typeof asked === "string" ? asked.split(",") : Array.isArray(asked) ? asked : [];
+  const limits = whereLimits(settings, collection);
+  return names
+    .slice(0, 10)
+    .filter((name): name is string => typeof name === "string")
+    .map((name) => name.trim())
+    .filter((name) => isOwnField(name.replace(/^-/, ""), limits))
+    .join(",");
+}
+
+/** A query string in the making. */
+class Parameters {
+  readonly #parts: string[] = [];
+
+  add(name: string, value: string): void {
+    this.#parts.push(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  }
+
+  addTree(name: string, tree: Selection): void {
+    for (const [key, value] of Object.entries(tree)) {
+      if (typeof value === "boolean") this.add(`${name}[${key}]`, String(value));
+      else this.addTree(`${name}[${key}]`, value);
+    }
+  }
+
+  toString(): string {
+    return this.#parts.join("&");
+  }
+}

@@ -1,0 +1,62 @@
+import type { WhereLimits } from "../../core/where.ts";
+import type { Config } from "../../config/schema.ts";
+
+/** What this room needs of the configuration, in the shape it is used in. Built once. */
+export interface PayloadSettings {
+  readonly cms: Config["cms"];
+  readonly exposed: ReadonlySet<string>;
+  readonly secretFields: ReadonlySet<string>;
+  readonly maxPage: number;
+  readonly maxDepth: number;
+  readonly whereDepth: number;
+  readonly whereConditions: number;
+  readonly tenantIdHeader: string;
+  readonly tenantSlugHeader: string;
+}
+
+/** The settings of this room, out of the whole configuration. */
+export function payloadSettings(config: Config): PayloadSettings {
+  return {
+    cms: config.cms,
+    exposed: new Set(config.partners.collections),
+    secretFields: new Set(config.cms.secretFields),
+    maxPage: config.limits.page,
+    maxDepth: config.limits.depth,
+    whereDepth: config.limits.whereDepth,
+    whereConditions: config.limits.whereConditions,
+    tenantIdHeader: config.partners.tenantIdHeader,
+    tenantSlugHeader: config.partners.tenantSlugHeader,
+  };
+}
+
+/** Payload 3.90's `validOperators`: every one of them only compares. */
+const OPERATORS: ReadonlySet<string> = new Set([
+  "equals",
+  "not_equals",
+  "in",
+  "not_in",
+  "all",
+  "exists",
+  "contains",
+  "like",
+  "not_like",
+  "greater_than",
+  "greater_than_equal",
+  "less_than",
+  "less_than_equal",
+  "within",
+  "intersects",
+  "near",
+]);
+
+/** The law of `where` for one collection. */
+export function whereLimits(settings: PayloadSettings, collection: string): WhereLimits {
+  return {
+    operators: OPERATORS,
+    secretFields: settings.secretFields,
+    ownPaths: new Set(settings.cms.ownPaths[collection]),
+    joinFields: new Set(Object.keys(settings.cms.joins[collection] ?? {})),
+    maxDepth: settings.whereDepth,
+    maxConditions: settings.whereConditions,
+  };
+}

@@ -1,0 +1,147 @@
+import type { Tenant } from "../../core/context.ts";
+import { isObject } from "../../core/json.ts";
+import { readScope } from "../../core/scope.ts";
+import { relatedId, isSameId } from "./ids.ts";
+import type { PayloadSettings } from "./settings.ts";
+
+/**
+ * What may leave in a record: nothing secret at any depth, and of populated relations only records that are provably
+ * in scope. A populated record that is not, a user's and any whose owner cannot be seen included, becomes its id; in
+ * a join's list, where even the id is news, it is left out.
+ */
+export class Sieve {
+  readonly #settings: PayloadSettings;
+  readonly #tenant: Tenant;
+  readonly #numericIds: boolean;
+
+  constructor(settings: PayloadSettings, tenant: Tenant) {
+    this.#settings = settings;
+    this.#tenant = tenant;
+    this.#numericIds = typeof tenant.id === "number";
+  }
+
+  /**
+   * Cleans a record of `collection` in place, populated relations included. `joinsInScope` where its declared joins
+   * were asked for in scope only, which the CMS does for the main record of a read.
+   */
+  clean(record: Record<string, unknown>, collection: string | undefined, joinsInScope = false): void {
+    const { tenantField } = this.#settings.cms;
+    this.#members(record, { collection, path: "", joinsInScope });
+    if (tenantField in record) record[tenantField] = relatedId(record[tenantField]) ?? null;
+  }
+
+  /** Whose record it is: in scope, somebody else's, or not to be seen (a client's `select` left it out). */
+  ownership(record: Record<string, unknown>, collection: string | undefined): "ours" | "foreign" | "unseen" {
+    const { tenantField } = this.#settings.cms;
+    if (!(tenantField in record)) return "unseen";
+    const owner = relatedId(record[tenantField]);
+    if (owner === undefined) return "foreign";
+    return readScope(this.#tenant, collection).some((id) => isSameId(owner, id)) ? "ours" : "foreign";
+  }
+
+  #members(holder: Record<string, unknown>, at: Place): void {
+    for (const [name, value] of Object.entries(holder)) {
+      if (this.#settings.secretFields.has(name)) delete holder[name];
+      else if (typeof value === "object" && value !== null) {
+        holder[name] = this.#value(value, { ...at, path: at.path === "" ? name : `${at.path}.${name}` });
+      }
+    }
+  }
+
+  #value(value: object, at: Place): unknown {
+    if (Array.isArray(value))
+      return value.map((item: unknown) => (isObject(item) ? this.#object(item, at, true) : item));
+    return isObject(value) ? this.#object(value, at, false) : value;
+  }
+
+  #object(value: Record<string, unknown>, at: Place, inList: boolean): unknown {
+    if (Array.isArray(value["docs"]) && "hasNextPage" in value) return this.#join(value, value["docs"], at);
+    const { relationTo, value: target } = value;
+    if (typeof relationTo === "string" && isObject(target)) {
+      this.#members(value, { ...at, path: `${at.path}.polymorphic` });
+      value["value"] = this.#populated(target, relationTo);
+      return value;
+    }
+    if (this.#looksPopulated(value, inList) && !this.#isPlain(at))
+      return this.#populated(value, this.#declaredTarget(at));
+    this.#members(value, at);
+    return value;
+  }
+
+  /** A populated record as it may leave: itself, cleaned, or its id. */
+  #populated(record: Record<string, unknown>, collection: string | undefined): unknown {
+    if (!this.#mayLeave(record, collection)) return relatedId(record) ?? null;
+    this.clean(record, collection);
+    return record;
+  }
+
+  #mayLeave(record: Record<string, unknown>, collection: string | undefined): boolean {
+    if (this.#looksLikeUser(record)) return false;
+    const ownership = this.ownership(record, collection);
+    if (ownership !== "unseen") return ownership === "ours";
+    return collection !== undefined && this.#settings.cms.openCollections.includes(collection);
+  }
+
+  /** A join lists what points at the record, whoever it belongs to: kept is what was asked for in scope or proves it. */
+  #join(page: Record<string, unknown>, docs: readonly unknown[], at: Place): unknown {
+    const collection =
+      at.collection === undefined ? undefined : this.#settings.cms.joins[at.collection]?.[at.path];
+    const isAsked = at.joinsInScope && collection !== undefined;
+    const kept: unknown[] = [];
+    for (const item of docs) {
+      const record = polymorphicTarget(item);
+      if (!isObject(record)) {
+        if (isAsked) kept.push(item);
+      } else if (this.#mayLeave(record, polymorphicName(item) ?? collection)) {
+        this.clean(record, polymorphicName(item) ?? collection);
+        kept.push(item);
+      }
+    }
+    if (isAsked && kept.length === docs.length) return { ...page, docs: kept };
+    return { docs: kept, hasNextPage: false };
+  }
+
+  /**
+   * Tells a populated record from what is part of the record itself. Rows of arrays and blocks have an id too: a
+   * generated text, no timestamps, no tenant. In doubt it is taken for populated, and then has to prove its owner.
+   */
+  #looksPopulated(value: Record<string, unknown>, inList: boolean): boolean {
+    if (!("id" in value)) return false;
+    if (typeof value["id"] !== "string") return true;
+    if ("createdAt" in value || "updatedAt" in value || this.#settings.cms.tenantField in value) return true;
+    if (this.#looksLikeUser(value)) return true;
+    return !(inList || "blockType" in value || this.#numericIds);
+  }
+
+  #looksLikeUser(record: Record<string, unknown>): boolean {
+    if (record["collection"] === this.#settings.cms.users || "hasAPIKey" in record) return true;
+    for (const name of this.#settings.secretFields) if (name in record) return true;
+    return false;
+  }
+
+  #isPlain(at: Place): boolean {
+    const plain = at.collection === undefined ? undefined : this.#settings.cms.plainFields[at.collection];
+    return plain !== undefined && plain.some((path) => at.path === path || at.path.startsWith(`${path}.`));
+  }
+
+  #declaredTarget(at: Place): string | undefined {
+    return at.collection === undefined ? undefined : this.#settings.cms.relations[at.collection]?.[at.path];
+  }
+}
+
+/** Where in a record of which collection a value stands. */
+interface Place {
+  readonly collection: string | undefined;
+  readonly path: string;
+  readonly joinsInScope: boolean;
+}
+
+function polymorphicTarget(item: unknown): unknown {
+  return isObject(item) && typeof item["relationTo"] === "string" && "value" in item ? item["value"] : item;
+}
+
+function polymorphicName(item: unknown): string | undefined {
+  return isObject(item) && typeof item["relationTo"] === "string" && "value" in item
+    ? item["relationTo"]
+    : undefined;
+}

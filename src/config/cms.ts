@@ -1,0 +1,91 @@
+import * as z from "zod";
+import { field, fieldPath, prefix, slug } from "./words.ts";
+
+/** What the CMS is called and how it names what the gateway needs: the section `cms`. */
+export const cms = z.strictObject({
+  apiPath: prefix.default("/api").describe("Where the CMS's REST API lives."),
+  users: slug
+    .default("users")
+    .describe(
+      "The auth collection whose API keys partners use; also the first word of the Authorization header.",
+    ),
+  tenants: slug.default("tenants").describe("The collection of tenants."),
+  groups: slug.default("tenant-groups").describe("The collection of tenant groups."),
+  internal: z
+    .array(slug)
+    .default([])
+    .describe("Further collections that must never be exposed, such as other auth collections."),
+  tenantField: field.default("tenant").describe("The field of a record that names its tenant."),
+  slugField: field.default("slug").describe("The slug of a tenant."),
+  appsField: field.default("installedApps").describe("The installed apps of a tenant."),
+  groupField: field.default("group").describe("The group of a tenant."),
+  sharedField: field
+    .default("sharedCollections")
+    .describe("The slugs of the collections that a group shares."),
+  membershipsField: field.default("tenants").describe("The list of memberships of a user."),
+  membershipTenantField: field.default("tenant").describe("The tenant of one membership."),
+  rolesField: field.default("roles").describe("The roles of a user."),
+  allTenantsRoles: z
+    .array(z.string())
+    .default(["super-admin"])
+    .describe("Roles that are members of every tenant."),
+  serviceKey: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The gateway's own API key for tenant lookups; without it the caller's is used."),
+  secretFields: z
+    .array(field)
+    .default([
+      "password",
+      "salt",
+      "hash",
+      "apiKey",
+      "apiKeyIndex",
+      "enableAPIKey",
+      "resetPasswordToken",
+      "resetPasswordExpiration",
+      "sessions",
+      "lockUntil",
+      "loginAttempts",
+    ])
+    .describe("Fields that never leave, at any depth, and that nobody may ask by."),
+  textIds: z
+    .array(slug)
+    .default([])
+    .describe("Collections whose ids are text although the CMS's other ids are numbers."),
+  uploads: z
+    .array(slug)
+    .default(["media", "files"])
+    .describe("Upload collections: what the CMS knows of a file cannot be written by partners."),
+  ownPaths: z
+    .record(slug, z.array(fieldPath))
+    .default({})
+    .describe(
+      "Dotted paths that stay within a record of the collection and so may be queried and sorted by, e.g. events: [location.city].",
+    ),
+  relations: z
+    .record(slug, z.record(fieldPath, slug))
+    .default({})
+    .describe(
+      "Which collection a relation leads to, e.g. events: {venue: venues}. Only of a declared relation is a group-mate's shared record populated.",
+    ),
+  joins: z
+    .record(slug, z.record(fieldPath, slug))
+    .default({})
+    .describe(
+      "Join fields and the collection they list, e.g. venues: {events: events}. An undeclared join field lists nothing that is not provably the tenant's.",
+    ),
+  plainFields: z
+    .record(slug, z.array(fieldPath))
+    .default({})
+    .describe(
+      "Fields that hold plain data (JSON), in which an object with an id is no populated record, e.g. events: [embed].",
+    ),
+  openCollections: z
+    .array(slug)
+    .default([])
+    .describe(
+      "Collections without tenants whose records may be populated, through declared relations, for every partner.",
+    ),
+});

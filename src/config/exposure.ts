@@ -1,0 +1,49 @@
+import * as z from "zod";
+
+/**
+ * What no configuration may say, whatever its types: auth collections, tenants and the CMS's internal ones exposed, a
+ * version listed twice. Looks at the raw settings, so that one message names these beside every other problem.
+ */
+export function exposureProblems(settings: unknown): string[] {
+  const parsed = shape.safeParse(settings);
+  if (!parsed.success) return [];
+  const { partners, cms } = parsed.data;
+  const forbidden = new Set([cms.users, cms.tenants, cms.groups, ...cms.internal]);
+  const problems: string[] = [];
+  const refuse = (setting: string, slugs: readonly string[]) => {
+    for (const slug of slugs) {
+      if (!forbidden.has(slug) && !slug.startsWith("payload-")) continue;
+      problems.push(
+        `${setting}: ${slug} can never be exposed: it holds users, tenants or the CMS's own data; remove it`,
+      );
+    }
+  };
+  refuse("partners.collections", partners.collections);
+  refuse("cms.openCollections", cms.openCollections);
+  for (const [index, name] of partners.versions.entries()) {
+    if (partners.versions.indexOf(name) !== index)
+      problems.push(`partners.versions: ${name} is listed twice; remove one`);
+  }
+  return problems;
+}
+
+/** The few settings that the rules above look at, read leniently: what is not readable is reported elsewhere. */
+const names = z.array(z.string()).catch([]);
+const shape = z.object({
+  partners: z.object({ collections: names, versions: names }).catch({ collections: [], versions: [] }),
+  cms: z
+    .object({
+      users: z.string().catch("users"),
+      tenants: z.string().catch("tenants"),
+      groups: z.string().catch("tenant-groups"),
+      internal: names,
+      openCollections: names,
+    })
+    .catch({
+      users: "users",
+      tenants: "tenants",
+      groups: "tenant-groups",
+      internal: [],
+      openCollections: [],
+    }),
+});

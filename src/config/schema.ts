@@ -1,0 +1,156 @@
+import * as z from "zod";
+import { cms } from "./cms.ts";
+import { duration, size } from "./units.ts";
+import { cidr, count, headerName, httpUrl, port, prefix, slug } from "./words.ts";
+
+/**
+ * Every setting with its default and its meaning: the type, the check and the documentation of the configuration.
+ * `config/default.yaml` spells out the same; a test holds the two together.
+ */
+
+const server = z.strictObject({
+  host: z.string().default("0.0.0.0").describe("Address the gateway listens on."),
+  port: port.default(8080).describe("Port the gateway listens on; 0 takes a free one."),
+  adminHost: z.string().default("127.0.0.1").describe("Address of /livez and /readyz."),
+  adminPort: port.default(9090).describe("Port of /livez and /readyz; 0 takes a free one."),
+  drainDelay: duration
+    .prefault("0s")
+    .describe("After SIGTERM: how long to go on accepting while /readyz already says no."),
+  drainTimeout: duration
+    .prefault("25s")
+    .describe("After that: the longest that requests under way may take to finish."),
+  keepAliveTimeout: duration
+    .prefault("65s")
+    .describe("Idle client connections are closed after this; keep it above your load balancer's."),
+  headersTimeout: duration
+    .prefault("15s")
+    .describe("The longest a client may take to send a request's headers."),
+  idleTimeout: duration
+    .prefault("120s")
+    .describe("A connection on which no byte moves for this long is closed."),
+  maxHeaderSize: size
+    .prefault("16KiB")
+    .describe("The largest header section of a request, request line included."),
+  trustedProxies: z
+    .array(cidr)
+    .default([])
+    .describe("Peers whose X-Forwarded-* headers are believed. None by default."),
+});
+
+const upstream = z.strictObject({
+  url: httpUrl.describe("Origin of the CMS. Required."),
+  connections: count.default(64).describe("Connections to the CMS for partner traffic, at the most."),
+  connectTimeout: duration.prefault("3s").describe("The longest that connecting may take."),
+  firstByteTimeout: duration
+    .prefault("15s")
+    .describe("Partner traffic: the longest wait for the CMS's answer to begin."),
+  idleTimeout: duration
+    .prefault("10s")
+    .describe("Partner traffic: the longest silence within the CMS's answer."),
+  keepAlive: duration
+    .prefault("4s")
+    .describe("Idle CMS connections are closed after this; keep it below the CMS's own (Node: 5s)."),
+  maxAnswer: size
+    .prefault("16MiB")
+    .describe("The largest answer of the CMS that is translated; a larger one is a 500."),
+});
+
+const native = z.strictObject({
+  prefixes: z
+    .array(prefix)
+    .default(["/api", "/admin", "/_next"])
+    .describe("Paths that pass through to the CMS untouched; / is allowed."),
+  firstByteTimeout: duration.prefault("120s").describe("The longest wait for the CMS's answer to begin."),
+  idleTimeout: duration.prefault("120s").describe("The longest silence within a body, either way."),
+});
+
+const partners = z.strictObject({
+  versions: z
+    .array(z.string().regex(/^\d{4}-\d{2}$/, { error: "expected a version such as 2026-02" }))
+    .min(1)
+    .default(["2025-07", "2026-02"])
+    .describe("Supported versions, in the order in which messages list them."),
+  collections: z
+    .array(slug)
+    .default([
+      "pages",
+      "blogs",
+      "posts",
+      "events",
+      "people",
+      "works",
+      "venues",
+      "series",
+      "seasons",
+      "organizations",
+      "media",
+      "files",
+    ])
+    .describe("Collections that partners may use; nothing else is reachable."),
+  tenantIdHeader: headerName
+    .default("x-basker-tenant-id")
+    .describe("Names a tenant by id; also sent to the CMS."),
+  tenantSlugHeader: headerName
+    .default("x-basker-tenant-slug")
+    .describe("Names a tenant by slug; also sent to the CMS."),
+  deadline: duration.prefault("30s").describe("The longest a partner request may take in all."),
+});
+
+const limits = z.strictObject({
+  body: size.prefault("1MiB").describe("The largest request body of a partner."),
+  page: count.default(100).describe("The largest `limit` of a list."),
+  depth: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10)
+    .default(2)
+    .describe("The deepest population of relations; also what is used where a partner asks for none."),
+  whereDepth: count.default(8).describe("The deepest nesting of and/or in a where."),
+  whereConditions: count.default(200).describe("The most conditions in a where."),
+  inFlight: count.default(1_000).describe("Partner requests at the same time, at the most; over it 503."),
+});
+
+const cache = z.strictObject({
+  keyTtl: duration
+    .prefault("30s")
+    .describe("How long it is remembered whose key it is: the longest that a withdrawn key goes on working."),
+  tenantTtl: duration.prefault("60s").describe("How long a tenant's facts are remembered."),
+  absentTtl: duration
+    .prefault("5s")
+    .describe("How long it is remembered that a key or tenant does not exist."),
+  keys: count.default(10_000).describe("Keys remembered, at the most."),
+  tenants: count.default(10_000).describe("Tenants remembered, at the most."),
+  absent: count.default(10_000).describe("Known-absent keys and tenants remembered, at the most."),
+});
+
+const redis = z.strictObject({
+  url: z
+    .string()
+    .regex(/^rediss?:\/\//, { error: "expected a redis:// or rediss:// URL" })
+    .optional()
+    .describe("Where replicas share what they know. Without it every process remembers for itself."),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
+    .default("info")
+    .describe("The least severe level that is logged."),
+});
+
+/** The whole configuration. Sections may be left out; `upstream.url` may not. */
+export const schema = z.strictObject({
+  server: server.prefault({}),
+  upstream,
+  native: native.prefault({}),
+  partners: partners.prefault({}),
+  limits: limits.prefault({}),
+  cms: cms.prefault({}),
+  cache: cache.prefault({}),
+  redis: redis.prefault({}),
+  log: log.prefault({}),
+});
+
+/** A configuration that was checked: durations in milliseconds, sizes in bytes, nothing missing. */
+export type Config = z.output<typeof schema>;

@@ -1,0 +1,24 @@
+import * as z from "zod";
+
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 };
+
+/** A duration such as `250ms`, `15s`, `5m` or `1h`; becomes milliseconds. */
+export const duration = quantity(MILLISECONDS, "a duration such as 250ms, 15s, 5m or 1h");
+
+/** A size such as `512B`, `16KiB` or `1MiB`; becomes bytes. */
+export const size = quantity(BYTES, "a size such as 512B, 16KiB or 1MiB");
+
+function quantity(units: Readonly<Record<string, number>>, expected: string) {
+  return z.string({ error: `expected ${expected}` }).transform((text, context) => {
+    const [, amount, unit] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text) ?? [];
+    const factor = unit === undefined ? undefined : units[unit];
+    if (amount !== undefined && factor !== undefined) return Math.round(Number(amount) * factor);
+    context.issues.push({
+      code: "custom",
+      input: text,
+      message: `expected ${expected}, got ${JSON.stringify(text)}`,
+    });
+    return z.NEVER;
+  });
+}

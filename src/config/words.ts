@@ -1,0 +1,37 @@
+import * as z from "zod";
+
+/** The small types that settings are made of, each with a message that says what is expected. */
+
+export const slug = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]*$/, { error: "expected lower-case letters, digits and hyphens" });
+export const field = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "expected a field name" });
+export const fieldPath = z
+  .string()
+  .regex(/^[A-Za-z_]\w*(?:\.\w+)*$/, { error: "expected a field path such as location.city" });
+export const headerName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]*$/, { error: "expected a header name in lower case" });
+export const port = z.coerce.number({ error: "expected a port number" }).int().min(0).max(65_535);
+export const count = z.coerce.number({ error: "expected a whole number" }).int().min(1);
+export const prefix = z
+  .string()
+  .regex(/^\/(?:[\w.-]+(?:\/[\w.-]+)*)?$/, { error: "expected a path prefix such as /api" });
+export const httpUrl = z
+  .string()
+  .refine(isOrigin, { error: "expected an origin such as http://cms.internal:3000, without a path" });
+export const cidr = z.string().regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, {
+  error: "expected an address or a CIDR block such as 10.0.0.0/8",
+});
+
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.pathname === "/" &&
+    url.search === "" &&
+    url.hash === "" &&
+    url.username === ""
+  );
+}

@@ -1,0 +1,112 @@
+import type { Branded } from "./brand.ts";
+import type { RawHeaders } from "./headers.ts";
+import type { CanonicalPath, Target } from "./path.ts";
+import type { Note } from "./note.ts";
+import type { Secret } from "./secret.ts";
+
+/**
+ * The words of the pipeline: a request is a value that collects evidence. Each stage takes the value that carries what
+ * it needs and returns a richer one; the branded fields can be minted by one file each, so that stages in another
+ * order, or a request forwarded without a permit, do not compile.
+ */
+
+/** An id as the CMS gave it. Its JSON type matters: a CMS with numeric ids reads `1abc` as 1. */
+export type RecordId = string | number;
+
+/** The key's user: who is asking. Minted by `stages/authenticate.ts`. */
+export type Principal = Branded<Identity & { readonly credential: Secret }, "Principal">;
+
+/** What the CMS says of the user behind a key. Cached; holds nothing that authenticates. */
+export interface Identity {
+  readonly userId: RecordId;
+  /** Tenants the user is a member of. */
+  readonly tenantIds: readonly RecordId[];
+  /** True for a role that is at home in every tenant. */
+  readonly allTenants: boolean;
+}
+
+/** What the CMS says of a tenant. Cached. */
+export interface TenantFacts {
+  readonly id: RecordId;
+  readonly slug: string;
+  readonly installedApps: readonly string[];
+  /** The tenants of its group, itself included, and the collections they share; absent without a group. */
+  readonly group?: { readonly memberIds: readonly RecordId[]; readonly sharedCollections: readonly string[] };
+}
+
+/** The tenant that this request acts for, of which its principal is known to be a member. Minted by `stages/resolve-tenant.ts`. */
+export type Tenant = Branded<TenantFacts, "Tenant">;
+
+/** A way a client named a tenant. */
+export type TenantRef =
+  | { readonly by: "id"; readonly id: RecordId }
+  | { readonly by: "slug"; readonly slug: string };
+
+/** A version of the API from the configured list. Minted by `stages/version.ts`. */
+export type Version = Branded<{ readonly name: string }, "Version">;
+
+/** What the request wants done. `id` is the client's spelling, not yet known to be one. */
+export type Operation =
+  | { readonly kind: "list"; readonly collection: string }
+  | { readonly kind: "create"; readonly collection: string }
+  | { readonly kind: "read" | "update" | "delete"; readonly collection: string; readonly id: string };
+
+/** A JSON object, as a partner sent it or as the CMS will get it. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The leave to forward: `read` within the tenants given, `create` in the tenant, `write` on a record that the CMS has
+ * just said is the tenant's. Minted by `stages/authorise.ts`.
+ */
+export type Permit = Branded<{ readonly scope: readonly RecordId[]; readonly recordId?: RecordId }, "Permit">;
+
+/** Where the body of a request comes from; the stage that needs it reads it, once. */
+export interface BodySource {
+  /**
+   * The whole body. Rejects with `body.too-large` beyond `limit` bytes, with `request.stalled` where the client stops
+   * sending, and when `signal` aborts.
+   */
+  read(limit: number, signal: AbortSignal): Promise<Buffer>;
+}
+
+/** A request as the server hands it over: nothing has been checked. */
+export interface Incoming {
+  readonly requestId: string;
+  readonly method: string;
+  readonly target: Target;
+  readonly headers: RawHeaders;
+  readonly body: BodySource;
+  /** Aborts when the client has gone or the deadline has passed. */
+  readonly signal: AbortSignal;
+  /** What the access log will say; written by stages, read by nobody who decides. */
+  readonly note: Note;
+}
+
+/** A request on a path with one meaning and of a shape that exists. */
+export type Received = Incoming & { readonly path: CanonicalPath };
+export type Authenticated = Received & { readonly principal: Principal };
+export type Versioned = Authenticated & { readonly version: Version };
+export type Tenanted = Versioned & { readonly tenant: Tenant };
+export type Routed = Tenanted & { readonly operation: Operation };
+export type Bodied = Routed & { readonly fields: Fields | undefined };
+export type Permitted = Bodied & { readonly permit: Permit };
+export type Prepared = Permitted & { readonly outgoing: Outgoing };
+export type Answered = Prepared & { readonly upstreamAnswer: UpstreamAnswer };
+
+/** A request to the CMS, built from validated parts and from nothing of the client's bytes. */
+export interface Outgoing {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Path and query, beginning with one `/`. */
+  readonly target: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly body?: string;
+}
+
+/** What the CMS answered, whole. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly contentEncoding: string | undefined;
+  readonly body: Buffer;
+}

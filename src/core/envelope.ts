@@ -1,0 +1,33 @@
+import { CATALOGUE, type ErrorEntry, type GatewayError } from "./errors.ts";
+
+/** An answer ready for the wire. Header names are lower-case; `body` is what `content-length` counts. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+/** How long, in seconds, a caller is asked to wait before it tries a `later` failure again. */
+const RETRY_AFTER_SECONDS = "1";
+
+/**
+ * The envelope of section 6 of the contract. Reads the catalogue, the thrower's public parameters and the request's
+ * id, nothing else: no text of the CMS, of a library or of a cause can get into an answer.
+ */
+export function renderError(error: GatewayError, requestId: string): Answer {
+  const entry: ErrorEntry = CATALOGUE[error.code];
+  const body = JSON.stringify({
+    error: entry.error,
+    message: entry.message.replace(/\{(\w+)\}/g, (_, name: string) => String(error.params[name] ?? "")),
+    requestId,
+    ...(error.fields === undefined ? {} : { errors: error.fields }),
+  });
+  const headers: Record<string, string> = {
+    "content-type": "application/json; charset=utf-8",
+    "cache-control": "no-store",
+    "x-request-id": requestId,
+  };
+  if (entry.status === 401) headers["www-authenticate"] = 'API-Key realm="partners"';
+  if (entry.status === 503 || entry.status === 429) headers["retry-after"] = RETRY_AFTER_SECONDS;
+  return { status: entry.status, headers, body };
+}

@@ -1,0 +1,77 @@
+/**
+ * The law of headers. Names are compared folded (`X_Basker.Tenant-ID` is `x-basker-tenant-id`), since servers and
+ * frameworks behind us read those spellings as one: CVE-2025-64484 and its kin are gateways that removed one of them.
+ */
+
+/** Names and values in turn, as they came (`IncomingMessage.rawHeaders`). */
+export type RawHeaders = readonly string[];
+
+/** RFC 9110 section 7.6.1, and the two names that are hop-by-hop by custom. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** A header's name as the law compares it: lower case, `_` and `.` read as `-`. */
+export function foldName(name: string): string {
+  return name.toLowerCase().replace(/[_.]/g, "-");
+}
+
+/** All values of one header, in order, by its exact name in any case. `name` is lower-case. */
+export function valuesOf(raw: RawHeaders, name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const candidate = raw[i] ?? "";
+    if (candidate.length === name.length && candidate.toLowerCase() === name) values.push(raw[i + 1] ?? "");
+  }
+  return values;
+}
+
+/** True for a header that concerns one connection only and so is never passed on. `name` is lower-case. */
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP.has(name);
+}
+
+/** The names, lower-case, that a `Connection` header declares to be for this hop only (RFC 9110 section 7.6.1). */
+export function nominatedNames(raw: RawHeaders): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const value of valuesOf(raw, "connection")) {
+    for (const name of value.split(",")) names.add(name.trim().toLowerCase());
+  }
+  return names;
+}
+
+/** True where one of `names` (lower-case) occurs more than once: two parsers could then read two different requests. */
+export function repeatsAny(raw: RawHeaders, names: readonly string[]): boolean {
+  return names.some((name) => valuesOf(raw, name).length > 1);
+}
+
+/**
+ * True where the message's length can be read in only one way (RFC 9112 section 6.1): not both framings, and no
+ * transfer coding but `chunked`.
+ */
+export function hasPlainFraming(raw: RawHeaders): boolean {
+  const codings = valuesOf(raw, "transfer-encoding");
+  if (codings.length === 0) return true;
+  if (valuesOf(raw, "content-length").length > 0) return false;
+  return codings.length === 1 && codings[0]?.trim().toLowerCase() === "chunked";
+}
+
+/**
+ * True where a request offers an API key in any form a CMS could accept: whatever the auth collection, case, number
+ * of headers or position in a list. Says nothing of whether the key is good, so that a refusal is no oracle.
+ */
+export function carriesApiKey(raw: RawHeaders): boolean {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (foldName(raw[i] ?? "") !== "authorization") continue;
+    if (/(?:^|[\s,])api-key(?:$|[\s,])/i.test(raw[i + 1] ?? "")) return true;
+  }
+  return false;
+}

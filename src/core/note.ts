@@ -1,0 +1,26 @@
+import type { ErrorCode } from "./errors.ts";
+
+/** How a fact was found. */
+export type Via = "memory" | "joined" | "cms";
+
+/**
+ * What is known of one request for its line in the access log. Stages write it, `record` prints it; nobody decides by
+ * it. Holds no key, no body and no text of the CMS.
+ */
+export interface Note {
+  /** The last stage that was begun. */
+  stage: string;
+  clientRequestId?: string;
+  userId?: string | number;
+  keyVia?: Via;
+  version?: string;
+  tenant?: string;
+  tenantVia?: Via;
+  operation?: string;
+  collection?: string;
+  upstreamRequests: number;
+  upstreamMs: number;
+  upstreamStatus?: number;
+  code?: ErrorCode;
+  cause?: unknown;
+}

@@ -1,0 +1,92 @@
+import type {
+  Identity,
+  Operation,
+  Outgoing,
+  Permit,
+  Principal,
+  RecordId,
+  Tenant,
+  TenantFacts,
+  TenantRef,
+  UpstreamAnswer,
+  Fields,
+} from "./context.ts";
+import type { Via, Note } from "./note.ts";
+import type { Secret } from "./secret.ts";
+
+/** A question's circumstances: on whose behalf it is asked, until when, and where the cost is noted. */
+export interface Asking {
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+  readonly note: Note;
+}
+
+/** A fact and how it was found; `undefined` is the known absence of one. */
+export interface Found<T> {
+  readonly value: T | undefined;
+  readonly via: Via;
+}
+
+/** Sends one request to the CMS and gives its whole answer. Rejects with an `upstream.*` error. */
+export interface Upstream {
+  send(outgoing: Outgoing, asking: Asking): Promise<UpstreamAnswer>;
+}
+
+/** Who asks for a tenant: the key to ask with, and in whose name the answer may be remembered. */
+export interface Viewer {
+  readonly credential: Secret;
+  readonly name: string;
+}
+
+/** Everything the gateway knows of the CMS. One adapter implements it; a second CMS would be a second folder. */
+export interface Cms {
+  /** Resolves where the CMS answers at all, as its own. Rejects where it does not. */
+  probe(asking: Asking): Promise<void>;
+  /** Whose key it is; `undefined` for nobody's. Rejects where the CMS could not say. */
+  identify(key: Secret, asking: Asking): Promise<Identity | undefined>;
+  /** The tenant of that name as `viewer` sees it; `undefined` for none. Rejects where the CMS could not say. */
+  findTenant(ref: TenantRef, viewer: Viewer, asking: Asking): Promise<TenantFacts | undefined>;
+  /**
+   * The id that a spelling stands for, if it is one that cannot be read as another; `sample` is an id of this CMS,
+   * which shows their type, `collection` where the record would be. Pure.
+   */
+  recordId(spelling: string, sample: RecordId, collection?: string): RecordId | undefined;
+  /** True for a word that the CMS gives a meaning of its own in the place of an id. Pure. */
+  isReservedId(spelling: string): boolean;
+  /** True where the CMS itself says that the record is the tenant's. Rejects where it could not say. */
+  owns(record: RecordRef, principal: Principal, asking: Asking): Promise<boolean>;
+  /** The request that carries out a permitted operation. Pure. */
+  outgoing(job: Job): Outgoing;
+  /** What the partner gets for the CMS's answer. Throws the error that a bad answer stands for. Pure. */
+  translate(answer: UpstreamAnswer, job: Job): Translation;
+}
+
+/** One record of one collection, asked about for one tenant. */
+export interface RecordRef {
+  readonly collection: string;
+  readonly id: RecordId;
+  readonly tenant: Tenant;
+}
+
+/** A permitted operation with all that the CMS adapter needs to carry it out. */
+export interface Job {
+  readonly requestId: string;
+  readonly operation: Operation;
+  readonly query: string;
+  readonly tenant: Tenant;
+  readonly principal: Principal;
+  readonly permit: Permit;
+  readonly fields: Fields | undefined;
+}
+
+/** The contract's shape of an answer. */
+export interface Translation {
+  readonly status: 200 | 201;
+  readonly body: string;
+}
+
+/** A remembered lookup: `find` asks once however many want to know, `forget` makes the next one ask again. */
+export interface Facts<K, T> {
+  find(key: K, asking: Asking): Promise<Found<T>>;
+  forget(key: K): void;
+}

@@ -1,0 +1,30 @@
+import { inspect } from "node:util";
+
+/**
+ * A value that must never be printed. It has no enumerable content, and every way of turning it into text gives
+ * `[secret]`; only `Secret.reveal`, called where the value goes on the wire or into a digest, opens it.
+ */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value itself. Whoever calls this is answerable for where it goes. */
+  static reveal(secret: Secret): string {
+    return secret.#value;
+  }
+
+  toString(): string {
+    return "[secret]";
+  }
+
+  toJSON(): string {
+    return "[secret]";
+  }
+
+  [inspect.custom](): string {
+    return "[secret]";
+  }
+}

@@ -1,0 +1,49 @@
+import type {
+  Answered,
+  Authenticated,
+  Bodied,
+  Incoming,
+  Permitted,
+  Prepared,
+  Received,
+  Routed,
+  Tenanted,
+  Versioned,
+} from "../core/context.ts";
+import type { Answer } from "../core/envelope.ts";
+
+/** The life of a request, as one type a stage: each needs the evidence that the one before it gives. */
+export interface Stages {
+  receive(request: Incoming): Received;
+  authenticate(request: Received): Promise<Authenticated>;
+  recheck(request: Authenticated, next: (request: Authenticated) => Promise<Answer>): Promise<Answer>;
+  version(request: Authenticated): Versioned;
+  resolveTenant(request: Versioned): Promise<Tenanted>;
+  route(request: Tenanted): Routed;
+  readBody(request: Routed): Promise<Bodied>;
+  authorise(request: Bodied): Promise<Permitted>;
+  prepare(request: Permitted): Prepared;
+  forward(request: Prepared): Promise<Answered>;
+  answer(request: Answered): Answer;
+}
+
+/** Takes a request to its answer, or rejects with the error that answers it. */
+export type Handler = (request: Incoming) => Promise<Answer>;
+
+/** The pipeline: the stages in their order, no branch, no catch. Another order does not compile. */
+export function createPipeline(stages: Stages): Handler {
+  return async (incoming) => {
+    const received = stages.receive(incoming);
+    const authenticated = await stages.authenticate(received);
+    return stages.recheck(authenticated, async (known) => {
+      const versioned = stages.version(known);
+      const tenanted = await stages.resolveTenant(versioned);
+      const routed = stages.route(tenanted);
+      const bodied = await stages.readBody(routed);
+      const permitted = await stages.authorise(bodied);
+      const prepared = stages.prepare(permitted);
+      const answered = await stages.forward(prepared);
+      return stages.answer(answered);
+    });
+  };
+}

@@ -1,0 +1,89 @@
+import type { Clock } from "../core/clock.ts";
+import type { Incoming } from "../core/context.ts";
+import type { Answer } from "../core/envelope.ts";
+import { renderError } from "../core/envelope.ts";
+import { GatewayError, toGatewayError } from "../core/errors.ts";
+import type { Note } from "../core/note.ts";
+import type { Handler } from "./gateway.ts";
+
+/** What adds no evidence goes around the whole: each layer is a function from handler to handler. */
+export type Layer = (inner: Handler) => Handler;
+
+/** One finished request, for the log and the metrics. Milliseconds. */
+export interface Finished {
+  readonly requestId: string;
+  readonly method: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly note: Note;
+}
+
+/** Tells `report` of every request when its final status is known. */
+export function record(report: (finished: Finished) => void, clock: Clock): Layer {
+  return (inner) => async (request) => {
+    const begun = clock.now();
+    const answer = await inner(request);
+    const { requestId, method, note } = request;
+    report({ requestId, method, status: answer.status, ms: clock.now() - begun, note });
+    return answer;
+  };
+}
+
+/** Turns whatever is thrown into the envelope. Cannot throw itself. */
+export const rescue: Layer = (inner) => async (request) => {
+  try {
+    return await inner(request);
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    request.note.code = error.code;
+    request.note.cause = error.cause;
+    return renderError(error, request.requestId);
+  }
+};
+
+/** Aborts a request that takes longer than `ms`; its signal reaches every await, so that nothing goes on in vain. */
+export function deadline(ms: number, clock: Clock): Layer {
+  return (inner) => async (request) => {
+    const { signal: left } = request;
+    const controller = new AbortController();
+    const leave = () => controller.abort(left.reason);
+    const cancel = clock.after(ms, () =>
+      controller.abort(new GatewayError("upstream.timeout", { cause: "deadline" })),
+    );
+    if (left.aborted) leave();
+    else left.addEventListener("abort", leave, { once: true });
+    try {
+      return await inner({ ...request, signal: controller.signal });
+    } finally {
+      cancel();
+      left.removeEventListener("abort", leave);
+    }
+  };
+}
+
+/** Refuses a request beyond `max` at the same time, at once: what cannot be served soon is better tried elsewhere. */
+export function admission(max: number): Layer {
+  let inFlight = 0;
+  return (inner) => async (request) => {
+    if (inFlight >= max) throw new GatewayError("gateway.busy");
+    inFlight += 1;
+    try {
+      return await inner(request);
+    } finally {
+      inFlight -= 1;
+    }
+  };
+}
+
+/**
+ * The layers around a pipeline, outermost first:
+ * - record outside rescue: a failure must still be logged, with the status that the partner saw;
+ * - rescue outside the rest: a deadline or a full house is answered in the envelope;
+ * - deadline outside admission: the clock runs for whatever happens inside.
+ */
+export function inLayers(
+  pipeline: Handler,
+  layers: readonly Layer[],
+): (request: Incoming) => Promise<Answer> {
+  return layers.reduceRight((inner, layer) => layer(inner), pipeline);
+}

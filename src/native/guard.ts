@@ -1,0 +1,61 @@
+import type { IncomingMessage } from "node:http";
+import { carriesApiKey, hasPlainFraming, repeatsAny } from "../core/headers.ts";
+import { isPlainNativeTarget } from "../core/path.ts";
+
+/** Why a request is not forwarded: the catalogue code for the client, the reason for the log. */
+export interface Refusal {
+  readonly code: "native.keyed" | "request.malformed";
+  readonly reason: string;
+}
+
+/** Headers of which a second copy lets two servers read two requests; Node keeps the first, others the last. */
+const SINGLE = ["host", "authorization", "content-length", "content-type"];
+
+/** `name[:port]` or `[IPv6][:port]` (RFC 9110 section 7.2). A list, a path or user information is somebody's trick. */
+const HOST = /^(?:[\w\-.~%]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+
+/**
+ * Why this request may not reach the CMS, or `undefined` where it may. Needs no configuration and does not look at
+ * which native prefix the target is under, so that no spelling of a path gets a keyed request through.
+ */
+export function refusalOf(request: IncomingMessage): Refusal | undefined {
+  const raw = request.rawHeaders;
+  if (request.httpVersionMajor !== 1) return malformed("HTTP version is not 1.x");
+  if (!hasPlainFraming(raw)) return malformed("message length can be read in two ways");
+  if (request.httpVersionMinor === 0 && request.headers["transfer-encoding"] !== undefined) {
+    return malformed("transfer coding in an HTTP/1.0 message"); // RFC 9112 section 6.1: framing is faulty
+  }
+  if (repeatsAny(raw, SINGLE)) return malformed("a header that must be single is repeated");
+  if (!HOST.test(request.headers.host ?? "")) return malformed("no usable Host");
+  if (request.method === "TRACE" || request.method === "CONNECT")
+    return malformed("method is not for an origin");
+  if (!isPlainNativeTarget(request.url ?? "")) return malformed("target can be read in two ways");
+  if (carriesApiKey(raw)) return { code: "native.keyed", reason: "API key on a native path" };
+  return undefined;
+}
+
+/**
+ * As `refusalOf`, for a request that wants its connection changed. Only a WebSocket handshake is one (RFC 6455 section
+ * 4.1), and it has no body: the length would be forwarded and the body not, so that the next request would be eaten.
+ */
+export function refusalOfUpgrade(request: IncomingMessage): Refusal | undefined {
+  const refusal = refusalOf(request);
+  if (refusal !== undefined) return refusal;
+  if (request.method !== "GET" || request.httpVersionMinor === 0)
+    return malformed("upgrade by other than GET");
+  if (request.headers.upgrade?.trim().toLowerCase() !== "websocket")
+    return malformed("upgrade to other than WebSocket");
+  if (announcesBody(request)) return malformed("upgrade with a body");
+  return undefined;
+}
+
+/** True where a body follows the request's head, be it empty. */
+export function announcesBody(request: IncomingMessage): boolean {
+  return (
+    request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
+  );
+}
+
+function malformed(reason: string): Refusal {
+  return { code: "request.malformed", reason };
+}

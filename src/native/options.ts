@@ -1,0 +1,26 @@
+import type { ErrorCode } from "../core/errors.ts";
+
+/** What went wrong with one native request, for the log. `cause` may hold text of the CMS: it never goes to a client. */
+export interface NativeFailure {
+  readonly requestId: string;
+  readonly code: ErrorCode;
+  readonly cause: unknown;
+}
+
+/** What the native proxy has to be told. Times are milliseconds. */
+export interface NativeOptions {
+  /** The CMS's origin, `http:` or `https:`. */
+  readonly target: URL;
+  /** For the TCP connection to the CMS; longer is 504. */
+  readonly connectTimeoutMs: number;
+  /** From the end of the request to the head of the answer; longer is 504. */
+  readonly firstByteTimeoutMs: number;
+  /** Without a byte moving in mid-upload or mid-answer; longer ends both connections. */
+  readonly idleTimeoutMs: number;
+  /** Folded names that only the gateway may assert; removed from every client request in every spelling. */
+  readonly reservedNames: readonly string[];
+  /** May this peer's `x-forwarded-*` be believed? Asked with the socket's address, IPv4 never in its IPv6 form. */
+  readonly isTrustedPeer: (address: string) => boolean;
+  /** Told of every request that the gateway itself answered or cut off; not of clients that went away. */
+  readonly onFailure: (failure: NativeFailure) => void;
+}

@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type ErrorCode, GatewayError } from "../core/errors.ts";
+import { openConnections } from "./agents.ts";
+import { Exchange, type Parties } from "./exchange.ts";
+import { createForwarder } from "./forwarder.ts";
+import { type Refusal, refusalOf, refusalOfUpgrade } from "./guard.ts";
+import type { NativeOptions } from "./options.ts";
+import { answerError } from "./reply.ts";
+import { headerLaw, requestHeaders } from "./request-headers.ts";
+import { respondOn, superviseHandshake, Tunnels } from "./tunnel.ts";
+
+export type { NativeFailure, NativeOptions } from "./options.ts";
+
+/** The transparent proxy for everything that is not a Partners request. */
+export interface NativeProxy {
+  /** Forwards a request or refuses it. Never throws: every request ends in an answer or a closed connection. */
+  web(request: IncomingMessage, response: ServerResponse, requestId: string): void;
+  /** The same for the server's `upgrade` event. Takes the socket over, whatever becomes of the request. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
+  /**
+   * Refuses new requests (503), closes idle connections and all WebSockets, and resolves when no connection to the CMS
+   * is left. Has no time limit of its own.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * A native proxy in front of `options.target`. Bodies, statuses, redirects and cookies go through untouched; the guard
+ * (`guard.ts`) stands here, behind both doors, so that no caller can forget it and no path can lead round it.
+ */
+export function createNativeProxy(options: NativeOptions): NativeProxy {
+  const law = headerLaw(options);
+  const connections = openConnections(options.target);
+  const forwarder = createForwarder(options, connections);
+  const tunnels = new Tunnels();
+  let closing = false;
+
+  const refuse = (parties: Parties, code: ErrorCode, cause: unknown): undefined => {
+    const { response, requestId } = parties;
+    options.onFailure({ requestId, code, cause });
+    // Framing that two servers read in two ways has no next request that one could rely on.
+    answerError(response, new GatewayError(code, { cause }), {
+      requestId,
+      close: code === "request.malformed",
+    });
+  };
+
+  /** The exchange of a request that may pass; one that may not is answered, one whose client has gone is left. */
+  const admit = (parties: Parties, refusal: Refusal | undefined): Exchange | undefined => {
+    if (closing) return refuse(parties, "gateway.draining", "the native proxy is closing");
+    if (refusal !== undefined) return refuse(parties, refusal.code, refusal.reason);
+    const headers = requestHeaders(parties.request, parties.requestId, law);
+    return headers === undefined ? undefined : new Exchange(parties, headers, options);
+  };
+
+  return {
+    web(request, response, requestId) {
+      const exchange = admit({ request, response, requestId }, refusalOf(request));
+      if (exchange === undefined) return;
+      exchange.watch();
+      forwarder.send(exchange);
+    },
+    // oxlint-disable-next-line max-params -- three of them are the server event's own
+    upgrade(request, socket, head, requestId) {
+      const response = socket instanceof Socket ? respondOn(socket, request) : undefined;
+      if (!(socket instanceof Socket) || response === undefined) {
+        socket.destroy();
+        return;
+      }
+      const exchange = admit({ request, response, requestId }, refusalOfUpgrade(request));
+      if (exchange === undefined) return;
+      exchange.headers["connection"] = "Upgrade";
+      exchange.headers["upgrade"] = "websocket";
+      const upstream = forwarder.handshake(exchange, socket, head);
+      if (upstream === undefined) return;
+      superviseHandshake(upstream, { exchange, socket, tunnels, idleTimeoutMs: options.idleTimeoutMs });
+      exchange.watch(); // last: http-proxy-3 has taken the socket's time limit off
+    },
+    async close() {
+      closing = true;
+      tunnels.close();
+      await connections.close();
+    },
+  };
+}

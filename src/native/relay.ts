@@ -1,0 +1,55 @@
+import type { IncomingMessage } from "node:http";
+import { hasPlainFraming } from "../core/headers.ts";
+import { answerHeaders, reasonPhrase } from "./answer-headers.ts";
+import type { Exchange } from "./exchange.ts";
+
+/**
+ * Streams the CMS's answer to the client: status, reason, headers (see `answerHeaders`) and bytes as they come, at the
+ * client's pace. An answer that cannot be passed on is 502; one that breaks off takes the client's connection with it,
+ * which is what http-proxy-3's own pipe does not do: its client waits for ever.
+ */
+export function relay(answer: IncomingMessage, exchange: Exchange): void {
+  const { response } = exchange;
+  if (exchange.over || response.headersSent) {
+    answer.destroy();
+    return;
+  }
+  const status = answer.statusCode ?? 0;
+  // 1xx never get here but from a CMS that makes up numbers: below 100 Node would throw, uncaught.
+  if (status < 200 || !hasPlainFraming(answer.rawHeaders)) {
+    exchange.fail("upstream.unreachable", new Error(`answer cannot be passed on: status ${String(status)}`));
+    return;
+  }
+  try {
+    response.writeHead(status, reasonPhrase(answer), answerHeaders(answer, exchange.requestId));
+  } catch (cause) {
+    exchange.fail("upstream.unreachable", cause);
+    return;
+  }
+  exchange.begin(answer);
+  pump(answer, exchange);
+}
+
+function pump(answer: IncomingMessage, exchange: Exchange): void {
+  const { response } = exchange;
+  let silent = true;
+  answer.on("data", (chunk: Buffer) => {
+    silent = false;
+    if (!response.write(chunk)) answer.pause();
+  });
+  response.on("drain", () => answer.resume());
+  answer.on("end", () => {
+    if (answer.complete) exchange.finish();
+    else exchange.fail("upstream.unreachable", new Error("answer ended early"));
+  });
+  answer.on("error", (cause) => exchange.fail("upstream.unreachable", cause));
+  answer.on("close", () => {
+    if (!exchange.over) exchange.fail("upstream.unreachable", new Error("answer was cut off"));
+  });
+  // An event stream's head must not wait for its first event: the browser calls it open when it has the head.
+  if (answer.headers["content-length"] === undefined) {
+    setImmediate(() => {
+      if (silent && !exchange.over) response.flushHeaders();
+    });
+  }
+}

@@ -1,0 +1,125 @@
+import type { IncomingMessage } from "node:http";
+import { foldName, isHopByHop, nominatedNames } from "../core/headers.ts";
+import type { NativeOptions } from "./options.ts";
+
+/** The headers of the request to the CMS: all of them, lower-case, nothing else is sent. */
+export type OutgoingHeaders = Record<string, string | string[]>;
+
+/** What is removed from every request, whoever sends it. */
+export interface HeaderLaw {
+  readonly refused: ReadonlySet<string>;
+  readonly isTrustedPeer: (address: string) => boolean;
+}
+
+/**
+ * `host` and `content-length` are set from facts after the client's headers; Node's server has answered `expect` already.
+ * The last four speak for Next.js's own router or host; no browser sends them, and Next.js removes them itself.
+ */
+const SET_OR_SPENT = [
+  "host",
+  "content-length",
+  "expect",
+  "x-matched-path",
+  "x-now-route-matches",
+  "x-next-resume-state-length",
+  "next-resume",
+];
+
+/** Headers by which a proxy names the client: believed of a trusted peer only. `x-forwarded-*` is told by its prefix. */
+const SPEAKS_FOR_CLIENT: ReadonlySet<string> = new Set([
+  "forwarded",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "true-client-ip",
+  "cf-connecting-ip",
+]);
+
+/** The law for these options, made once. */
+export function headerLaw(options: Pick<NativeOptions, "reservedNames" | "isTrustedPeer">): HeaderLaw {
+  const reserved = options.reservedNames.map((name) => foldName(name));
+  return {
+    refused: new Set([...SET_OR_SPENT, "x-request-id", ...reserved]),
+    isTrustedPeer: options.isTrustedPeer,
+  };
+}
+
+/**
+ * What goes to the CMS: the client's headers less hop-by-hop, nominated, reserved and forged ones, and then the
+ * gateway's own, last, so that no `Connection: x-request-id` can take one away (CVE-2026-33805 and its kin). The
+ * request's framing must be plain. `undefined` where the client has gone and so has no address.
+ */
+export function requestHeaders(
+  request: IncomingMessage,
+  requestId: string,
+  law: HeaderLaw,
+): OutgoingHeaders | undefined {
+  const address = plainAddress(request.socket.remoteAddress);
+  if (address === undefined) return undefined;
+  const headers = request.headers;
+  const trusted = law.isTrustedPeer(address);
+  const nominated = isOrdinary(headers.connection) ? undefined : nominatedNames(request.rawHeaders);
+  const outgoing: OutgoingHeaders = { host: headers.host ?? "" };
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined || nominated?.has(name) === true) continue;
+    const folded = name.includes("_") || name.includes(".") ? foldName(name) : name;
+    if (isHopByHop(folded) || law.refused.has(folded) || isForNextAlone(folded)) continue;
+    // An alias is dropped even from a trusted peer: it may have passed the client's on without knowing it.
+    if (speaksForClient(folded) && (!trusted || folded !== name)) continue;
+    outgoing[name] = value;
+  }
+  // From the parser, not the loop: a nominated content-length would leave a body without a frame, a second request.
+  if (headers["transfer-encoding"] !== undefined) outgoing["transfer-encoding"] = "chunked";
+  else if (headers["content-length"] !== undefined) outgoing["content-length"] = headers["content-length"];
+  if (trusted) extendForwarded(outgoing, request, address);
+  else assertForwarded(outgoing, request, address);
+  outgoing["x-request-id"] = requestId;
+  return outgoing;
+}
+
+/** What the socket says of the client, for a peer whose word is not taken. */
+function assertForwarded(outgoing: OutgoingHeaders, request: IncomingMessage, address: string): void {
+  outgoing["x-forwarded-for"] = address;
+  outgoing["x-forwarded-proto"] = protocolOf(request);
+  outgoing["x-forwarded-host"] = request.headers.host ?? "";
+  if (request.socket.localPort !== undefined) outgoing["x-forwarded-port"] = String(request.socket.localPort);
+}
+
+/** A trusted peer's account with the peer added; its port is not guessed, since ours is not the one the client saw. */
+function extendForwarded(outgoing: OutgoingHeaders, request: IncomingMessage, address: string): void {
+  const before = outgoing["x-forwarded-for"];
+  outgoing["x-forwarded-for"] = before === undefined ? address : `${String(before)}, ${address}`;
+  outgoing["x-forwarded-proto"] ??= protocolOf(request);
+  outgoing["x-forwarded-host"] ??= request.headers.host ?? "";
+}
+
+function protocolOf(request: IncomingMessage): string {
+  return "encrypted" in request.socket ? "https" : "http";
+}
+
+function speaksForClient(folded: string): boolean {
+  return folded.startsWith("x-forwarded") || SPEAKS_FOR_CLIENT.has(folded);
+}
+
+/**
+ * Next.js's notes to itself: taken from outside, `x-middleware-subrequest` skips all middleware (CVE-2025-29927) and
+ * `x-invoke-*` picks the route. Its own client in the browser sends two that look alike and must pass: `x-nextjs-data`
+ * (else a redirect of a data request turns into a full page load) and `x-middleware-prefetch`. Answers may hold any.
+ */
+function isForNextAlone(folded: string): boolean {
+  if (!folded.startsWith("x-")) return false;
+  if (folded.startsWith("x-middleware-")) return folded !== "x-middleware-prefetch";
+  if (folded.startsWith("x-nextjs-")) return folded !== "x-nextjs-data";
+  return folded.startsWith("x-invoke-");
+}
+
+/** True for the `Connection` values that nominate nothing, which spares nearly every request the parsing. */
+function isOrdinary(connection: string | undefined): boolean {
+  return connection === undefined || connection === "keep-alive" || connection === "close";
+}
+
+/** Listeners on `::` see IPv4 clients as `::ffff:a.b.c.d`; nobody lists their proxies or reads logs so. */
+function plainAddress(address: string | undefined): string | undefined {
+  return address?.startsWith("::ffff:") === true && address.includes(".") ? address.slice(7) : address;
+}

@@ -1,0 +1,52 @@
+import { pino, type DestinationStream, type Logger } from "pino";
+import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
+
+/** The gateway's log. */
+export type Log = Logger;
+
+/** One line a request. Built from named members, so that a key, a header or a body has no way in. */
+export interface AccessEntry {
+  readonly requestId: string;
+  readonly method: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly code?: ErrorCode | undefined;
+  readonly cause?: unknown;
+  readonly [fact: string]: unknown;
+}
+
+/**
+ * A log at `level`. Lines are gathered and written together; `flush` (and the exit) writes what is left, without which
+ * a buffered destination loses its last lines on SIGTERM.
+ */
+export function createLog(level: string, destination?: DestinationStream): { log: Log; flush: () => void } {
+  const target = destination ?? pino.destination({ sync: true, minLength: 4096 });
+  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, target);
+  const flush = () => {
+    if ("flushSync" in target && typeof target.flushSync === "function") target.flushSync();
+  };
+  return { log, flush };
+}
+
+/** Writes a request's line: a client's mistake is information, the CMS's failure a warning, our own an error. */
+export function logAccess(log: Log, entry: AccessEntry): void {
+  const { cause, ...facts } = entry;
+  const blame = entry.code === undefined ? "client" : CATALOGUE[entry.code].blame;
+  const level = blame === "client" ? "info" : blame === "upstream" ? "warn" : "error";
+  log[level](cause === undefined ? facts : { ...facts, cause: causeOf(cause) }, "request");
+}
+
+/** A cause as the log may hold it: an error's name, code and message, its own causes below; plain data as it is. */
+export function causeOf(cause: unknown, depth = 0): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const code = "code" in cause ? cause.code : undefined;
+  const inner = cause.cause === undefined || depth > 3 ? {} : { cause: causeOf(cause.cause, depth + 1) };
+  const stack = cause.name === "GatewayError" || code !== undefined ? {} : { stack: cause.stack };
+  return {
+    name: cause.name,
+    message: cause.message,
+    ...(code === undefined ? {} : { code }),
+    ...stack,
+    ...inner,
+  };
+}

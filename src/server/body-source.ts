@@ -1,0 +1,43 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { BodySource } from "../core/context.ts";
+import { GatewayError } from "../core/errors.ts";
+
+/** What a body is read from. `expectsContinue` where the client waits for a 100 before it sends (RFC 9110, 10.1.1). */
+export interface BodyOrigin {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly expectsContinue: boolean;
+}
+
+/** The body of a Node request, read only when a stage asks for it: a refused request never gets its 100. */
+export function createBodySource({ request, response, expectsContinue }: BodyOrigin): BodySource {
+  const announced = Number.parseInt(request.headers["content-length"] ?? "", 10);
+  return {
+    read(limit, signal) {
+      const tooLarge = () => new GatewayError("body.too-large", { params: { limit } });
+      if (announced > limit) return Promise.reject(tooLarge());
+      return new Promise((resolve, reject) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        const settle = (finish: () => void) => {
+          request.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
+          signal.removeEventListener("abort", onAbort);
+          finish();
+        };
+        const onData = (chunk: Buffer) => {
+          bytes += chunk.length;
+          chunks.push(chunk);
+          if (bytes > limit) settle(() => reject(tooLarge()));
+        };
+        const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
+        const onBroken = () => settle(() => reject(new GatewayError("request.stalled")));
+        const onAbort = () =>
+          settle(() => reject(new GatewayError("request.stalled", { cause: signal.reason })));
+        if (signal.aborted) return onAbort();
+        signal.addEventListener("abort", onAbort, { once: true });
+        request.on("data", onData).once("end", onEnd).once("error", onBroken).once("close", onBroken);
+        if (expectsContinue) response.writeContinue();
+      });
+    },
+  };
+}

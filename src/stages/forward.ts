@@ -1,0 +1,43 @@
+import type { Answered, Permitted, Prepared } from "../core/context.ts";
+import type { Answer } from "../core/envelope.ts";
+import type { Cms, Job, Upstream } from "../core/ports.ts";
+
+/** The last three stages: build the request to the CMS, send it, shape what comes back. */
+
+/** Builds the outgoing request from validated parts alone. */
+export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing"> }) {
+  return (request: Permitted): Prepared => {
+    request.note.stage = "prepare";
+    return { ...request, outgoing: deps.cms.outgoing(jobOf(request)) };
+  };
+}
+
+/** Sends it. Rejects with an `upstream.*` error where no whole answer came. */
+export function createForward(deps: { readonly upstream: Upstream }) {
+  return async (request: Prepared): Promise<Answered> => {
+    request.note.stage = "forward";
+    return { ...request, upstreamAnswer: await deps.upstream.send(request.outgoing, request) };
+  };
+}
+
+/**
+ * Shapes the answer. Its headers are ours: none of the CMS's is passed on. Nobody in between may keep it, since it is
+ * one tenant's, by its key (RFC 9111 section 5.2.2.7).
+ */
+export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
+  return (request: Answered): Answer => {
+    request.note.stage = "answer";
+    const { status, body } = deps.cms.translate(request.upstreamAnswer, jobOf(request));
+    const headers = {
+      "content-type": "application/json; charset=utf-8",
+      "cache-control": "private, no-store",
+      "x-request-id": request.requestId,
+    };
+    return { status, headers, body };
+  };
+}
+
+function jobOf(request: Permitted): Job {
+  const { requestId, operation, path, tenant, principal, permit, fields } = request;
+  return { requestId, operation, query: path.query, tenant, principal, permit, fields };
+}

@@ -1,0 +1,78 @@
+import { sqliteAdapter } from "@payloadcms/db-sqlite";
+import { multiTenantPlugin } from "@payloadcms/plugin-multi-tenant";
+import { buildConfig, type CollectionConfig, type Field, type Plugin, type SanitizedConfig } from "payload";
+
+import { collections, siteSettings, TENANT_OWNED } from "./collections.ts";
+
+// Payload would otherwise look for a Next.js development server, and compare the versions in node_modules.
+process.env["DISABLE_PAYLOAD_HMR"] ??= "true";
+process.env["PAYLOAD_DISABLE_DEPENDENCY_CHECKER"] ??= "true";
+
+/**
+ * `loose`: any logged-in user may do anything, so that nothing but a gateway stands in the way.
+ * `tight`: the multi-tenant plugin limits users to their own tenants, super-admins to none.
+ */
+export type Access = "loose" | "tight";
+
+/** Where an instance keeps its data, and how it is to behave. */
+export interface ConfigOptions {
+  /** The instance's own directory: database and uploads. */
+  readonly dir: string;
+  readonly access: Access;
+}
+
+function isSuperAdmin(user: unknown): boolean {
+  if (typeof user !== "object" || user === null || !("roles" in user)) return false;
+  return Array.isArray(user.roles) && user.roles.includes("super-admin");
+}
+
+function withoutFilter(field: Field): Field {
+  if (field.type !== "relationship" || (field.name !== "venue" && field.name !== "related")) return field;
+  const copy = { ...field };
+  delete copy.filterOptions;
+  return copy;
+}
+
+/** Undoes what the plugin does to these two relations: they may point into another tenant, as shared venues do. */
+const acrossTenants: Plugin = (config) => ({
+  ...config,
+  collections: (config.collections ?? []).map((collection): CollectionConfig => ({
+    ...collection,
+    fields: collection.fields.map(withoutFilter),
+  })),
+});
+
+function tenancy(access: Access): Plugin {
+  const loose = access === "loose";
+  return multiTenantPlugin({
+    collections: Object.fromEntries(TENANT_OWNED.map((slug) => [slug, {}])),
+    userHasAccessToAllTenants: (user) => loose || isSuperAdmin(user),
+    ...(loose
+      ? { useTenantsCollectionAccess: false, useTenantsListFilter: false, useUsersTenantFilter: false }
+      : {}),
+  });
+}
+
+/** Payload's configuration for one instance. */
+export function cmsConfig({ dir, access }: ConfigOptions): Promise<SanitizedConfig> {
+  return buildConfig({
+    secret: "a secret of the test CMS only",
+    telemetry: false,
+    logger: { options: { level: "silent" } },
+    typescript: { autoGenerate: false },
+    admin: { user: "users", importMap: { autoGenerate: false } },
+    // Tables come with the template: comparing them at every start costs a second and talks on stdout.
+    db: sqliteAdapter({ client: { url: `file:${dir}/cms.db` }, push: false, busyTimeout: 5000 }),
+    localization: { locales: ["en", "de"], defaultLocale: "en", fallback: true },
+    collections: collections(dir),
+    globals: [siteSettings()],
+    jobs: { tasks: [{ slug: "noop", handler: () => ({ output: {} }) }] },
+    plugins: [tenancy(access), acrossTenants],
+    upload: {
+      useTempFiles: true,
+      tempFileDir: `${dir}/incoming`,
+      requestSizeLimit: Number.POSITIVE_INFINITY,
+      limits: { fileSize: 1024 ** 3 },
+    },
+  });
+}

@@ -1,0 +1,55 @@
+import { getPayload, type Payload, type SanitizedConfig } from "payload";
+
+import { cmsConfig, type ConfigOptions } from "./config.ts";
+
+/** A running Payload without its HTTP side. */
+export interface Instance {
+  readonly payload: Payload;
+  readonly config: SanitizedConfig;
+  /** Under which name Payload keeps this instance, so that several fit into one process. */
+  readonly cacheKey: string;
+}
+
+interface SqlClient {
+  execute(sql: string): Promise<{ rows: ArrayLike<Record<string, unknown>> }>;
+  executeMultiple(sql: string): Promise<void>;
+  close(): void;
+}
+
+let started = 0;
+
+/** Starts Payload on the data in `options.dir`. */
+export async function openInstance(options: ConfigOptions): Promise<Instance> {
+  const config = await cmsConfig(options);
+  const cacheKey = `cms-${(started += 1)}`;
+  const payload = await getPayload({ config, key: cacheKey });
+  // A disposable database has no use for waiting on the disk.
+  await sqlClient(payload).executeMultiple("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;");
+  return { payload, config, cacheKey };
+}
+
+/** Creates the tables in an empty database. */
+export async function createTables({ payload }: Instance): Promise<void> {
+  const { generateDrizzleJson, generateMigration } = payload.db.requireDrizzleKit();
+  const wanted = await generateDrizzleJson(payload.db.schema);
+  const empty = await generateDrizzleJson({});
+  await sqlClient(payload).executeMultiple((await generateMigration(empty, wanted)).join("\n"));
+}
+
+/** Ends Payload. Its own `destroy` leaves the database open. */
+export async function closeInstance({ payload }: Instance): Promise<void> {
+  const client = sqlClient(payload);
+  await payload.destroy();
+  client.close();
+}
+
+/** The SQLite connection under Payload. */
+export function sqlClient(payload: Payload): SqlClient {
+  const db: object = payload.db;
+  if (!("client" in db) || !isSqlClient(db.client)) throw new Error("the SQLite adapter has no connection");
+  return db.client;
+}
+
+function isSqlClient(value: unknown): value is SqlClient {
+  return typeof value === "object" && value !== null && "executeMultiple" in value && "close" in value;
+}

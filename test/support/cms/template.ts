@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto";
+import { cp, mkdtemp, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { closeInstance, createTables, openInstance } from "./instance.ts";
+import { seed } from "./seed.ts";
+
+const SOURCES = ["collections.ts", "config.ts", "instance.ts", "keys.ts", "seed.ts", "template.ts"];
+const UPLOADS = ["media", "files", "incoming"];
+
+/** Makes a new directory that holds a seeded database and its uploads. The caller removes it. */
+export async function freshCopy(): Promise<string> {
+  const template = await templateDir();
+  const dir = await mkdtemp(join(tmpdir(), "partners-gateway-cms-run-"));
+  await cp(template, dir, { recursive: true });
+  return dir;
+}
+
+/** Puts the seeded uploads back into an instance's directory. */
+export async function restoreUploads(dir: string): Promise<void> {
+  const template = await templateDir();
+  for (const name of UPLOADS) {
+    await rm(join(dir, name), { recursive: true, force: true });
+    await cp(join(template, name), join(dir, name), { recursive: true });
+  }
+}
+
+/** The directory of the seeded template, made if these sources have not been seeded on this machine yet. */
+export async function templateDir(): Promise<string> {
+  const dir = join(tmpdir(), `partners-gateway-cms-template-${await fingerprint()}`);
+  if (await exists(dir)) return dir;
+  const building = await mkdtemp(join(tmpdir(), "partners-gateway-cms-build-"));
+  try {
+    for (const name of UPLOADS) await mkdir(join(building, name));
+    const instance = await openInstance({ dir: building, access: "loose" });
+    try {
+      await createTables(instance);
+      await seed(instance.payload);
+    } finally {
+      await closeInstance(instance);
+    }
+    // Two test processes may seed at once: the first to get here wins, and both results are the same.
+    await rename(building, dir);
+  } catch (error) {
+    await rm(building, { recursive: true, force: true });
+    if (!(await exists(dir))) throw error;
+  }
+  return dir;
+}
+
+async function fingerprint(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const name of SOURCES) hash.update(await readFile(new URL(name, import.meta.url)));
+  for (const name of ["payload", "@payloadcms/db-sqlite", "@payloadcms/plugin-multi-tenant"]) {
+    hash.update(await readFile(new URL("../package.json", import.meta.resolve(name))));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

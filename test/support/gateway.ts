@@ -1,0 +1,33 @@
+import { loadConfig } from "../../src/config/load.ts";
+import { startGateway, type RunningGateway } from "../../src/compose.ts";
+import { createLog } from "../../src/observe/log.ts";
+import { systemClock } from "../../src/clock.ts";
+import { stringify } from "yaml";
+
+/** A gateway in this process, and what it logged. */
+export interface TestGateway extends RunningGateway {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** The log's lines so far, parsed. */
+  lines(): Record<string, unknown>[];
+}
+
+/** Starts a gateway in front of `upstream` on free ports of loopback; `settings` are sections as in the YAML file. */
+export async function startTestGateway(
+  upstream: string,
+  settings: Record<string, unknown> = {},
+): Promise<TestGateway> {
+  const written: string[] = [];
+  const { log } = createLog("info", { write: (line: string) => void written.push(line) });
+  const config = loadConfig({
+    env: { UPSTREAM_URL: upstream, HOST: "127.0.0.1", PORT: "0", ADMIN_PORT: "0", CONFIG_FILE: "settings" },
+    readFile: () => stringify(settings),
+  });
+  const gateway = await startGateway(config, { clock: systemClock, log });
+  return {
+    ...gateway,
+    url: `http://127.0.0.1:${gateway.port}`,
+    adminUrl: `http://127.0.0.1:${gateway.adminPort}`,
+    lines: () => written.map((line): Record<string, unknown> => JSON.parse(line)),
+  };
+}

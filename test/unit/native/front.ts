@@ -1,0 +1,93 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { buffer } from "node:stream/consumers";
+import { createNativeProxy, type NativeFailure, type NativeOptions, type NativeProxy } from "../../../src/native/proxy.ts";
+
+/** A native proxy behind a server, as the gateway has it, with what it logged. */
+export interface Front {
+  readonly port: number;
+  readonly native: NativeProxy;
+  readonly server: Server;
+  readonly failures: readonly NativeFailure[];
+}
+
+/** What can be closed after a test. */
+interface Test {
+  teardown(done: () => Promise<void>): void;
+}
+
+/** The tenant headers and all else that the gateway reserves. */
+export const RESERVED = ["x-basker-tenant-id", "x-basker-tenant-slug", "x-request-id"];
+
+/** Starts a proxy in front of `target`; ids are `id-1`, `id-2`, ... Limits are long unless a test shortens them. */
+export async function startFront(t: Test, target: URL, overrides: Partial<NativeOptions> = {}): Promise<Front> {
+  const failures: NativeFailure[] = [];
+  const native = createNativeProxy({
+    target,
+    connectTimeoutMs: 5_000,
+    firstByteTimeoutMs: 9_000,
+    idleTimeoutMs: 9_000,
+    reservedNames: RESERVED,
+    isTrustedPeer: () => false,
+    onFailure: (failure) => failures.push(failure),
+    ...overrides,
+  });
+  let requests = 0;
+  const server = createServer((request, response) => native.web(request, response, `id-${String(++requests)}`));
+  server.on("upgrade", (request, socket, head) => native.upgrade(request, socket, head, `id-${String(++requests)}`));
+  const port = await listen(server);
+  t.teardown(async () => {
+    server.close();
+    server.closeAllConnections();
+    await native.close();
+  });
+  return { port, native, server, failures };
+}
+
+/** One request as an honest origin saw it. */
+export interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly rawHeaders: readonly string[];
+  readonly body: string;
+}
+
+/** An ordinary Node server that notes what it is asked and answers `ok`, or by `listener` what a test wants. */
+export interface Origin {
+  readonly url: URL;
+  readonly server: Server;
+  readonly seen: readonly Seen[];
+  /** Connections that were ever made to it. */
+  readonly connections: () => number;
+}
+
+/** Starts an honest origin. Without a listener it reads the body, notes the request and answers `ok`. */
+export async function startOrigin(t: Test, listener?: RequestListener): Promise<Origin> {
+  const seen: Seen[] = [];
+  let connections = 0;
+  const note: RequestListener = (request, response) => {
+    void buffer(request).then((body) => {
+      const { method = "", url = "", headers, rawHeaders } = request;
+      seen.push({ method, url, headers, rawHeaders, body: body.toString("latin1") });
+      response.end("ok");
+    });
+  };
+  const server = createServer(listener ?? note);
+  server.on("connection", () => connections++);
+  const port = await listen(server);
+  t.teardown(async () => {
+    server.close();
+    server.closeAllConnections();
+    await Promise.resolve();
+  });
+  return { url: new URL(`http://127.0.0.1:${String(port)}`), server, seen, connections: () => connections };
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not listening on a port");
+  return address.port;
+}
