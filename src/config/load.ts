@@ -64,7 +64,8 @@ function readYaml(file: string, readFile: Sources["readFile"]): Record<string, u
   if (value === null || value === undefined) return {};
   if (!isObject(value))
     throw new ConfigError([`CONFIG_FILE ${file}: expected a mapping of sections such as "upstream:"`]);
-  return value;
+  // A section whose every line is commented out reads as null; it is one that sets nothing.
+  return Object.fromEntries(Object.entries(value).filter(([, section]) => section !== null));
 }
 
 function assign(settings: Record<string, unknown>, path: string, value: unknown): void {

@@ -141,15 +141,15 @@ const log = z.strictObject({
 
 /** The whole configuration. Sections may be left out; `upstream.url` may not. */
 export const schema = z.strictObject({
-  server: server.prefault({}),
-  upstream,
-  native: native.prefault({}),
-  partners: partners.prefault({}),
-  limits: limits.prefault({}),
-  cms: cms.prefault({}),
-  cache: cache.prefault({}),
-  redis: redis.prefault({}),
-  log: log.prefault({}),
+  server: server.prefault({}).describe("Where the gateway listens and how it treats client connections."),
+  upstream: upstream.describe("The CMS, and the connections to it."),
+  native: native.prefault({}).describe("Native traffic: what passes through to the CMS untouched."),
+  partners: partners.prefault({}).describe("The Partners API."),
+  limits: limits.prefault({}).describe("What partners may ask for at the most."),
+  cms: cms.prefault({}).describe("How the CMS names what the gateway needs to know of it (Payload)."),
+  cache: cache.prefault({}).describe("What is remembered of keys and tenants, and for how long."),
+  redis: redis.prefault({}).describe("Where replicas share what they know."),
+  log: log.prefault({}).describe("The log, one JSON line a request on standard output."),
 });
 
 /** A configuration that was checked: durations in milliseconds, sizes in bytes, nothing missing. */
