@@ -15,7 +15,10 @@ t.test("what is generated from the schema is up to date (npm run generate)", asy
 t.test("default.yaml, loaded, is the configuration that an empty file gives", async (t) => {
   const env = { UPSTREAM_URL: "http://cms.internal:3000" };
   const fromNothing = loadConfig({ env, readFile: () => "" });
-  const fromFile = loadConfig({ env: { ...env, CONFIG_FILE: "default.yaml" }, readFile: () => read("config/default.yaml") });
+  const fromFile = loadConfig({
+    env: { ...env, CONFIG_FILE: "default.yaml" },
+    readFile: () => read("config/default.yaml"),
+  });
   t.strictSame(fromFile, fromNothing);
   const sections: unknown = parse(read("config/default.yaml"));
   t.strictSame(Object.keys(sections ?? {}), Object.keys(fromNothing));

@@ -1,0 +1,50 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../../src/clock.ts";
+import { startGateway } from "../../../src/compose.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { createLog } from "../../../src/observe/log.ts";
+import { startCms } from "../cms/server.ts";
+import { demoLines } from "./lines.ts";
+
+/** `npm run demo`: the real CMS, seeded, the gateway in front of it, and lines to try. Ends with Ctrl-C. */
+
+const out = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const cms = await startCms({ record: false });
+const env = {
+  HOST: "127.0.0.1",
+  ADMIN_PORT: "0",
+  ...process.env,
+  UPSTREAM_URL: cms.url,
+  CONFIG_FILE: join(import.meta.dirname, "config.yaml"),
+};
+const config = loadConfig({ env, readFile: (path) => readFileSync(path, "utf8") });
+const gateway = await startGateway(config, { clock: systemClock, log: createLog("silent").log }).catch(
+  explain,
+);
+
+out(`A Payload CMS that knows nothing of partners: ${cms.url}`);
+out(`The gateway in front of it:                   http://127.0.0.1:${gateway.port}`);
+out(`Its health:                                   http://127.0.0.1:${gateway.adminPort}/readyz`);
+for (const { shows, status, command } of demoLines(`http://127.0.0.1:${gateway.port}`, cms.keys)) {
+  out(`\n# ${shows} -> ${status}\n${command}`);
+}
+out("\nCtrl-C ends both.");
+
+const stop = async (): Promise<void> => {
+  await gateway.stop();
+  await cms.close();
+  process.exit(0);
+};
+process.once("SIGINT", () => void stop());
+process.once("SIGTERM", () => void stop());
+
+function explain(error: unknown): never {
+  const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+  const advice = isTaken
+    ? `Port ${config.server.port} is taken. Choose another: PORT=8081 npm run demo`
+    : String(error);
+  process.stderr.write(`${advice}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,99 @@
+import t from "tap";
+import { isOwnField, readWhere, type WhereLimits } from "../../../src/core/where.ts";
+
+const limits: WhereLimits = {
+  operators: new Set(["equals", "in", "contains"]),
+  secretFields: new Set(["apiKey"]),
+  ownPaths: new Set(["location.city"]),
+  joinFields: new Set(["events"]),
+  maxDepth: 3,
+  maxConditions: 5,
+};
+const read = (raw: unknown): unknown => {
+  const read = readWhere(raw, limits);
+  return read.kind === "narrow" ? read.where : read.kind;
+};
+
+t.test("no condition at all asks nothing", async (t) => {
+  for (const raw of [undefined, "", null, {}, "null", "{}"]) t.equal(read(raw), "none", JSON.stringify(raw));
+});
+
+t.test("what is no condition matches nothing, rather than everything", async (t) => {
+  for (const raw of [
+    "x",
+    "{",
+    "[]",
+    [],
+    '"x"',
+    5,
+    "5",
+    true,
+    { title: "x" },
+    { title: null },
+    { title: [] },
+    { and: {} },
+    { and: "x" },
+    { or: [1] },
+  ]) {
+    t.equal(read(raw), "nothing", JSON.stringify(raw));
+  }
+});
+
+t.test("a JSON string and its parsed form read alike", async (t) => {
+  t.strictSame(read('{"title":{"equals":"x"}}'), { title: { equals: "x" } });
+  t.strictSame(read({ title: { equals: "x" } }), { title: { equals: "x" } });
+});
+
+t.test("keys side by side all count: of `and` beside `or` the CMS would see only the last", async (t) => {
+  t.strictSame(read({ and: [{ a: { equals: 1 } }], or: [{ b: { equals: 2 } }], c: { equals: 3 } }), {
+    and: [{ and: [{ a: { equals: 1 } }] }, { or: [{ b: { equals: 2 } }] }, { c: { equals: 3 } }],
+  });
+  t.strictSame(read({ AND: [{ a: { equals: 1 } }] }), { and: [{ a: { equals: 1 } }] });
+});
+
+t.test(
+  "no path leads into another record, by dots, by Payload's double underscore, or by a join",
+  async (t) => {
+    for (const field of [
+      "venue.tenant",
+      "tenant.id",
+      "venue__tenant",
+      "__proto__",
+      "events",
+      "apiKey",
+      "a.apiKey",
+      "",
+      ".",
+      "a.",
+      "a b",
+      "a[b]",
+      "x".repeat(101),
+    ]) {
+      t.equal(read({ [field]: { equals: 1 } }), "nothing", field);
+      t.notOk(isOwnField(field, limits), field);
+    }
+    t.strictSame(read({ "location.city": { equals: "Oslo" } }), { "location.city": { equals: "Oslo" } });
+  },
+);
+
+t.test("operators beyond the configured ones match nothing", async (t) => {
+  t.equal(read({ title: { $ne: 1 } }), "nothing");
+  t.equal(read({ title: { equals: 1, constructor: 1 } }), "nothing");
+  t.equal(read(JSON.parse('{"title":{"__proto__":1}}')), "nothing");
+});
+
+t.test("operands are scalars, lists and plain data of a sane size", async (t) => {
+  t.strictSame(read({ a: { in: [1, "2", true] } }), { a: { in: [1, "2", true] } });
+  t.strictSame(read({ a: { equals: null } }), { a: { equals: null } });
+  t.equal(read({ a: { in: [1, null] } }), "nothing", "the CMS answers 500 to a null in a list");
+  t.equal(read({ a: { equals: [[[[[[1]]]]]] } }), "nothing");
+  t.equal(read({ a: { in: Array.from({ length: 1001 }, () => 1) } }), "nothing");
+});
+
+t.test("nesting and number of conditions are limited", async (t) => {
+  const nested = (depth: number): unknown =>
+    depth === 0 ? { a: { equals: 1 } } : { and: [nested(depth - 1)] };
+  t.not(read(nested(3)), "nothing");
+  t.equal(read(nested(4)), "nothing");
+  t.equal(read({ or: Array.from({ length: 6 }, () => ({ a: { equals: 1 } })) }), "nothing");
+});
