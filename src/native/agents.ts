@@ -71,9 +71,10 @@ function agentFor(target: URL, live: Set<Duplex>, keepAlive: boolean): HttpAgent
   return agent;
 }
 
+/** Settles with the event that also takes the socket off the list: `socket.closed` is true a tick earlier. */
+/** For a socket of `live`: what is still listed has its `close` event to come. */
 function closed(socket: Duplex): Promise<void> {
   return new Promise((resolve) => {
-    if (socket.closed) resolve();
-    else socket.once("close", () => resolve());
+    socket.once("close", () => resolve());
   });
 }

@@ -1,6 +1,6 @@
 import type { ClientRequest } from "node:http";
 import type { Socket } from "node:net";
-import { createProxyServer, type ProxyServer } from "http-proxy-3";
+import { createProxyServer, type ProxyServer, type ServerOptions } from "http-proxy-3";
 import type { Connections } from "./agents.ts";
 import { Exchange } from "./exchange.ts";
 import type { NativeOptions } from "./options.ts";
@@ -14,6 +14,11 @@ export interface Forwarder {
   handshake(exchange: Exchange, socket: Socket, head: Buffer): ClientRequest | undefined;
 }
 
+/** What http-proxy-3 is given for one call, and hands back in its events. */
+interface Call extends ServerOptions {
+  readonly exchange: Exchange;
+}
+
 /** Methods that may be sent a second time without having happened twice (RFC 9110 section 9.2.1). */
 const SAFE: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -24,7 +29,13 @@ const SAFE: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]
  */
 export function createForwarder(options: NativeOptions, connections: Connections): Forwarder {
   const { target, connectTimeoutMs: connectTimeout } = options;
-  const proxy = createProxyServer({ target, connectTimeout, toProxy: true, selfHandleResponse: true });
+  const proxy = createProxyServer({
+    target,
+    connectTimeout,
+    prependPath: false,
+    toProxy: true,
+    selfHandleResponse: true,
+  });
   sendOnlyOurHeaders(proxy);
   proxy.on("proxyReq", (upstream, _request, _response, call) => {
     const exchange = exchangeOf(call);
@@ -41,8 +52,9 @@ export function createForwarder(options: NativeOptions, connections: Connections
     send(exchange) {
       const { request, response, headers } = exchange;
       exchange.attempts += 1;
+      const call: Call = { headers, agent: connections.pool, exchange };
       guarded(exchange, () => {
-        proxy.web(request, response, { headers, agent: connections.pool, exchange }, (error) => {
+        proxy.web(request, response, call, (error) => {
           if (!mayRepeat(exchange, error)) return failed(exchange, error);
           // What was closed under one request was closed under all that lie idle: mostly a CMS that restarted.
           connections.dropIdle();
@@ -52,10 +64,9 @@ export function createForwarder(options: NativeOptions, connections: Connections
     },
     handshake(exchange, socket, head) {
       const { request, headers } = exchange;
+      const call: Call = { headers, agent: connections.single, exchange };
       guarded(exchange, () => {
-        proxy.ws(request, socket, head, { headers, agent: connections.single, exchange }, (error) =>
-          failed(exchange, error),
-        );
+        proxy.ws(request, socket, head, call, (error) => failed(exchange, error));
       });
       return exchange.upstream;
     },

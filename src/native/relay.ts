@@ -32,17 +32,18 @@ export function relay(answer: IncomingMessage, exchange: Exchange): void {
 
 function pump(answer: IncomingMessage, exchange: Exchange): void {
   const { response } = exchange;
+  const resume = (): void => void answer.resume();
   let silent = true;
   answer.on("data", (chunk: Buffer) => {
     silent = false;
-    if (!response.write(chunk)) answer.pause();
+    if (response.write(chunk)) return;
+    answer.pause();
+    response.once("drain", resume);
   });
-  response.on("drain", () => answer.resume());
   answer.on("end", () => {
     if (answer.complete) exchange.finish();
-    else exchange.fail("upstream.unreachable", new Error("answer ended early"));
   });
-  answer.on("error", (cause) => exchange.fail("upstream.unreachable", cause));
+  // Comes after every end, good or bad. Node calls a body that broke off `complete` never, whatever its framing.
   answer.on("close", () => {
     if (!exchange.over) exchange.fail("upstream.unreachable", new Error("answer was cut off"));
   });

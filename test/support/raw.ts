@@ -35,7 +35,11 @@ export async function rawConnect(port: number): Promise<RawClient> {
     socket,
     text: () => text,
     send: (bytes) => void socket.write(bytes, "latin1"),
-    until: (pattern) => inTime(untilMatch(socket, pattern, () => text), () => `${String(pattern)} in ${text}`),
+    until: (pattern) =>
+      inTime(
+        untilMatch(socket, pattern, () => text),
+        () => `${String(pattern)} in ${text}`,
+      ),
     end: () => inTime(over, () => `the end of the connection after ${text}`),
   };
 }

@@ -1,7 +1,12 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { buffer } from "node:stream/consumers";
-import { createNativeProxy, type NativeFailure, type NativeOptions, type NativeProxy } from "../../../src/native/proxy.ts";
+import {
+  createNativeProxy,
+  type NativeFailure,
+  type NativeOptions,
+  type NativeProxy,
+} from "../../../src/native/proxy.ts";
 
 /** A native proxy behind a server, as the gateway has it, with what it logged. */
 export interface Front {
@@ -20,7 +25,11 @@ interface Test {
 export const RESERVED = ["x-basker-tenant-id", "x-basker-tenant-slug", "x-request-id"];
 
 /** Starts a proxy in front of `target`; ids are `id-1`, `id-2`, ... Limits are long unless a test shortens them. */
-export async function startFront(t: Test, target: URL, overrides: Partial<NativeOptions> = {}): Promise<Front> {
+export async function startFront(
+  t: Test,
+  target: URL,
+  overrides: Partial<NativeOptions> = {},
+): Promise<Front> {
   const failures: NativeFailure[] = [];
   const native = createNativeProxy({
     target,
@@ -33,8 +42,12 @@ export async function startFront(t: Test, target: URL, overrides: Partial<Native
     ...overrides,
   });
   let requests = 0;
-  const server = createServer((request, response) => native.web(request, response, `id-${String(++requests)}`));
-  server.on("upgrade", (request, socket, head) => native.upgrade(request, socket, head, `id-${String(++requests)}`));
+  const server = createServer((request, response) =>
+    native.web(request, response, `id-${String(++requests)}`),
+  );
+  server.on("upgrade", (request, socket, head) =>
+    native.upgrade(request, socket, head, `id-${String(++requests)}`),
+  );
   const port = await listen(server);
   t.teardown(async () => {
     server.close();

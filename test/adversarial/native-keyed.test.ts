@@ -1,0 +1,115 @@
+/**
+ * Attack: a partner's API key on a native path, where no tenant, version or ownership rule applies.
+ * Amplifier: any second door (an upgrade, a method, a spelling) that was not thought of when the guard was put at the first.
+ * Defence: the forwarding functions themselves refuse every request that offers a key, whatever its path, and ask nobody.
+ */
+import t from "tap";
+import { rawExchange, rawRequest } from "../support/raw.ts";
+import { startFront, startOrigin } from "../unit/native/front.ts";
+
+const FORBIDDEN =
+  /^HTTP\/1\.1 403 Forbidden\r\n.*"message":"API keys must use the Partners API at \/partners\/:version\/:tenant\/\*"/s;
+
+t.test("a key is refused however it is spelt and wherever it points", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const values = [
+    "users API-Key k",
+    "users api-key k",
+    "admins API-Key k",
+    "API-Key k",
+    "users  API-Key\tk",
+    "JWT a, users API-Key k",
+  ];
+  for (const value of values) {
+    for (const target of [
+      "/api/posts",
+      "/api/graphql",
+      "/admin",
+      "/media/a.png",
+      "/",
+      "/API/posts",
+      "/api%2fposts",
+      "/_next/x",
+    ]) {
+      const head = [`GET ${target} HTTP/1.1`, "Host: h", `AUTHORIZATION: ${value}`, "Connection: close"];
+      t.match(await rawExchange(front.port, rawRequest(head)), FORBIDDEN, `${value} on ${target}`);
+    }
+  }
+  t.equal(origin.connections(), 0, "the CMS was not asked, so a good key and a bad one look alike");
+});
+
+t.test("a key is refused with every method, and with a body that comes late", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"]) {
+    const head = [
+      `${method} /api/posts HTTP/1.1`,
+      "Host: h",
+      "Authorization: users API-Key k",
+      "Content-Length: 2",
+    ];
+    const answer = await rawExchange(front.port, rawRequest(head, "{}"));
+    t.match(answer, FORBIDDEN, method);
+    t.match(answer, /\r\nconnection: close\r\n/, method);
+  }
+  const head = ["HEAD /api/posts HTTP/1.1", "Host: h", "Authorization: users API-Key k", "Connection: close"];
+  t.match(await rawExchange(front.port, rawRequest(head)), /^HTTP\/1\.1 403 Forbidden\r\n.*\r\n\r\n$/s);
+  t.equal(origin.connections(), 0);
+});
+
+t.test("a key is refused on an upgrade, with the envelope on the socket", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const answer = await rawExchange(
+    front.port,
+    rawRequest([
+      "GET /api/posts HTTP/1.1",
+      "Host: h",
+      "Authorization: users API-Key k",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+    ]),
+  );
+  t.match(answer, FORBIDDEN);
+  t.match(answer, /\r\nx-request-id: id-1\r\n.*\r\nconnection: close\r\n/is);
+  t.equal(origin.connections(), 0);
+});
+
+t.test("a key is refused though the Connection header nominates it away", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const head = [
+    "GET /api/posts HTTP/1.1",
+    "Host: h",
+    "Authorization: users API-Key k",
+    "Connection: close, authorization",
+  ];
+  t.match(await rawExchange(front.port, rawRequest(head)), FORBIDDEN);
+  t.equal(origin.connections(), 0);
+});
+
+t.test("a session's token is none of it", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  for (const value of ["JWT eyJ.e30.x", "Bearer abc", "Basic YTpi"]) {
+    const head = ["GET /api/posts HTTP/1.1", "Host: h", `Authorization: ${value}`, "Connection: close"];
+    t.match(await rawExchange(front.port, rawRequest(head)), /^HTTP\/1\.1 200 OK/, value);
+    t.equal(origin.seen.at(-1)?.headers.authorization, value);
+  }
+});
+
+t.test("the log hears of a refusal, under the id that the client was given", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const head = [
+    "GET /api/posts HTTP/1.1",
+    "Host: h",
+    "Authorization: users API-Key secret",
+    "Connection: close",
+  ];
+  const answer = await rawExchange(front.port, rawRequest(head));
+  t.match(answer, /"requestId":"id-1"/);
+  t.match(front.failures, [{ requestId: "id-1", code: "native.keyed" }]);
+  t.notMatch(JSON.stringify(front.failures), /secret/);
+});

@@ -1,0 +1,134 @@
+/**
+ * Attack: a request whose length the gateway and the CMS read differently, so that its body becomes a request of its own.
+ * Amplifier: kept-alive connections to the CMS, on which the hidden request is answered to, or takes bytes from, another user.
+ * Defence: only one-way framing is let in, and the framing that was read is the framing that is sent.
+ */
+import { once } from "node:events";
+import t from "tap";
+import { badOrigin } from "../support/bad-origin.ts";
+import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { startFront, startOrigin } from "../unit/native/front.ts";
+
+const HIDDEN = rawRequest(["GET /hidden HTTP/1.1", "Host: cms"]);
+
+for (const method of ["DELETE", "OPTIONS", "GET", "HEAD", "POST", "PATCH"]) {
+  t.test(`a chunked ${method} hides no second request and arrives whole`, async (t) => {
+    const origin = await startOrigin(t);
+    const front = await startFront(t, origin.url);
+    const client = await rawConnect(front.port);
+    client.send(
+      rawRequest([`${method} /api/one HTTP/1.1`, "Host: cms", "Transfer-Encoding: chunked"], chunked(HIDDEN)),
+    );
+    await client.until(/\r\n\r\n/);
+    client.send(rawRequest(["GET /api/two HTTP/1.1", "Host: cms", "Connection: close"]));
+    await client.end();
+    t.strictSame(
+      origin.seen.map(({ url }) => url),
+      ["/api/one", "/api/two"],
+    );
+    t.equal(origin.seen[0]?.body, HIDDEN);
+    t.equal(origin.connections(), 1, "both went over one connection, as an attack needs it");
+  });
+}
+
+t.test("a DELETE with a length arrives whole", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const head = ["DELETE /api/posts HTTP/1.1", "Host: cms", "Content-Length: 8", "Connection: close"];
+  t.match(await rawExchange(front.port, rawRequest(head, '{"a": 1}')), /^HTTP\/1\.1 200 /);
+  t.match(origin.seen[0], { method: "DELETE", body: '{"a": 1}' });
+});
+
+t.test("a CMS that takes every DELETE for empty is sent no request in its body", async (t) => {
+  const heads: string[] = [];
+  const origin = await badOrigin((socket, head, nth) => {
+    heads.push(head.split("\r\n", 1)[0] ?? "");
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${String(nth)}`);
+  });
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url);
+  const head = ["DELETE /api/one HTTP/1.1", "Host: cms", "Transfer-Encoding: chunked", "Connection: close"];
+  await rawExchange(front.port, rawRequest(head, chunked(HIDDEN)));
+  await rawExchange(front.port, rawRequest(["GET /api/two HTTP/1.1", "Host: cms", "Connection: close"]));
+  t.notOk(heads.includes("GET /hidden HTTP/1.1"));
+});
+
+t.test("a nominated content-length leaves no body without a frame", async (t) => {
+  for (const method of ["DELETE", "GET", "OPTIONS", "POST"]) {
+    const origin = await startOrigin(t);
+    const front = await startFront(t, origin.url);
+    const head = [
+      `${method} /api/one HTTP/1.1`,
+      "Host: cms",
+      `Content-Length: ${String(HIDDEN.length)}`,
+      "Connection: close, content-length, transfer-encoding",
+    ];
+    await rawExchange(front.port, rawRequest(head, HIDDEN));
+    await rawExchange(front.port, rawRequest(["GET /api/two HTTP/1.1", "Host: cms", "Connection: close"]));
+    t.strictSame(
+      origin.seen.map(({ url, body }) => `${url} ${String(body === HIDDEN)}`),
+      ["/api/one true", "/api/two false"],
+      method,
+    );
+  }
+});
+
+t.test("framing and headers that can be read in two ways are refused and end the connection", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const ambiguous: Record<string, string[]> = {
+    "both framings": ["POST / HTTP/1.1", "Host: h", "Content-Length: 4", "Transfer-Encoding: chunked"],
+    "a second coding": ["POST / HTTP/1.1", "Host: h", "Transfer-Encoding: gzip, chunked"],
+    "chunked twice": [
+      "POST / HTTP/1.1",
+      "Host: h",
+      "Transfer-Encoding: chunked",
+      "Transfer-Encoding: chunked",
+    ],
+    "a coding in HTTP/1.0": ["POST / HTTP/1.0", "Host: h", "Transfer-Encoding: chunked"],
+    "two lengths": ["POST / HTTP/1.1", "Host: h", "Content-Length: 4", "Content-Length: 4"],
+    "two hosts": ["GET / HTTP/1.1", "Host: a", "Host: b"],
+    "two content types": ["GET / HTTP/1.1", "Host: h", "Content-Type: a/b", "Content-Type: c/d"],
+    "two authorizations": ["GET / HTTP/1.1", "Host: h", "Authorization: JWT a", "Authorization: JWT b"],
+    "no host": ["GET / HTTP/1.1", "Accept: */*"],
+    "no host in HTTP/1.0": ["GET / HTTP/1.0", "Accept: */*"],
+    "an empty host": ["GET / HTTP/1.1", "Host: "],
+    "a list of hosts": ["GET / HTTP/1.1", "Host: a, b"],
+    "a host with a path": ["GET / HTTP/1.1", "Host: a/b"],
+    "a host with a user": ["GET / HTTP/1.1", "Host: u@a"],
+    "another major version": ["GET / HTTP/2.0", "Host: h"],
+  };
+  for (const [name, lines] of Object.entries(ambiguous)) {
+    const answer = await rawExchange(front.port, rawRequest(lines, "0\r\n\r\n"));
+    t.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/, name);
+    t.match(answer, /\r\nconnection: close\r\n/i, name);
+  }
+  t.equal(origin.connections(), 0);
+});
+
+t.test("an upgrade that announces a body does not eat the next user's request", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  for (const body of ["Content-Length: 40", "Content-Length: 0", "Transfer-Encoding: chunked"]) {
+    const answer = await rawExchange(
+      front.port,
+      rawRequest(["GET /api/hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket", body]),
+    );
+    t.match(answer, /^HTTP\/1\.1 400 .*"message":"Malformed request"/s, body);
+  }
+  t.equal(origin.connections(), 0);
+});
+
+t.test("an upgrade behind an unanswered request does not mix its bytes into the answer", async (t) => {
+  const origin = await startOrigin(t, () => undefined);
+  origin.server.on("upgrade", (_request, socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.end("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nframes");
+  });
+  const front = await startFront(t, origin.url);
+  const client = await rawConnect(front.port);
+  client.send(rawRequest(["GET /api/slow HTTP/1.1", "Host: h"]));
+  await once(origin.server, "request");
+  client.send(rawRequest(["GET /api/hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]));
+  t.equal((await client.end()).text, "");
+});
