@@ -73,6 +73,8 @@ export interface BodySource {
 export interface Incoming {
   readonly requestId: string;
   readonly method: string;
+  /** `1.1` or `1.0`. */
+  readonly httpVersion: string;
   readonly target: Target;
   readonly headers: RawHeaders;
   readonly body: BodySource;

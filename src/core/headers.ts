@@ -54,13 +54,13 @@ export function repeatsAny(raw: RawHeaders, names: readonly string[]): boolean {
 }
 
 /**
- * True where the message's length can be read in only one way (RFC 9112 section 6.1): not both framings, and no
- * transfer coding but `chunked`.
+ * True where the message's length can be read in only one way (RFC 9112 section 6.1): not both framings, no transfer
+ * coding but `chunked`, and none at all in HTTP/1.0, which does not know them.
  */
-export function hasPlainFraming(raw: RawHeaders): boolean {
+export function hasPlainFraming(raw: RawHeaders, httpVersion: string): boolean {
   const codings = valuesOf(raw, "transfer-encoding");
   if (codings.length === 0) return true;
-  if (valuesOf(raw, "content-length").length > 0) return false;
+  if (httpVersion === "1.0" || valuesOf(raw, "content-length").length > 0) return false;
   return codings.length === 1 && codings[0]?.trim().toLowerCase() === "chunked";
 }
 

@@ -11,10 +11,10 @@ const MAX_SEGMENTS = 4;
  * method or depth that no route has is `route.unknown`. Decides before the key, by what is public knowledge only.
  */
 export function receive(incoming: Incoming): Received {
-  const { target, headers, method } = incoming;
+  const { target, headers, method, httpVersion } = incoming;
   if (
     target.kind !== "partners" ||
-    !hasPlainFraming(headers) ||
+    !hasPlainFraming(headers, httpVersion) ||
     repeatsAny(headers, ["host", "content-length"])
   ) {
     throw new GatewayError("request.malformed");

@@ -4,7 +4,7 @@
  * Defence: the forwarding functions themselves refuse every request that offers a key, whatever its path, and ask nobody.
  */
 import t from "tap";
-import { rawExchange, rawRequest } from "../support/raw.ts";
+import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { startFront, startOrigin } from "../unit/native/front.ts";
 
 const FORBIDDEN =
@@ -87,6 +87,42 @@ t.test("a key is refused though the Connection header nominates it away", async 
   ];
   t.match(await rawExchange(front.port, rawRequest(head)), FORBIDDEN);
   t.equal(origin.connections(), 0);
+});
+
+t.test("the refusal reaches a client that is still sending", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const head = [
+    "POST /api/media HTTP/1.1",
+    "Host: h",
+    "Authorization: users API-Key k",
+    "Content-Length: 20000000",
+  ];
+  const client = await rawConnect(front.port);
+  client.send(rawRequest(head));
+  await client.until(/\}$/);
+  client.send(Buffer.alloc(20_000_000));
+  const { text, reset } = await client.end();
+  t.match(text, FORBIDDEN);
+  t.equal(reset, false);
+});
+
+t.test("a client that resets while it is refused an upgrade does no harm", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const head = [
+    "GET /hmr HTTP/1.1",
+    "Host: h",
+    "Authorization: users API-Key k",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+  ];
+  for (let i = 0; i < 50; i++) {
+    const client = await rawConnect(front.port);
+    client.socket.write(rawRequest(head), () => client.socket.resetAndDestroy());
+    await client.end();
+  }
+  t.match(await rawExchange(front.port, rawRequest(head)), FORBIDDEN);
 });
 
 t.test("a session's token is none of it", async (t) => {

@@ -5,7 +5,7 @@
  */
 import { once } from "node:events";
 import t from "tap";
-import { badOrigin } from "../support/bad-origin.ts";
+import { answersAndCloses, badOrigin } from "../support/bad-origin.ts";
 import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { startFront, startOrigin } from "../unit/native/front.ts";
 
@@ -27,7 +27,9 @@ for (const method of ["DELETE", "OPTIONS", "GET", "HEAD", "POST", "PATCH"]) {
       ["/api/one", "/api/two"],
     );
     t.equal(origin.seen[0]?.body, HIDDEN);
-    t.equal(origin.connections(), 1, "both went over one connection, as an attack needs it");
+    // After a HEAD without a length Node takes a new connection by itself.
+    if (method !== "HEAD")
+      t.equal(origin.connections(), 1, "both took one connection, as an attack needs it");
   });
 }
 
@@ -39,18 +41,18 @@ t.test("a DELETE with a length arrives whole", async (t) => {
   t.match(origin.seen[0], { method: "DELETE", body: '{"a": 1}' });
 });
 
-t.test("a CMS that takes every DELETE for empty is sent no request in its body", async (t) => {
-  const heads: string[] = [];
-  const origin = await badOrigin((socket, head, nth) => {
-    heads.push(head.split("\r\n", 1)[0] ?? "");
-    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${String(nth)}`);
-  });
+t.test("on the wire to the CMS the body of a chunked DELETE is still in its chunk", async (t) => {
+  const origin = await badOrigin(answersAndCloses("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   t.teardown(() => origin.close());
   const front = await startFront(t, origin.url);
-  const head = ["DELETE /api/one HTTP/1.1", "Host: cms", "Transfer-Encoding: chunked", "Connection: close"];
-  await rawExchange(front.port, rawRequest(head, chunked(HIDDEN)));
-  await rawExchange(front.port, rawRequest(["GET /api/two HTTP/1.1", "Host: cms", "Connection: close"]));
-  t.notOk(heads.includes("GET /hidden HTTP/1.1"));
+  const client = await rawConnect(front.port);
+  client.send(rawRequest(["DELETE /api/one HTTP/1.1", "Host: cms", "Transfer-Encoding: chunked"]));
+  client.send(chunked(HIDDEN));
+  await client.until(/\r\n\r\n/);
+  const [head = "", ...rest] = (origin.received[0] ?? "").split("\r\n\r\n");
+  t.match(head, /\r\ntransfer-encoding: chunked(?:\r\n|$)/);
+  t.notMatch(head, /content-length/);
+  t.match(rest.join("\r\n\r\n"), /^(?:[0-9a-f]+\r\nGET \/hidden |$)/);
 });
 
 t.test("a nominated content-length leaves no body without a frame", async (t) => {
@@ -109,12 +111,15 @@ t.test("framing and headers that can be read in two ways are refused and end the
 t.test("an upgrade that announces a body does not eat the next user's request", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
-  for (const body of ["Content-Length: 40", "Content-Length: 0", "Transfer-Encoding: chunked"]) {
-    const answer = await rawExchange(
-      front.port,
-      rawRequest(["GET /api/hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket", body]),
-    );
-    t.match(answer, /^HTTP\/1\.1 400 .*"message":"Malformed request"/s, body);
+  const bodies = {
+    [`Content-Length: ${String(HIDDEN.length)}`]: HIDDEN,
+    "Content-Length: 0": "",
+    "Transfer-Encoding: chunked": chunked(HIDDEN),
+  };
+  for (const [header, body] of Object.entries(bodies)) {
+    const head = ["GET /api/hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket", header];
+    const answer = await rawExchange(front.port, rawRequest(head, body));
+    t.match(answer, /^HTTP\/1\.1 400 .*"message":"Malformed request"/s, header);
   }
   t.equal(origin.connections(), 0);
 });

@@ -16,12 +16,18 @@ export interface BadOrigin {
 /** What a bad origin does when a request's head is complete; `nth` counts the heads of all connections from 1. */
 export type Misbehaviour = (socket: Socket, head: string, nth: number) => void;
 
-/** Listens on the loopback interface; calls `misbehave` at each blank line that ends a head. */
-export async function badOrigin(misbehave: Misbehaviour): Promise<BadOrigin> {
+/**
+ * Listens on the loopback interface; with `allowHalfOpen` it does not close when its client does. Calls `misbehave` at
+ * each blank line that ends a head.
+ */
+export async function badOrigin(
+  misbehave: Misbehaviour,
+  options: { readonly allowHalfOpen?: boolean } = {},
+): Promise<BadOrigin> {
   const sockets = new Set<Socket>();
   const received: string[] = [];
   let heads = 0;
-  const server = createServer((socket) => {
+  const server = createServer(options, (socket) => {
     const index = received.push("") - 1;
     let pending = "";
     sockets.add(socket);

@@ -79,10 +79,12 @@ function untilMatch(socket: Socket, pattern: RegExp, text: () => string): Promis
     const look = (): void => {
       if (!pattern.test(text())) return;
       socket.off("data", look);
+      socket.off("close", fail);
       resolve(text());
     };
+    const fail = (): void => reject(new Error(`closed without ${String(pattern)} in ${text()}`));
     socket.on("data", look);
-    socket.once("close", () => reject(new Error(`closed without ${String(pattern)} in ${text()}`)));
+    socket.once("close", fail);
     look();
   });
 }

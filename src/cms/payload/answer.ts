@@ -3,6 +3,7 @@ import type { Operation, UpstreamAnswer } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
 import type { Job, Translation } from "../../core/ports.ts";
 import { isRecord } from "./ids.ts";
+import { IF_UPDATED_AT } from "./body.ts";
 import { readJson } from "./json.ts";
 import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
@@ -33,11 +34,11 @@ export function translate(answer: UpstreamAnswer, job: Job, settings: PayloadSet
   if (kind === "list" && isUnreadableCondition(answer.status, body)) {
     return { status: 200, body: JSON.stringify(EMPTY_LIST) };
   }
-  if (!isSuccess(answer) || body === undefined) throw refusal(answer, body, kind);
+  if (!isSuccess(answer) || body === undefined) throw refusal(answer, body, job);
   const sieve = new Sieve(settings, job.tenant);
   if (kind === "list") return { status: 200, body: JSON.stringify(list(body, sieve, operation)) };
-  const record = kind === "read" ? firstOf(body) : isObject(body) ? body["doc"] : undefined;
-  if (kind === "read" && record === undefined) throw new GatewayError("document.unknown");
+  const record = recordOf(body);
+  if (record === undefined) throw nothingMatched(job);
   if (!isObject(record)) throw new GatewayError("upstream.failed", { cause: "no record in the answer" });
   const { recordId } = job.permit;
   if (recordId !== undefined && !isRecord(record, recordId)) throw new GatewayError("document.unknown");
@@ -81,6 +82,14 @@ function ours(record: Record<string, unknown>, sieve: Sieve, operation: Operatio
   return record;
 }
 
-function firstOf(body: unknown): unknown {
-  return isObject(body) && Array.isArray(body["docs"]) ? body["docs"][0] : null;
+/** The one record of an answer: `doc`, or the first of `docs`; `undefined` of an empty list, `null` of neither. */
+function recordOf(body: unknown): unknown {
+  if (!isObject(body)) return null;
+  return Array.isArray(body["docs"]) ? body["docs"][0] : (body["doc"] ?? null);
+}
+
+/** A condition that nothing met: the record is not there, or, under a partner's lock, no longer as it was. */
+function nothingMatched(job: Job): GatewayError {
+  const isLocked = job.operation.kind === "update" && job.fields?.[IF_UPDATED_AT] !== undefined;
+  return new GatewayError(isLocked ? "document.conflict" : "document.unknown");
 }

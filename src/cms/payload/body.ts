@@ -18,6 +18,9 @@ const FILE_FACTS: ReadonlySet<string> = new Set([
   "_objectKey",
 ]);
 
+/** A partner's optimistic lock: the `updatedAt` that the record must still have. No field of the record. */
+export const IF_UPDATED_AT = "ifUpdatedAt";
+
 /** Where a body goes. */
 export interface BodyTarget {
   readonly collection: string;
@@ -37,7 +40,7 @@ export function stampedBody(fields: Fields, target: BodyTarget, settings: Payloa
   for (const [name, value] of Object.entries(fields)) {
     if (name === tenantField || /[.[\]]/.test(name) || name === "__proto__") continue;
     if (isUpload && FILE_FACTS.has(name)) continue;
-    if (name === "id" && !target.isNew) continue;
+    if (name === IF_UPDATED_AT || (name === "id" && !target.isNew)) continue;
     kept[name] = value;
   }
   kept[tenantField] = target.tenantId;

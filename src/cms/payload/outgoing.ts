@@ -1,9 +1,10 @@
 import { GatewayError } from "../../core/errors.ts";
 import type { Outgoing, RecordId, Tenant } from "../../core/context.ts";
 import type { Job } from "../../core/ports.ts";
+import type { Where } from "../../core/where.ts";
 import { Secret } from "../../core/secret.ts";
-import { stampedBody } from "./body.ts";
-import { listQuery, readOneQuery, writeQuery } from "./query.ts";
+import { IF_UPDATED_AT, stampedBody } from "./body.ts";
+import { listQuery, readOneQuery, tenantCondition, writeQuery } from "./query.ts";
 import type { PayloadSettings } from "./settings.ts";
 
 /** Who a request to the CMS is made by and for. */
@@ -18,7 +19,7 @@ export function jobRequest(job: Job, settings: PayloadSettings): Outgoing {
   const { operation, query, tenant, permit, fields } = job;
   const { kind, collection } = operation;
   if (permit.scope.length === 0) throw new GatewayError("tenant.absent");
-  const context = { settings, scope: permit.scope };
+  const context = { settings, tenant, scope: permit.scope };
   const sender: Sender = { credential: job.principal.credential, requestId: job.requestId, tenant };
   const { recordId } = permit;
   if (kind === "list") return get(settings, sender, [collection, listQuery(query, collection, context)]);
@@ -31,10 +32,40 @@ export function jobRequest(job: Job, settings: PayloadSettings): Outgoing {
     throw new GatewayError("gateway.fault", { cause: "a permit without its record" });
   if (kind === "read")
     return get(settings, sender, [collection, readOneQuery(query, collection, { ...context, id: recordId })]);
-  const target = path(settings, [collection, recordId], writeQuery(query, settings));
+  const target = writeTarget(job, recordId, settings);
   if (kind === "delete") return { method: "DELETE", target, headers: headers(settings, sender, false) };
   const body = stampedBody(fields ?? {}, { collection, tenantId: tenant.id, isNew: false }, settings);
   return { method: "PATCH", target, headers: headers(settings, sender, true), body };
+}
+
+/**
+ * Where a write to one record goes: Payload's bulk form, whose `where` makes the id, the tenant and a partner's
+ * `ifUpdatedAt` conditions of the write itself. By id it would land on a record that was moved to another tenant since
+ * it was looked at. Collections whose bulk form is switched off in the CMS are written by id.
+ */
+function writeTarget(job: Job, recordId: RecordId, settings: PayloadSettings): string {
+  const { collection } = job.operation;
+  const query = writeQuery(job.query, settings);
+  const lock = lockOf(job);
+  if (settings.cms.writesById.includes(collection)) {
+    if (lock !== undefined) throw badLock("This collection cannot be written under a condition.");
+    return path(settings, [collection, recordId], query);
+  }
+  const where: Where[] = [{ id: { equals: recordId } }, tenantCondition(settings, job.permit.scope)];
+  if (lock !== undefined) where.push({ updatedAt: { equals: lock } });
+  return path(settings, [collection], `where=${encodeURIComponent(JSON.stringify({ and: where }))}&${query}`);
+}
+
+/** A partner's optimistic lock, if there is one. */
+function lockOf({ fields }: Job): string | undefined {
+  const lock = fields?.[IF_UPDATED_AT];
+  if (lock === undefined) return undefined;
+  if (typeof lock === "string" && /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(lock)) return lock;
+  throw badLock("Give the record's updatedAt as the API gave it.");
+}
+
+function badLock(message: string): GatewayError {
+  return new GatewayError("document.invalid", { fields: [{ path: IF_UPDATED_AT, message }] });
 }
 
 /** A read of the CMS: `what` is the collection (or a path below it) and the query. */

@@ -1,5 +1,6 @@
 import { parse } from "qs-esm";
-import type { RecordId } from "../../core/context.ts";
+import type { RecordId, Tenant } from "../../core/context.ts";
+import { readScope } from "../../core/scope.ts";
 import { isOwnField, readWhere, type Operand, type Where } from "../../core/where.ts";
 import { readPopulate, readSelect, type Selection } from "./selection.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
@@ -69,9 +70,10 @@ export function writeQuery(query: string, settings: PayloadSettings): string {
   return parameters.toString();
 }
 
-/** What a query is made for: the settings, and the tenants whose records may be seen. */
+/** What a query is made for: the settings, the tenant, and those whose records of the collection may be seen. */
 export interface QueryContext {
   readonly settings: PayloadSettings;
+  readonly tenant: Tenant;
   readonly scope: readonly RecordId[];
 }
 
@@ -94,10 +96,13 @@ function addShape(parameters: Parameters, asked: ClientQuery, settings: PayloadS
   }
 }
 
-/** A declared join field lists the scope's records only; Payload would list everybody's, even at depth 0. */
-function addJoins(parameters: Parameters, collection: string, { settings, scope }: QueryContext): void {
-  for (const joinField of Object.keys(settings.cms.joins[collection] ?? {})) {
-    for (const [index, id] of scope.entries()) {
+/**
+ * A declared join field lists only what may be read of the collection it lists; Payload would list everybody's, even at
+ * depth 0. Whether the group shares the record that has the join says nothing of what it lists.
+ */
+function addJoins(parameters: Parameters, collection: string, { settings, tenant }: QueryContext): void {
+  for (const [joinField, listed] of Object.entries(settings.cms.joins[collection] ?? {})) {
+    for (const [index, id] of readScope(tenant, listed).entries()) {
       parameters.add(`joins[${joinField}][where][${settings.cms.tenantField}][in][${index}]`, String(id));
     }
   }

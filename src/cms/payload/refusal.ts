@@ -1,6 +1,7 @@
 import { GatewayError, type FieldProblem } from "../../core/errors.ts";
-import type { Operation, UpstreamAnswer } from "../../core/context.ts";
+import type { UpstreamAnswer } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
+import type { Job } from "../../core/ports.ts";
 
 /** Payload's answers that are no success, as errors of the catalogue. Its own words go no further than the cause. */
 
@@ -16,9 +17,12 @@ export function isUnreadableCondition(status: number, body: unknown): boolean {
 }
 
 /** The error that an answer stands for; `body` is its JSON, `undefined` where it has none. */
-export function refusal(answer: UpstreamAnswer, body: unknown, kind: Operation["kind"]): GatewayError {
+export function refusal(answer: UpstreamAnswer, body: unknown, job: Job): GatewayError {
+  const { kind } = job.operation;
   const cause = detail(answer, body);
   const isById = kind === "update" || kind === "delete";
+  const bulk = isById && isObject(body) && Array.isArray(body["docs"]) ? firstError(body) : undefined;
+  if (answer.status === 400 && isObject(bulk)) return bulkRefusal(bulk, job, cause);
   switch (answer.status) {
     case 400:
       return kind === "create" || kind === "update"
@@ -56,6 +60,57 @@ function invalid(body: unknown, cause: unknown): GatewayError {
   return isTaken
     ? new GatewayError("document.conflict", { cause })
     : new GatewayError("document.invalid", { fields, cause });
+}
+
+/**
+ * Why a conditional write failed. Payload's bulk form says less than the one by id: `{id, isPublic, message}`, the
+ * message naming fields by their labels (`Title, Start Date`) or, where a unique value is taken, by their column
+ * (`code`). Asking again by id would tell more, and could land on a record that has been moved; so it is not done.
+ */
+function bulkRefusal(error: Record<string, unknown>, job: Job, cause: unknown): GatewayError {
+  const message = typeof error["message"] === "string" ? error["message"] : "";
+  if (/^Document with ID .* is currently locked/.test(message))
+    return new GatewayError("document.conflict", { cause });
+  const [, list] = /^The following fields? (?:is|are) invalid: (.+)$/.exec(message) ?? [];
+  if (error["isPublic"] !== true || list === undefined) return new GatewayError("upstream.failed", { cause });
+  const names = list.split(", ");
+  if (names.every((name) => /^[a-z_][\w.]*$/.test(name)))
+    return new GatewayError("document.conflict", { cause });
+  const fields = names.map((name) => ({ path: pathOf(name, job.fields), message: "This field is invalid." }));
+  return new GatewayError("document.invalid", { fields, cause });
+}
+
+/**
+ * The path that a label such as `Location > City` or `Sessions 2 > Title` means: the partner's own field of that label
+ * where its body has one, else the name that Payload would have made the label of.
+ */
+function pathOf(label: string, fields: unknown): string {
+  const path: string[] = [];
+  let at = fields;
+  for (const part of label.split(" > ")) {
+    const [, list = part, row] = /^(.*) (\d+)$/.exec(part) ?? [];
+    const holder: Record<string, unknown> = isObject(at) ? at : {};
+    const named = Object.keys(holder).find(
+      (key) => fold(key) === fold(Array.isArray(holder[key]) ? list : part),
+    );
+    const name = named ?? camelCase(part);
+    at = holder[name];
+    path.push(name);
+    if (!Array.isArray(at) || row === undefined) continue;
+    path.push(String(Number(row) - 1));
+    at = at[Number(row) - 1];
+  }
+  return path.join(".");
+}
+
+function camelCase(label: string): string {
+  const joined = label.replace(/\s+(\S)/g, (_, letter: string) => letter.toUpperCase());
+  return joined.charAt(0).toLowerCase() + joined.slice(1);
+}
+
+/** A name or the label that Payload makes of it (`startDate`, `Start Date`), as they compare. */
+function fold(text: string): string {
+  return text.toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
 function validationProblems(body: unknown): readonly unknown[] {

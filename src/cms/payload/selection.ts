@@ -12,9 +12,9 @@ const MAX_NESTING = 6;
 
 /** A client's `select`, less what is no selection; `undefined` where nothing is left. */
 export function readSelect(raw: unknown, settings: PayloadSettings): Selection | undefined {
-  const selection = readTree(raw, { settings, left: MAX_FIELDS }, 0);
-  if (selection === undefined || Object.keys(selection).length === 0) return undefined;
-  return selection;
+  const tree = readTree(raw, { settings, left: MAX_FIELDS }, 0);
+  const selection = tree !== undefined && includes(tree) ? inclusionOf(tree) : tree;
+  return selection === undefined || Object.keys(selection).length === 0 ? undefined : selection;
 }
 
 /**
@@ -31,9 +31,9 @@ export function* readPopulate(raw: unknown, settings: PayloadSettings): Generato
 }
 
 function showTenant(selection: Selection, tenantField: string): Selection {
+  if (includes(selection)) return { ...selection, [tenantField]: true };
   const entries = Object.entries(selection).filter(([name]) => name !== tenantField);
-  const isExclusion = entries.length > 0 && entries.every(([, value]) => value === false);
-  return isExclusion ? Object.fromEntries(entries) : { ...Object.fromEntries(entries), [tenantField]: true };
+  return entries.length === 0 ? { [tenantField]: true } : Object.fromEntries(entries);
 }
 
 interface Budget {
@@ -43,18 +43,30 @@ interface Budget {
 
 function readTree(raw: unknown, budget: Budget, nesting: number): Selection | undefined {
   if (!isObject(raw) || nesting > MAX_NESTING) return undefined;
+  const { secretFields, cms } = budget.settings;
   const tree: Record<string, boolean | Selection> = {};
   for (const [name, value] of Object.entries(raw)) {
-    if (!NAME.test(name) || budget.settings.secretFields.has(name) || --budget.left < 0) continue;
+    if (!NAME.test(name) || secretFields.has(name) || --budget.left < 0) continue;
     const content =
       value === "true" ? true : value === "false" ? false : readTree(value, budget, nesting + 1);
-    if (content !== undefined) tree[name] = content;
+    // The tenant whole or not at all: of half of it (`select[tenant][id]=false`) Payload makes null.
+    if (typeof content === "object" && name === cms.tenantField) tree[name] = includes(content);
+    else if (content !== undefined) tree[name] = content;
   }
-  return unmixed(tree);
+  return tree;
+}
+
+/** True where anything is selected by inclusion. */
+function includes(tree: Selection): boolean {
+  return Object.values(tree).some((value) => (typeof value === "boolean" ? value : includes(value)));
 }
 
 /** Both ways at once (`true` here, `false` there) makes Payload answer `tenant: null`; so the inclusion wins. */
-function unmixed(tree: Selection): Selection {
-  const included = Object.entries(tree).filter(([, value]) => value !== false);
-  return included.length === 0 ? tree : Object.fromEntries(included);
+function inclusionOf(tree: Selection): Selection {
+  const kept: Record<string, boolean | Selection> = {};
+  for (const [name, value] of Object.entries(tree)) {
+    if (value === true) kept[name] = true;
+    else if (value !== false && includes(value)) kept[name] = inclusionOf(value);
+  }
+  return kept;
 }

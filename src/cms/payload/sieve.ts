@@ -48,10 +48,9 @@ export class Sieve {
     }
   }
 
-  #value(value: object, at: Place): unknown {
-    if (Array.isArray(value))
-      return value.map((item: unknown) => (isObject(item) ? this.#object(item, at, true) : item));
-    return isObject(value) ? this.#object(value, at, false) : value;
+  #value(value: unknown, at: Place, inList = false): unknown {
+    if (Array.isArray(value)) return value.map((item: unknown) => this.#value(item, at, true));
+    return isObject(value) ? this.#object(value, at, inList) : value;
   }
 
   #object(value: Record<string, unknown>, at: Place, inList: boolean): unknown {

@@ -35,13 +35,13 @@ t.test("Connection nominates names, in every line and list", async (t) => {
 });
 
 t.test("framing is plain where it can be read in one way only", async (t) => {
-  t.ok(hasPlainFraming([]));
-  t.ok(hasPlainFraming(["Content-Length", "5"]));
-  t.ok(hasPlainFraming(["Transfer-Encoding", "chunked"]));
-  t.notOk(hasPlainFraming(["Transfer-Encoding", "chunked", "Content-Length", "5"]));
-  t.notOk(hasPlainFraming(["Transfer-Encoding", "gzip, chunked"]));
-  t.notOk(hasPlainFraming(["Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"]));
-  t.notOk(hasPlainFraming(["Transfer-Encoding", "identity"]));
+  t.ok(hasPlainFraming([], "1.1"));
+  t.ok(hasPlainFraming(["Content-Length", "5"], "1.1"));
+  t.ok(hasPlainFraming(["Transfer-Encoding", "chunked"], "1.1"));
+  t.notOk(hasPlainFraming(["Transfer-Encoding", "chunked", "Content-Length", "5"], "1.1"));
+  t.notOk(hasPlainFraming(["Transfer-Encoding", "gzip, chunked"], "1.1"));
+  t.notOk(hasPlainFraming(["Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"], "1.1"));
+  t.notOk(hasPlainFraming(["Transfer-Encoding", "identity"], "1.1"));
 });
 
 t.test("a request is keyed whatever the collection, case, position or number of headers", async (t) => {

@@ -1,5 +1,14 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type RequestListener,
+  type RequestOptions,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { buffer } from "node:stream/consumers";
 import {
   createNativeProxy,
@@ -16,8 +25,8 @@ export interface Front {
   readonly failures: readonly NativeFailure[];
 }
 
-/** What can be closed after a test. */
-interface Test {
+/** As much of a tap test as is needed to clean up after it. */
+export interface Test {
   teardown(done: () => Promise<void>): void;
 }
 
@@ -79,14 +88,13 @@ export interface Origin {
 export async function startOrigin(t: Test, listener?: RequestListener): Promise<Origin> {
   const seen: Seen[] = [];
   let connections = 0;
-  const note: RequestListener = (request, response) => {
-    void buffer(request).then((body) => {
-      const { method = "", url = "", headers, rawHeaders } = request;
-      seen.push({ method, url, headers, rawHeaders, body: body.toString("latin1") });
-      response.end("ok");
-    });
+  const note = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await buffer(request);
+    const { method = "", url = "", headers, rawHeaders } = request;
+    seen.push({ method, url, headers, rawHeaders, body: body.toString("latin1") });
+    response.end("ok");
   };
-  const server = createServer(listener ?? note);
+  const server = createServer(listener ?? ((request, response) => void note(request, response)));
   server.on("connection", () => connections++);
   const port = await listen(server);
   t.teardown(async () => {
@@ -95,6 +103,42 @@ export async function startOrigin(t: Test, listener?: RequestListener): Promise<
     await Promise.resolve();
   });
   return { url: new URL(`http://127.0.0.1:${String(port)}`), server, seen, connections: () => connections };
+}
+
+/** An answer as it came. */
+export interface Got {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly rawHeaders: readonly string[];
+  readonly body: Buffer;
+}
+
+/** Sends one request to the front (a connection of its own unless `options.agent` says else) and reads the answer. */
+export async function ask(
+  front: Pick<Front, "port">,
+  options: RequestOptions = {},
+  body?: string,
+): Promise<Got> {
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = httpRequest({ host: "127.0.0.1", port: front.port, agent: false, ...options }, resolve);
+    request.on("error", reject);
+    // Node itself sends the body of a DELETE or OPTIONS without any frame.
+    if (body !== undefined) request.setHeader("content-length", Buffer.byteLength(body));
+    request.end(body);
+  });
+  const { statusCode: status = 0, statusMessage: reason = "", headers, rawHeaders } = answer;
+  return { status, reason, headers, rawHeaders, body: await buffer(answer) };
+}
+
+/** A client's agent that keeps one connection. */
+export function oneConnection(t: Test): Agent {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(async () => {
+    agent.destroy();
+    await Promise.resolve();
+  });
+  return agent;
 }
 
 async function listen(server: Server): Promise<number> {

@@ -1,0 +1,215 @@
+/**
+ * Attack: clients that go away, stop reading or stop sending at the moment when it costs the gateway most.
+ * Amplifier: each leaves a connection to the CMS, a listener or a buffer behind, until there are none left for anybody.
+ * Defence: what a client was given ends with it, on both sides and at once, and whoever moves no byte in time is cut off.
+ */
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import t from "tap";
+import { badOrigin, type BadOrigin, isSilent } from "../support/bad-origin.ts";
+import { inTime, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { ask, oneConnection, startFront, startOrigin } from "../unit/native/front.ts";
+
+const GET = rawRequest(["GET /api/posts HTTP/1.1", "Host: h"]);
+const UPGRADE = rawRequest(["GET /hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]);
+const UPLOAD = rawRequest(["POST /api/media HTTP/1.1", "Host: h", "Content-Length: 1000000"], "first");
+const SWITCH = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+const LEAVERS = 50;
+
+/** Resolves when the origin has no connection left. */
+async function deserted(origin: BadOrigin): Promise<void> {
+  const gone = Array.from(origin.sockets, (socket) => new Promise((done) => socket.once("close", done)));
+  await inTime(Promise.all(gone), () => `${String(origin.sockets.size)} connections to the CMS to close`);
+}
+
+const ABANDONED: Record<string, string> = {
+  "before the answer": GET,
+  "in mid-upload": UPLOAD,
+  "before the answer to its handshake": UPGRADE,
+};
+
+for (const [when, request] of Object.entries(ABANDONED)) {
+  t.test(`a client that leaves ${when} leaves nothing behind at the CMS`, async (t) => {
+    let arrived = 0;
+    const all = Promise.withResolvers<void>();
+    const origin = await badOrigin(() => {
+      arrived += 1;
+      if (arrived === LEAVERS) all.resolve();
+    });
+    t.teardown(() => origin.close());
+    const front = await startFront(t, origin.url);
+    const clients = await Promise.all(Array.from({ length: LEAVERS }, () => rawConnect(front.port)));
+    for (const client of clients) client.send(request);
+    await inTime(all.promise, () => `${String(arrived)} requests`);
+    t.equal(origin.sockets.size, LEAVERS);
+    for (const [i, client] of clients.entries()) {
+      if (i % 2 === 0) client.socket.destroy();
+      else client.socket.resetAndDestroy();
+    }
+    await deserted(origin);
+    t.equal(origin.sockets.size, 0);
+    await front.native.close();
+    t.strictSame(front.failures, [], "a client that leaves is no failure");
+  });
+}
+
+t.test("a client that leaves in mid-answer leaves nothing behind at the CMS", async (t) => {
+  const origin = await badOrigin((socket) => {
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegun");
+  });
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url);
+  const clients = await Promise.all(Array.from({ length: LEAVERS }, () => rawConnect(front.port)));
+  for (const client of clients) client.send(GET);
+  await Promise.all(clients.map((client) => client.until(/begun/)));
+  for (const client of clients) client.socket.destroy();
+  await deserted(origin);
+  t.equal(origin.sockets.size, 0);
+  await front.native.close();
+  t.strictSame(front.failures, []);
+});
+
+t.test("an upload that the CMS has answered early gives its connection back at once", async (t) => {
+  const origin = await badOrigin((socket) => {
+    socket.write("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 4\r\n\r\nmuch");
+  });
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url);
+  const client = await rawConnect(front.port);
+  client.send(UPLOAD);
+  t.match(await client.until(/much$/), /^HTTP\/1\.1 413 /);
+  await deserted(origin);
+  t.equal(client.socket.destroyed, false, "the client may finish what it is sending");
+  client.send(Buffer.alloc(1_000_000 - "first".length));
+  client.send(GET);
+  t.match(await client.until(/much[^]*much$/), /413[^]*413/, "and use its connection again");
+  client.socket.destroy();
+});
+
+t.test("a client that stops sending is told so and dropped", async (t) => {
+  const origin = await badOrigin(isSilent);
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url, { idleTimeoutMs: 150 });
+  t.match(await rawExchange(front.port, UPLOAD), /^HTTP\/1\.1 400 .*"message":"Malformed request"/s);
+  await deserted(origin);
+  t.match(front.failures, [{ code: "request.stalled" }]);
+});
+
+t.test("a CMS that stops reading an upload is given up with 504", async (t) => {
+  const origin = await badOrigin((socket) => void socket.pause());
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url, { idleTimeoutMs: 300 });
+  const client = await rawConnect(front.port);
+  client.send(rawRequest(["POST /api/media HTTP/1.1", "Host: h", "Content-Length: 50000000"]));
+  client.send(Buffer.alloc(30_000_000));
+  t.match((await client.end()).text, /^(?:HTTP\/1\.1 504 .*|)$/s, "if it was sending too hard to read it");
+  t.match(front.failures, [{ code: "upstream.timeout" }]);
+});
+
+t.test("a client that stops reading stops the CMS from sending, and is dropped", async (t) => {
+  const chunk = Buffer.alloc(65_536);
+  let sent = 0;
+  let pour: ServerResponse | undefined;
+  const origin = await startOrigin(t, (_request, response) => {
+    pour = response;
+    const more = (): void => {
+      while (!response.destroyed && response.write(chunk)) sent += chunk.length;
+      if (sent < 400_000_000) response.once("drain", more);
+    };
+    more();
+  });
+  const front = await startFront(t, origin.url, { idleTimeoutMs: 400 });
+  const client = await rawConnect(front.port);
+  client.socket.pause();
+  client.send(GET);
+  await once(origin.server, "request");
+  await inTime(once(pour ?? client.socket, "close"), () => "the answer to be cancelled");
+  t.ok(sent < 50_000_000, `held back after ${String(sent)} bytes`);
+  t.match(front.failures, [{ code: "request.stalled" }]);
+  client.socket.destroy();
+});
+
+t.test("a large refusal of a handshake goes at the client's pace", async (t) => {
+  let sent = 0;
+  const chunk = Buffer.alloc(65_536);
+  const asked = Promise.withResolvers<void>();
+  const origin = await badOrigin((socket) => {
+    asked.resolve();
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 400000000\r\n\r\n");
+    const more = (): void => {
+      while (!socket.destroyed && sent < 400_000_000) {
+        sent += chunk.length;
+        if (!socket.write(chunk)) return void socket.once("drain", more);
+      }
+    };
+    more();
+  });
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url, { idleTimeoutMs: 400 });
+  const client = await rawConnect(front.port);
+  client.socket.pause();
+  client.send(UPGRADE);
+  await inTime(asked.promise, () => "the handshake");
+  await deserted(origin);
+  t.ok(sent < 50_000_000, `held back after ${String(sent)} bytes`);
+  client.socket.destroy();
+});
+
+t.test("either end of a tunnel that goes takes the other with it", async (t) => {
+  const origin = await badOrigin((socket) => void socket.write(`${SWITCH}hello`));
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url);
+  for (const leave of ["destroy", "resetAndDestroy", "end"] as const) {
+    const client = await rawConnect(front.port);
+    client.send(UPGRADE);
+    await client.until(/hello$/);
+    client.socket[leave]();
+    await deserted(origin);
+    t.equal(origin.sockets.size, 0, `client: ${leave}`);
+  }
+  for (const leave of ["destroy", "resetAndDestroy", "end"] as const) {
+    const client = await rawConnect(front.port);
+    client.send(UPGRADE);
+    await client.until(/hello$/);
+    for (const socket of origin.sockets) socket[leave]();
+    t.match((await client.end()).text, /hello$/, `CMS: ${leave}`);
+  }
+});
+
+t.test("a tunnel whose CMS ignores that the client has gone is closed after the idle time", async (t) => {
+  const origin = await badOrigin((socket) => void socket.write(`${SWITCH}hello`), { allowHalfOpen: true });
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url, { idleTimeoutMs: 150 });
+  const client = await rawConnect(front.port);
+  client.send(UPGRADE);
+  await client.until(/hello$/);
+  client.socket.end();
+  t.match((await client.end()).text, /hello$/);
+  await inTime(front.native.close(), () => "the last connection to the CMS to close");
+});
+
+t.test("hundreds of requests on one connection leave no listener behind", async (t) => {
+  const warnings: string[] = [];
+  const note = (warning: Error): void => void warnings.push(warning.name);
+  process.on("warning", note);
+  t.teardown(() => void process.off("warning", note));
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const sockets: Socket[] = [];
+  front.server.on("connection", (socket) => sockets.push(socket));
+  const agent = oneConnection(t);
+  const counts: number[] = [];
+  for (let i = 1; i <= 300; i++) {
+    const { body } =
+      i % 3 === 0 ? await ask(front, { agent, method: "POST" }, "body") : await ask(front, { agent });
+    t.equal(body.toString(), "ok");
+    const [socket] = sockets;
+    if (i % 100 === 0)
+      counts.push(socket?.eventNames().reduce((sum, name) => sum + socket.listenerCount(name), 0) ?? -1);
+  }
+  t.equal(sockets.length, 1);
+  t.equal(origin.connections(), 1);
+  t.strictSame(counts, [counts[0], counts[0], counts[0]]);
+  t.strictSame(warnings, []);
+});

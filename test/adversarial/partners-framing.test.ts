@@ -1,0 +1,159 @@
+// Attack: bytes in which one server sees one request and the next server two, or another length, or another version.
+// Amplifier: what is left over of one partner's request becomes the beginning of the next one's, with its key.
+// Defence: a message with two readings is refused and its connection closed; the CMS gets a message framed anew.
+import tap, { type Test } from "tap";
+
+import { breaches, objectOf, startSite, type Law } from "../support/isolation.ts";
+import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+
+const site = await startSite();
+tap.teardown(() => site.close());
+tap.beforeEach(() => site.cms.reset());
+
+const { port } = site.gateway;
+const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
+const authorization = `Authorization: users API-Key ${site.cms.keys.partnerA}`;
+const POSTS = "/partners/2026-02/tenant-a/posts";
+const COMMON = ["Host: gateway", authorization];
+
+/** Every status in what a connection brought back, in order. */
+function statuses(text: string): number[] {
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+}
+
+/** The JSON object at the end of an answer. */
+function bodyOf(text: string): Record<string, unknown> {
+  return objectOf(text.slice(text.lastIndexOf("\r\n\r\n") + 4));
+}
+
+/** Holds that what reached the CMS did so for tenant A; gives how many requests were for records. */
+function reached(t: Test, name: string): number {
+  const requests = site.cms.takeRequests();
+  t.strictSame(breaches(requests, A), [], name);
+  t.notOk(
+    requests.some(({ upgrade }) => upgrade),
+    `${name}: no upgrade`,
+  );
+  return requests.filter(({ path }) => path.startsWith("/api/posts")).length;
+}
+
+/** Requests whose end or whose meaning can be read in two ways. `SMUGGLED` follows where one of them ends. */
+const SMUGGLED = "GET /api/users HTTP/1.1\r\nHost: x\r\n\r\n";
+const AMBIGUOUS: Readonly<Record<string, readonly [readonly string[], string]>> = {
+  "length and chunks": [["Content-Length: 5", "Transfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`],
+  "chunks and length": [["Transfer-Encoding: chunked", "Content-Length: 5"], `0\r\n\r\n${SMUGGLED}`],
+  "two lengths": [["Content-Length: 2", "Content-Length: 40"], `{}${SMUGGLED}`],
+  "two like lengths": [["Content-Length: 2", "Content-Length: 2"], "{}"],
+  "a list of lengths": [["Content-Length: 2, 2"], "{}"],
+  "a length with a sign": [["Content-Length: +2"], "{}"],
+  "a length in hex": [["Content-Length: 0x2"], "{}"],
+  "a negative length": [["Content-Length: -1"], "{}"],
+  "a huge length": [["Content-Length: 99999999999999999999"], "{}"],
+  "chunks that are not the last coding": [["Transfer-Encoding: chunked, identity"], chunked("{}")],
+  "an unknown coding": [["Transfer-Encoding: xchunked"], chunked("{}")],
+  "a coding beside chunks": [["Transfer-Encoding: gzip, chunked"], chunked("{}")],
+  "two codings": [["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], chunked("{}")],
+  "a coding with a tab before its colon": [["Transfer-Encoding\t: chunked"], chunked("{}")],
+  "a name with a space": [["X Basker: 3"], ""],
+  "a space before a colon": [["x-basker-tenant-id : 3"], ""],
+  "a folded line": [["X-A: b", " x-basker-tenant-id: 3"], ""],
+  "a line without a colon": [["x-basker-tenant-id"], ""],
+  "a NUL in a value": [["x-basker-tenant-slug: tenant-a\0"], ""],
+  "a bare CR in a value": [["x-a: b\rx-basker-tenant-id: 3"], ""],
+  "a chunk size that is none": [["Transfer-Encoding: chunked"], "zz\r\n{}\r\n0\r\n\r\n"],
+};
+
+await tap.test("a request that can be read in two ways is refused and its connection closed", async (t) => {
+  for (const [name, [lines, body]] of Object.entries(AMBIGUOUS)) {
+    // A GET is answered without its body, so a fault in that shows too late for a refusal.
+    for (const method of lines[0] === "Transfer-Encoding: chunked" ? ["POST"] : ["POST", "GET"]) {
+      const text = await rawExchange(
+        port,
+        rawRequest([`${method} ${POSTS} HTTP/1.1`, ...COMMON, ...lines], body),
+      );
+      t.strictSame(statuses(text), [400], `${method} with ${name}`);
+      t.match(bodyOf(text), { error: "Bad Request", message: "Malformed request" }, `${method} with ${name}`);
+      t.equal(reached(t, name), 0, name);
+    }
+  }
+});
+
+await tap.test("what follows a body is a request of its own, and judged as one", async (t) => {
+  const body = '{"title":"x"}';
+  const client = await rawConnect(port);
+  const keyed = rawRequest(["GET /api/users HTTP/1.1", ...COMMON]);
+  client.send(
+    rawRequest([`POST ${POSTS}?depth=0 HTTP/1.1`, ...COMMON, `Content-Length: ${body.length}`], body + keyed),
+  );
+  client.send(
+    rawRequest(
+      [`POST ${POSTS}?depth=0 HTTP/1.1`, ...COMMON, "Transfer-Encoding: chunked"],
+      chunked(body) + keyed,
+    ),
+  );
+  client.send(rawRequest([`DELETE ${POSTS}/49 HTTP/1.1`, ...COMMON, "Connection: close"]));
+  t.strictSame(statuses((await client.end()).text), [201, 403, 201, 403, 404]);
+  t.equal(reached(t, "a pipeline"), 3);
+});
+
+await tap.test("a body that is not read does not become the next request", async (t) => {
+  for (const [target, status] of [
+    [`${POSTS}/49`, 404],
+    ["/partners/2026-02/tenant-c/posts", 404],
+    ["/partners/1999-01/tenant-a/posts", 400],
+  ] as const) {
+    const text = await rawExchange(
+      port,
+      rawRequest([`POST ${target} HTTP/1.1`, ...COMMON, `Content-Length: ${SMUGGLED.length + 9}`], SMUGGLED),
+    );
+    t.strictSame(statuses(text), [status], target);
+    t.equal(reached(t, target), 0);
+  }
+});
+
+await tap.test(
+  "a request of another version of HTTP gets what it would get of this one, or nothing",
+  async (t) => {
+    for (const version of [
+      "HTTP/1.0",
+      "HTTP/0.9",
+      "HTTP/2.0",
+      "HTTP/3.0",
+      "HTTP/1.2",
+      "HTTP/1.1.1",
+      "http/1.1",
+      "ICY/1.0",
+      "",
+    ]) {
+      for (const [path, method] of [
+        [`${POSTS}/2`, "GET"],
+        [`${POSTS}/49`, "DELETE"],
+        ["/api/posts/2", "GET"],
+      ] as const) {
+        const text = await rawExchange(
+          port,
+          rawRequest([`${method} ${path} ${version}`, ...COMMON, "Connection: close"]),
+        );
+        const [status] = statuses(text);
+        const isOwn = path === `${POSTS}/2`;
+        t.ok(
+          status === 400 || status === (isOwn ? 200 : path === "/api/posts/2" ? 403 : 404),
+          `${version} ${path}: ${status}`,
+        );
+        if (status === 200) t.match(bodyOf(text), { id: 2, tenant: 1 });
+      }
+    }
+    for (const line of [`get ${POSTS} HTTP/1.1`, "PRI * HTTP/2.0", "GET", `GET${POSTS} HTTP/1.1`]) {
+      t.strictSame(statuses(await rawExchange(port, rawRequest([line, ...COMMON]))), [400], line);
+    }
+    reached(t, "versions");
+  },
+);
+
+await tap.test("chunks in a message of HTTP/1.0 are bad framing (RFC 9112, 6.1)", async (t) => {
+  for (const target of [POSTS, `${POSTS}?draft=true`]) {
+    const head = [`POST ${target} HTTP/1.0`, ...COMMON, "Transfer-Encoding: chunked"];
+    t.strictSame(statuses(await rawExchange(port, rawRequest(head, chunked('{"title":"x"}')))), [400]);
+  }
+  t.equal(reached(t, "chunks"), 0);
+});

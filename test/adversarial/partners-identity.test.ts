@@ -1,0 +1,133 @@
+// Attack: be somebody else: another scheme, a cookie beside a bad key, two keys, a token where a key is due.
+// Amplifier: Payload's `me` answers 200 to everybody, and takes a cookie's user where the key is nobody's.
+// Defence: one exact form of key, asked about with nothing beside it; only the key's own user counts.
+import tap from "tap";
+
+import { clientOf } from "../support/cms/client.ts";
+import { USERS } from "../support/cms/keys.ts";
+import { breaches, docsOf, faceOf, startSite, words } from "../support/isolation.ts";
+
+const site = await startSite();
+tap.teardown(() => site.close());
+tap.beforeEach(() => void site.cms.takeRequests());
+
+const { keys } = site.cms;
+const { email, password } = USERS.admin;
+const login = await clientOf(site.cms.url, "").write("POST", "/api/users/login", { email, password });
+const token = String(login["token"]);
+
+const UNAUTHORIZED = { status: 401, json: { error: "Unauthorized", message: "Valid API key required" } };
+
+await tap.test("every value that is not one key in the one form is the same refusal", async (t) => {
+  const key = keys.partnerA;
+  const refused = faceOf(await site.as("partnerA", "").ask("GET", "tenant-a/posts"));
+  for (const value of [
+    `Bearer ${key}`,
+    `API-Key ${key}`,
+    `users api-key ${key}`,
+    `Users API-Key ${key}`,
+    `USERS API-KEY ${key}`,
+    `users  API-Key ${key}`,
+    `users API-Key  ${key}`,
+    `users\tAPI-Key ${key}`,
+    "users API-Key",
+    "users API-Key x y",
+    `users API-Key ${key.toUpperCase()}`,
+    `users API-Key ${key} x`,
+    `users API-Key ${key},`,
+    `tenants API-Key ${key}`,
+    `users API-Key ${key}, users API-Key ${keys.admin}`,
+    `JWT ${token}`,
+    `Bearer ${token}`,
+    `users API-Key ${token}`,
+    `users API-Key ${keys.disabled}`,
+    "users API-Key null",
+    "users API-Key undefined",
+    "users API-Key [object Object]",
+    `users API-Key ${"x".repeat(513)}`,
+    `users API-Key "${key}"`,
+    `Basic ${Buffer.from(`x:${key}`).toString("base64")}`,
+    `users API-Key %61${key.slice(1)}`,
+    "users API-Key partners-gateway-probe",
+    "users API-Key *",
+    "users API-Key %",
+  ]) {
+    const reply = await site.as("partnerA", value).ask("GET", "tenant-a/posts");
+    t.equal(faceOf(reply), refused, value.slice(0, 60));
+    t.match(reply, UNAUTHORIZED);
+  }
+  for (const path of site.cms.takeRequests().map((request) => request.path))
+    t.equal(path, "/api/users/me?depth=0");
+});
+
+await tap.test("two Authorization headers are no key, in either order", async (t) => {
+  const valid = `users API-Key ${keys.partnerA}`;
+  for (const authorization of [
+    [valid, valid],
+    [valid, `users API-Key ${keys.admin}`],
+    [`JWT ${token}`, valid],
+    [valid, ""],
+  ]) {
+    const reply = await site.as("partnerA", "").ask("GET", "tenant-a/posts", { headers: { authorization } });
+    t.match(reply, UNAUTHORIZED);
+  }
+  t.strictSame(site.cms.takeRequests(), []);
+});
+
+await tap.test("a good session beside a bad key is nobody", async (t) => {
+  for (const value of ["users API-Key nobody", `users API-Key ${keys.disabled}`, "", `JWT ${token}`]) {
+    for (const headers of [
+      { cookie: `payload-token=${token}` },
+      { cookie: `payload-token=${token}; payload-tenant=3` },
+      { "x-payload-token": token, "proxy-authorization": `JWT ${token}` },
+      { "x-authorization": `users API-Key ${keys.admin}`, "x-api-key": keys.admin },
+      { authorization_: `users API-Key ${keys.admin}` },
+    ]) {
+      t.match(await site.as("partnerA", value).ask("GET", "tenant-a/posts", { headers }), UNAUTHORIZED);
+    }
+  }
+  for (const { headers, path } of site.cms.takeRequests()) {
+    t.equal(path, "/api/users/me?depth=0");
+    t.notOk("cookie" in headers || "proxy-authorization" in headers);
+    t.notOk(JSON.stringify(headers).includes(token));
+  }
+});
+
+await tap.test("an administrator's session beside a partner's key is the partner", async (t) => {
+  const headers = { cookie: `payload-token=${token}` };
+  const a = site.as("partnerA");
+  t.equal((await a.ask("GET", "tenant-c/posts", { headers })).status, 404);
+  const docs = docsOf(await a.ask("GET", "tenant-a/posts?limit=100&depth=0", { headers }));
+  t.strictSame([...new Set(docs.map(({ tenant }) => tenant))], [1]);
+  t.strictSame(breaches(site.cms.takeRequests(), { tenant: 1, scope: [1], key: "partnerA" }), []);
+});
+
+await tap.test("a key in a query, a body or a path is no key", async (t) => {
+  const nobody = site.as("partnerA", "");
+  const key = encodeURIComponent(keys.partnerA);
+  for (const path of [
+    `tenant-a/posts?authorization=users%20API-Key%20${key}`,
+    `tenant-a/posts?apiKey=${key}&api-key=${key}&key=${key}&access_token=${key}`,
+    `tenant-a/posts/${key}`,
+  ]) {
+    t.match(await nobody.ask("GET", path), UNAUTHORIZED);
+  }
+  t.match(await nobody.ask("POST", "tenant-a/posts", { body: { apiKey: keys.partnerA } }), UNAUTHORIZED);
+  t.strictSame(site.cms.takeRequests(), []);
+});
+
+await tap.test("without a key nothing is told apart: versions, tenants, collections, records", async (t) => {
+  for (const key of ["", "users API-Key nobody"]) {
+    const nobody = site.as("partnerA", key);
+    const [first = "", ...others] = await Promise.all(
+      words(`
+          /partners/2026-02/tenant-a/posts/1 /partners/2026-02/tenant-x/posts/1
+          /partners/1999-01/tenant-a/posts /partners/2026-02/tenant-a/nosuch /partners/2026-02/tenant-a
+          /partners/2026-02 /partners/x /partners/2026-02/tenant-a/posts/count
+          /partners/2026-02/tenant-a/users
+        `).map(async (path) => faceOf(await nobody.call("GET", path))),
+    );
+    t.match(first, /^\[401,/);
+    for (const other of others) t.equal(other, first);
+  }
+});

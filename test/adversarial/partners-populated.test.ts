@@ -1,0 +1,220 @@
+// Attack: let one's own record point at somebody else's, and read that one in the answer.
+// Amplifier: Payload populates any relation, in the answers of writes too, and its joins list whatever points back.
+// Defence: a populated record leaves only where it is provably in scope; another becomes its id, and secrets go everywhere.
+import tap, { type Test } from "tap";
+
+import { createPayloadCms } from "../../src/cms/payload/payload.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { mint } from "../../src/core/brand.ts";
+import type { Operation, Permit, Principal, Tenant, UpstreamAnswer } from "../../src/core/context.ts";
+import { Secret } from "../../src/core/secret.ts";
+import {
+  breaches,
+  docsOf,
+  isJson,
+  objectOf,
+  startSite,
+  type Json,
+  type Law,
+  words,
+} from "../support/isolation.ts";
+
+const site = await startSite();
+tap.teardown(() => site.close());
+tap.beforeEach(() => site.cms.reset());
+
+const a = site.as("partnerA");
+const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
+const SHARED: Law = { ...A, scope: [1, 2] };
+/** Only in records of C and D, in users, in what tenants and groups hold, and in B's unshared collections. */
+const FOREIGN =
+  /"[CD] (?:page|event|venue|media|post|session|quote)|"B (?:page|media|post)|[bcd]-\d\.png|@cms\.test|installedApps|North group|super-admin|hasAPIKey|_strategy/;
+const DEPTHS = [
+  "",
+  "?depth=0",
+  "?depth=1",
+  "?depth=2",
+  "?depth=10",
+  "?depth=2&locale=all",
+  "?depth=2&draft=true",
+];
+
+/** Every member of any object in `value` that holds an object with an id in numbers: what has been populated. */
+function populated(value: unknown): Json[] {
+  if (Array.isArray(value)) return value.flatMap(populated);
+  if (!isJson(value)) return [];
+  return Object.values(value).flatMap((inner) => [
+    ...(isJson(inner) && typeof inner["id"] === "number" ? [inner] : []),
+    ...populated(inner),
+  ]);
+}
+
+/** Holds that everything populated is in A's scope, or one of the categories, which are open. */
+function holdsToScope(t: Test, text: string, name: string): void {
+  t.notMatch(text, FOREIGN, name);
+  for (const record of populated(objectOf(text))) {
+    const { tenant } = record;
+    const isOpen = !("tenant" in record) && "name" in record && Object.keys(record).length === 4;
+    t.ok(isOpen || tenant === 1 || tenant === 2, `${name}: ${JSON.stringify(record).slice(0, 80)}`);
+  }
+}
+
+await tap.test("lists and reads of every collection populate nothing of others", async (t) => {
+  for (const collection of ["events", "venues", "pages", "posts", "media", "files"]) {
+    const law = collection === "events" || collection === "venues" ? SHARED : A;
+    for (const query of DEPTHS) {
+      const list = await a.ask("GET", `tenant-a/${collection}${query}${query === "" ? "?" : "&"}limit=100`);
+      t.equal(list.status, 200, collection);
+      holdsToScope(t, list.text, `${collection}${query}`);
+      for (const { id } of docsOf(list).slice(-4)) {
+        const one = await a.ask("GET", `tenant-a/${collection}/${String(id)}${query}`);
+        holdsToScope(t, one.text, `${collection}/${String(id)}${query}`);
+      }
+      t.strictSame(breaches(site.cms.takeRequests(), law), []);
+    }
+  }
+});
+
+await tap.test("what points at others shows their ids alone", async (t) => {
+  t.match((await a.ask("GET", "tenant-a/events/3?depth=2")).json, { venue: 51, organiser: 2, tenant: 1 });
+  t.match((await a.ask("GET", "tenant-a/pages/3?depth=2")).json, { hero: 7 });
+  t.match((await a.ask("GET", "tenant-a/pages/2?depth=2")).json, {
+    related: [
+      { relationTo: "events", value: 50 },
+      { relationTo: "pages", value: 26 },
+    ],
+  });
+  t.match((await a.ask("GET", "tenant-a/venues/4?depth=2")).json, {
+    events: { docs: [{ id: 4, tenant: 1 }] },
+  });
+  t.match((await a.ask("GET", "tenant-a/events/2?depth=2")).json, { venue: { id: 26, tenant: 2 } }, "shared");
+});
+
+await tap.test("the answer of a write shows no more than a read would", async (t) => {
+  // C's venue, C's media, D's page, B's page, the administrator, a category.
+  const event = { title: "x", startDate: "2031-01-01", venue: 51, organiser: 1, category: 1 };
+  const page = {
+    title: "x",
+    hero: 7,
+    related: [
+      { relationTo: "pages", value: 73 },
+      { relationTo: "pages", value: 26 },
+      { relationTo: "events", value: 50 },
+      { relationTo: "venues", value: 75 },
+    ],
+  };
+  for (const query of DEPTHS) {
+    for (const [path, body, law] of [
+      ["events", event, A],
+      ["pages", page, A],
+      ["events/5", event, A],
+      ["pages/5", page, A],
+      ["venues/4", { city: "x" }, A],
+    ] as const) {
+      const isNew = !path.includes("/");
+      for (const method of isNew ? ["POST"] : ["PATCH", "PUT"]) {
+        const reply = await a.ask(method, `tenant-a/${path}${query}`, { body });
+        t.equal(reply.status, isNew ? 201 : 200, `${method} ${path}${query}`);
+        holdsToScope(t, reply.text, `${method} ${path}${query}`);
+        t.strictSame(breaches(site.cms.takeRequests(), law), []);
+        if (isNew) {
+          const gone = await a.ask("DELETE", `tenant-a/${path}/${String(reply.json["id"])}${query}`);
+          t.equal(gone.status, 200);
+          holdsToScope(t, gone.text, `DELETE ${path}${query}`);
+          site.cms.takeRequests();
+        }
+      }
+    }
+  }
+});
+
+await tap.test(
+  "a collection of users behind a relation does not become readable by any selection",
+  async (t) => {
+    for (const query of [
+      "select[organiser]=true&depth=1",
+      "select[organiser]=true&depth=1&populate[users][email]=true",
+      "select[organiser][email]=true&depth=2",
+      "select[tenant]=true&depth=2&populate[tenants][installedApps]=true",
+    ]) {
+      const reply = await a.ask("GET", `tenant-a/events/1?${query}`);
+      t.equal(reply.status, 200, query);
+      holdsToScope(t, reply.text, query);
+      for (const name of ["organiser", "tenant"]) t.notOk(isJson(reply.json[name]), `${name} is a number`);
+    }
+  },
+);
+
+const SECRETS = words(`
+  password salt hash apiKey apiKeyIndex enableAPIKey resetPasswordToken resetPasswordExpiration sessions lockUntil
+  loginAttempts
+`);
+
+/** What a partner of tenant A gets where the CMS answers this to an operation on events. */
+function translated(kind: Operation["kind"], body: unknown): string {
+  const answer: UpstreamAnswer = {
+    status: kind === "create" ? 201 : 200,
+    contentType: "application/json",
+    contentEncoding: undefined,
+    body: Buffer.from(JSON.stringify(body)),
+  };
+  const config = loadConfig({ env: { UPSTREAM_URL: "http://cms.invalid" }, readFile: () => "" });
+  const cms = createPayloadCms(config, { send: () => Promise.reject(new Error("not to be asked")) });
+  const operation: Operation =
+    kind === "list" || kind === "create"
+      ? { kind, collection: "events" }
+      : { kind, collection: "events", id: "1" };
+  return cms.translate(answer, {
+    requestId: "id",
+    operation,
+    query: "",
+    tenant: mint<Tenant>({ id: 1, slug: "tenant-a", installedApps: [] }),
+    principal: mint<Principal>({ userId: 2, tenantIds: [1], allTenants: false, credential: new Secret("k") }),
+    permit: mint<Permit>({ scope: [1] }),
+    fields: undefined,
+  }).body;
+}
+
+await tap.test(
+  "a CMS that gives secrets away, as Payload did to 3.89, gives them to the gateway only",
+  (t) => {
+    const secrets = Object.fromEntries(SECRETS.map((name) => [name, `secret-${name}`]));
+    const user = { id: 9, email: "partner-c@cms.test", collection: "users", ...secrets };
+    const record = {
+      id: 1,
+      tenant: { id: 1, slug: "tenant-a", installedApps: ["x"], createdBy: user },
+      title: "t",
+      ...secrets,
+      organiser: user,
+      staff: [user, { relationTo: "users", value: user }, { user, note: secrets }],
+      group: { deep: [{ deeper: { ...secrets, organiser: user } }] },
+      joined: { docs: [user, { relationTo: "users", value: user }], hasNextPage: false, ...secrets },
+    };
+    for (const kind of ["list", "read", "create", "update", "delete"] as const) {
+      const doc = structuredClone(record);
+      const text = translated(
+        kind,
+        kind === "list" || kind === "read" ? { docs: [doc], ...secrets } : { doc, ...secrets },
+      );
+      t.notMatch(text, /secret-|cms\.test|installedApps/, kind);
+      for (const name of SECRETS) t.notOk(text.includes(`"${name}"`), `${kind} ${name}`);
+      t.match(text, /"title":"t"/);
+    }
+    t.end();
+  },
+);
+
+await tap.test("a CMS that answers with another's record after all is not believed", (t) => {
+  for (const tenant of [3, "3", { id: 3 }, null, { slug: "tenant-a" }]) {
+    for (const kind of ["list", "read", "create", "update", "delete"] as const) {
+      const doc = { id: 1, tenant, title: "foreign" };
+      const body = kind === "list" || kind === "read" ? { docs: [doc] } : { doc };
+      t.throws(
+        () => translated(kind, body),
+        { code: "upstream.failed" },
+        `${kind} ${JSON.stringify(tenant)}`,
+      );
+    }
+  }
+  t.end();
+});

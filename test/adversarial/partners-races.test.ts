@@ -1,0 +1,75 @@
+// Attack: write to a record in the moment between the question whose it is and the write, while an editor moves it away.
+// Amplifier: Payload writes by id without asking again, and a stamped tenant then takes the record back from its new owner.
+// Defence: the write itself carries the condition, so that the CMS decides at the write, and not the gateway before it.
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
+
+import tap, { type Test } from "tap";
+
+import { startCms } from "../support/cms/server.ts";
+import { startTestGateway } from "../support/gateway.ts";
+import { FIXTURE_SETTINGS } from "../support/isolation.ts";
+
+const cms = await startCms();
+tap.teardown(() => cms.close());
+tap.beforeEach(() => cms.reset());
+
+/** Gives the CMS's own answer, unpacked. */
+async function pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = "GET", url = "/", headers } = incoming;
+  const kept = Object.entries(headers).filter(([name]) => /^(?:authorization|content-type|x-)/.test(name));
+  const answer = await fetch(cms.url + url, {
+    method,
+    headers: kept.map(([name, value]): [string, string] => [name, String(value)]),
+    body: method === "GET" ? null : await buffer(incoming),
+  });
+  response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+  response.end(Buffer.from(await answer.arrayBuffer()));
+}
+
+/** The URL of a way to the CMS on which `before` happens just before the first write goes through. */
+async function interrupted(t: Test, before: () => Promise<unknown>): Promise<string> {
+  let isFirst = true;
+  const server = createServer((incoming, response) => {
+    const isDue = isFirst && incoming.method !== "GET";
+    if (isDue) isFirst = false;
+    void (isDue ? before() : Promise.resolve()).then(() => pass(incoming, response));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.teardown(() => server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return `http://127.0.0.1:${address.port}`;
+}
+
+/** Sends A's write to event 9, which is moved to C just before; gives the answer and the record afterwards. */
+async function race(t: Test, method: "PATCH" | "PUT" | "DELETE") {
+  const move = (): Promise<unknown> =>
+    cms.payload.update({ collection: "events", id: 9, data: { tenant: 3 } });
+  const gateway = await startTestGateway(await interrupted(t, move), FIXTURE_SETTINGS);
+  t.teardown(() => gateway.stop());
+  const headers = { authorization: `users API-Key ${cms.keys.partnerA}`, "content-type": "application/json" };
+  const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/events/9?depth=0`, {
+    method,
+    headers,
+    ...(method === "DELETE" ? {} : { body: JSON.stringify({ title: "written late" }) }),
+  });
+  const { docs } = await cms.payload.find({ collection: "events", where: { id: { equals: 9 } }, depth: 0 });
+  return { status: answer.status, record: docs[0] };
+}
+
+await tap.test(
+  "a change that comes after the move is refused, and does not take the record back",
+  async (t) => {
+    for (const method of ["PATCH", "PUT"] as const) {
+      await cms.reset();
+      t.match(await race(t, method), { status: 404, record: { tenant: 3, title: "A event 9" } }, method);
+    }
+  },
+);
+
+await tap.test("a deletion that comes after the move is refused, and the record stays", async (t) => {
+  t.match(await race(t, "DELETE"), { status: 404, record: { tenant: 3, title: "A event 9" } });
+});

@@ -1,0 +1,127 @@
+import tap, { type Test } from "tap";
+
+import { idOf } from "../support/cms/seed.ts";
+import {
+  differences,
+  docsOf,
+  faceOf,
+  isJson,
+  snapshotOf,
+  startSite,
+  type Json,
+  type Reply,
+  type Site,
+} from "../support/isolation.ts";
+
+// A group shares what it says it shares, to read, with its members. A and B are in one that shares events and venues.
+
+const site = await startSite();
+tap.teardown(() => site.close());
+tap.beforeEach(() => site.cms.reset());
+
+/** A site whose group shares only these collections. */
+async function sharing(t: Test, collections: string[]): Promise<Site> {
+  const other = await startSite();
+  t.teardown(() => other.close());
+  const data = { sharedCollections: collections };
+  await other.cms.payload.update({ collection: "tenant-groups", id: 1, data });
+  return other;
+}
+
+/** The records that a venue's join lists: ids, or records with their tenant. */
+function joined({ json }: Pick<Reply, "json">): unknown[] {
+  const { events } = json;
+  const docs = isJson(events) ? events["docs"] : undefined;
+  return Array.isArray(docs) ? docs.map((doc: unknown) => (isJson(doc) ? doc["id"] : doc)) : ["no join"];
+}
+
+await tap.test("a list of a shared collection holds both members' records and nobody else's", async (t) => {
+  for (const key of ["partnerA", "partnerB"] as const) {
+    const own = key === "partnerA" ? "tenant-a" : "tenant-b";
+    for (const collection of ["events", "venues"]) {
+      const docs = docsOf(await site.as(key).ask("GET", `${own}/${collection}?limit=100&depth=0`));
+      t.equal(docs.length, 48);
+      t.strictSame(new Set(docs.map(({ tenant }) => tenant)), new Set([1, 2]));
+    }
+    for (const collection of ["pages", "posts"]) {
+      const reply = await site.as(key).ask("GET", `${own}/${collection}?limit=100&depth=0`);
+      t.equal(reply.json["totalDocs"], 24, `${collection} are not shared`);
+    }
+  }
+});
+
+await tap.test("a group-mate's record can be read and not written, as if it were not there", async (t) => {
+  const a = site.as("partnerA");
+  const before = await snapshotOf(site.cms);
+  for (const collection of ["events", "venues"]) {
+    const mates = `tenant-a/${collection}/${idOf(2, 5)}`;
+    t.match(await a.ask("GET", `${mates}?depth=0`), { status: 200, json: { tenant: 2, id: idOf(2, 5) } });
+    for (const method of ["PATCH", "PUT", "DELETE"]) {
+      for (const query of [
+        "",
+        "?draft=true",
+        "?where[tenant][equals]=2",
+        "?overrideLock=true",
+        "?trash=true",
+      ]) {
+        // What the record's own updatedAt is, says nothing to one who may not write it.
+        const body = { title: "by a mate", tenant: 1, ifUpdatedAt: "2026-01-01T00:29:00.000Z" };
+        const sent = method === "DELETE" ? {} : { body: query === "" ? body : { ...body, ifUpdatedAt: "x" } };
+        const refused = await a.ask(method, mates + query, sent);
+        const missing = await a.ask(method, `tenant-a/${collection}/99999${query}`, sent);
+        t.equal(refused.status, 404, `${method} ${mates}${query}`);
+        t.equal(faceOf(refused), faceOf(missing));
+      }
+    }
+  }
+  t.strictSame(differences(before, await snapshotOf(site.cms)), []);
+});
+
+await tap.test("who acts for two tenants does not get the group of the one through the other", async (t) => {
+  const caller = site.as("partnerAC");
+  const count = async (tenant: string) =>
+    (await caller.ask("GET", `${tenant}/events?depth=0&limit=100`)).json["totalDocs"];
+  t.equal(await count("tenant-a"), 48);
+  t.equal(await count("tenant-c"), 24);
+  t.equal((await caller.ask("GET", `tenant-c/events/${idOf(2, 1)}`)).status, 404);
+});
+
+await tap.test("a group that shares nothing widens nothing", async (t) => {
+  const other = await sharing(t, []);
+  const a = other.as("partnerA");
+  t.equal((await a.ask("GET", "tenant-a/events?limit=100&depth=0")).json["totalDocs"], 24);
+  t.equal((await a.ask("GET", `tenant-a/events/${idOf(2, 1)}`)).status, 404);
+  t.match((await a.ask("GET", "tenant-a/events/2?depth=1")).json, { venue: 26 }, "not populated either");
+});
+
+await tap.test("a shared venue lists the group's events where those are shared", async (t) => {
+  // Venue 26 is B's; its events are 26 (B) and 2 (A). Venue 4 is A's; its events are 4 (A) and 52 (C).
+  const a = site.as("partnerA");
+  for (const depth of [0, 1, 2]) {
+    t.strictSame(joined(await a.ask("GET", `tenant-a/venues/26?depth=${depth}`)), [26, 2]);
+    t.strictSame(joined(await a.ask("GET", `tenant-a/venues/4?depth=${depth}`)), [4]);
+  }
+  const [venue]: Json[] = docsOf(await a.ask("GET", "tenant-a/venues?depth=0&where[id][equals]=26"));
+  t.strictSame(joined({ json: venue ?? {} }), [26, 2]);
+});
+
+await tap.test("a shared venue does not list the events of a group that does not share events", async (t) => {
+  const other = await sharing(t, ["venues"]);
+  const a = other.as("partnerA");
+  t.equal((await a.ask("GET", `tenant-a/events/${idOf(2, 2)}`)).status, 404, "B's event is not A's to read");
+  for (const depth of [0, 1, 2]) {
+    const reply = await a.ask("GET", `tenant-a/venues/26?depth=${depth}`);
+    t.equal(reply.status, 200);
+    t.strictSame(joined(reply), [2], `nor is its id, depth ${depth}`);
+    const [venue]: Json[] = docsOf(await a.ask("GET", `tenant-a/venues?depth=${depth}&where[id][equals]=26`));
+    t.strictSame(joined({ json: venue ?? {} }), [2], `in a list, depth ${depth}`);
+  }
+});
+
+await tap.test("a tenant that has left the group neither lends nor borrows", async (t) => {
+  const other = await sharing(t, ["events"]);
+  await other.cms.payload.update({ collection: "tenants", id: 2, data: { group: null } });
+  const a = other.as("partnerA");
+  t.equal((await a.ask("GET", "tenant-a/events?limit=100&depth=0")).json["totalDocs"], 24);
+  t.equal((await a.ask("GET", `tenant-a/events/${idOf(2, 1)}`)).status, 404);
+});

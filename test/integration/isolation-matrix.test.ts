@@ -1,0 +1,244 @@
+import tap from "tap";
+
+import type { KeyName } from "../support/cms/keys.ts";
+import { idOf, PER_TENANT } from "../support/cms/seed.ts";
+import {
+  differences,
+  docsOf,
+  faceOf,
+  SLUGS,
+  snapshotOf,
+  startSite,
+  type Caller,
+  type Reply,
+  type Snapshot,
+} from "../support/isolation.ts";
+
+// Every operation of every partner on every tenant's records, under every way to name a tenant. One table, no sampling.
+
+/** How a request names its tenant: the path's segment and the two headers. */
+type Named = { readonly path: string } & Partial<Record<"id" | "slug", string | string[]>>;
+
+/** A way to name a tenant, and whether it comes to the caller's own. `own` and `other` are tenant ids. */
+interface Naming {
+  readonly by: string;
+  readonly resolves: boolean;
+  readonly as: (own: number, other: number) => Named;
+}
+
+const slugOf = (id: number): string => SLUGS[id] ?? "tenant-x";
+const named = (id: number): Named => ({ path: slugOf(id) });
+
+const resolving = Object.entries<Naming["as"]>({
+  "the path": (own) => named(own),
+  "all three": (own) => ({ id: `${own}`, slug: slugOf(own), path: slugOf(own) }),
+  "the slug header, against the path": (own, other) => ({ slug: slugOf(own), path: slugOf(other) }),
+  "the slug header, over a path of nobody's": (own) => ({ slug: slugOf(own), path: "nobody" }),
+  "the id header, against the path": (own, other) => ({ ...named(other), id: `${own}` }),
+  "the id header, against slug header and path": (own, other) => ({
+    ...named(other),
+    id: `${own}`,
+    slug: slugOf(other),
+  }),
+  "the path, against the slug header": (own, other) => ({ ...named(own), slug: slugOf(other) }),
+  "the path, against the id header": (own, other) => ({ ...named(own), id: `${other}` }),
+  "the slug header, against id header and path": (own, other) => ({
+    ...named(other),
+    id: `${other}`,
+    slug: slugOf(own),
+  }),
+  "the path, against both headers": (own, other) => ({ ...named(own), id: `${other}`, slug: slugOf(other) }),
+  "the path, both headers being empty": (own) => ({ ...named(own), id: "", slug: "" }),
+  "the path, the id header being no id": (own, other) => ({ ...named(own), id: `0${other}` }),
+});
+
+const unresolved = Object.entries<Naming["as"]>({
+  "another's path": (_, other) => named(other),
+  "another's slug header and path": (_, other) => ({ ...named(other), slug: slugOf(other) }),
+  "another's id header and path": (_, other) => ({ ...named(other), id: `${other}` }),
+  "another's everything": (_, other) => ({ ...named(other), id: `${other}`, slug: slugOf(other) }),
+  "two id headers": (own, other) => ({ ...named(own), id: [`${own}`, `${other}`] }),
+  "a list in the slug header": (own, other) => ({ ...named(own), slug: `${slugOf(own)}, ${slugOf(other)}` }),
+  "its own slug in capitals": (own) => ({ path: slugOf(own).toUpperCase() }),
+  "its own id in the path": (own) => ({ path: `${own}` }),
+  "its own slug and a dot": (own) => ({ path: `${slugOf(own)}.` }),
+  "its own slug and a space": (own) => ({ path: `${slugOf(own)}%20` }),
+  "an id header that parseFloat takes for its own": (own, other) => ({ ...named(other), id: `${own}.0` }),
+});
+
+const NAMINGS: readonly Naming[] = [
+  ...resolving.map(([by, as]) => ({ by, as, resolves: true })),
+  ...unresolved.map(([by, as]) => ({ by, as, resolves: false })),
+];
+
+const OPERATIONS = ["list", "read", "create", "PATCH", "PUT", "DELETE"] as const;
+const TENANTS = [1, 2, 3, 4] as const;
+const CALLERS: readonly KeyName[] = ["partnerA", "partnerB", "partnerC", "partnerD"];
+/** A and B share events; nobody shares posts. */
+const COLLECTIONS = ["events", "posts"] as const;
+const MISSING = 99_999;
+
+type Operation = (typeof OPERATIONS)[number];
+type Collection = (typeof COLLECTIONS)[number];
+
+interface Case {
+  readonly own: number;
+  readonly owner: number;
+  readonly collection: Collection;
+  readonly naming: Naming;
+  readonly operation: Operation;
+}
+
+const CASES: readonly Case[] = TENANTS.flatMap((own) =>
+  TENANTS.flatMap((owner) =>
+    COLLECTIONS.flatMap((collection) =>
+      NAMINGS.flatMap((naming) =>
+        OPERATIONS.map((operation) => ({ own, owner, collection, naming, operation })),
+      ),
+    ),
+  ),
+);
+
+const UNRESOLVED = {
+  error: "Tenant not found",
+  message: "Unable to resolve tenant from provided headers or path",
+};
+const UNKNOWN = { error: "Not Found", message: "Document not found for tenant" };
+
+const site = await startSite();
+tap.teardown(() => site.close());
+tap.setTimeout(120_000);
+
+/** By the contract: does it change anything? */
+function changes({ own, owner, naming, operation }: Case): boolean {
+  if (!naming.resolves || operation === "list" || operation === "read") return false;
+  return operation === "create" || own === owner;
+}
+
+/** A tenant that is not the caller's: the record's owner, or the next one where that is the caller. */
+function otherOf({ own, owner }: Case): number {
+  return owner === own ? (own % 4) + 1 : owner;
+}
+
+function mayRead({ own, owner, collection }: Case): boolean {
+  return own === owner || (collection === "events" && own + owner === 3);
+}
+
+function titleOf({ operation, naming }: Case): string {
+  return `${operation} by ${naming.by}`;
+}
+
+/** Sends a case; `other` and `id` are the tenant that is not the caller's and the record. */
+async function send(caller: Caller, at: Case, { other, id }: { other: number; id: number }): Promise<Reply> {
+  const { own, owner, collection, naming, operation } = at;
+  const { path, id: idHeader, slug } = naming.as(own, other);
+  const headers = {
+    ...(idHeader === undefined ? {} : { "x-basker-tenant-id": idHeader }),
+    ...(slug === undefined ? {} : { "x-basker-tenant-slug": slug }),
+  };
+  const base = `${path}/${collection}`;
+  if (operation === "list") {
+    return caller.ask("GET", `${base}?depth=0&limit=50&where[tenant][equals]=${owner}`, { headers });
+  }
+  if (operation === "read") return caller.ask("GET", `${base}/${id}?depth=0`, { headers });
+  if (operation === "DELETE") return caller.ask("DELETE", `${base}/${id}?depth=0`, { headers });
+  const body = { title: titleOf(at), startDate: "2031-01-01", tenant: owner };
+  if (operation === "create") return caller.ask("POST", `${base}?depth=0`, { headers, body });
+  return caller.ask(operation, `${base}/${id}?depth=0`, { headers, body });
+}
+
+/** What is wrong with an answer, or undefined. `twin` is the answer for a record or tenant that does not exist. */
+function wrong(at: Case, reply: Reply, twin: Reply | undefined): string | undefined {
+  const { own, owner, operation, naming } = at;
+  const seen = `${reply.status} ${reply.text.slice(0, 200)}`;
+  const refused = { ...(naming.resolves ? UNKNOWN : UNRESOLVED), requestId: reply.headers["x-request-id"] };
+  if (twin !== undefined) {
+    if (reply.status !== 404 || JSON.stringify(reply.json) !== JSON.stringify(refused)) return seen;
+    return faceOf(reply) === faceOf(twin) ? undefined : `${faceOf(reply)} is not ${faceOf(twin)}`;
+  }
+  if (reply.status !== (operation === "create" ? 201 : 200)) return seen;
+  const { tenant, title, totalDocs } = reply.json;
+  if (operation === "list") {
+    const docs = docsOf(reply);
+    const isRight = docs.length === totalDocs && docs.every((doc) => doc["tenant"] === owner);
+    return isRight && totalDocs === (mayRead(at) ? PER_TENANT : 0) ? undefined : seen;
+  }
+  if (tenant !== (operation === "read" ? owner : own)) return seen;
+  return operation === "read" || operation === "DELETE" || title === titleOf(at) ? undefined : seen;
+}
+
+/** Sends a case, and its twin where it must be refused; gives what is wrong with it. */
+async function trial(caller: Caller, at: Case, nth: number): Promise<string | undefined> {
+  const { own, owner, operation, naming } = at;
+  const isRefused = !naming.resolves || (operation === "read" ? !mayRead(at) : owner !== own);
+  const hasTwin = isRefused && !(naming.resolves && (operation === "list" || operation === "create"));
+  const id = idOf(owner, nth);
+  const other = otherOf(at);
+  const reply = await send(caller, at, { other, id });
+  const twin = hasTwin
+    ? await send(caller, at, naming.resolves ? { other, id: MISSING } : { other: 77, id })
+    : undefined;
+  const problem = wrong(at, reply, twin);
+  return problem && `${titleOf(at)}, owner ${owner}: ${problem}`;
+}
+
+/** Rows of somebody else's: all but the caller's own records, their versions and what hangs on them. */
+function foreign(rows: readonly string[], own: number): string[] {
+  return rows.filter((row) => {
+    const [, tenant] = /"(?:version_)?tenant_id":(\d+)/.exec(row) ?? [];
+    const [, parent] = /"_?parent_id":(\d+)/.exec(row) ?? [];
+    const owner = tenant ?? (parent === undefined ? undefined : Math.ceil(Number(parent) / PER_TENANT));
+    // A new record's number is beyond the last tenant's: it belongs to the one who makes records here.
+    return owner === undefined || (Number(owner) !== own && Number(owner) <= 4);
+  });
+}
+
+function countOf(snapshot: Snapshot, table: string, tenant: number): number {
+  return [...(snapshot.get(table) ?? [])].filter((row) => row.includes(`"tenant_id":${tenant},`)).length;
+}
+
+for (const [index, key] of CALLERS.entries()) {
+  const own = index + 1;
+  const caller = site.as(key);
+  for (const collection of COLLECTIONS) {
+    const cases = CASES.filter((at) => at.own === own && at.collection === collection);
+
+    await tap.test(
+      `${key} reads ${collection} of its scope, and what it may not do changes nothing`,
+      async (t) => {
+        const before = await snapshotOf(site.cms);
+        const problems: string[] = [];
+        for (const [n, at] of cases.filter((each) => !changes(each)).entries()) {
+          const problem = await trial(caller, at, 1 + (n % PER_TENANT));
+          if (problem !== undefined) problems.push(problem);
+        }
+        t.strictSame(problems, []);
+        t.strictSame(differences(before, await snapshotOf(site.cms)), []);
+      },
+    );
+
+    await tap.test(`${key} writes ${collection} of its own, and nobody else's change`, async (t) => {
+      const before = await snapshotOf(site.cms);
+      const problems: string[] = [];
+      const counts = { create: 0, DELETE: 0 };
+      for (const at of cases.filter(changes)) {
+        const { operation } = at;
+        const nth = operation === "DELETE" ? PER_TENANT - counts.DELETE : operation === "PATCH" ? 1 : 2;
+        if (operation === "create" || operation === "DELETE") counts[operation] += 1;
+        const problem = await trial(caller, at, nth);
+        if (problem !== undefined) problems.push(problem);
+      }
+      const after = await snapshotOf(site.cms);
+      t.strictSame(problems, []);
+      t.strictSame(foreign(differences(before, after), own), []);
+      t.equal(countOf(after, collection, own), PER_TENANT + counts.create - counts.DELETE);
+      await site.cms.reset();
+    });
+  }
+}
+
+await tap.test(`all of the ${CASES.length} cases are there`, (t) => {
+  t.comment(`${CASES.length} cases, ${CASES.filter(changes).length} of them writes that are carried out`);
+  t.equal(CASES.length, 4 * 4 * 2 * 23 * 6);
+  t.end();
+});

@@ -1,0 +1,102 @@
+import tap from "tap";
+
+import { KEYS } from "../support/cms/keys.ts";
+import { idOf } from "../support/cms/seed.ts";
+import {
+  docsOf,
+  faceOf,
+  FIXTURE_SETTINGS,
+  snapshotOf,
+  differences,
+  startSite,
+} from "../support/isolation.ts";
+
+// A CMS that limits its users itself shows each of them other tenants. What one was told must not answer another.
+
+const tight = { access: "tight" } as const;
+const withServiceKey = (key: string): Record<string, unknown> => ({
+  cms: { ...FIXTURE_SETTINGS.cms, serviceKey: key },
+});
+
+await tap.test("that one user sees no such tenant is not remembered for another who does", async (t) => {
+  const site = await startSite(FIXTURE_SETTINGS, tight);
+  t.teardown(() => site.close());
+  const ways = [
+    ["tenant-a", {}],
+    ["x", { "x-basker-tenant-slug": "tenant-a" }],
+    ["x", { "x-basker-tenant-id": "1" }],
+  ] as const;
+  for (const [path, headers] of ways) {
+    const statuses = [];
+    for (const key of [
+      "partnerC",
+      "partnerD",
+      "partnerA",
+      "partnerB",
+      "admin",
+      "partnerC",
+      "partnerA",
+    ] as const) {
+      statuses.push((await site.as(key).ask("GET", `${path}/posts`, { headers })).status);
+    }
+    t.strictSame(statuses, [404, 404, 200, 404, 200, 404, 200], JSON.stringify([path, headers]));
+  }
+});
+
+await tap.test("nor is what an administrator sees of a tenant's group", async (t) => {
+  const site = await startSite(FIXTURE_SETTINGS, tight);
+  t.teardown(() => site.close());
+  const total = async (key: "admin" | "partnerA") =>
+    (await site.as(key).ask("GET", "tenant-a/events?limit=100&depth=0")).json["totalDocs"];
+  t.equal(await total("admin"), 48, "the CMS shows the administrator both members");
+  t.equal(await total("partnerA"), 24, "and a partner its own records");
+  t.equal(await total("admin"), 48);
+});
+
+await tap.test(
+  "a key of the gateway's own finds tenants for everybody, and opens none to a stranger",
+  async (t) => {
+    const site = await startSite(withServiceKey(KEYS.service), tight);
+    t.teardown(() => site.close());
+    for (const [key, status] of [
+      ["partnerC", 404],
+      ["partnerA", 200],
+      ["partnerB", 404],
+      ["partnerAC", 200],
+      ["admin", 200],
+    ] as const) {
+      t.equal((await site.as(key).ask("GET", "tenant-a/posts")).status, status, key);
+    }
+    for (const { path, headers } of site.cms.takeRequests()) {
+      const isByGateway = headers.authorization === `users API-Key ${KEYS.service}`;
+      t.equal(
+        isByGateway,
+        path.startsWith("/api/tenants?"),
+        `${path}: that key asks for tenants and nothing else`,
+      );
+    }
+  },
+);
+
+await tap.test("refusals are the gateway's, not the CMS's: foreign and missing look the same", async (t) => {
+  const site = await startSite(FIXTURE_SETTINGS, tight);
+  t.teardown(() => site.close());
+  const before = await snapshotOf(site.cms);
+  const a = site.as("partnerA");
+  for (const owner of [2, 3]) {
+    for (const collection of ["events", "posts", "pages"]) {
+      for (const method of ["GET", "PATCH", "PUT", "DELETE"]) {
+        const sent = /P/.test(method) ? { body: { title: "by A" } } : {};
+        const refused = await a.ask(method, `tenant-a/${collection}/${idOf(owner, 1)}`, sent);
+        t.equal(refused.status, 404, `${method} ${collection} of ${owner}`);
+        t.equal(faceOf(refused), faceOf(await a.ask(method, `tenant-a/${collection}/99999`, sent)));
+      }
+    }
+  }
+  t.strictSame(differences(before, await snapshotOf(site.cms)), []);
+  t.equal(docsOf(await a.ask("GET", "tenant-a/posts?limit=100&depth=0")).length, 24);
+  t.match(await a.ask("PATCH", "tenant-a/posts/1?depth=0", { body: { title: "mine", tenant: 2 } }), {
+    status: 200,
+    json: { tenant: 1, title: "mine" },
+  });
+});

@@ -1,0 +1,214 @@
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import { Readable, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import t from "tap";
+import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { ask, oneConnection, startFront, startOrigin, type Test } from "../unit/native/front.ts";
+
+const MEGABYTE = Buffer.alloc(1_048_576, "x");
+const SIZE = 200;
+
+t.test("every method passes, with its body", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "PROPFIND"]) {
+    const body = method === "GET" || method === "HEAD" ? undefined : `body of ${method}`;
+    const got = await ask(front, { method, path: "/api/posts?depth=0" }, body);
+    t.equal(got.status, 200, method);
+    t.match(origin.seen.at(-1), { method, url: "/api/posts?depth=0", body: body ?? "" });
+    const bare = await ask(front, { method });
+    t.equal(bare.status, 200, `${method} without a body`);
+    t.equal(origin.seen.at(-1)?.body, "");
+  }
+});
+
+t.test("statuses, redirects and bodiless answers come as they are", async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    const status = Number(request.url?.slice(1));
+    response.writeHead(status, "As It Is", { location: "http://elsewhere/x", etag: '"1"' });
+    response.end(status === 204 || status === 304 ? undefined : "body");
+  });
+  const front = await startFront(t, origin.url);
+  for (const status of [200, 201, 204, 206, 301, 302, 304, 307, 401, 403, 404, 418, 500, 503]) {
+    const got = await ask(front, { path: `/${String(status)}` });
+    t.match(got, { status, reason: "As It Is", headers: { location: "http://elsewhere/x", etag: '"1"' } });
+    t.equal(got.body.toString(), status === 204 || status === 304 ? "" : "body");
+  }
+});
+
+t.test("headers of the answer keep their order, case and repeats, and get the request's id", async (t) => {
+  const sent = [
+    "Set-Cookie",
+    "a=1; Path=/",
+    "X-Odd",
+    "caf\u00e9",
+    "Set-Cookie",
+    "b=2",
+    "X-Powered-By",
+    "Payload",
+  ];
+  const origin = await startOrigin(t, (_request, response) => {
+    response.writeHead(200, [...sent, "Date", "then", "Content-Length", "2"]);
+    response.end(Buffer.from("ok"));
+  });
+  const front = await startFront(t, origin.url);
+  const got = await ask(front);
+  t.strictSame(got.rawHeaders.slice(0, 2), ["x-request-id", "id-1"]);
+  t.strictSame(got.rawHeaders.slice(2, 2 + sent.length), sent);
+  t.strictSame(got.headers["set-cookie"], ["a=1; Path=/", "b=2"]);
+  t.equal(got.headers.date, "then");
+});
+
+t.test("ranges, HEAD and conditional requests are the CMS's affair", async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    if (request.headers["if-none-match"] === '"1"') {
+      response.writeHead(304, { etag: '"1"' }).end();
+      return;
+    }
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+    const body = Buffer.from("0123456789").subarray(Number(range?.[1] ?? 0), Number(range?.[2] ?? 9) + 1);
+    response.writeHead(range === null ? 200 : 206, { "content-length": body.length });
+    response.end(body);
+  });
+  const front = await startFront(t, origin.url);
+  t.match(await ask(front, { headers: { range: "bytes=2-4" } }), { status: 206, body: Buffer.from("234") });
+  t.match(await ask(front, { headers: { "if-none-match": '"1"' } }), {
+    status: 304,
+    headers: { etag: '"1"' },
+  });
+  t.match(await ask(front, { method: "HEAD" }), { status: 200, headers: { "content-length": "10" } });
+});
+
+t.test("a client's Host reaches the CMS", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  await ask(front, { headers: { host: "cms.example.org:8443" } });
+  t.equal(origin.seen[0]?.headers.host, "cms.example.org:8443");
+});
+
+t.test("an event stream's head comes before its first event, and each event by itself", async (t) => {
+  let stream: ServerResponse | undefined;
+  const origin = await startOrigin(t, (_request, response) => {
+    stream = response;
+    response.writeHead(200, { "content-type": "text/event-stream", "x-name": "caf\u00e9" });
+    response.write("", "latin1");
+  });
+  const front = await startFront(t, origin.url);
+  const client = await rawConnect(front.port);
+  client.send(rawRequest(["GET /api/events HTTP/1.1", "Host: h"]));
+  t.match(await client.until(/\r\n\r\n$/), /event-stream\r\nx-name: caf\u00e9\r\n/);
+  stream?.write("data: 1\n\n");
+  await client.until(/data: 1\n\n/);
+  stream?.write("data: 2\n\n");
+  await client.until(/data: 2\n\n/);
+  stream?.end();
+  await client.until(/0\r\n\r\n$/);
+  client.socket.destroy();
+});
+
+t.test("an upload is answered while it is being sent", async (t) => {
+  const origin = await startOrigin(t, (request, response) => void request.pipe(response));
+  const front = await startFront(t, origin.url);
+  const client = await rawConnect(front.port);
+  client.send(rawRequest(["POST /api/echo HTTP/1.1", "Host: h", "Transfer-Encoding: chunked"]));
+  client.send("3\r\none\r\n");
+  await client.until(/one/);
+  client.send("3\r\ntwo\r\n0\r\n\r\n");
+  t.match(await client.until(/two[^]*\r\n0\r\n\r\n$/), /^HTTP\/1\.1 200 /);
+  client.socket.destroy();
+});
+
+t.test("an HTTP/1.0 client gets its answer and the end of its connection", async (t) => {
+  const origin = await startOrigin(t, (_request, response) => void response.end("whole"));
+  const front = await startFront(t, origin.url);
+  const answer = await rawExchange(front.port, rawRequest(["GET / HTTP/1.0", "Host: h"]));
+  t.match(answer, /^HTTP\/1\.1 200 OK\r\n(?!.*chunked).*\r\n\r\nwhole$/s);
+});
+
+t.test("pipelined requests are answered in their order", async (t) => {
+  const origin = await startOrigin(
+    t,
+    (request, response) => void response.end(`answer to ${request.url ?? ""}`),
+  );
+  const front = await startFront(t, origin.url);
+  const requests = ["/1", "/2", "/3"].map((url) => rawRequest([`GET ${url} HTTP/1.1`, "Host: h"]));
+  const last = rawRequest(["GET /4 HTTP/1.1", "Host: h", "Connection: close"]);
+  t.match(await rawExchange(front.port, requests.join("") + last), /to \/1.*to \/2.*to \/3.*to \/4/s);
+});
+
+t.test(`${String(SIZE)} MB go up in constant memory`, async (t) => {
+  let size = 0;
+  const origin = await startOrigin(t, (request, response) => {
+    request.on("data", (chunk: Buffer) => (size += chunk.length));
+    request.on("end", () => response.end("thanks"));
+  });
+  const front = await startFront(t, origin.url);
+  const peak = watchMemory(t);
+  const client = await rawConnect(front.port);
+  client.send(
+    rawRequest(["POST /api/media HTTP/1.1", "Host: h", `Content-Length: ${String(SIZE * MEGABYTE.length)}`]),
+  );
+  await pipeline(Readable.from(megabytes(), { objectMode: false }), client.socket, { end: false });
+  await client.until(/thanks$/);
+  t.equal(size, SIZE * MEGABYTE.length);
+  t.ok(peak() < 100, `grew by ${String(peak())} MB`);
+  client.socket.destroy();
+});
+
+for (const framing of ["content-length", "transfer-encoding"]) {
+  t.test(`${String(SIZE)} MB come down by ${framing} in constant memory`, async (t) => {
+    const origin = await startOrigin(t, (_request, response) => {
+      if (framing === "content-length") response.setHeader(framing, SIZE * MEGABYTE.length);
+      void pipeline(Readable.from(megabytes(), { objectMode: false }), response);
+    });
+    const front = await startFront(t, origin.url);
+    const peak = watchMemory(t);
+    const answer = await fetch(`http://127.0.0.1:${String(front.port)}/media/film.mp4`);
+    let size = 0;
+    const count = new Writable({
+      write: (chunk: Buffer, _encoding, done) => ((size += chunk.length), done()),
+    });
+    await pipeline(Readable.fromWeb(answer.body ?? new ReadableStream()), count);
+    t.equal(size, SIZE * MEGABYTE.length);
+    t.ok(peak() < 100, `grew by ${String(peak())} MB`);
+  });
+}
+
+t.test("a server that skips empty bodies (optimizeEmptyRequests) is served as well", async (t) => {
+  const origin = await startOrigin(t);
+  const front = await startFront(t, origin.url);
+  const quick = createServer({ optimizeEmptyRequests: true }, (request, response) => {
+    front.native.web(request, response, "id-q");
+  });
+  quick.listen(0, "127.0.0.1");
+  await once(quick, "listening");
+  t.teardown(() => void quick.close());
+  const address = quick.address();
+  const port = address !== null && typeof address === "object" ? address.port : 0;
+  const agent = oneConnection(t);
+  for (const method of ["GET", "DELETE", "HEAD", "POST", "OPTIONS"]) {
+    t.equal((await ask({ port }, { method, agent })).status, 200, method);
+  }
+  t.equal((await ask({ port }, { method: "POST", agent }, "body")).status, 200);
+});
+
+function* megabytes(): Generator<Buffer> {
+  for (let i = 0; i < SIZE; i++) yield MEGABYTE;
+}
+
+/** Returns how many megabytes the process has grown by at most since now. */
+function watchMemory(t: Test): () => number {
+  const before = process.memoryUsage.rss();
+  let most = before;
+  const look = (): void => void (most = Math.max(most, process.memoryUsage.rss()));
+  const timer = setInterval(look, 5);
+  t.teardown(async () => {
+    clearInterval(timer);
+    await Promise.resolve();
+  });
+  return () => {
+    look();
+    return Math.round((most - before) / 1_048_576);
+  };
+}

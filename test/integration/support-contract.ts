@@ -1,0 +1,199 @@
+import { once } from "node:events";
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import type { Test } from "tap";
+import { KEYS } from "../support/cms/keys.ts";
+import type { RecordedRequest } from "../support/cms/recorder.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+
+/** What the tests of the contract share: a way to ask the gateway, the rows of the error table. */
+
+/** An object parsed from JSON. */
+export type Json = Record<string, unknown>;
+
+/** A request beyond its method and path. */
+export interface Ask {
+  /** The API key; `null` sends no Authorization. Default: partner A's. */
+  readonly key?: string | null;
+  /** Names and values in turn, sent as they are; a name may occur twice. */
+  readonly headers?: readonly string[];
+  /** Text and bytes are sent as they are, anything else as JSON. */
+  readonly body?: unknown;
+}
+
+/** An answer, whole. `json` is its body, empty where it has none. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly json: Json;
+}
+
+/** Sends a request such as `GET /partners/2026-02/tenant-a/posts` and reads the answer; spaces in a path are escaped. */
+export type Asker = (what: string, ask?: Ask) => Promise<Answer>;
+
+/** A gateway with the way to ask it. */
+export interface House extends TestGateway {
+  readonly ask: Asker;
+}
+
+/** The path of tenant A, whose user's key is the default one. */
+export const A = "/partners/2026-02/tenant-a";
+
+/** Facts are remembered for longer than any test takes, so that what reaches the CMS does not depend on the time. */
+const REMEMBERING = { cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" } };
+
+/** Starts a gateway before `upstream`, waits until it has reached it, and stops it at the end of `t`. */
+export async function openHouse(
+  t: Pick<Test, "teardown">,
+  upstream: string,
+  settings: Record<string, unknown> = {},
+): Promise<House> {
+  const gateway = await startTestGateway(upstream, { ...REMEMBERING, ...settings });
+  t.teardown(() => gateway.stop());
+  while ((await fetch(`${gateway.adminUrl}/readyz`)).status !== 200);
+  return { ...gateway, ask: askerOf(gateway.port) };
+}
+
+/** A way to ask whoever listens on this port of loopback. */
+export function askerOf(port: number): Asker {
+  return (what, ask) => send(port, what, ask);
+}
+
+async function send(port: number, what: string, ask: Ask = {}): Promise<Answer> {
+  const [method = "", path = ""] = what.split(/ (.*)/s);
+  const { key = KEYS.partnerA, headers = [], body } = ask;
+  const bytes = body === undefined ? undefined : bytesOf(body);
+  const request = httpRequest({
+    host: "127.0.0.1",
+    port,
+    method,
+    path: path.replaceAll(" ", "%20"),
+    agent: false,
+    headers: [
+      "host",
+      `127.0.0.1:${port}`,
+      ...(key === null ? [] : ["authorization", `users API-Key ${key}`]),
+      ...(bytes === undefined ? [] : ["content-length", String(bytes.length)]),
+      ...headers,
+    ],
+  });
+  request.end(bytes);
+  const answered: Promise<IncomingMessage[]> = once(request, "response");
+  const [response] = await answered;
+  if (response === undefined) throw new Error(`${what}: no answer`);
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(Buffer.from(chunk));
+  const text = Buffer.concat(chunks).toString("utf8");
+  return { status: response.statusCode ?? 0, headers: response.headers, text, json: objectOf(text) };
+}
+
+function bytesOf(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+}
+
+function objectOf(text: string): Json {
+  if (text === "") return {};
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null) throw new Error(`no JSON object: ${text}`);
+  return { ...value };
+}
+
+/** The words of a text: a list whose members need no quotes. */
+export function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
+
+/** The records of a list answer. */
+export function docsOf({ json }: { readonly json: Json }): Json[] {
+  const { docs } = json;
+  if (!Array.isArray(docs)) throw new Error(`no list: ${JSON.stringify(json)}`);
+  return docs.map((doc: unknown) => (typeof doc === "object" && doc !== null ? { ...doc } : {}));
+}
+
+/** What reached the CMS, without queries: `GET /api/users/me`. */
+export function briefly(requests: readonly RecordedRequest[]): string[] {
+  return requests.map(({ method, path }) => `${method} ${path.split("?", 1)[0] ?? ""}`);
+}
+
+/** The query of a request that reached the CMS. */
+export function queryOf(request: RecordedRequest | undefined): URLSearchParams {
+  return new URLSearchParams(request?.path.split(/\?(.*)/s)[1] ?? "");
+}
+
+/** A row of the error table: status, `error`, `message`. */
+export type Row = readonly [status: number, error: string, message: string];
+
+/** The error table, word for word: the published rows, then the extras. */
+export const ROW = {
+  missingTenant: [400, "Missing tenant", "Tenant slug or identifier must be provided"],
+  missingResource: [400, "Missing resource", "Provide a collection path after the tenant segment"],
+  missingIdentifier: [400, "Missing identifier", "Provide a document id after the collection"],
+  invalidBody: [400, "Invalid JSON body", "Request body must be valid JSON"],
+  unauthorized: [401, "Unauthorized", "Valid API key required"],
+  nativeKey: [403, "Forbidden", "API keys must use the Partners API at /partners/:version/:tenant/*"],
+  tenantNotFound: [404, "Tenant not found", "Unable to resolve tenant from provided headers or path"],
+  documentNotFound: [404, "Not Found", "Document not found for tenant"],
+  routeNotFound: [404, "Not Found", "Route not found"],
+  fault: [500, "Server Error", "An unexpected error occurred"],
+  failed: [500, "Server Error", "Unexpected error while processing the request"],
+  contextMissing: [500, "Tenant context missing", "Unable to resolve tenant for this request"],
+  malformed: [400, "Bad Request", "Malformed request"],
+  notPermitted: [403, "Forbidden", "API key is not permitted to perform this action"],
+  conflict: [409, "Conflict", "The request conflicts with an existing document"],
+  tooLarge: [413, "Payload Too Large", "Request body exceeds 1048576 bytes"],
+  invalid: [422, "Validation Failed", "The request body failed validation"],
+  badGateway: [502, "Bad Gateway", "Upstream service unavailable"],
+  unavailable: [503, "Service Unavailable", "Service temporarily unavailable"],
+  timeout: [504, "Gateway Timeout", "Upstream service took too long to respond"],
+} as const satisfies Record<string, Row>;
+
+/** The row of a version that is not in the list, by default as it is configured by default. */
+export function unsupported(version: string, list = "2025-07, 2026-02"): Row {
+  const message = `Version ${version} is not supported. Supported versions: ${list}`;
+  return [400, "Unsupported API version", message];
+}
+
+/** A request id: a version 4 UUID (RFC 9562 section 5.4). */
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** Every header that an answer may have: nothing of the CMS's is among them. */
+const OWN_HEADERS = new Set(
+  words("cache-control connection content-length content-type date keep-alive x-request-id"),
+);
+
+/** The headers of an answer that are not the gateway's everyday ones. */
+export function strangeHeaders({ headers }: Answer): string[] {
+  return Object.keys(headers).filter((name) => !OWN_HEADERS.has(name));
+}
+
+/** What an envelope has to be: its row, what it is about, the `errors` of a 422. */
+type Refusal = readonly [row: Row, about?: string, errors?: unknown];
+
+/** Asserts that `answer` is the envelope with exactly this row, and nothing else. */
+export function refused(t: Test, answer: Answer, ...[row, about = "", errors]: Refusal): void {
+  const [status, error, message] = row;
+  const id = answer.headers["x-request-id"];
+  const name = about === "" ? `${status} ${error}` : about;
+  const envelope = { error, message, requestId: id, ...(errors === undefined ? {} : { errors }) };
+  t.equal(`${answer.status} ${answer.text}`, `${status} ${JSON.stringify(envelope)}`, name);
+  const extra: Readonly<Record<number, string[]>> = { 401: ["www-authenticate"], 503: ["retry-after"] };
+  t.match(id, UUID, `${name}: a request id of ours`);
+  t.match(
+    { type: answer.headers["content-type"], cache: answer.headers["cache-control"] },
+    { type: "application/json; charset=utf-8", cache: "no-store" },
+    `${name}: headers of the envelope`,
+  );
+  t.same(strangeHeaders(answer), extra[status] ?? [], `${name}: no other headers`);
+  if (status === 401) t.equal(answer.headers["www-authenticate"], 'API-Key realm="partners"', name);
+  if (status === 503) t.match(answer.headers["retry-after"], /^[1-9]\d*$/, name);
+}
+
+/** Asserts that two answers are the same but for the request's id and the time. */
+export function indistinguishable(t: Test, [one, other]: readonly [Answer, Answer], name: string): void {
+  const shape = ({ status, headers, text }: Answer) => {
+    const { "x-request-id": id = "", date: _, ...rest } = headers;
+    return { status, rest, text: text.replace(String(id), "ID") };
+  };
+  t.same(shape(one), shape(other), name);
+}

@@ -1,0 +1,115 @@
+import type { Test } from "tap";
+
+import { startCms } from "./cms/server.ts";
+import { startGatewayProcess } from "./gateway-process.ts";
+import { startRedis } from "./redis.ts";
+import {
+  administrator,
+  type Gateway,
+  judge,
+  KEY,
+  pause,
+  purge,
+  sharing,
+  statusOf,
+  timeUntilRefused,
+  untilRedis,
+  USER,
+} from "./revocation.ts";
+import { startLine } from "./tcp-line.ts";
+
+/**
+ * Two replicas, one Redis, one CMS, and the rows of the failure table as functions: whatever becomes of Redis, partners
+ * get right answers, a request waits for it once and not each time, a withdrawn key ends when it was promised to, and
+ * all is well again without a restart. Starts on import.
+ */
+
+/** Shorter than the defaults of 30 s and 5 s, so that a test can wait for them. */
+export const KEY_TTL = 20_000;
+export const CUT_OFF_TTL = 2_000;
+/** A lookup's own time is a few milliseconds; what took longer than this has waited for Redis. */
+const SLOW_MS = 45;
+const LIST = "/partners/2026-02/tenant-a/pages?limit=1";
+
+export const [cms, redis] = [await startCms({ record: false }), await startRedis()];
+export const line = await startLine(redis.port);
+const settings = {
+  cache: { keyTtl: `${KEY_TTL}ms`, cutOffTtl: `${CUT_OFF_TTL}ms`, lookupsPerSecond: 10_000 },
+};
+export const [one, two] = await Promise.all([
+  startGatewayProcess(cms.url, settings, sharing(redis.url)),
+  // The second has a line to Redis that can be cut for it alone.
+  startGatewayProcess(cms.url, settings, sharing(`redis://127.0.0.1:${line.port}`)),
+]);
+/** Ends all that was started. */
+export async function closeAll(): Promise<void> {
+  if (redis.kind !== "url") await redis.resume().catch(() => undefined);
+  await Promise.all([one.stop(), two.stop()]);
+  await Promise.all([cms.close(), line.close(), redis.close()]);
+}
+export const BOTH = [one, two];
+
+/** The seeded data, both replicas well, empty memories, and the key remembered by both. */
+export async function healthy(t: Test): Promise<void> {
+  for (const gateway of BOTH) await untilRedis(gateway, "ok");
+  await cms.reset();
+  t.match(await (await purge(one, { all: true })).json(), { complete: true });
+  for (const gateway of BOTH) t.equal(await statusOf(gateway, LIST, KEY), 200);
+}
+
+/** New keys one after another: each is a lookup in Redis, then in the CMS. How many had to wait for Redis? */
+export async function strangers(t: Test, gateway: Gateway, state: string): Promise<void> {
+  const times: number[] = [];
+  for (let i = 0; i < 60; i += 1) {
+    const begun = performance.now();
+    t.equal(await judge(gateway, `stranger-${state}-${i}-${Math.random()}`), "refused");
+    times.push(performance.now() - begun);
+    await pause(10);
+  }
+  times.sort((a, b) => a - b);
+  const slow = times.filter((ms) => ms > SLOW_MS);
+  const [median = 0, longest = 0] = [times[30], times.at(-1)];
+  t.comment(
+    `${state}: 60 lookups, median ${median.toFixed(1)} ms, longest ${longest.toFixed(1)} ms, ${slow.length} waited`,
+  );
+  // One timeout when it begins; a second one where a trial went well just before.
+  t.ok(slow.length <= 3, `${slow.length} of 60 lookups waited for Redis`);
+}
+
+/** The same key served all through, and right answers for everybody else. */
+export async function serves(t: Test, gateway: Gateway): Promise<void> {
+  t.equal(await statusOf(gateway, LIST, KEY), 200, "a good key is served");
+  t.equal(await judge(gateway, cms.keys.partnerB), "good");
+  t.equal(await judge(gateway, cms.keys.disabled), "refused");
+}
+
+/** Withdraws the key through the first replica and tells how long each goes on accepting it. */
+export async function withdraw(
+  t: Test,
+  state: string,
+  promised: { one: number; two: number },
+): Promise<void> {
+  const admin = await administrator(one);
+  for (const gateway of BOTH) t.equal(await judge(gateway, KEY), "good", "before");
+  const begun = performance.now();
+  await admin.write("PATCH", USER, { enableAPIKey: false });
+  const wrote = performance.now() - begun;
+  const [atOne, atTwo] = await Promise.all([
+    timeUntilRefused(t, one, { key: KEY, ms: promised.one }),
+    timeUntilRefused(t, two, { key: KEY, ms: promised.two }),
+  ]);
+  t.comment(
+    `${state}: the write took ${wrote.toFixed(0)} ms, refused after ${atOne.toFixed(0)} and ${atTwo.toFixed(0)} ms`,
+  );
+}
+
+/** What one request takes that was sent after the answer. */
+export const AT_ONCE = 150;
+
+/** Back to normal, without anybody having done anything about it. */
+export async function recovers(t: Test, state: string): Promise<void> {
+  const times = await Promise.all(BOTH.map((gateway) => untilRedis(gateway, "ok")));
+  t.comment(`${state}: well again ${times.map((ms) => ms.toFixed(0)).join(" and ")} ms after its end`);
+  await healthy(t);
+  await withdraw(t, `after ${state}`, { one: AT_ONCE, two: AT_ONCE });
+}
