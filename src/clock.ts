@@ -8,3 +8,6 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The time of day in milliseconds, for what machines tell each other. */
+export const wallTime = (): number => Date.now();

@@ -1,12 +1,11 @@
 import { BlockList, isIP } from "node:net";
-import { createFacts } from "./cache/facts.ts";
-import { digestOf } from "./cache/digest.ts";
 import { createPayloadCms } from "./cms/payload/payload.ts";
+import { wallTime } from "./clock.ts";
+import { remember, type Remembering } from "./compose/remember.ts";
 import type { Config } from "./config/schema.ts";
+import type { CacheEvents } from "./core/cache-events.ts";
 import type { Clock } from "./core/clock.ts";
-import type { Identity, TenantFacts } from "./core/context.ts";
 import type { Cms, Upstream } from "./core/ports.ts";
-import type { Secret } from "./core/secret.ts";
 import { createPipeline, type Stages } from "./gateway/gateway.ts";
 import { admission, deadline, inLayers, record, rescue, type Finished } from "./gateway/layers.ts";
 import { createNativeProxy, type NativeProxy } from "./native/proxy.ts";
@@ -19,7 +18,7 @@ import { createAnswer, createForward, createPrepare } from "./stages/forward.ts"
 import { createReadBody } from "./stages/read-body.ts";
 import { receive } from "./stages/receive.ts";
 import { createRecheck } from "./stages/recheck.ts";
-import { createResolveTenant, type TenantQuestion } from "./stages/resolve-tenant.ts";
+import { createResolveTenant } from "./stages/resolve-tenant.ts";
 import { createRoute } from "./stages/route.ts";
 import { createVersion } from "./stages/version.ts";
 import { createUpstream } from "./upstream/pool.ts";
@@ -28,6 +27,8 @@ import { createUpstream } from "./upstream/pool.ts";
 export interface Surroundings {
   readonly clock: Clock;
   readonly log: Log;
+  /** Told of what the caches do: hits, revocations, the state of Redis. */
+  readonly cacheEvents?: Partial<CacheEvents>;
 }
 
 /** A running gateway. */
@@ -39,7 +40,8 @@ export interface RunningGateway {
 }
 
 /** Builds every part once, wires them together and listens. Rejects where an address is taken. */
-export async function startGateway(config: Config, { clock, log }: Surroundings): Promise<RunningGateway> {
+export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
+  const { clock, log, cacheEvents: events } = surroundings;
   const state: { ready: boolean; draining: boolean; cms: PartState } = {
     ready: false,
     draining: false,
@@ -48,15 +50,15 @@ export async function startGateway(config: Config, { clock, log }: Surroundings)
   const pool = createUpstream({ ...config.upstream, clock });
   const upstream = watched(pool, state);
   const cms = createPayloadCms(config, upstream);
-  const gateway = inLayers(createPipeline(stagesOf(config, { cms, upstream, clock })), [
+  const memory = remember(config, cms, { clock, wallTime, log, ...(events !== undefined && { events }) });
+  const gateway = inLayers(createPipeline(stagesOf(config, { cms, upstream, memory })), [
     record((finished) => logAccess(log, entryOf(finished)), clock),
     rescue,
     deadline(config.partners.deadline, clock),
     admission(config.limits.inFlight),
   ]);
-  const native = nativeOf(config, log);
-  const health = (): Health => ({ ready: state.ready, draining: state.draining, parts: { cms: state.cms } });
-  const admin = await startAdmin(health, { host: config.server.adminHost, port: config.server.adminPort });
+  const native = nativeOf(config, log, memory);
+  const admin = await startAdminOf(config, state, memory);
   const server = await startServer(
     {
       ...config.server,
@@ -69,6 +71,7 @@ export async function startGateway(config: Config, { clock, log }: Surroundings)
     { host: config.server.host, port: config.server.port },
   ).catch(async (error: unknown) => {
     await admin.close();
+    await memory.cache.close();
     throw error;
   });
   const stopProbing = probeUntilReady(cms, state, clock);
@@ -83,42 +86,17 @@ export async function startGateway(config: Config, { clock, log }: Surroundings)
       await server.drain(config.server.drainTimeout);
       await native.close();
       await pool.close();
+      await memory.cache.close();
       await admin.close();
     },
   };
 }
 
-function stagesOf(config: Config, deps: { cms: Cms; upstream: Upstream; clock: Clock }): Stages {
-  const { cms, upstream, clock } = deps;
-  const {
-    absentTtl,
-    absent: maxAbsent,
-    keyTtl,
-    tenantTtl,
-    keys: maxKeys,
-    tenants: maxTenants,
-  } = config.cache;
-  const keys = createFacts<Secret, Identity>({
-    lookup: (key, asking) => cms.identify(key, asking),
-    nameOf: digestOf,
-    clock,
-    ttl: keyTtl,
-    absentTtl,
-    max: maxKeys,
-    maxAbsent,
-  });
-  // With a key of the gateway's own everybody sees the same tenants; without one, each caller its own.
-  const isShared = config.cms.serviceKey !== undefined;
-  const tenants = createFacts<TenantQuestion, TenantFacts>({
-    lookup: ({ ref, viewer }, asking) => cms.findTenant(ref, viewer, asking),
-    nameOf: ({ ref, viewer }) =>
-      JSON.stringify([isShared ? "" : viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]),
-    clock,
-    ttl: tenantTtl,
-    absentTtl,
-    max: maxTenants,
-    maxAbsent,
-  });
+function stagesOf(
+  config: Config,
+  { cms, upstream, memory }: { cms: Cms; upstream: Upstream; memory: Remembering },
+): Stages {
+  const { keys, tenants } = memory;
   return {
     receive,
     authenticate: createAuthenticate({ keys, usersCollection: config.cms.users }),
@@ -139,7 +117,33 @@ function stagesOf(config: Config, deps: { cms: Cms; upstream: Upstream; clock: C
   };
 }
 
-function nativeOf(config: Config, log: Log): NativeProxy {
+/** The admin port; where it is taken, what was opened before it is closed. */
+async function startAdminOf(
+  config: Config,
+  state: Omit<Health, "parts"> & { cms: PartState },
+  memory: Remembering,
+) {
+  const health = (): Health => ({
+    ready: state.ready,
+    draining: state.draining,
+    parts: { cms: state.cms, ...redisPart(memory) },
+  });
+  return startAdmin(
+    { health, purge: memory.purge, token: config.server.adminToken },
+    { host: config.server.adminHost, port: config.server.adminPort },
+  ).catch(async (error: unknown) => {
+    await memory.cache.close();
+    throw error;
+  });
+}
+
+/** Redis as `/readyz` shows it. Without it the gateway serves on, so that its loss is no reason to be taken out. */
+function redisPart({ cache }: Remembering): { redis?: PartState } {
+  const state = cache.redisState;
+  return state === undefined ? {} : { redis: state.heard && state.shared ? "ok" : "degraded" };
+}
+
+function nativeOf(config: Config, log: Log, { beforeAnswer }: Remembering): NativeProxy {
   const trusted = new BlockList();
   for (const block of config.server.trustedProxies) {
     const [address = "", bits] = block.split("/");
@@ -154,6 +158,8 @@ function nativeOf(config: Config, log: Log): NativeProxy {
     reservedNames: [config.partners.tenantIdHeader, config.partners.tenantSlugHeader, "x-request-id"],
     isTrustedPeer: (address) =>
       isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
+    // oxlint-disable-next-line unicorn/no-useless-spread -- until NativeOptions has it
+    ...{ beforeAnswer },
     onFailure: ({ requestId, code, cause }) =>
       logAccess(log, { requestId, method: "", status: 0, ms: 0, code, cause }),
   });

@@ -6,6 +6,15 @@ if (major < 24) {
   process.exit(1);
 }
 
+if (process.argv[2] === "purge") {
+  const { purgeCommand } = await import("./cli/purge.ts");
+  const { text } = await import("node:stream/consumers");
+  const print = (line: string) => void process.stdout.write(line);
+  process.exit(
+    await purgeCommand(process.argv.slice(3), { env: process.env, readInput: () => text(process.stdin), print }),
+  );
+}
+
 const { ConfigError, loadConfig } = await import("./config/load.ts");
 const { createLog } = await import("./observe/log.ts");
 const { startGateway } = await import("./compose.ts");

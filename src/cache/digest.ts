@@ -1,10 +1,36 @@
-import { hash } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { FactKind } from "../core/ports.ts";
 import { Secret } from "../core/secret.ts";
 
 /**
- * What a key is remembered under: SHA-256, base64url. One way, so that a dump of memory does not yield keys from the
- * cache's own structures; 0.3 µs, and synchronous.
+ * What facts are remembered under, and the seal on what is shared: HMAC-SHA-256 under the cache's secret. Without the
+ * secret nobody can find a key's record in a dump, try keys against it, or put a record of his own in its place.
  */
-export function digestOf(secret: Secret): string {
-  return hash("sha256", Secret.reveal(secret), "base64url");
+export class Digests {
+  readonly #secret: string;
+
+  constructor(secret: Secret) {
+    this.#secret = Secret.reveal(secret);
+  }
+
+  /** The name of a fact of one kind. One way; 43 characters, whatever the length of `text`. */
+  name(kind: FactKind, text: string): string {
+    return this.#hmac(`name\0${kind}\0${text}`);
+  }
+
+  /** The seal of a record's text in its place: a record moved to another place does not bear its seal. */
+  seal(place: string, text: string): string {
+    return this.#hmac(`seal\0${place}\0${text}`);
+  }
+
+  /** True where `seal` is the one of that text in that place. */
+  isSealed(seal: string, place: string, text: string): boolean {
+    const expected = Buffer.from(this.seal(place, text));
+    const given = Buffer.from(seal);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  }
+
+  #hmac(text: string): string {
+    return createHmac("sha256", this.#secret).update(text).digest("base64url");
+  }
 }

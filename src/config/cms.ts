@@ -15,6 +15,18 @@ export const cms = z.strictObject({
     .array(slug)
     .default([])
     .describe("Further collections that must never be exposed, such as other auth collections."),
+  harmlessCollections: z
+    .array(slug)
+    .default([])
+    .describe(
+      "Collections besides partners.collections of which native writes change no user, tenant, group or membership.",
+    ),
+  harmlessPaths: z
+    .array(prefix)
+    .default([])
+    .describe(
+      "Native paths, with all below, whose requests of any method change none either, e.g. [/admin]: see docs/revocation.md.",
+    ),
   tenantField: field.default("tenant").describe("The field of a record that names its tenant."),
   slugField: field.default("slug").describe("The slug of a tenant."),
   appsField: field.default("installedApps").describe("The installed apps of a tenant."),
@@ -81,6 +93,12 @@ export const cms = z.strictObject({
     .default({})
     .describe(
       "Fields that hold plain data (JSON), in which an object with an id is no populated record, e.g. events: [embed].",
+    ),
+  writesById: z
+    .array(slug)
+    .default([])
+    .describe(
+      "Collections whose bulk edit is switched off in the CMS, and so are written by id: a record moved to another tenant at that very moment may be hit.",
     ),
   openCollections: z
     .array(slug)

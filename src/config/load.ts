@@ -11,7 +11,11 @@ export const ENVIRONMENT = {
   PORT: "server.port",
   ADMIN_HOST: "server.adminHost",
   ADMIN_PORT: "server.adminPort",
+  ADMIN_TOKEN: "server.adminToken",
   REDIS_URL: "redis.url",
+  REDIS_USERNAME: "redis.username",
+  REDIS_PASSWORD: "redis.password",
+  CACHE_SECRET: "redis.secret",
   LOG_LEVEL: "log.level",
   CMS_SERVICE_KEY: "cms.serviceKey",
 } as const;

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { cache, redis } from "./cache.ts";
 import { cms } from "./cms.ts";
 import { duration, size } from "./units.ts";
 import { cidr, count, headerName, httpUrl, port, prefix, slug } from "./words.ts";
@@ -31,6 +32,11 @@ const server = z.strictObject({
   maxHeaderSize: size
     .prefault("16KiB")
     .describe("The largest header section of a request, request line included."),
+  adminToken: z
+    .string()
+    .min(16, { error: "expected at least 16 characters" })
+    .optional()
+    .describe("What POST /purge on the admin port wants as its bearer token; without one it is refused."),
   trustedProxies: z
     .array(cidr)
     .default([])
@@ -109,27 +115,6 @@ const limits = z.strictObject({
   whereDepth: count.default(8).describe("The deepest nesting of and/or in a where."),
   whereConditions: count.default(200).describe("The most conditions in a where."),
   inFlight: count.default(1_000).describe("Partner requests at the same time, at the most; over it 503."),
-});
-
-const cache = z.strictObject({
-  keyTtl: duration
-    .prefault("30s")
-    .describe("How long it is remembered whose key it is: the longest that a withdrawn key goes on working."),
-  tenantTtl: duration.prefault("60s").describe("How long a tenant's facts are remembered."),
-  absentTtl: duration
-    .prefault("5s")
-    .describe("How long it is remembered that a key or tenant does not exist."),
-  keys: count.default(10_000).describe("Keys remembered, at the most."),
-  tenants: count.default(10_000).describe("Tenants remembered, at the most."),
-  absent: count.default(10_000).describe("Known-absent keys and tenants remembered, at the most."),
-});
-
-const redis = z.strictObject({
-  url: z
-    .string()
-    .regex(/^rediss?:\/\//, { error: "expected a redis:// or rediss:// URL" })
-    .optional()
-    .describe("Where replicas share what they know. Without it every process remembers for itself."),
 });
 
 const log = z.strictObject({

@@ -20,6 +20,9 @@ export const prefix = z
 export const httpUrl = z
   .string()
   .refine(isOrigin, { error: "expected an origin such as http://cms.internal:3000, without a path" });
+export const hostPort = z.string().regex(/^(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, {
+  error: "expected host:port such as redis-1:6379",
+});
 export const cidr = z.string().regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, {
   error: "expected an address or a CIDR block such as 10.0.0.0/8",
 });

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "./errors.ts";
 
-/** How a fact was found. */
-export type Via = "memory" | "joined" | "cms";
+/** How a fact was found; `stale`: remembered, out of date, and the CMS could not be asked. */
+export type Via = "memory" | "joined" | "redis" | "cms" | "stale";
 
 /**
  * What is known of one request for its line in the access log. Stages write it, `record` prints it; nobody decides by

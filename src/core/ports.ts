@@ -11,6 +11,7 @@ import type {
   UpstreamAnswer,
   Fields,
 } from "./context.ts";
+import type { RawHeaders } from "./headers.ts";
 import type { Via, Note } from "./note.ts";
 import type { Secret } from "./secret.ts";
 
@@ -59,6 +60,18 @@ export interface Cms {
   outgoing(job: Job): Outgoing;
   /** What the partner gets for the CMS's answer. Throws the error that a bad answer stands for. Pure. */
   translate(answer: UpstreamAnswer, job: Job): Translation;
+  /** The kinds of remembered facts that a native request may change; all of them, unless it provably cannot. Pure. */
+  writesTo(request: NativeRequest): readonly FactKind[];
+}
+
+/** What is remembered: whose a key is, and what a tenant is. */
+export type FactKind = "keys" | "tenants";
+
+/** The head of a request to the CMS itself, as it came. */
+export interface NativeRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly rawHeaders: RawHeaders;
 }
 
 /** One record of one collection, asked about for one tenant. */

@@ -111,7 +111,7 @@ export class Exchange {
   }
 
   #expire(): void {
-    const uploading = !this.request.readableEnded;
+    const uploading = this.hasBody && !this.request.readableEnded;
     // Whoever is not being waited for is to blame: a paused side is one that we stopped, because the other is slow.
     const clientIsSlow =
       this.answer === undefined

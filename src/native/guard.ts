@@ -21,10 +21,7 @@ const HOST = /^(?:[\w\-.~%]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 export function refusalOf(request: IncomingMessage): Refusal | undefined {
   const raw = request.rawHeaders;
   if (request.httpVersionMajor !== 1) return malformed("HTTP version is not 1.x");
-  if (!hasPlainFraming(raw)) return malformed("message length can be read in two ways");
-  if (request.httpVersionMinor === 0 && request.headers["transfer-encoding"] !== undefined) {
-    return malformed("transfer coding in an HTTP/1.0 message"); // RFC 9112 section 6.1: framing is faulty
-  }
+  if (!hasPlainFraming(raw, request.httpVersion)) return malformed("message length can be read in two ways");
   if (repeatsAny(raw, SINGLE)) return malformed("a header that must be single is repeated");
   if (!HOST.test(request.headers.host ?? "")) return malformed("no usable Host");
   if (request.method === "TRACE" || request.method === "CONNECT")

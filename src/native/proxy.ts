@@ -64,13 +64,15 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
     },
     // oxlint-disable-next-line max-params -- three of them are the server event's own
     upgrade(request, socket, head, requestId) {
-      const response = socket instanceof Socket ? respondOn(socket, request) : undefined;
-      if (!(socket instanceof Socket) || response === undefined) {
-        socket.destroy();
-        return;
-      }
+      const response = takeOver(request, socket);
+      if (response === undefined) return;
       const exchange = admit({ request, response, requestId }, refusalOfUpgrade(request));
       if (exchange === undefined) return;
+      // A stand-in should have been refused for the body; joined to the CMS it would not hold its limits.
+      if (!(socket instanceof Socket)) {
+        request.socket.destroy();
+        return;
+      }
       exchange.headers["connection"] = "Upgrade";
       exchange.headers["upgrade"] = "websocket";
       const upstream = forwarder.handshake(exchange, socket, head);
@@ -84,4 +86,13 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
       await connections.close();
     },
   };
+}
+
+/** A response for an upgrade request, which has none of Node's. Without one there is nothing to save: it is dropped. */
+function takeOver(request: IncomingMessage, socket: Duplex): ServerResponse | undefined {
+  // From Node 26 a request whose body is still to come has a stand-in for its socket, and that fails when it does.
+  if (socket !== request.socket) socket.on("error", () => undefined);
+  const response = respondOn(request.socket, request);
+  if (response === undefined) request.socket.destroy();
+  return response;
 }

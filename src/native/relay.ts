@@ -16,7 +16,7 @@ export function relay(answer: IncomingMessage, exchange: Exchange): void {
   }
   const status = answer.statusCode ?? 0;
   // 1xx never get here but from a CMS that makes up numbers: below 100 Node would throw, uncaught.
-  if (status < 200 || !hasPlainFraming(answer.rawHeaders)) {
+  if (status < 200 || !hasPlainFraming(answer.rawHeaders, answer.httpVersion)) {
     exchange.fail("upstream.unreachable", new Error(`answer cannot be passed on: status ${String(status)}`));
     return;
   }
@@ -50,7 +50,8 @@ function pump(answer: IncomingMessage, exchange: Exchange): void {
   // An event stream's head must not wait for its first event: the browser calls it open when it has the head.
   if (answer.headers["content-length"] === undefined) {
     setImmediate(() => {
-      if (silent && !exchange.over) response.flushHeaders();
+      // Not by flushHeaders, which writes a header's bytes above 127 as UTF-8 of what they are.
+      if (silent && !exchange.over) response.write("", "latin1");
     });
   }
 }

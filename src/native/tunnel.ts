@@ -31,18 +31,13 @@ export function respondOn(socket: Socket, request: IncomingMessage): ServerRespo
 
 /**
  * Notices a client that leaves before the CMS has answered its handshake; http-proxy-3 would keep the request to the
- * CMS open for good. Returns what stops the watch. Bytes that the client sends early stay in the socket.
+ * CMS open for good. Returns what stops the watch. One that has sent frames already is noticed by the time limit alone:
+ * its end stands behind them, and they have to wait for the CMS.
  */
-export function watchLeaving(socket: Socket): () => void {
-  // A socket that nobody reads does not tell that it has ended. Reading nothing makes it say so.
-  const poke = (): void => void socket.read(0);
+function watchLeaving(socket: Socket): () => void {
   const leave = (): void => void socket.destroy();
-  socket.on("readable", poke);
   socket.once("end", leave);
-  return () => {
-    socket.off("readable", poke);
-    socket.off("end", leave);
-  };
+  return () => void socket.off("end", leave);
 }
 
 /** The open tunnels of one proxy. */
@@ -99,7 +94,6 @@ function open(answer: IncomingMessage, peer: Socket, site: TunnelSite): void {
     return;
   }
   exchange.response.detachSocket(socket);
-  exchange.response.removeAllListeners();
   // A WebSocket may be silent for hours; a vanished peer is found by the TCP keep-alive that http-proxy-3 turns on.
   socket.setTimeout(0);
   join(socket, peer, idleTimeoutMs);

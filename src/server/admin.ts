@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { handlePurge, type Purge } from "./purge.ts";
 
 /** How a part of the gateway is doing. */
 export type PartState = "ok" | "degraded" | "unknown";
@@ -11,12 +12,23 @@ export interface Health {
   readonly parts: Readonly<Record<string, PartState>>;
 }
 
-/** The admin port: `/livez` (this process runs) and `/readyz` (send it traffic), for probes and people. */
+/** What the admin port can tell and do. */
+export interface AdminOptions {
+  readonly health: () => Health;
+  readonly purge: Purge;
+  /** Whoever knows it may purge; without one nobody may. */
+  readonly token: string | undefined;
+}
+
+/**
+ * The admin port: `/livez` (this process runs) and `/readyz` (send it traffic), for probes and people, and `/purge`
+ * (forget what you know), for what changes the CMS's users and tenants behind the gateway's back.
+ */
 export async function startAdmin(
-  health: () => Health,
+  options: AdminOptions,
   listen: { host: string; port: number },
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = createServer((request, response) => handle(request, response, health));
+  const server = createServer((request, response) => handle(request, response, options));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(listen.port, listen.host, () => resolve());
@@ -31,18 +43,26 @@ export async function startAdmin(
   return { port, close };
 }
 
-function handle(request: IncomingMessage, response: ServerResponse, health: () => Health): void {
+function handle(request: IncomingMessage, response: ServerResponse, options: AdminOptions): void {
   const isRead = request.method === "GET" || request.method === "HEAD";
   if (isRead && request.url === "/livez") return send(response, 200, { status: "ok" });
   if (isRead && request.url === "/readyz") {
-    const state = health();
+    const state = options.health();
     const status = state.draining ? "draining" : state.ready ? "ready" : "starting";
     return send(response, state.ready && !state.draining ? 200 : 503, { status, parts: state.parts });
   }
-  return send(response, 404, { error: "Not Found", message: "Known here: /livez, /readyz" });
+  if (request.method === "POST" && request.url === "/purge") {
+    void handlePurge(request, options).then(({ status, body }) => send(response, status, body));
+    return;
+  }
+  return send(response, 404, {
+    error: "Not Found",
+    message: "Known here: GET /livez, GET /readyz, POST /purge",
+  });
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
+  if (!response.req.complete) response.shouldKeepAlive = false;
   const text = JSON.stringify(body);
   response.writeHead(status, {
     "content-type": "application/json; charset=utf-8",

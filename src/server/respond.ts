@@ -3,17 +3,33 @@ import type { Duplex } from "node:stream";
 import { renderError, type Answer } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
 
+/** How long, in milliseconds, a client that is still sending may go on before its connection is closed. */
+const LINGER_MS = 2_000;
+
 /**
  * Writes an answer. Where the request's body was not read to its end the connection is closed after it: what is left
- * of the body must not be taken for the next request, nor be waited for.
+ * of the body must not be taken for the next request, nor be waited for. What still comes is read and dropped for a
+ * moment: closing at once would reset the connection, and a reset overtakes the answer (RFC 9112, section 9.6).
  */
 export function respond(response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;
   const length = typeof answer.body === "string" ? Buffer.byteLength(answer.body) : answer.body.length;
   const headers: Record<string, string | number> = { ...answer.headers, "content-length": length };
-  if (!response.req.complete) headers["connection"] = "close";
+  const request = response.req;
+  if (!request.complete) headers["connection"] = "close";
   response.writeHead(answer.status, headers);
-  response.end(response.req.method === "HEAD" ? undefined : answer.body);
+  const body = request.method === "HEAD" ? "" : answer.body;
+  if (request.complete) {
+    response.end(body);
+    return;
+  }
+  response.write(body === "" ? "" : body);
+  const close = () => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(close, LINGER_MS);
+  request.once("end", close).once("close", close).resume();
 }
 
 /** Writes an error to a bare socket (a request that did not parse, a refused upgrade) and closes it. */

@@ -89,6 +89,7 @@ class Door {
     const incoming: Incoming = {
       requestId,
       method: request.method ?? "",
+      httpVersion: request.httpVersion,
       target,
       headers: request.rawHeaders,
       body: createBodySource({ request, response, expectsContinue }),

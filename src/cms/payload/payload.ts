@@ -3,6 +3,7 @@ import type { Cms, Upstream } from "../../core/ports.ts";
 import { translate } from "./answer.ts";
 import { isReservedId, recordId } from "./ids.ts";
 import { Lookups } from "./lookups.ts";
+import { writesTo } from "./native-writes.ts";
 import { jobRequest } from "./outgoing.ts";
 import { payloadSettings } from "./settings.ts";
 
@@ -29,5 +30,6 @@ export function createPayloadCms(config: Config, upstream: Upstream): Cms {
       ),
     outgoing: (job) => jobRequest(job, settings),
     translate: (answer, job) => translate(answer, job, settings),
+    writesTo: (request) => writesTo(request, settings),
   };
 }

@@ -1,0 +1,185 @@
+import { randomBytes } from "node:crypto";
+import type { Config } from "../config/schema.ts";
+import type { CacheEvents, InvalidationReason } from "../core/cache-events.ts";
+import type { Clock } from "../core/clock.ts";
+import type { ErrorCode } from "../core/errors.ts";
+import type { Asking, Facts, FactKind } from "../core/ports.ts";
+import { Secret } from "../core/secret.ts";
+import { Digests } from "./digest.ts";
+import type { Delivery } from "./deliveries.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
+import { createFacts, type StoredFacts } from "./facts.ts";
+import { Invalidator } from "./invalidator.ts";
+import { Link } from "./link.ts";
+import { Memory } from "./memory.ts";
+import { Places } from "./places.ts";
+import { hasRedis, openRedis, type RedisClient } from "./redis.ts";
+import { Shared } from "./shared.ts";
+
+export interface CacheOptions {
+  readonly config: Pick<Config, "cache" | "redis">;
+  readonly clock: Clock;
+  /** The machine's time of day in milliseconds. */
+  readonly wallTime: () => number;
+  readonly events: CacheEvents;
+}
+
+/** One kind of fact, as its lookup is given to the cache. */
+export interface KindOptions<K, T> {
+  readonly kind: FactKind;
+  readonly lookup: (key: K, asking: Asking) => Promise<T | undefined>;
+  /** What tells one fact from another; may be secret, and is kept nowhere but as a digest. */
+  readonly textOf: (key: K) => string;
+  readonly parse: (value: unknown) => T | undefined;
+  readonly ttl: number;
+  readonly max: number;
+  /** How long a fact may be served out of date, and on which error of the lookup. */
+  readonly stale?: { readonly grace: number; readonly on: ErrorCode };
+  /** True where strangers can ask for any number of names, so that lookups of unknown ones are limited. */
+  readonly guarded?: boolean;
+}
+
+/** The memory of one process and its share in that of all replicas. */
+export class Cache {
+  readonly #options: CacheOptions;
+  readonly #digests: Digests;
+  readonly #places: Places;
+  readonly #redis: { readonly commands: RedisClient; readonly link: Link } | undefined;
+  readonly #invalidator: Invalidator;
+  readonly #stores = new Map<FactKind, Pick<StoredFacts<unknown, unknown>, "flush" | "drop">>();
+  #isClosed = false;
+
+  constructor(options: CacheOptions) {
+    this.#options = options;
+    const { redis } = options.config;
+    this.#digests = new Digests(new Secret(redis.secret ?? randomBytes(32).toString("base64url")));
+    this.#places = new Places(redis.prefix);
+    this.#redis = hasRedis(redis) ? this.#connect() : undefined;
+    this.#invalidator = new Invalidator({
+      clock: options.clock,
+      link: this.#redis?.link,
+      places: this.#places,
+      events: options.events,
+      flush: (kinds) => this.#flush(kinds),
+    });
+  }
+
+  /** True where replicas share facts: without a secret of their own they share invalidations only. */
+  get sharesFacts(): boolean {
+    return this.#redis !== undefined && this.#options.config.redis.secret !== undefined;
+  }
+
+  /** How Redis serves; `undefined` where there is none. */
+  get redisState(): { readonly shared: boolean; readonly heard: boolean } | undefined {
+    const link = this.#redis?.link;
+    return link === undefined ? undefined : { shared: link.gate.isOpen, heard: link.hears };
+  }
+
+  /** A lookup behind the cache. To be called once for each kind. */
+  facts<K, T extends object>(kind: KindOptions<K, T>): Facts<K, T> {
+    const { clock, events, config } = this.#options;
+    const { cache } = config;
+    const store = createFacts<K, T>({
+      lookup: kind.lookup,
+      nameOf: (key) => this.#digests.name(kind.kind, kind.textOf(key)),
+      clock,
+      memory: this.#memory(kind),
+      shared: this.#shared(kind),
+      ...(kind.guarded === true && {
+        doorkeeper: new Doorkeeper({ clock, perSecond: cache.lookupsPerSecond, max: kind.max }),
+      }),
+      ...(kind.stale !== undefined && { staleOn: kind.stale.on }),
+      onFound: (via) => events.found(kind.kind, via),
+      onRefused: () => events.lookupRefused(),
+      onForget: (name) => void this.#tellForget(kind.kind, name),
+    });
+    this.#stores.set(kind.kind, store);
+    return store;
+  }
+
+  /** Makes this process, Redis and all living replicas forget all facts of these kinds. Never rejects. */
+  invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
+    return this.#invalidator.invalidate(kinds, reason);
+  }
+
+  /** The same for one fact, by the text that `textOf` gives of its key. */
+  forget(kind: FactKind, text: string): Promise<Delivery> {
+    const name = this.#digests.name(kind, text);
+    this.#stores.get(kind)?.drop(name);
+    return this.#tellForget(kind, name);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#invalidator.close();
+    await this.#redis?.link.close();
+  }
+
+  #connect(): { commands: RedisClient; link: Link } {
+    const { config, clock, events } = this.#options;
+    const onFailed = (cause: unknown) => events.redisFailed(cause);
+    const commands = openRedis(config.redis, onFailed);
+    const link: Link = new Link({
+      commands,
+      subscriber: openRedis({ ...config.redis, commandTimeout: config.redis.connectTimeout }, onFailed),
+      places: this.#places,
+      clock,
+      ackTimeout: config.redis.ackTimeout,
+      onFlush: (kinds) => this.#flush(kinds),
+      onForget: (kind, name) => this.#stores.get(kind)?.drop(name),
+      onChange: () => this.#tellState(),
+      onFailed,
+    });
+    return { commands, link };
+  }
+
+  #memory<K, T extends object>(kind: KindOptions<K, T>): Memory<T> {
+    const { cache } = this.#options.config;
+    const link = this.#redis?.link;
+    return new Memory<T>({
+      clock: this.#options.clock,
+      ttl: kind.ttl,
+      absentTtl: cache.absentTtl,
+      jitter: cache.jitter,
+      grace: kind.stale?.grace ?? 0,
+      max: kind.max,
+      maxAbsent: cache.absent,
+      bytes: cache.bytes,
+      longestLife: () => (link === undefined || link.hears ? Infinity : cache.cutOffTtl),
+      random: Math.random,
+    });
+  }
+
+  #shared<K, T extends object>({ kind, parse, ttl }: KindOptions<K, T>): Shared<T> | undefined {
+    if (this.#redis === undefined || !this.sharesFacts) return undefined;
+    const { wallTime, events } = this.#options;
+    return new Shared<T>({
+      kind,
+      client: this.#redis.commands,
+      places: this.#places,
+      gate: this.#redis.link.gate,
+      digests: this.#digests,
+      parse,
+      wallTime,
+      ttl,
+      onFailed: (cause) => events.redisFailed(cause),
+    });
+  }
+
+  #tellForget(kind: FactKind, name: string): Promise<Delivery> {
+    const place = this.#places.record(kind, name);
+    return (
+      this.#redis?.link.tell({ type: "forget", kind, name, distrust: false }, [place]) ??
+      Promise.resolve({ peers: 0, acknowledged: 0, complete: true })
+    );
+  }
+
+  #flush(kinds: readonly FactKind[]): void {
+    for (const kind of kinds) this.#stores.get(kind)?.flush();
+  }
+
+  #tellState(): void {
+    const state = this.#isClosed ? undefined : this.redisState;
+    if (state !== undefined) this.#options.events.redis(state);
+  }
+}

@@ -1,0 +1,37 @@
+import { isObject } from "../core/json.ts";
+import type { Identity, RecordId, TenantFacts } from "../core/context.ts";
+
+/** An identity out of a record, or `undefined` where something else stands there. */
+export function parseIdentity(value: unknown): Identity | undefined {
+  if (!isObject(value)) return undefined;
+  const { userId, tenantIds, allTenants } = value;
+  return isId(userId) && isIds(tenantIds) && typeof allTenants === "boolean"
+    ? { userId, tenantIds, allTenants }
+    : undefined;
+}
+
+/** A tenant out of a record, or `undefined` where something else stands there. */
+export function parseTenant(value: unknown): TenantFacts | undefined {
+  if (!isObject(value)) return undefined;
+  const { id, slug, installedApps, group } = value;
+  if (!isId(id) || typeof slug !== "string" || !isTexts(installedApps)) return undefined;
+  const facts = { id, slug, installedApps };
+  if (group === undefined) return facts;
+  if (!isObject(group)) return undefined;
+  const { memberIds, sharedCollections } = group;
+  return isIds(memberIds) && isTexts(sharedCollections)
+    ? { ...facts, group: { memberIds, sharedCollections } }
+    : undefined;
+}
+
+function isId(value: unknown): value is RecordId {
+  return typeof value === "string" || Number.isSafeInteger(value);
+}
+
+function isIds(value: unknown): value is RecordId[] {
+  return Array.isArray(value) && value.every(isId);
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}

@@ -1,0 +1,32 @@
+import type { FactKind } from "../core/ports.ts";
+
+/**
+ * The names in Redis. All share one hash tag, so that a Cluster keeps epoch and records in one slot and they can be
+ * read in one command; the whole takes some megabytes.
+ */
+export class Places {
+  readonly #tag: string;
+
+  constructor(prefix: string) {
+    this.#tag = `{${prefix}}`;
+  }
+
+  /** The stamp under which records of a kind count. */
+  epoch(kind: FactKind): string {
+    return `${this.#tag}:epoch:${kind}`;
+  }
+
+  record(kind: FactKind, name: string): string {
+    return `${this.#tag}:${kind}:${name}`;
+  }
+
+  /** The channel that all replicas hear. */
+  get channel(): string {
+    return `${this.#tag}:all`;
+  }
+
+  /** The channel on which one replica is told that the others have done what it asked. */
+  acks(replica: string): string {
+    return `${this.#tag}:acks:${replica}`;
+  }
+}

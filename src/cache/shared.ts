@@ -1,0 +1,122 @@
+import { randomUUID } from "node:crypto";
+import { isObject } from "../core/json.ts";
+import type { FactKind } from "../core/ports.ts";
+import type { Digests } from "./digest.ts";
+import type { Gate } from "./gate.ts";
+import type { Places } from "./places.ts";
+import type { RedisClient } from "./redis.ts";
+
+/** The shape of records. A record of another shape is a miss: raise it whenever a fact's fields change. */
+const SCHEMA = 1;
+
+/** What the second tier said: under which epoch, and the fact with what is left of its life. */
+export interface SharedRecord<T> {
+  readonly epoch: string;
+  readonly value?: T;
+  readonly remaining: number;
+}
+
+export interface SharedOptions<T> {
+  readonly kind: FactKind;
+  readonly client: RedisClient;
+  readonly places: Places;
+  readonly gate: Gate;
+  readonly digests: Digests;
+  /** The fact in a record, or `undefined` where it is none. */
+  readonly parse: (value: unknown) => T | undefined;
+  /** The machine's time of day in milliseconds: what expiries in records are in, since replicas share no other. */
+  readonly wallTime: () => number;
+  /** How old a fact may become here, whatever life its writer gave it. */
+  readonly ttl: number;
+  readonly onFailed: (cause: unknown) => void;
+}
+
+/**
+ * The second tier: facts of one kind in Redis. A record counts only under the epoch that stands beside it at the very
+ * moment of reading; an invalidation removes the epoch and so ends all records at once, those included that a slow
+ * lookup has yet to write. Only facts that exist are kept here.
+ */
+export class Shared<T extends object> {
+  readonly #options: SharedOptions<T>;
+
+  constructor(options: SharedOptions<T>) {
+    this.#options = options;
+  }
+
+  /** What Redis knows; `undefined` where it cannot be asked, and then nothing is to be written either. */
+  async read(name: string): Promise<SharedRecord<T> | undefined> {
+    const { kind, client, places, gate, onFailed } = this.#options;
+    if (!gate.isOpen) return undefined;
+    const { turn } = gate;
+    const place = places.record(kind, name);
+    try {
+      const [[stored = null, text = null], life] = await Promise.all([
+        client.mget(places.epoch(kind), place),
+        client.pttl(place),
+      ]);
+      const epoch = stored ?? (await this.#beginEpoch());
+      if (epoch === undefined || turn !== gate.turn) return undefined;
+      return { epoch, ...this.#open(text, { place, epoch, life }) };
+    } catch (cause) {
+      // Also a reply of the wrong type, where somebody else writes under our prefix.
+      onFailed(cause);
+      gate.trip();
+      return undefined;
+    }
+  }
+
+  /** Keeps a fact that was looked up under that epoch. Not awaited by anybody; where it fails, there is no record. */
+  write(name: string, value: T, { epoch, life }: { epoch: string; life: number }): void {
+    const { kind, client, places, gate, digests, wallTime, onFailed } = this.#options;
+    const ms = Math.floor(life);
+    if (!gate.isOpen || ms <= 0) return;
+    const place = places.record(kind, name);
+    const text = JSON.stringify({ schema: SCHEMA, epoch, life: ms, until: wallTime() + ms, value });
+    client.set(place, digests.seal(place, text) + text, "PX", ms).catch(onFailed);
+  }
+
+  /** The fact in a record's text, if every mark on it is right. */
+  #open(
+    text: string | null,
+    at: { place: string; epoch: string; life: number },
+  ): { value?: T; remaining: number } {
+    const { digests, parse, wallTime, ttl, onFailed } = this.#options;
+    const missing = { remaining: 0 };
+    if (text === null) return missing;
+    const body = text.slice(SEAL_LENGTH);
+    if (!digests.isSealed(text.slice(0, SEAL_LENGTH), at.place, body)) {
+      onFailed("a record that does not bear our seal");
+      return missing;
+    }
+    const record = readJson(body);
+    if (!isObject(record) || record["schema"] !== SCHEMA || record["epoch"] !== at.epoch) return missing;
+    // Redis counts by its own clock, the record by its writer's: the shorter holds, so that no clock lengthens
+    // a life; and a replica that was configured to forget earlier does.
+    const age = Number(record["life"]) - at.life;
+    const remaining = Math.min(Number(record["until"]) - wallTime(), at.life, ttl - age);
+    const value = parse(record["value"]);
+    return value === undefined || !(remaining > 0) ? missing : { value, remaining };
+  }
+
+  /** A new epoch where there is none: after an invalidation, or after Redis was wiped. Random, so that none comes again. */
+  async #beginEpoch(): Promise<string | undefined> {
+    const { client, places, kind } = this.#options;
+    const epoch = randomUUID();
+    const set = await client.set(places.epoch(kind), epoch, "NX").catch((cause: unknown) => {
+      // Full or read-only: it can be read and not written, which is no reason to leave it.
+      if (cause instanceof Error && cause.name === "ReplyError") return null;
+      throw cause;
+    });
+    return set === "OK" ? epoch : undefined;
+  }
+}
+
+const SEAL_LENGTH = 43;
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

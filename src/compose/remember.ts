@@ -1,0 +1,112 @@
+import { Cache } from "../cache/cache.ts";
+import { parseIdentity, parseTenant } from "../cache/parse.ts";
+import type { Config } from "../config/schema.ts";
+import type { CacheEvents } from "../core/cache-events.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Identity, TenantFacts } from "../core/context.ts";
+import type { Cms, FactKind, NativeRequest } from "../core/ports.ts";
+import { Secret } from "../core/secret.ts";
+import type { Log } from "../observe/log.ts";
+import type { Purge } from "../server/purge.ts";
+import type { Keys } from "../stages/authenticate.ts";
+import type { ResolveTenantDeps, TenantQuestion } from "../stages/resolve-tenant.ts";
+
+const BOTH: readonly FactKind[] = ["keys", "tenants"];
+
+/** All that is remembered, and the ways to have it forgotten. */
+export interface Remembering {
+  readonly keys: Keys;
+  readonly tenants: ResolveTenantDeps["tenants"];
+  readonly cache: Cache;
+  readonly purge: Purge;
+  /** For the native proxy: what is to be done before a request's answer is delivered, where anything is. */
+  readonly beforeAnswer: (request: NativeRequest) => ((isSettled: boolean) => Promise<void>) | undefined;
+}
+
+export interface RememberOptions {
+  readonly clock: Clock;
+  readonly wallTime: () => number;
+  readonly log: Log;
+  readonly events?: Partial<CacheEvents>;
+}
+
+/** Puts the caches between the stages and the CMS. */
+export function remember(config: Config, cms: Cms, options: RememberOptions): Remembering {
+  const { clock, wallTime, log } = options;
+  const cache = new Cache({ config, clock, wallTime, events: logged(options) });
+  if (config.redis.secret === undefined && cache.redisState !== undefined)
+    log.warn("CACHE_SECRET is not set: replicas share invalidations, and no facts");
+  const { keyTtl, tenantTtl, tenantGrace, keys: maxKeys, tenants: maxTenants } = config.cache;
+  const keys = cache.facts<Secret, Identity>({
+    kind: "keys",
+    lookup: (key, asking) => cms.identify(key, asking),
+    textOf: (key) => Secret.reveal(key),
+    parse: parseIdentity,
+    ttl: keyTtl,
+    max: maxKeys,
+    guarded: true,
+  });
+  // With a key of the gateway's own everybody sees the same tenants; without one, each caller its own.
+  const isShared = config.cms.serviceKey !== undefined;
+  const tenants = cache.facts<TenantQuestion, TenantFacts>({
+    kind: "tenants",
+    lookup: ({ ref, viewer }, asking) => cms.findTenant(ref, viewer, asking),
+    textOf: ({ ref, viewer }) =>
+      JSON.stringify([isShared ? "" : viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]),
+    parse: parseTenant,
+    ttl: tenantTtl,
+    max: maxTenants,
+    stale: { grace: tenantGrace, on: "tenant.unverifiable" },
+  });
+  return { keys, tenants, cache, purge: purgeOf(cache), beforeAnswer: beforeAnswerOf(cms, cache) };
+}
+
+/** A purge by user or tenant forgets all of the kind: nothing here says which keys are whose, and it costs a lookup each. */
+function purgeOf(cache: Cache): Purge {
+  return (request) => {
+    if (request.what === "key") return cache.forget("keys", Secret.reveal(request.key));
+    return cache.invalidate(BOTH, "purge");
+  };
+}
+
+function beforeAnswerOf(cms: Cms, cache: Cache): Remembering["beforeAnswer"] {
+  return (request) => {
+    const kinds = cms.writesTo(request);
+    if (kinds.length === 0) return undefined;
+    return async (isSettled) => {
+      await cache.invalidate(kinds, isSettled ? "write" : "uncertain");
+    };
+  };
+}
+
+/** The events, with those that an operator has to know of in the log as well. */
+function logged({ log, events, clock }: RememberOptions): CacheEvents {
+  let last = "";
+  const begun = clock.now();
+  let complainedAt = -Infinity;
+  return {
+    found: (kind, via) => events?.found?.(kind, via),
+    lookupRefused: () => events?.lookupRefused?.(),
+    invalidated(invalidation) {
+      events?.invalidated?.(invalidation);
+      if (!invalidation.complete)
+        log.warn(invalidation, "invalidation_degraded: a replica or Redis may still remember");
+    },
+    redis(state) {
+      events?.redis?.(state);
+      const now = JSON.stringify(state);
+      const isWell = state.shared && state.heard;
+      // While it starts, it is not yet well, which is no news.
+      if (now === last || (last === "" && !isWell && clock.now() - begun < 2_000)) return;
+      last = now;
+      log[isWell ? "info" : "warn"](state, isWell ? "Redis serves" : "Redis does not serve in full");
+    },
+    redisFailed(cause) {
+      events?.redisFailed?.(cause);
+      // One line in ten seconds: a Redis that is gone fails at every beat.
+      if (clock.now() - complainedAt < 10_000) return;
+      complainedAt = clock.now();
+      log.warn({ cause: cause instanceof Error ? cause.message : cause }, "Redis failed");
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { isObject } from "../core/json.ts";
+import { Secret } from "../core/secret.ts";
+
+/** What is to be forgotten: one key, what is known of one user or tenant, or everything. */
+export type PurgeRequest =
+  | { readonly what: "key"; readonly key: Secret }
+  | { readonly what: "user" | "tenant"; readonly id: string }
+  | { readonly what: "all" };
+
+/** Who has forgotten: `complete` false where a replica or Redis may still remember until the fact's life ends. */
+export interface PurgeResult {
+  readonly peers: number;
+  readonly acknowledged: number;
+  readonly complete: boolean;
+}
+
+export type Purge = (request: PurgeRequest) => Promise<PurgeResult>;
+
+const MOST_BYTES = 4_096;
+
+/**
+ * `POST /purge` with a bearer token and one of `{"key": "..."}`, `{"user": id}`, `{"tenant": id}`, `{"all": true}`.
+ * 200 once everybody has forgotten; 202 where some could not be told in time and will forget by themselves.
+ */
+export async function handlePurge(
+  request: IncomingMessage,
+  options: { readonly purge: Purge; readonly token: string | undefined },
+): Promise<{ status: number; body: object }> {
+  if (options.token === undefined) {
+    return refusal(403, "Forbidden", "Set ADMIN_TOKEN (server.adminToken) to allow purging");
+  }
+  if (!isBearer(request.headers.authorization, options.token)) {
+    return refusal(401, "Unauthorized", "Send the admin token as Authorization: Bearer <token>");
+  }
+  const wanted = readWish(await readText(request).catch(() => ""));
+  if (wanted === undefined) {
+    const shapes = '{"key": "..."}, {"user": id}, {"tenant": id} or {"all": true}';
+    return refusal(400, "Bad Request", `Expected one of ${shapes}`);
+  }
+  const result = await options.purge(wanted);
+  return { status: result.complete ? 200 : 202, body: { purged: wanted.what, ...result } };
+}
+
+function refusal(status: number, error: string, message: string) {
+  return { status, body: { error, message } };
+}
+
+/** Compares digests, so that neither time nor length tells how much of a guess was right. */
+function isBearer(header: string | undefined, token: string): boolean {
+  const [, given] = /^Bearer (\S+)$/.exec(header ?? "") ?? [];
+  return given !== undefined && timingSafeEqual(sha256(given), sha256(token));
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function readWish(text: string): PurgeRequest | undefined {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(body) || Object.keys(body).length !== 1) return undefined;
+  const { key, user, tenant, all } = body;
+  if (typeof key === "string" && key !== "") return { what: "key", key: new Secret(key) };
+  if (isId(user)) return { what: "user", id: String(user) };
+  if (isId(tenant)) return { what: "tenant", id: String(tenant) };
+  return all === true ? { what: "all" } : undefined;
+}
+
+function isId(value: unknown): boolean {
+  return (typeof value === "string" && value !== "") || typeof value === "number";
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  let text = "";
+  request.setEncoding("utf8");
+  for await (const chunk of request) {
+    text += String(chunk);
+    if (text.length > MOST_BYTES) return "";
+  }
+  return text;
+}

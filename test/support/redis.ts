@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Redis } from "ioredis";
+
+/** A real Redis for a test, that can be taken away from under it. */
+export interface TestRedis {
+  readonly port: number;
+  readonly url: string;
+  /** Where it comes from: a container, a `redis-server` of our own, or the one in TEST_REDIS_URL. */
+  readonly kind: "container" | "process" | "url";
+  /** A connection for the test's own use, which waits for Redis to be there. */
+  readonly admin: Redis;
+  /** Ends it without a word to anybody (SIGKILL). */
+  kill(): Promise<void>;
+  /** Starts it again on the same port, with the data of its last snapshot, if there is one. */
+  start(): Promise<void>;
+  /** Stops it from doing anything, with all connections open (SIGSTOP); `resume` lets it go on. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a Redis process or container can be made to do. */
+interface Engine {
+  readonly kind: TestRedis["kind"];
+  readonly url: string;
+  readonly port: number;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What must not outlive the test, however it ends. */
+const children = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
+const MISSING = `The tests need a real Redis and found none. Any one of these will do:
+  - a container runtime that answers (Docker, Podman), with the image redis:7
+  - redis-server on PATH: apt-get install redis-server, brew install redis
+  - TEST_REDIS_URL: a Redis that the tests may write to (tests that stop it will fail)`;
+
+/**
+ * Starts a Redis, empty: in a container where a runtime answers, else by `redis-server`, else the one that
+ * `TEST_REDIS_URL` names. Throws, with what to install, where there is none. `TEST_REDIS=process` does not look for
+ * containers. `args` are `redis-server` options, and need a Redis of our own.
+ */
+export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
+  const engine = (await container(args)) ?? (await ownProcess(args)) ?? givenUrl(args) ?? fail(MISSING);
+  const admin = new Redis(engine.url, { ...adminOptions(args), retryStrategy: () => 50 });
+  admin.on("error", () => undefined);
+  await admin.ping();
+  if (engine.kind === "url") await admin.flushdb();
+  return {
+    ...engine,
+    admin,
+    async close() {
+      admin.disconnect();
+      await engine.close();
+    },
+  };
+}
+
+/** A port of loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+/** True where a `redis-server` can be started by the test itself. */
+function hasRedisServer(): boolean {
+  return spawnSync("redis-server", ["--version"]).status === 0;
+}
+
+/** A `redis-server` process, ready, on its port; ends with the test's process whatever happens. */
+export function runRedisServer(port: number, args: readonly string[], dir: string): Promise<ChildProcess> {
+  return spawnRedis(["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", ...args]);
+}
+
+/** The same with all of its arguments given: a Sentinel has others. */
+export async function spawnRedis(args: readonly string[]): Promise<ChildProcess> {
+  if (!hasRedisServer()) fail("this test needs redis-server on PATH: apt-get install redis-server");
+  const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] as const });
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  let log = "";
+  child.stdout.setEncoding("utf8");
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.on("data", (text: string) => {
+      if (log.length < 20_000) log += text;
+      if (/Ready to accept connections|Sentinel ID is/.test(log)) resolve();
+    });
+    child.once("exit", () => reject(new Error(`redis-server ended:\n${log}`)));
+    child.once("error", reject);
+  });
+  return child;
+}
+
+async function ownProcess(args: readonly string[]): Promise<Engine | undefined> {
+  if (!hasRedisServer()) return undefined;
+  const port = await freePort();
+  const dir = await mkdtemp(join(tmpdir(), "gateway-redis-"));
+  let child = await runRedisServer(port, args, dir);
+  return {
+    kind: "process",
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    async kill() {
+      child.kill("SIGKILL");
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    },
+    async start() {
+      child = await runRedisServer(port, args, dir);
+    },
+    async pause() {
+      child.kill("SIGSTOP");
+    },
+    async resume() {
+      child.kill("SIGCONT");
+    },
+    async close() {
+      child.kill("SIGKILL");
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A container, by testcontainers; `undefined` where no runtime answers or it has no such image. */
+async function container(args: readonly string[]): Promise<Engine | undefined> {
+  if (process.env["TEST_REDIS"] === "process") return undefined;
+  try {
+    const { GenericContainer, getContainerRuntimeClient, Wait } = await import("testcontainers");
+    const runtime = await getContainerRuntimeClient();
+    const port = await freePort();
+    const command = ["redis-server", "--save", "", "--protected-mode", "no", ...args];
+    const started = await new GenericContainer("redis:7")
+      .withExposedPorts({ container: 6379, host: port })
+      .withCommand(command)
+      .withWaitStrategy(Wait.forLogMessage("Ready to accept connections"))
+      .start();
+    const handle = runtime.container.getById(started.getId());
+    return {
+      kind: "container",
+      port,
+      url: `redis://${started.getHost()}:${port}`,
+      kill: async () => void (await handle.kill()),
+      start: async () => void (await handle.start()),
+      pause: async () => void (await handle.pause()),
+      resume: async () => void (await handle.unpause()),
+      close: async () => void (await started.stop()),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function givenUrl(args: readonly string[]): Engine | undefined {
+  const url = process.env["TEST_REDIS_URL"];
+  if (url === undefined || url === "") return undefined;
+  if (args.length > 0) fail(`this test configures its Redis. ${MISSING}`);
+  const stop = async () => fail(`this test stops its Redis. ${MISSING}`);
+  const port = Number(new URL(url).port || 6379);
+  return {
+    kind: "url",
+    url,
+    port,
+    kill: stop,
+    start: stop,
+    pause: stop,
+    resume: stop,
+    close: async () => {},
+  };
+}
+
+/** The password that the options give the server, so that the test itself gets in. */
+function adminOptions(args: readonly string[]): { password?: string } {
+  const at = args.indexOf("--requirepass");
+  const password = at === -1 ? undefined : args[at + 1];
+  return password === undefined ? {} : { password };
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}

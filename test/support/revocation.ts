@@ -1,0 +1,112 @@
+import type { Test } from "tap";
+
+import { KEYS, USERS } from "./cms/keys.ts";
+
+/** A gateway as far as these tests need one. */
+export interface Gateway {
+  readonly url: string;
+  readonly adminUrl: string;
+}
+
+/** What all replicas of a test have in common. */
+export const SECRET = "a-cache-secret-of-the-tests-only-0123456789";
+export const TOKEN = "an-admin-token-of-the-tests";
+
+/** The environment of a gateway that shares what it knows through Redis. */
+export function sharing(redisUrl: string): Record<string, string> {
+  return { REDIS_URL: redisUrl, CACHE_SECRET: SECRET, ADMIN_TOKEN: TOKEN };
+}
+
+/**
+ * What a gateway says of a key, without a question to the CMS but for the key itself: the version in the path does not
+ * exist, which is looked at after the key.
+ */
+export async function judge(gateway: Gateway, key: string): Promise<"good" | "refused" | "unknown"> {
+  const status = await statusOf(gateway, "/partners/1999-01/x/y", key);
+  if (status === 400) return "good";
+  if (status === 401) return "refused";
+  if (status === 503) return "unknown";
+  throw new Error(`status ${status}`);
+}
+
+/** The status of a GET with a key. */
+export async function statusOf(gateway: Gateway, path: string, key: string): Promise<number> {
+  const response = await fetch(gateway.url + path, { headers: { authorization: `users API-Key ${key}` } });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** Waits until a gateway's `/readyz` shows the CMS and Redis in that state. */
+export async function untilRedis(gateway: Gateway, state: "ok" | "degraded"): Promise<number> {
+  const begun = performance.now();
+  for (;;) {
+    const body: unknown = await (await fetch(`${gateway.adminUrl}/readyz`)).json();
+    const text = JSON.stringify(body);
+    if (text.includes(`"redis":"${state}"`) && text.includes('"cms":"ok"')) return performance.now() - begun;
+    if (performance.now() - begun > 15_000) throw new Error(`redis is not ${state}: ${text}`);
+    await pause(20);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}
+
+/** The administrator at work in the CMS, through one gateway. */
+export interface Administrator {
+  /** Sends one request and wants it to succeed; resolves with its answer's body. */
+  write(method: string, path: string, body?: unknown): Promise<unknown>;
+}
+
+/** Logs in through `gateway`, as a browser does. */
+export async function administrator(gateway: Gateway): Promise<Administrator> {
+  const { email, password } = USERS.admin;
+  const json = { "content-type": "application/json" };
+  const login = await fetch(`${gateway.url}/api/users/login`, {
+    method: "POST",
+    headers: json,
+    body: JSON.stringify({ email, password }),
+  });
+  const { token }: { token?: unknown } = JSON.parse(await login.text());
+  const authorization = `JWT ${String(token)}`;
+  return {
+    async write(method, path, body) {
+      const response = await fetch(gateway.url + path, {
+        method,
+        headers: { authorization, ...json },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      if (!response.ok || text.includes('"errors":[{'))
+        throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
+      return JSON.parse(text);
+    },
+  };
+}
+
+/** Asks a gateway's admin port to forget. */
+export async function purge(gateway: Gateway, what: unknown, token = TOKEN): Promise<Response> {
+  return fetch(`${gateway.adminUrl}/purge`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}` },
+    body: JSON.stringify(what),
+  });
+}
+
+/** How long a key goes on being good at a gateway, in milliseconds from now; fails where it does for longer than `ms`. */
+export async function timeUntilRefused(t: Test, gateway: Gateway, { key, ms }: { key: string; ms: number }) {
+  const begun = performance.now();
+  let took = 0;
+  while ((await judge(gateway, key)) === "good") {
+    took = performance.now() - begun;
+    if (took > ms) break;
+    await pause(10);
+  }
+  took = performance.now() - begun;
+  t.ok(took <= ms, `refused after ${took.toFixed(0)} ms, promised are ${ms} ms`);
+  return took;
+}
+
+/** The key of the fixture that these tests withdraw. */
+export const KEY = KEYS.partnerA;
+export const USER = `/api/users/${USERS.partnerA.id}`;

@@ -1,0 +1,65 @@
+import { createFacts, type FactsOptions } from "../../../src/cache/facts.ts";
+import { Memory, type MemoryOptions } from "../../../src/cache/memory.ts";
+import type { Asking } from "../../../src/core/ports.ts";
+
+/** What the tests remember. */
+export type Fact = { readonly of: string; readonly text?: string };
+
+const asking: Asking = {
+  requestId: "r",
+  signal: new AbortController().signal,
+  note: { stage: "", upstreamRequests: 0, upstreamMs: 0 },
+};
+
+/** A cache whose time and whose CMS the test moves by hand. */
+export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsOptions<string, Fact>> = {}) {
+  let now = 1_000;
+  const clock = { now: () => now, after: () => () => undefined };
+  const asked: string[] = [];
+  const waiting: { key: string; answer: (fact: Fact | undefined) => void; fail: (error: Error) => void }[] =
+    [];
+  const seen: string[] = [];
+  const options: FactsOptions<string, Fact> = {
+    lookup: (key) => {
+      asked.push(key);
+      return new Promise((answer, fail) => void waiting.push({ key, answer, fail }));
+    },
+    nameOf: (key) => key,
+    clock,
+    memory: new Memory<Fact>({
+      clock,
+      ttl: 1_000,
+      absentTtl: 100,
+      jitter: 0,
+      grace: 0,
+      max: 10,
+      maxAbsent: 3,
+      bytes: 100_000,
+      longestLife: () => Infinity,
+      random: () => 0.5,
+      ...memory,
+    }),
+    shared: undefined,
+    onFound: (via) => void seen.push(via),
+    onRefused: () => void seen.push("refused"),
+    onForget: () => undefined,
+    ...facts,
+  };
+  const store = createFacts(options);
+  const find = (key: string, more: Partial<Asking> = {}) => store.find(key, { ...asking, ...more });
+  /** Answers the oldest open question. */
+  const answer = async (fact: Fact | undefined) => {
+    await settled();
+    waiting.shift()?.answer(fact);
+    await settled();
+  };
+  const fail = async (error: Error) => {
+    await settled();
+    waiting.shift()?.fail(error);
+    await settled();
+  };
+  return { store, find, answer, fail, asked, seen, clock, pass: (ms: number) => void (now += ms) };
+}
+
+/** When all that can happen without further ado has happened. */
+export const settled = () => new Promise<void>((resolve) => void setImmediate(resolve));
