@@ -5,11 +5,13 @@ import { remember, type Remembering } from "./compose/remember.ts";
 import type { Config } from "./config/schema.ts";
 import type { CacheEvents } from "./core/cache-events.ts";
 import type { Clock } from "./core/clock.ts";
+import { GatewayError } from "./core/errors.ts";
 import type { Cms, Upstream } from "./core/ports.ts";
 import { createPipeline, type Stages } from "./gateway/gateway.ts";
 import { admission, deadline, inLayers, record, rescue, type Finished } from "./gateway/layers.ts";
 import { createNativeProxy, type NativeProxy } from "./native/proxy.ts";
 import { logAccess, type Log } from "./observe/log.ts";
+import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { startAdmin, type Health, type PartState } from "./server/admin.ts";
 import { startServer } from "./server/server.ts";
 import { createAuthenticate } from "./stages/authenticate.ts";
@@ -27,8 +29,6 @@ import { createUpstream } from "./upstream/pool.ts";
 export interface Surroundings {
   readonly clock: Clock;
   readonly log: Log;
-  /** Told of what the caches do: hits, revocations, the state of Redis. */
-  readonly cacheEvents?: Partial<CacheEvents>;
 }
 
 /** A running gateway. */
@@ -41,7 +41,8 @@ export interface RunningGateway {
 
 /** Builds every part once, wires them together and listens. Rejects where an address is taken. */
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
-  const { clock, log, cacheEvents: events } = surroundings;
+  const { clock, log } = surroundings;
+  const metrics = createMetrics();
   const state: { ready: boolean; draining: boolean; cms: PartState } = {
     ready: false,
     draining: false,
@@ -49,24 +50,32 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   };
   const pool = createUpstream({ ...config.upstream, clock });
   const upstream = watched(pool, state);
-  const cms = createPayloadCms(config, upstream);
-  const memory = remember(config, cms, { clock, wallTime, log, ...(events !== undefined && { events }) });
+  const cms = createPayloadCms(config, upstream, (action, collection) =>
+    metrics.isolation(action, collection),
+  );
+  const memory = remember(config, cms, { clock, wallTime, log, events: eventsOf(metrics) });
   const gateway = inLayers(createPipeline(stagesOf(config, { cms, upstream, memory })), [
-    record((finished) => logAccess(log, entryOf(finished)), clock),
+    record((finished) => {
+      logAccess(log, entryOf(finished));
+      metrics.request(finished);
+    }, clock),
     rescue,
     deadline(config.partners.deadline, clock),
     admission(config.limits.inFlight),
   ]);
-  const native = nativeOf(config, log, memory);
-  const admin = await startAdminOf(config, state, memory);
+  const refused: OnRefused = (requestId, method, error) => {
+    logAccess(log, { requestId, method, status: 0, ms: 0, code: error.code, cause: error.cause });
+    metrics.refused(error.code);
+  };
+  const native = nativeOf(config, memory, refused);
+  const admin = await startAdminOf(config, state, { memory, metrics });
   const server = await startServer(
     {
       ...config.server,
       gateway,
       native,
       nativePrefixes: config.native.prefixes,
-      onRefused: ({ requestId, method, error }) =>
-        logAccess(log, { requestId, method, status: 0, ms: 0, code: error.code, cause: error.cause }),
+      onRefused: ({ requestId, method, error }) => refused(requestId, method, error),
     },
     { host: config.server.host, port: config.server.port },
   ).catch(async (error: unknown) => {
@@ -91,6 +100,9 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     },
   };
 }
+
+/** Told of a request that was refused, or failed, outside the pipeline. */
+type OnRefused = (requestId: string, method: string, error: GatewayError) => void;
 
 function stagesOf(
   config: Config,
@@ -121,7 +133,7 @@ function stagesOf(
 async function startAdminOf(
   config: Config,
   state: Omit<Health, "parts"> & { cms: PartState },
-  memory: Remembering,
+  { memory, metrics }: { memory: Remembering; metrics: Metrics },
 ) {
   const health = (): Health => ({
     ready: state.ready,
@@ -129,12 +141,21 @@ async function startAdminOf(
     parts: { cms: state.cms, ...redisPart(memory) },
   });
   return startAdmin(
-    { health, purge: memory.purge, token: config.server.adminToken },
+    { health, purge: memory.purge, metrics: () => metrics.page(), token: config.server.adminToken },
     { host: config.server.adminHost, port: config.server.adminPort },
   ).catch(async (error: unknown) => {
     await memory.cache.close();
     throw error;
   });
+}
+
+/** What the caches tell, as metrics. */
+function eventsOf(metrics: Metrics): Partial<CacheEvents> {
+  return {
+    invalidated: ({ complete, ms }) => metrics.invalidation(complete ? "complete" : "degraded", ms / 1_000),
+    redis: ({ shared, heard }) => metrics.state("redis", shared && heard),
+    lookupRefused: () => metrics.refused("key.unverifiable"),
+  };
 }
 
 /** Redis as `/readyz` shows it. Without it the gateway serves on, so that its loss is no reason to be taken out. */
@@ -143,7 +164,7 @@ function redisPart({ cache }: Remembering): { redis?: PartState } {
   return state === undefined ? {} : { redis: state.heard && state.shared ? "ok" : "degraded" };
 }
 
-function nativeOf(config: Config, log: Log, { beforeAnswer }: Remembering): NativeProxy {
+function nativeOf(config: Config, { beforeAnswer }: Remembering, refused: OnRefused): NativeProxy {
   const trusted = new BlockList();
   for (const block of config.server.trustedProxies) {
     const [address = "", bits] = block.split("/");
@@ -160,8 +181,7 @@ function nativeOf(config: Config, log: Log, { beforeAnswer }: Remembering): Nati
       isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
     // oxlint-disable-next-line unicorn/no-useless-spread -- until NativeOptions has it
     ...{ beforeAnswer },
-    onFailure: ({ requestId, code, cause }) =>
-      logAccess(log, { requestId, method: "", status: 0, ms: 0, code, cause }),
+    onFailure: ({ requestId, code, cause }) => refused(requestId, "", new GatewayError(code, { cause })),
   });
 }
 

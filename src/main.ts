@@ -11,7 +11,11 @@ if (process.argv[2] === "purge") {
   const { text } = await import("node:stream/consumers");
   const print = (line: string) => void process.stdout.write(line);
   process.exit(
-    await purgeCommand(process.argv.slice(3), { env: process.env, readInput: () => text(process.stdin), print }),
+    await purgeCommand(process.argv.slice(3), {
+      env: process.env,
+      readInput: () => text(process.stdin),
+      print,
+    }),
   );
 }
 

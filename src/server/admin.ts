@@ -16,12 +16,14 @@ export interface Health {
 export interface AdminOptions {
   readonly health: () => Health;
   readonly purge: Purge;
+  /** The text that Prometheus scrapes. */
+  readonly metrics: () => Promise<{ contentType: string; body: string }>;
   /** Whoever knows it may purge; without one nobody may. */
   readonly token: string | undefined;
 }
 
 /**
- * The admin port: `/livez` (this process runs) and `/readyz` (send it traffic), for probes and people, and `/purge`
+ * The admin port: `/livez` (this process runs), `/readyz` (send it traffic) and `/metrics`, and `/purge`
  * (forget what you know), for what changes the CMS's users and tenants behind the gateway's back.
  */
 export async function startAdmin(
@@ -51,23 +53,30 @@ function handle(request: IncomingMessage, response: ServerResponse, options: Adm
     const status = state.draining ? "draining" : state.ready ? "ready" : "starting";
     return send(response, state.ready && !state.draining ? 200 : 503, { status, parts: state.parts });
   }
+  if (isRead && request.url === "/metrics") {
+    void options.metrics().then((page) => write(response, 200, page));
+    return;
+  }
   if (request.method === "POST" && request.url === "/purge") {
     void handlePurge(request, options).then(({ status, body }) => send(response, status, body));
     return;
   }
   return send(response, 404, {
     error: "Not Found",
-    message: "Known here: GET /livez, GET /readyz, POST /purge",
+    message: "Known here: GET /livez, GET /readyz, GET /metrics, POST /purge",
   });
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
   if (!response.req.complete) response.shouldKeepAlive = false;
-  const text = JSON.stringify(body);
+  write(response, status, { contentType: "application/json; charset=utf-8", body: JSON.stringify(body) });
+}
+
+function write(response: ServerResponse, status: number, page: { contentType: string; body: string }): void {
   response.writeHead(status, {
-    "content-type": "application/json; charset=utf-8",
+    "content-type": page.contentType,
     "cache-control": "no-store",
-    "content-length": Buffer.byteLength(text),
+    "content-length": Buffer.byteLength(page.body),
   });
-  response.end(response.req.method === "HEAD" ? undefined : text);
+  response.end(response.req.method === "HEAD" ? undefined : page.body);
 }

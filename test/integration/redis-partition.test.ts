@@ -126,6 +126,22 @@ await tap.test(
   },
 );
 
+await tap.test(
+  "a subscription that broke off for a moment is a loss, too, whoever spoke meanwhile",
+  async (t) => {
+    for (let round = 0; round < 5; round += 1) {
+      await healthy(t);
+      await cms.payload.update({ collection: "users", id: 2, data: { enableAPIKey: false } });
+      await redis.admin.call("CLIENT", "KILL", "TYPE", "pubsub");
+      // What a replica does that nobody has heard of yet, and whose message nobody hears.
+      await redis.admin.del("{partners-gateway}:epoch:keys");
+      await pause(50);
+      for (const gateway of [one, two]) await untilRedis(gateway, "ok");
+      for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "refused");
+    }
+  },
+);
+
 /** Says something in the name of a replica that does not exist. */
 async function say(seq: number, type: string): Promise<void> {
   await redis.admin.publish("{partners-gateway}:all", JSON.stringify({ from: "peer", seq, type }));

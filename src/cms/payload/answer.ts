@@ -74,6 +74,7 @@ function list(body: unknown, sieve: Sieve, operation: Operation): Record<string,
 function ours(record: Record<string, unknown>, sieve: Sieve, operation: Operation): Record<string, unknown> {
   const { kind, collection } = operation;
   if (sieve.ownership(record, collection) === "foreign") {
+    sieve.report(collection);
     throw new GatewayError("upstream.failed", {
       cause: `isolation: a record of ${collection} outside the scope`,
     });

@@ -5,11 +5,14 @@ import { isReservedId, recordId } from "./ids.ts";
 import { Lookups } from "./lookups.ts";
 import { writesTo } from "./native-writes.ts";
 import { jobRequest } from "./outgoing.ts";
-import { payloadSettings } from "./settings.ts";
+import { payloadSettings, type OnForeign } from "./settings.ts";
 
-/** The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`. */
-export function createPayloadCms(config: Config, upstream: Upstream): Cms {
-  const settings = payloadSettings(config);
+/**
+ * The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`. `onForeign` is told of every
+ * record outside the scope that an answer of the CMS held.
+ */
+export function createPayloadCms(config: Config, upstream: Upstream, onForeign?: OnForeign): Cms {
+  const settings = payloadSettings(config, onForeign);
   const lookups = new Lookups(settings, upstream);
   const textIds = new Set(settings.cms.textIds);
   return {

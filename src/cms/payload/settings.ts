@@ -1,9 +1,13 @@
 import type { WhereLimits } from "../../core/where.ts";
 import type { Config } from "../../config/schema.ts";
 
+/** Told of a record outside the scope: a relation that was replaced by its id, or a main record that was refused. */
+export type OnForeign = (action: "replaced" | "refused", collection: string) => void;
+
 /** What this room needs of the configuration, in the shape it is used in. Built once. */
 export interface PayloadSettings {
   readonly cms: Config["cms"];
+  readonly onForeign: OnForeign;
   readonly exposed: ReadonlySet<string>;
   readonly secretFields: ReadonlySet<string>;
   readonly maxPage: number;
@@ -15,8 +19,9 @@ export interface PayloadSettings {
 }
 
 /** The settings of this room, out of the whole configuration. */
-export function payloadSettings(config: Config): PayloadSettings {
+export function payloadSettings(config: Config, onForeign: OnForeign = () => {}): PayloadSettings {
   return {
+    onForeign,
     cms: config.cms,
     exposed: new Set(config.partners.collections),
     secretFields: new Set(config.cms.secretFields),

@@ -39,6 +39,11 @@ export class Sieve {
     return readScope(this.#tenant, collection).some((id) => isSameId(owner, id)) ? "ours" : "foreign";
   }
 
+  /** Says that the main record of an answer was outside the scope. Must never happen: the CMS was asked for the scope's. */
+  report(collection: string): void {
+    this.#settings.onForeign("refused", collection);
+  }
+
   #members(holder: Record<string, unknown>, at: Place): void {
     for (const [name, value] of Object.entries(holder)) {
       if (this.#settings.secretFields.has(name)) delete holder[name];
@@ -69,7 +74,11 @@ export class Sieve {
 
   /** A populated record as it may leave: itself, cleaned, or its id. */
   #populated(record: Record<string, unknown>, collection: string | undefined): unknown {
-    if (!this.#mayLeave(record, collection)) return relatedId(record) ?? null;
+    if (!this.#mayLeave(record, collection)) {
+      if (this.ownership(record, collection) === "foreign")
+        this.#settings.onForeign("replaced", collection ?? "unknown");
+      return relatedId(record) ?? null;
+    }
     this.clean(record, collection);
     return record;
   }

@@ -94,6 +94,17 @@ for (const how of ["flush", "drop", "forget"] as const) {
   });
 }
 
+t.test("what a lookup from before finds is not there afterwards", async (t) => {
+  const { store, find, answer, asked } = bench();
+  void find("a");
+  await settled();
+  store.flush();
+  await answer({ of: "a", text: "what was withdrawn" });
+  void find("a");
+  await settled();
+  t.equal(asked.length, 2);
+});
+
 t.test("the older lookup's late answer does not displace the newer one's", async (t) => {
   const { store, find, answer } = bench();
   void find("a");
