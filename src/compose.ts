@@ -5,13 +5,15 @@ import { createPayloadCms } from "./cms/payload/payload.ts";
 import type { Config } from "./config/schema.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Identity, TenantFacts } from "./core/context.ts";
+import { CATALOGUE } from "./core/errors.ts";
 import type { Cms, Upstream } from "./core/ports.ts";
 import type { Secret } from "./core/secret.ts";
 import { createPipeline, type Stages } from "./gateway/gateway.ts";
 import { admission, deadline, inLayers, record, rescue, type Finished } from "./gateway/layers.ts";
 import { createNativeProxy, type NativeProxy } from "./native/proxy.ts";
 import { logAccess, type Log } from "./observe/log.ts";
-import { startAdmin, type Health, type PartState } from "./server/admin.ts";
+import { startAdmin, type Health } from "./server/admin.ts";
+import type { Refused } from "./server/door.ts";
 import { startServer } from "./server/server.ts";
 import { createAuthenticate } from "./stages/authenticate.ts";
 import { createAuthorise } from "./stages/authorise.ts";
@@ -21,7 +23,10 @@ import { receive } from "./stages/receive.ts";
 import { createRecheck } from "./stages/recheck.ts";
 import { createResolveTenant, type TenantQuestion } from "./stages/resolve-tenant.ts";
 import { createRoute } from "./stages/route.ts";
+import { createShare, inShare } from "./stages/share.ts";
 import { createVersion } from "./stages/version.ts";
+import { watchCms } from "./upstream/health.ts";
+import { narrow } from "./upstream/narrow.ts";
 import { createUpstream } from "./upstream/pool.ts";
 
 /** What a gateway is given besides its configuration. */
@@ -40,14 +45,11 @@ export interface RunningGateway {
 
 /** Builds every part once, wires them together and listens. Rejects where an address is taken. */
 export async function startGateway(config: Config, { clock, log }: Surroundings): Promise<RunningGateway> {
-  const state: { ready: boolean; draining: boolean; cms: PartState } = {
-    ready: false,
-    draining: false,
-    cms: "unknown",
-  };
-  const pool = createUpstream({ ...config.upstream, clock });
-  const upstream = watched(pool, state);
-  const cms = createPayloadCms(config, upstream);
+  let draining = false;
+  const pool = createUpstream({ ...config.upstream, deadline: config.partners.deadline, clock });
+  const health = watchCms(pool, clock);
+  const { upstream } = health;
+  const cms = createPayloadCms(config, upstream, narrow(upstream, config.upstream.keyLookups));
   const gateway = inLayers(createPipeline(stagesOf(config, { cms, upstream, clock })), [
     record((finished) => logAccess(log, entryOf(finished)), clock),
     rescue,
@@ -55,33 +57,34 @@ export async function startGateway(config: Config, { clock, log }: Surroundings)
     admission(config.limits.inFlight),
   ]);
   const native = nativeOf(config, log);
-  const health = (): Health => ({ ready: state.ready, draining: state.draining, parts: { cms: state.cms } });
-  const admin = await startAdmin(health, { host: config.server.adminHost, port: config.server.adminPort });
+  const healthNow = (): Health => ({ ready: health.ready, draining, parts: { cms: health.state } });
+  const admin = await startAdmin(healthNow, { host: config.server.adminHost, port: config.server.adminPort });
   const server = await startServer(
     {
       ...config.server,
+      bodyPause: config.limits.bodyPause,
       gateway,
       native,
       nativePrefixes: config.native.prefixes,
-      onRefused: ({ requestId, method, error }) =>
-        logAccess(log, { requestId, method, status: 0, ms: 0, code: error.code, cause: error.cause }),
+      onRefused: (refused) => logAccess(log, entryOfRefused(refused)),
     },
     { host: config.server.host, port: config.server.port },
   ).catch(async (error: unknown) => {
     await admin.close();
     throw error;
   });
-  const stopProbing = probeUntilReady(cms, state, clock);
+  const stopProbing = health.keepProbing(cms);
 
   return {
     port: server.port,
     adminPort: admin.port,
     async stop() {
-      state.draining = true;
+      draining = true;
+      server.announceClosing();
       stopProbing();
       await new Promise<void>((resolve) => void clock.after(config.server.drainDelay, resolve));
-      await server.drain(config.server.drainTimeout);
-      await native.close();
+      // Together: a WebSocket does not end of itself, and the server waits for its connection.
+      await Promise.all([server.drain(config.server.drainTimeout), native.close()]);
       await pool.close();
       await admin.close();
     },
@@ -122,7 +125,7 @@ function stagesOf(config: Config, deps: { cms: Cms; upstream: Upstream; clock: C
   return {
     receive,
     authenticate: createAuthenticate({ keys, usersCollection: config.cms.users }),
-    recheck: createRecheck({ keys }),
+    recheck: inShare(createShare({ max: config.limits.inFlightPerKey }), createRecheck({ keys })),
     version: createVersion({ versions: config.partners.versions }),
     resolveTenant: createResolveTenant({
       tenants,
@@ -133,7 +136,7 @@ function stagesOf(config: Config, deps: { cms: Cms; upstream: Upstream; clock: C
     route: createRoute({ cms, collections: config.partners.collections }),
     readBody: createReadBody({ maxBytes: config.limits.body }),
     authorise: createAuthorise({ cms }),
-    prepare: createPrepare({ cms }),
+    prepare: createPrepare({ cms, maxUrl: config.limits.url }),
     forward: createForward({ upstream }),
     answer: createAnswer({ cms }),
   };
@@ -159,45 +162,9 @@ function nativeOf(config: Config, log: Log): NativeProxy {
   });
 }
 
-/** The upstream, with the state of the CMS kept by what comes back from it. */
-function watched(upstream: Upstream, state: { ready: boolean; cms: PartState }): Upstream {
-  return {
-    async send(outgoing, asking) {
-      try {
-        const answer = await upstream.send(outgoing, asking);
-        state.cms = "ok";
-        return answer;
-      } catch (error) {
-        if (!asking.signal.aborted) state.cms = "degraded";
-        throw error;
-      }
-    },
-  };
-}
-
-/**
- * Not ready until the CMS has answered once. Later failures of the CMS leave the gateway ready (`degraded`): taken out
- * of service, it could not even say in the envelope what is wrong.
- */
-function probeUntilReady(cms: Cms, state: { ready: boolean }, clock: Clock): () => void {
-  const controller = new AbortController();
-  let cancel: (() => void) | undefined;
-  const probe = () => {
-    const asking = {
-      requestId: "probe",
-      signal: controller.signal,
-      note: { stage: "probe", upstreamRequests: 0, upstreamMs: 0 },
-    };
-    const again = () => {
-      if (!controller.signal.aborted) cancel = clock.after(1_000, probe);
-    };
-    cms.probe(asking).then(() => (state.ready = true), again);
-  };
-  probe();
-  return () => {
-    cancel?.();
-    controller.abort();
-  };
+function entryOfRefused({ requestId, method, error }: Refused) {
+  const { code, cause } = error;
+  return { requestId, method, status: CATALOGUE[code].status, ms: 0, code, cause };
 }
 
 function entryOf({ requestId, method, status, ms, note }: Finished) {

@@ -1,7 +1,14 @@
-import type { ServerResponse } from "node:http";
+import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { renderError, type Answer } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
+
+/**
+ * How long, and how much of, an unread body is read and thrown away after an early answer. Closing on unread bytes makes
+ * the kernel send a reset, and the client's kernel then drops the answer unseen (what nginx calls lingering close).
+ */
+const LINGER_MS = 2_000;
+const LINGER_BYTES = 8 * 1_048_576;
 
 /**
  * Writes an answer. Where the request's body was not read to its end the connection is closed after it: what is left
@@ -11,9 +18,36 @@ export function respond(response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;
   const length = typeof answer.body === "string" ? Buffer.byteLength(answer.body) : answer.body.length;
   const headers: Record<string, string | number> = { ...answer.headers, "content-length": length };
-  if (!response.req.complete) headers["connection"] = "close";
+  const isUnread = !response.req.complete;
+  if (isUnread) headers["connection"] = "close";
   response.writeHead(answer.status, headers);
-  response.end(response.req.method === "HEAD" ? undefined : answer.body);
+  const body = response.req.method === "HEAD" ? undefined : answer.body;
+  if (!isUnread) {
+    response.end(body);
+    return;
+  }
+  // A HEAD's answer is its head, which waits for the first byte of a body unless it is sent by itself.
+  if (body === undefined) response.flushHeaders();
+  else response.write(body);
+  endAfterBody(response);
+}
+
+/** Ends the response when the client has stopped sending, has sent too much, or has taken too long. */
+function endAfterBody(response: ServerResponse): void {
+  const { req: request } = response;
+  let bytes = 0;
+  const end = (): void => {
+    clearTimeout(timer);
+    request.off("data", count);
+    response.end();
+  };
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes > LINGER_BYTES) end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  request.on("data", count).once("end", end).once("close", end).once("error", end);
+  response.once("close", () => clearTimeout(timer));
 }
 
 /** Writes an error to a bare socket (a request that did not parse, a refused upgrade) and closes it. */
@@ -29,13 +63,8 @@ export function respondRaw(socket: Duplex, error: GatewayError, requestId: strin
     connection: "close",
   });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? "Error"}\r\n${head}\r\n${body.toString()}`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\n${head}\r\n${body.toString()}`);
+  // Nobody reads it any more: a client that goes on sending would otherwise keep it open for as long as it likes.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
 }
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  403: "Forbidden",
-  404: "Not Found",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-};

@@ -1,14 +1,22 @@
 import type { Answered, Permitted, Prepared } from "../core/context.ts";
 import type { Answer } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
 import type { Cms, Job, Upstream } from "../core/ports.ts";
 
 /** The last three stages: build the request to the CMS, send it, shape what comes back. */
 
-/** Builds the outgoing request from validated parts alone. */
-export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing"> }) {
+/**
+ * Builds the outgoing request from validated parts alone. A query that grows too long for the CMS when it is rebuilt is
+ * `request.malformed`: sent, it would come back as a failure of the CMS's.
+ */
+export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; readonly maxUrl: number }) {
   return (request: Permitted): Prepared => {
     request.note.stage = "prepare";
-    return { ...request, outgoing: deps.cms.outgoing(jobOf(request)) };
+    const outgoing = deps.cms.outgoing(jobOf(request));
+    const { length } = outgoing.target;
+    if (length > deps.maxUrl)
+      throw new GatewayError("request.malformed", { cause: `a URL of ${length} characters` });
+    return { ...request, outgoing };
   };
 }
 

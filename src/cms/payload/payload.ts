@@ -6,14 +6,18 @@ import { Lookups } from "./lookups.ts";
 import { jobRequest } from "./outgoing.ts";
 import { payloadSettings } from "./settings.ts";
 
-/** The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`. */
-export function createPayloadCms(config: Config, upstream: Upstream): Cms {
+/**
+ * The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`; through `lane` where anybody can
+ * cause the question, by inventing a key.
+ */
+export function createPayloadCms(config: Config, upstream: Upstream, lane: Upstream = upstream): Cms {
   const settings = payloadSettings(config);
   const lookups = new Lookups(settings, upstream);
+  const strangers = new Lookups(settings, lane);
   const textIds = new Set(settings.cms.textIds);
   return {
     probe: (asking) => lookups.probe(asking),
-    identify: (key, asking) => lookups.identify(key, asking),
+    identify: (key, asking) => strangers.identify(key, asking),
     findTenant: (ref, viewer, asking) => lookups.findTenant(ref, viewer, asking),
     recordId: (spelling, sample, collection) =>
       recordId(
