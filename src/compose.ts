@@ -46,7 +46,7 @@ export interface RunningGateway {
 /** Builds every part once, wires them together and listens. Rejects where an address is taken. */
 export async function startGateway(config: Config, { clock, log }: Surroundings): Promise<RunningGateway> {
   let draining = false;
-  const pool = createUpstream({ ...config.upstream, deadline: config.partners.deadline, clock });
+  const pool = createUpstream({ ...config.upstream, clock });
   const health = watchCms(pool, clock);
   const { upstream } = health;
   const cms = createPayloadCms(config, upstream, narrow(upstream, config.upstream.keyLookups));

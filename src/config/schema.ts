@@ -68,6 +68,11 @@ const upstream = z.strictObject({
   breakerRetry: duration
     .prefault("1s")
     .describe("While that lasts, one request in this time is sent to see whether the CMS is back."),
+  deadline: duration
+    .prefault("20s")
+    .describe(
+      "Partner traffic: the longest that one request to the CMS may take in all; keep it below partners.deadline.",
+    ),
   keepAlive: duration
     .prefault("4s")
     .describe("Idle CMS connections are closed after this; keep it below the CMS's own (Node: 5s)."),

@@ -2,6 +2,7 @@ import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { renderError, type Answer } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
+import { announcesBody } from "../native/guard.ts";
 
 /**
  * How long, and how much of, an unread body is read and thrown away after an early answer. Closing on unread bytes makes
@@ -18,7 +19,8 @@ export function respond(response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;
   const length = typeof answer.body === "string" ? Buffer.byteLength(answer.body) : answer.body.length;
   const headers: Record<string, string | number> = { ...answer.headers, "content-length": length };
-  const isUnread = !response.req.complete;
+  // Without an announced body there is nothing to read, though Node calls no request complete while it hands it over.
+  const isUnread = announcesBody(response.req) && !response.req.complete;
   if (isUnread) headers["connection"] = "close";
   response.writeHead(answer.status, headers);
   const body = response.req.method === "HEAD" ? undefined : answer.body;

@@ -53,6 +53,8 @@ export async function startServer(
   server.maxConnections = options.maxConnections;
   server.on("connection", (socket) => connections.add(socket));
   server.on("checkContinue", (request, response) => door.enter(request, response, true));
+  // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1); unheard, Node would answer 417 without the envelope.
+  server.on("checkExpectation", (request, response) => door.enter(request, response, false));
   server.on("upgrade", (request, socket, head) =>
     options.native.upgrade(request, socket, head, randomUUID()),
   );

@@ -35,7 +35,7 @@ export function createForward(deps: { readonly upstream: Upstream }) {
 export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
   return (request: Answered): Answer => {
     request.note.stage = "answer";
-    const { status, body } = deps.cms.translate(request.upstreamAnswer, jobOf(request));
+    const { status, body } = translated(() => deps.cms.translate(request.upstreamAnswer, jobOf(request)));
     const headers = {
       "content-type": "application/json; charset=utf-8",
       "cache-control": "private, no-store",
@@ -43,6 +43,17 @@ export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
     };
     return { status, headers, body };
   };
+}
+
+/** An answer nested so deep that walking it overflows the stack is the CMS's fault, not one of ours to be called out for. */
+function translated<T>(translate: () => T): T {
+  try {
+    return translate();
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new GatewayError("upstream.failed", { cause: "an answer nested too deep" });
+    throw error;
+  }
 }
 
 function jobOf(request: Permitted): Job {

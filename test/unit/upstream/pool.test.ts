@@ -30,6 +30,10 @@ function newNote(): Note {
   return { stage: "test", upstreamRequests: 0, upstreamMs: 0 };
 }
 
+function answer(status: number, body: string): Misbehaviour {
+  return answers(`HTTP/1.1 ${status} X\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+}
+
 function poolTo(t: Test, url: URL, overrides: Partial<PoolOptions> = {}) {
   const pool = createUpstream({
     url: url.origin,
@@ -55,18 +59,18 @@ function poolTo(t: Test, url: URL, overrides: Partial<PoolOptions> = {}) {
 
 async function originOf(t: Test, misbehave: Misbehaviour) {
   const heads: (() => void)[] = [];
-  let seen = 0;
+  const count = { seen: 0 };
   const origin = await badOrigin((socket, head, nth) => {
-    seen = nth;
+    count.seen = nth;
     for (const tell of heads.splice(0)) tell();
     misbehave(socket, head, nth);
   });
   t.teardown(() => origin.close());
   /** Resolves when the origin has had `nth` requests. */
   const asked = async (nth: number): Promise<void> => {
-    while (seen < nth) await new Promise<void>((resolve) => heads.push(resolve));
+    while (count.seen < nth) await new Promise<void>((resolve) => heads.push(resolve));
   };
-  return { ...origin, asked, seen: () => seen };
+  return { ...origin, asked, seen: () => count.seen };
 }
 
 /** Lets what has come on sockets be handled, until `done`. */
@@ -189,8 +193,6 @@ t.test("an answer that is too large is upstream.failed, however it is framed", a
 });
 
 t.test("no status trips the breaker, nor a caller that leaves, nor an answer too large", async (t) => {
-  const answer = (status: number, body: string) =>
-    answers(`HTTP/1.1 ${status} X\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
   const origin = await originOf(t, (socket, head, nth) => {
     if (nth % 3 === 0) answer(500, "{}")(socket, head, nth);
     else if (nth % 3 === 1) answer(503, "{}")(socket, head, nth);
