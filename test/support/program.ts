@@ -28,6 +28,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A module to load into the process before it, by which a test can make it fail. */
   readonly preload?: string;
+  /** Given each line of the log as it comes; for programs that say more than one wants to keep. */
+  readonly onLine?: (line: Record<string, unknown>) => void;
 }
 
 /** Starts it in front of `upstream` and waits until it listens. Kill it at the end of the test. */
@@ -59,10 +61,16 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
   });
   const listening = new Promise<Record<string, unknown>>((resolve, reject) => {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
       log += text;
-      const line = parse(log).find((entry) => entry["msg"] === "listening");
+      const entries = parse(log);
+      const line = entries.find((entry) => entry["msg"] === "listening");
       if (line !== undefined) resolve(line);
+      if (options.onLine === undefined) {
+        output += text;
+        return;
+      }
+      log = log.slice(log.lastIndexOf("\n") + 1);
+      for (const entry of entries) options.onLine(entry);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
     void ended.then((code) => reject(new Error(`ended with ${String(code)} before it listened: ${output}`)));
