@@ -5,14 +5,15 @@ import { remember, type Remembering } from "./compose/remember.ts";
 import type { Config } from "./config/schema.ts";
 import type { CacheEvents } from "./core/cache-events.ts";
 import type { Clock } from "./core/clock.ts";
-import { GatewayError } from "./core/errors.ts";
+import { CATALOGUE, GatewayError } from "./core/errors.ts";
 import type { Cms, Upstream } from "./core/ports.ts";
 import { createPipeline, type Stages } from "./gateway/gateway.ts";
 import { admission, deadline, inLayers, record, rescue, type Finished } from "./gateway/layers.ts";
 import { createNativeProxy, type NativeProxy } from "./native/proxy.ts";
 import { logAccess, type Log } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
-import { startAdmin, type Health, type PartState } from "./server/admin.ts";
+import { startAdmin, type Health } from "./server/admin.ts";
+import type { Refused } from "./server/door.ts";
 import { startServer } from "./server/server.ts";
 import { createAuthenticate } from "./stages/authenticate.ts";
 import { createAuthorise } from "./stages/authorise.ts";
@@ -22,7 +23,10 @@ import { receive } from "./stages/receive.ts";
 import { createRecheck } from "./stages/recheck.ts";
 import { createResolveTenant } from "./stages/resolve-tenant.ts";
 import { createRoute } from "./stages/route.ts";
+import { createShare, inShare } from "./stages/share.ts";
 import { createVersion } from "./stages/version.ts";
+import { watchCms } from "./upstream/health.ts";
+import { narrow } from "./upstream/narrow.ts";
 import { createUpstream } from "./upstream/pool.ts";
 
 /** What a gateway is given besides its configuration. */
@@ -40,21 +44,73 @@ export interface RunningGateway {
 }
 
 /** Builds every part once, wires them together and listens. Rejects where an address is taken. */
-export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
-  const { clock, log } = surroundings;
+export async function startGateway(config: Config, { clock, log }: Surroundings): Promise<RunningGateway> {
   const metrics = createMetrics();
-  const state: { ready: boolean; draining: boolean; cms: PartState } = {
-    ready: false,
-    draining: false,
-    cms: "unknown",
-  };
+  let draining = false;
   const pool = createUpstream({ ...config.upstream, clock });
-  const upstream = watched(pool, state);
-  const cms = createPayloadCms(config, upstream, (action, collection) =>
-    metrics.isolation(action, collection),
-  );
+  const cmsHealth = watchCms(pool, clock);
+  const { upstream } = cmsHealth;
+  const cms = createPayloadCms(config, upstream, {
+    onForeign: (action, collection) => metrics.isolation(action, collection),
+    strangers: narrow(upstream, config.upstream.keyLookups),
+  });
   const memory = remember(config, cms, { clock, wallTime, log, events: eventsOf(metrics) });
-  const gateway = inLayers(createPipeline(stagesOf(config, { cms, upstream, memory })), [
+  const gateway = gatewayOf(config, { cms, upstream, memory, metrics, clock, log });
+  const onRefused = (refused: Refused) => {
+    logAccess(log, entryOfRefused(refused));
+    metrics.refused(refused.error.code);
+  };
+  const native = nativeOf(config, memory, onRefused);
+  const health = (): Health => ({
+    ready: cmsHealth.ready,
+    draining,
+    parts: { cms: cmsHealth.state, ...redisPart(memory) },
+  });
+  const admin = await startAdminOf(config, health, { memory, metrics });
+  const server = await startServer(
+    {
+      ...config.server,
+      bodyPause: config.limits.bodyPause,
+      gateway,
+      native,
+      nativePrefixes: config.native.prefixes,
+      onRefused,
+    },
+    { host: config.server.host, port: config.server.port },
+  ).catch(async (error: unknown) => {
+    await admin.close();
+    await memory.cache.close();
+    throw error;
+  });
+  const stopProbing = cmsHealth.keepProbing(cms);
+
+  return {
+    port: server.port,
+    adminPort: admin.port,
+    async stop() {
+      draining = true;
+      server.announceClosing();
+      stopProbing();
+      await new Promise<void>((resolve) => void clock.after(config.server.drainDelay, resolve));
+      // Together: a WebSocket does not end of itself, and the server waits for its connection.
+      await Promise.all([server.drain(config.server.drainTimeout), native.close()]);
+      await pool.close();
+      await memory.cache.close();
+      await admin.close();
+    },
+  };
+}
+
+interface GatewayDeps extends Surroundings {
+  readonly cms: Cms;
+  readonly upstream: Upstream;
+  readonly memory: Remembering;
+  readonly metrics: Metrics;
+}
+
+/** The pipeline in its layers. */
+function gatewayOf(config: Config, { metrics, clock, log, ...deps }: GatewayDeps) {
+  return inLayers(createPipeline(stagesOf(config, deps)), [
     record((finished) => {
       logAccess(log, entryOf(finished));
       metrics.request(finished);
@@ -63,56 +119,17 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     deadline(config.partners.deadline, clock),
     admission(config.limits.inFlight),
   ]);
-  const refused: OnRefused = (requestId, method, error) => {
-    logAccess(log, { requestId, method, status: 0, ms: 0, code: error.code, cause: error.cause });
-    metrics.refused(error.code);
-  };
-  const native = nativeOf(config, memory, refused);
-  const admin = await startAdminOf(config, state, { memory, metrics });
-  const server = await startServer(
-    {
-      ...config.server,
-      gateway,
-      native,
-      nativePrefixes: config.native.prefixes,
-      onRefused: ({ requestId, method, error }) => refused(requestId, method, error),
-    },
-    { host: config.server.host, port: config.server.port },
-  ).catch(async (error: unknown) => {
-    await admin.close();
-    await memory.cache.close();
-    throw error;
-  });
-  const stopProbing = probeUntilReady(cms, state, clock);
-
-  return {
-    port: server.port,
-    adminPort: admin.port,
-    async stop() {
-      state.draining = true;
-      stopProbing();
-      await new Promise<void>((resolve) => void clock.after(config.server.drainDelay, resolve));
-      await server.drain(config.server.drainTimeout);
-      await native.close();
-      await pool.close();
-      await memory.cache.close();
-      await admin.close();
-    },
-  };
 }
-
-/** Told of a request that was refused, or failed, outside the pipeline. */
-type OnRefused = (requestId: string, method: string, error: GatewayError) => void;
 
 function stagesOf(
   config: Config,
-  { cms, upstream, memory }: { cms: Cms; upstream: Upstream; memory: Remembering },
+  { cms, upstream, memory }: Pick<GatewayDeps, "cms" | "upstream" | "memory">,
 ): Stages {
   const { keys, tenants } = memory;
   return {
     receive,
     authenticate: createAuthenticate({ keys, usersCollection: config.cms.users }),
-    recheck: createRecheck({ keys }),
+    recheck: inShare(createShare({ max: config.limits.inFlightPerKey }), createRecheck({ keys })),
     version: createVersion({ versions: config.partners.versions }),
     resolveTenant: createResolveTenant({
       tenants,
@@ -123,7 +140,7 @@ function stagesOf(
     route: createRoute({ cms, collections: config.partners.collections }),
     readBody: createReadBody({ maxBytes: config.limits.body }),
     authorise: createAuthorise({ cms }),
-    prepare: createPrepare({ cms }),
+    prepare: createPrepare({ cms, maxUrl: config.limits.url }),
     forward: createForward({ upstream }),
     answer: createAnswer({ cms }),
   };
@@ -132,14 +149,9 @@ function stagesOf(
 /** The admin port; where it is taken, what was opened before it is closed. */
 async function startAdminOf(
   config: Config,
-  state: Omit<Health, "parts"> & { cms: PartState },
+  health: () => Health,
   { memory, metrics }: { memory: Remembering; metrics: Metrics },
 ) {
-  const health = (): Health => ({
-    ready: state.ready,
-    draining: state.draining,
-    parts: { cms: state.cms, ...redisPart(memory) },
-  });
   return startAdmin(
     { health, purge: memory.purge, metrics: () => metrics.page(), token: config.server.adminToken },
     { host: config.server.adminHost, port: config.server.adminPort },
@@ -159,12 +171,16 @@ function eventsOf(metrics: Metrics): Partial<CacheEvents> {
 }
 
 /** Redis as `/readyz` shows it. Without it the gateway serves on, so that its loss is no reason to be taken out. */
-function redisPart({ cache }: Remembering): { redis?: PartState } {
+function redisPart({ cache }: Remembering): Partial<Health["parts"]> {
   const state = cache.redisState;
   return state === undefined ? {} : { redis: state.heard && state.shared ? "ok" : "degraded" };
 }
 
-function nativeOf(config: Config, { beforeAnswer }: Remembering, refused: OnRefused): NativeProxy {
+function nativeOf(
+  config: Config,
+  { beforeAnswer }: Remembering,
+  onRefused: (refused: Refused) => void,
+): NativeProxy {
   const trusted = new BlockList();
   for (const block of config.server.trustedProxies) {
     const [address = "", bits] = block.split("/");
@@ -181,49 +197,14 @@ function nativeOf(config: Config, { beforeAnswer }: Remembering, refused: OnRefu
       isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
     // oxlint-disable-next-line unicorn/no-useless-spread -- until NativeOptions has it
     ...{ beforeAnswer },
-    onFailure: ({ requestId, code, cause }) => refused(requestId, "", new GatewayError(code, { cause })),
+    onFailure: ({ requestId, code, cause }) =>
+      onRefused({ requestId, method: "", error: new GatewayError(code, { cause }) }),
   });
 }
 
-/** The upstream, with the state of the CMS kept by what comes back from it. */
-function watched(upstream: Upstream, state: { ready: boolean; cms: PartState }): Upstream {
-  return {
-    async send(outgoing, asking) {
-      try {
-        const answer = await upstream.send(outgoing, asking);
-        state.cms = "ok";
-        return answer;
-      } catch (error) {
-        if (!asking.signal.aborted) state.cms = "degraded";
-        throw error;
-      }
-    },
-  };
-}
-
-/**
- * Not ready until the CMS has answered once. Later failures of the CMS leave the gateway ready (`degraded`): taken out
- * of service, it could not even say in the envelope what is wrong.
- */
-function probeUntilReady(cms: Cms, state: { ready: boolean }, clock: Clock): () => void {
-  const controller = new AbortController();
-  let cancel: (() => void) | undefined;
-  const probe = () => {
-    const asking = {
-      requestId: "probe",
-      signal: controller.signal,
-      note: { stage: "probe", upstreamRequests: 0, upstreamMs: 0 },
-    };
-    const again = () => {
-      if (!controller.signal.aborted) cancel = clock.after(1_000, probe);
-    };
-    cms.probe(asking).then(() => (state.ready = true), again);
-  };
-  probe();
-  return () => {
-    cancel?.();
-    controller.abort();
-  };
+function entryOfRefused({ requestId, method, error }: Refused) {
+  const { code, cause } = error;
+  return { requestId, method, status: CATALOGUE[code].status, ms: 0, code, cause };
 }
 
 function entryOf({ requestId, method, status, ms, note }: Finished) {

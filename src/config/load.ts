@@ -63,7 +63,9 @@ function readYaml(file: string, readFile: Sources["readFile"]): Record<string, u
   try {
     value = parse(readFile(file));
   } catch (error) {
-    throw new ConfigError([`CONFIG_FILE ${file}: ${error instanceof Error ? error.message : String(error)}`]);
+    // The first line only: below it the parser prints the lines around the mistake, and with them what may be a secret.
+    const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    throw new ConfigError([`CONFIG_FILE ${file}: ${reason}`]);
   }
   if (value === null || value === undefined) return {};
   if (!isObject(value))

@@ -37,6 +37,13 @@ const server = z.strictObject({
     .min(16, { error: "expected at least 16 characters" })
     .optional()
     .describe("What POST /purge on the admin port wants as its bearer token; without one it is refused."),
+  maxHeaders: count.default(100).describe("Header lines of a request, at the most."),
+  maxConnections: count
+    .default(10_000)
+    .describe("Client connections, at the most; one more is closed at once."),
+  maxRequestsPerConnection: count
+    .default(10_000)
+    .describe("Requests on one client connection, at the most; then it is closed, so that load moves on."),
   trustedProxies: z
     .array(cidr)
     .default([])
@@ -53,6 +60,25 @@ const upstream = z.strictObject({
   idleTimeout: duration
     .prefault("10s")
     .describe("Partner traffic: the longest silence within the CMS's answer."),
+  queue: count
+    .default(256)
+    .describe("Partner requests that may wait for a CMS connection, at the most; over it 503."),
+  keyLookups: count
+    .default(16)
+    .describe(
+      "Of the connections, those that asking whose a key is may take: a flood of unknown keys gets no more.",
+    ),
+  breakerFailures: count
+    .default(5)
+    .describe("After so many failures in a row to get any answer, partners are told 503 at once."),
+  breakerRetry: duration
+    .prefault("1s")
+    .describe("While that lasts, one request in this time is sent to see whether the CMS is back."),
+  deadline: duration
+    .prefault("20s")
+    .describe(
+      "Partner traffic: the longest that one request to the CMS may take in all; keep it below partners.deadline.",
+    ),
   keepAlive: duration
     .prefault("4s")
     .describe("Idle CMS connections are closed after this; keep it below the CMS's own (Node: 5s)."),
@@ -104,6 +130,16 @@ const partners = z.strictObject({
 
 const limits = z.strictObject({
   body: size.prefault("1MiB").describe("The largest request body of a partner."),
+  bodyPause: duration
+    .prefault("10s")
+    .describe(
+      "The longest pause within a partner's request body; over it 400, and the connection is closed.",
+    ),
+  url: size
+    .prefault("12KiB")
+    .describe(
+      "The longest URL to ask the CMS by, once a query is rebuilt; over it 400. Node refuses 16KiB with headers.",
+    ),
   page: count.default(100).describe("The largest `limit` of a list."),
   depth: z.coerce
     .number()
@@ -115,6 +151,9 @@ const limits = z.strictObject({
   whereDepth: count.default(8).describe("The deepest nesting of and/or in a where."),
   whereConditions: count.default(200).describe("The most conditions in a where."),
   inFlight: count.default(1_000).describe("Partner requests at the same time, at the most; over it 503."),
+  inFlightPerKey: count
+    .default(100)
+    .describe("Requests of one key's user at the same time, at the most; over it 429."),
 });
 
 const log = z.strictObject({

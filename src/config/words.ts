@@ -35,6 +35,7 @@ function isOrigin(text: string): boolean {
     url.pathname === "/" &&
     url.search === "" &&
     url.hash === "" &&
-    url.username === ""
+    url.username === "" &&
+    url.password === ""
   );
 }

@@ -137,6 +137,14 @@ export const CATALOGUE = {
     blame: "upstream",
     ...later,
   },
+  "upstream.open": { ...unavailable, blame: "upstream" },
+  "key.busy": {
+    status: 429,
+    error: "Too Many Requests",
+    message: "Rate limit exceeded. Please retry later.",
+    blame: "client",
+    ...later,
+  },
   "gateway.busy": { ...unavailable, blame: "gateway" },
   "gateway.draining": { ...unavailable, blame: "gateway" },
   "gateway.fault": {

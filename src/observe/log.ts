@@ -1,5 +1,6 @@
 import { pino, type DestinationStream, type Logger } from "pino";
 import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
+import { scrub, scrubAll } from "./scrub.ts";
 
 /** The gateway's log. */
 export type Log = Logger;
@@ -36,15 +37,16 @@ export function logAccess(log: Log, entry: AccessEntry): void {
   log[level](cause === undefined ? facts : { ...facts, cause: causeOf(cause) }, "request");
 }
 
-/** A cause as the log may hold it: an error's name, code and message, its own causes below; plain data as it is. */
+/** A cause as the log may hold it: an error's name, code and message, its own causes below; plain data. Scrubbed. */
 export function causeOf(cause: unknown, depth = 0): unknown {
-  if (!(cause instanceof Error)) return cause;
+  if (!(cause instanceof Error)) return scrubAll(cause);
   const code = "code" in cause ? cause.code : undefined;
   const inner = cause.cause === undefined || depth > 3 ? {} : { cause: causeOf(cause.cause, depth + 1) };
-  const stack = cause.name === "GatewayError" || code !== undefined ? {} : { stack: cause.stack };
+  const stack =
+    cause.name === "GatewayError" || code !== undefined ? {} : { stack: scrub(cause.stack ?? "") };
   return {
     name: cause.name,
-    message: cause.message,
+    message: scrub(cause.message),
     ...(code === undefined ? {} : { code }),
     ...stack,
     ...inner,

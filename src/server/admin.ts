@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { handlePurge, type Purge } from "./purge.ts";
 
-/** How a part of the gateway is doing. */
-export type PartState = "ok" | "degraded" | "unknown";
+/** How a part of the gateway is doing; `down`: it is not even asked, but for a trial once in a while. */
+export type PartState = "ok" | "degraded" | "down" | "unknown";
 
 /** What the admin port tells. */
 export interface Health {

@@ -7,10 +7,12 @@ export interface BodyOrigin {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly expectsContinue: boolean;
+  /** The longest that the client may send nothing, in milliseconds. */
+  readonly pause: number;
 }
 
 /** The body of a Node request, read only when a stage asks for it: a refused request never gets its 100. */
-export function createBodySource({ request, response, expectsContinue }: BodyOrigin): BodySource {
+export function createBodySource({ request, response, expectsContinue, pause }: BodyOrigin): BodySource {
   const announced = Number.parseInt(request.headers["content-length"] ?? "", 10);
   return {
     read(limit, signal) {
@@ -19,20 +21,24 @@ export function createBodySource({ request, response, expectsContinue }: BodyOri
       return new Promise((resolve, reject) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
+        const fail = (error: GatewayError) => settle(() => reject(error));
+        const stalled = (cause?: unknown) => fail(new GatewayError("request.stalled", { cause }));
+        const timer = setTimeout(() => stalled(`no byte of the body in ${pause} ms`), pause);
         const settle = (finish: () => void) => {
+          clearTimeout(timer);
           request.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
           signal.removeEventListener("abort", onAbort);
           finish();
         };
         const onData = (chunk: Buffer) => {
+          timer.refresh();
           bytes += chunk.length;
           chunks.push(chunk);
-          if (bytes > limit) settle(() => reject(tooLarge()));
+          if (bytes > limit) fail(tooLarge());
         };
         const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
-        const onBroken = () => settle(() => reject(new GatewayError("request.stalled")));
-        const onAbort = () =>
-          settle(() => reject(new GatewayError("request.stalled", { cause: signal.reason })));
+        const onBroken = () => stalled();
+        const onAbort = () => stalled(signal.reason);
         if (signal.aborted) return onAbort();
         signal.addEventListener("abort", onAbort, { once: true });
         request.on("data", onData).once("end", onEnd).once("error", onBroken).once("close", onBroken);

@@ -1,10 +1,15 @@
-import type { ServerResponse } from "node:http";
+import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { renderError, type Answer } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
+import { announcesBody } from "../native/guard.ts";
 
-/** How long, in milliseconds, a client that is still sending may go on before its connection is closed. */
+/**
+ * How long, and how much of, an unread body is read and thrown away after an early answer. Closing on unread bytes makes
+ * the kernel send a reset, and the client's kernel then drops the answer unseen (what nginx calls lingering close).
+ */
 const LINGER_MS = 2_000;
+const LINGER_BYTES = 8 * 1_048_576;
 
 /**
  * Writes an answer. Where the request's body was not read to its end the connection is closed after it: what is left
@@ -15,21 +20,37 @@ export function respond(response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;
   const length = typeof answer.body === "string" ? Buffer.byteLength(answer.body) : answer.body.length;
   const headers: Record<string, string | number> = { ...answer.headers, "content-length": length };
-  const request = response.req;
-  if (!request.complete) headers["connection"] = "close";
+  // Without an announced body there is nothing to read, though Node calls no request complete while it hands it over.
+  const isUnread = announcesBody(response.req) && !response.req.complete;
+  if (isUnread) headers["connection"] = "close";
   response.writeHead(answer.status, headers);
-  const body = request.method === "HEAD" ? "" : answer.body;
-  if (request.complete) {
+  const body = response.req.method === "HEAD" ? undefined : answer.body;
+  if (!isUnread) {
     response.end(body);
     return;
   }
-  response.write(body === "" ? "" : body);
-  const close = () => {
+  // A HEAD's answer is its head, which waits for the first byte of a body unless it is sent by itself.
+  if (body === undefined) response.flushHeaders();
+  else response.write(body);
+  endAfterBody(response);
+}
+
+/** Ends the response when the client has stopped sending, has sent too much, or has taken too long. */
+function endAfterBody(response: ServerResponse): void {
+  const { req: request } = response;
+  let bytes = 0;
+  const end = (): void => {
     clearTimeout(timer);
+    request.off("data", count);
     response.end();
   };
-  const timer = setTimeout(close, LINGER_MS);
-  request.once("end", close).once("close", close).resume();
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes > LINGER_BYTES) end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  request.on("data", count).once("end", end).once("close", end).once("error", end);
+  response.once("close", () => clearTimeout(timer));
 }
 
 /** Writes an error to a bare socket (a request that did not parse, a refused upgrade) and closes it. */
@@ -45,13 +66,8 @@ export function respondRaw(socket: Duplex, error: GatewayError, requestId: strin
     connection: "close",
   });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? "Error"}\r\n${head}\r\n${body.toString()}`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\n${head}\r\n${body.toString()}`);
+  // Nobody reads it any more: a client that goes on sending would otherwise keep it open for as long as it likes.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
 }
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  403: "Forbidden",
-  404: "Not Found",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-};

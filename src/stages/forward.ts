@@ -1,14 +1,22 @@
 import type { Answered, Permitted, Prepared } from "../core/context.ts";
 import type { Answer } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
 import type { Cms, Job, Upstream } from "../core/ports.ts";
 
 /** The last three stages: build the request to the CMS, send it, shape what comes back. */
 
-/** Builds the outgoing request from validated parts alone. */
-export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing"> }) {
+/**
+ * Builds the outgoing request from validated parts alone. A query that grows too long for the CMS when it is rebuilt is
+ * `request.malformed`: sent, it would come back as a failure of the CMS's.
+ */
+export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; readonly maxUrl: number }) {
   return (request: Permitted): Prepared => {
     request.note.stage = "prepare";
-    return { ...request, outgoing: deps.cms.outgoing(jobOf(request)) };
+    const outgoing = deps.cms.outgoing(jobOf(request));
+    const { length } = outgoing.target;
+    if (length > deps.maxUrl)
+      throw new GatewayError("request.malformed", { cause: `a URL of ${length} characters` });
+    return { ...request, outgoing };
   };
 }
 
@@ -27,7 +35,7 @@ export function createForward(deps: { readonly upstream: Upstream }) {
 export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
   return (request: Answered): Answer => {
     request.note.stage = "answer";
-    const { status, body } = deps.cms.translate(request.upstreamAnswer, jobOf(request));
+    const { status, body } = translated(() => deps.cms.translate(request.upstreamAnswer, jobOf(request)));
     const headers = {
       "content-type": "application/json; charset=utf-8",
       "cache-control": "private, no-store",
@@ -35,6 +43,17 @@ export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
     };
     return { status, headers, body };
   };
+}
+
+/** An answer nested so deep that walking it overflows the stack is the CMS's fault, not one of ours to be called out for. */
+function translated<T>(translate: () => T): T {
+  try {
+    return translate();
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new GatewayError("upstream.failed", { cause: "an answer nested too deep" });
+    throw error;
+  }
 }
 
 function jobOf(request: Permitted): Job {

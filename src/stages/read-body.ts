@@ -31,8 +31,12 @@ function parseFields(bytes: Buffer): Fields {
   throw new GatewayError("body.malformed");
 }
 
-/** Refuses what is nested too deep, and a `__proto__` that a careless merge behind us would take for a prototype. */
+/**
+ * Refuses what is nested too deep, a `__proto__` that a careless merge behind us would take for a prototype, and a
+ * number beyond what JavaScript can hold (`1e999`): written again it would be `null`, and erase a value.
+ */
 function isSound(value: unknown, nesting: number): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
   if (typeof value !== "object" || value === null) return true;
   if (nesting >= MAX_NESTING || Object.hasOwn(value, "__proto__")) return false;
   return Object.values(value).every((inner) => isSound(inner, nesting + 1));

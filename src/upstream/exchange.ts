@@ -1,33 +1,55 @@
 import type { Dispatcher } from "undici";
+import type { Clock } from "../core/clock.ts";
 import type { UpstreamAnswer } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
+
+/** How long each part of an exchange may take, in milliseconds. */
+export interface Patience {
+  readonly connectTimeout: number;
+  readonly firstByteTimeout: number;
+  readonly idleTimeout: number;
+}
 
 /** What an exchange needs and where it ends. */
 export interface ExchangeOptions {
   readonly signal: AbortSignal;
   readonly maxAnswer: number;
+  readonly patience: Patience;
+  readonly clock: Clock;
   readonly resolve: (answer: UpstreamAnswer) => void;
   readonly reject: (error: unknown) => void;
+  /** Called once when undici has let go of the connection, which can be later than the answer to the caller. */
+  readonly onLeft: () => void;
 }
 
-/** One request and its whole answer, as undici's dispatch handler. Settles once. */
+/**
+ * One request and its whole answer, as undici's dispatch handler. Settles once. Keeps time itself: undici's timers have
+ * a resolution of half a second and round up, and its wait for an answer begins before there is a connection.
+ */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #options: ExchangeOptions;
   readonly #chunks: Buffer[] = [];
   #controller: Dispatcher.DispatchController | undefined;
   #head: Omit<UpstreamAnswer, "body"> | undefined;
   #bytes = 0;
+  #hasBegun = false;
   #isSettled = false;
+  #isLeft = false;
+  #stopTimer: () => void = () => undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
     if (options.signal.aborted) this.#abort();
-    else options.signal.addEventListener("abort", this.#abort, { once: true });
+    else {
+      options.signal.addEventListener("abort", this.#abort, { once: true });
+      this.#allow(options.patience.connectTimeout, "connection");
+    }
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#isSettled) controller.abort(new Error("no longer wanted"));
+    else this.#allow(this.#options.patience.firstByteTimeout, "answer");
   }
 
   onResponseStart(
@@ -35,7 +57,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
+    this.#hasBegun = true;
     if (status < 200) return;
+    this.#allow(this.#options.patience.idleTimeout, "further byte");
     this.#head = {
       status,
       contentType: single(headers["content-type"]),
@@ -43,17 +67,19 @@ export class Exchange implements Dispatcher.DispatchHandler {
     };
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { maxAnswer, patience } = this.#options;
+    if (this.#isSettled) return;
     this.#bytes += chunk.length;
     this.#chunks.push(chunk);
-    if (this.#bytes > this.#options.maxAnswer) {
-      controller.abort(
-        new GatewayError("upstream.failed", { cause: `an answer of over ${this.#options.maxAnswer} bytes` }),
-      );
+    this.#allow(patience.idleTimeout, "further byte");
+    if (this.#bytes > maxAnswer) {
+      this.#cut(new GatewayError("upstream.failed", { cause: `an answer of over ${maxAnswer} bytes` }));
     }
   }
 
   onResponseEnd(): void {
+    this.#leave();
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     if (this.#head === undefined) return this.#fail(new Error("an answer without a head"));
@@ -61,23 +87,44 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#leave();
     this.#fail(error);
   }
 
-  readonly #abort = (): void => {
+  readonly #abort = (): void => this.#cut(this.#options.signal.reason);
+
+  /** From now on `what` may take `ms`. */
+  #allow(ms: number, what: string): void {
+    this.#stopTimer();
+    const late = () => this.#cut(new GatewayError("upstream.timeout", { cause: `no ${what} in ${ms} ms` }));
+    this.#stopTimer = this.#options.clock.after(ms, late);
+  }
+
+  /** Gives up, and lets undici close the connection: what still comes on it belongs to nobody. */
+  #cut(reason: unknown): void {
+    this.#fail(reason);
     this.#controller?.abort(new Error("no longer wanted"));
-    this.#fail(this.#options.signal.reason);
-  };
+  }
 
   #fail(error: unknown): void {
-    if (this.#settle()) this.#options.reject(error);
+    if (!this.#settle()) return;
+    // Once an answer has begun, how its connection ended is no longer a reason to send the request again.
+    const isCut = this.#hasBegun && !(error instanceof GatewayError);
+    this.#options.reject(isCut ? new GatewayError("upstream.unreachable", { cause: error }) : error);
   }
 
   #settle(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;
+    this.#stopTimer();
     this.#options.signal.removeEventListener("abort", this.#abort);
     return true;
+  }
+
+  #leave(): void {
+    if (this.#isLeft) return;
+    this.#isLeft = true;
+    this.#options.onLeft();
   }
 }
 

@@ -18,9 +18,15 @@ const STALE_CONNECTION: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNR
 export function toTransportError(error: unknown, signal: AbortSignal): GatewayError {
   if (error instanceof GatewayError) return error;
   if (signal.aborted && signal.reason instanceof GatewayError) return signal.reason;
-  return new GatewayError(TIMEOUTS.has(codeOf(error)) ? "upstream.timeout" : "upstream.unreachable", {
+  return new GatewayError(isTimeout(error) ? "upstream.timeout" : "upstream.unreachable", {
     cause: error,
   });
+}
+
+/** True where the CMS was given its time and did not answer in it, not where something broke. */
+export function isTimeout(error: unknown): boolean {
+  if (error instanceof GatewayError) return error.code === "upstream.timeout";
+  return TIMEOUTS.has(codeOf(error));
 }
 
 /** True where sending the request again can do no harm and is likely to help (RFC 9110 section 9.2.2). */

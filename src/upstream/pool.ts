@@ -1,26 +1,34 @@
 import { Pool } from "undici";
 import type { Clock } from "../core/clock.ts";
 import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
+import { GatewayError } from "../core/errors.ts";
 import type { Asking, Upstream } from "../core/ports.ts";
-import { Exchange } from "./exchange.ts";
-import { isWorthRepeating, toTransportError } from "./failure.ts";
+import { createBreaker, type Breaker } from "./breaker.ts";
+import { Exchange, type Patience } from "./exchange.ts";
+import { isTimeout, isWorthRepeating, toTransportError } from "./failure.ts";
+import { Places } from "./places.ts";
 
 /** Times in milliseconds, sizes in bytes. */
-export interface PoolOptions {
+export interface PoolOptions extends Patience {
   readonly url: string;
   readonly connections: number;
-  readonly connectTimeout: number;
-  readonly firstByteTimeout: number;
-  readonly idleTimeout: number;
+  /** Requests that may wait for a connection; one more is `gateway.busy` at once. */
+  readonly queue: number;
+  /** The longest that any request may take in all, those included for which nobody waits any more. */
+  readonly deadline: number;
   /** How long an idle connection is kept: below the CMS's own, lest a request meets a closing one. */
   readonly keepAlive: number;
   readonly maxAnswer: number;
+  readonly breakerFailures: number;
+  readonly breakerRetry: number;
   readonly clock: Clock;
 }
 
 /** The connections to the CMS for partner traffic. */
 export interface UpstreamPool extends Upstream {
-  /** Waits for requests under way, then closes every connection. */
+  /** True while the CMS is taken for dead and asked once in a while only. */
+  readonly isOpen: boolean;
+  /** Ends what is under way and closes every connection: by then nobody waits for an answer. */
   close(): Promise<void>;
 }
 
@@ -29,51 +37,121 @@ export interface UpstreamPool extends Upstream {
  * came is sent once more if its method is safe; a write never is.
  */
 export function createUpstream(options: PoolOptions): UpstreamPool {
-  const { clock, maxAnswer } = options;
-  const pool = new Pool(options.url, {
-    connections: options.connections,
-    pipelining: 1,
-    connectTimeout: options.connectTimeout,
-    headersTimeout: options.firstByteTimeout,
-    bodyTimeout: options.idleTimeout,
-    keepAliveTimeout: options.keepAlive,
-    keepAliveMaxTimeout: options.keepAlive,
-    allowH2: false,
+  const { clock, deadline } = options;
+  const breaker = createBreaker({
+    failures: options.breakerFailures,
+    retryAfter: options.breakerRetry,
+    clock,
   });
-
-  const attempt = (outgoing: Outgoing, asking: Asking): Promise<UpstreamAnswer> =>
-    new Promise((resolve, reject) => {
-      const exchange = new Exchange({ signal: asking.signal, maxAnswer, resolve, reject });
-      pool.dispatch(
-        {
-          method: outgoing.method,
-          path: outgoing.target,
-          headers: [...outgoing.headers],
-          body: outgoing.body ?? null,
-        },
-        exchange,
-      );
-    });
-
+  const pool = poolOf(options);
+  const attempt = attemptsOf({ pool, breaker, options });
   return {
+    get isOpen() {
+      return breaker.isOpen;
+    },
     async send(outgoing, asking) {
       const { note } = asking;
       const begun = clock.now();
-      note.upstreamRequests += 1;
+      const limited = limit(asking.signal, deadline, clock);
+      const within = { ...asking, signal: limited.signal };
       try {
-        const answer = await attempt(outgoing, asking).catch((error: unknown) => {
-          if (!isWorthRepeating(error, outgoing.method) || asking.signal.aborted) throw error;
-          note.upstreamRequests += 1;
-          return attempt(outgoing, asking);
+        const answer = await attempt(outgoing, within).catch((error: unknown) => {
+          if (!isWorthRepeating(error, outgoing.method) || limited.signal.aborted) throw error;
+          return attempt(outgoing, within);
         });
         note.upstreamStatus = answer.status;
         return answer;
       } catch (error) {
-        throw toTransportError(error, asking.signal);
+        throw toTransportError(error, limited.signal);
       } finally {
+        limited.end();
         note.upstreamMs += clock.now() - begun;
       }
     },
-    close: () => pool.close(),
+    close: () => pool.destroy(),
+  };
+}
+
+interface Sending {
+  readonly pool: Pool;
+  readonly breaker: Breaker;
+  readonly options: PoolOptions;
+}
+
+/** Sends one request once, where breaker and places allow it, and tells the breaker how that went. */
+function attemptsOf({ pool, breaker, options }: Sending) {
+  const { clock } = options;
+  const places = new Places(options.connections, options.queue);
+  const onLeft = (): void => places.release();
+  return async (outgoing: Outgoing, { signal, note }: Asking): Promise<UpstreamAnswer> => {
+    const isTrial = breaker.isOpen;
+    if (!breaker.admits()) throw new GatewayError("upstream.open");
+    await places.take(signal);
+    // Again after the wait, so that those who queued before the failures hear of them instead of adding to them.
+    if (breaker.isOpen && !isTrial) {
+      places.release();
+      throw new GatewayError("upstream.open");
+    }
+    const begun = clock.now();
+    note.upstreamRequests += 1;
+    try {
+      const answer = await exchange({ pool, options, outgoing, signal, onLeft });
+      breaker.answered();
+      return answer;
+    } catch (error) {
+      // Too large, or given up by the caller: neither says that the CMS is down, and clients can cause both.
+      if (error instanceof GatewayError && error.code === "upstream.failed") breaker.answered();
+      else if (!signal.aborted) breaker.failed({ begun, slow: isTimeout(error) });
+      throw error;
+    }
+  };
+}
+
+/** undici's own limits are off, or a last resort above ours: see `Exchange`. */
+function poolOf(options: PoolOptions): Pool {
+  return new Pool(options.url, {
+    connections: options.connections,
+    pipelining: 1,
+    connectTimeout: options.connectTimeout,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: options.keepAlive,
+    keepAliveMaxTimeout: options.keepAlive,
+    allowH2: false,
+  });
+}
+
+interface Errand {
+  readonly pool: Pool;
+  readonly options: PoolOptions;
+  readonly outgoing: Outgoing;
+  readonly signal: AbortSignal;
+  readonly onLeft: () => void;
+}
+
+function exchange({ pool, options, outgoing, signal, onLeft }: Errand): Promise<UpstreamAnswer> {
+  const { maxAnswer, clock } = options;
+  return new Promise((resolve, reject) => {
+    const handler = new Exchange({ signal, maxAnswer, patience: options, clock, resolve, reject, onLeft });
+    const { method, target: path, headers, body = null } = outgoing;
+    pool.dispatch({ method, path, headers: [...headers], body }, handler);
+  });
+}
+
+/** `signal`, aborted as `upstream.timeout` after `ms` at the latest. Call `end` when it is over. */
+function limit(signal: AbortSignal, ms: number, clock: Clock): { signal: AbortSignal; end: () => void } {
+  const controller = new AbortController();
+  const leave = (): void => controller.abort(signal.reason);
+  const cancel = clock.after(ms, () =>
+    controller.abort(new GatewayError("upstream.timeout", { cause: `no whole answer in ${ms} ms` })),
+  );
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
+  return {
+    signal: controller.signal,
+    end: () => {
+      cancel();
+      signal.removeEventListener("abort", leave);
+    },
   };
 }

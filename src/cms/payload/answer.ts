@@ -41,7 +41,11 @@ export function translate(answer: UpstreamAnswer, job: Job, settings: PayloadSet
   if (record === undefined) throw nothingMatched(job);
   if (!isObject(record)) throw new GatewayError("upstream.failed", { cause: "no record in the answer" });
   const { recordId } = job.permit;
-  if (recordId !== undefined && !isRecord(record, recordId)) throw new GatewayError("document.unknown");
+  if (recordId !== undefined && !isRecord(record, recordId)) {
+    // A write has happened, to whatever: "no such document" would be a lie about it.
+    if (kind !== "read") throw new GatewayError("upstream.failed", { cause: "another record in the answer" });
+    throw new GatewayError("document.unknown");
+  }
   return { status: kind === "create" ? 201 : 200, body: JSON.stringify(ours(record, sieve, operation)) };
 }
 

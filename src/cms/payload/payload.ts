@@ -7,17 +7,23 @@ import { writesTo } from "./native-writes.ts";
 import { jobRequest } from "./outgoing.ts";
 import { payloadSettings, type OnForeign } from "./settings.ts";
 
-/**
- * The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`. `onForeign` is told of every
- * record outside the scope that an answer of the CMS held.
- */
-export function createPayloadCms(config: Config, upstream: Upstream, onForeign?: OnForeign): Cms {
-  const settings = payloadSettings(config, onForeign);
+/** What the adapter can be given besides. */
+export interface PayloadExtras {
+  /** Told of every record outside the scope that an answer of the CMS held. */
+  readonly onForeign?: OnForeign;
+  /** What is asked through where anybody can cause the question, by inventing a key. */
+  readonly strangers?: Upstream;
+}
+
+/** The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`. */
+export function createPayloadCms(config: Config, upstream: Upstream, extras: PayloadExtras = {}): Cms {
+  const settings = payloadSettings(config, extras.onForeign);
   const lookups = new Lookups(settings, upstream);
+  const strangers = new Lookups(settings, extras.strangers ?? upstream);
   const textIds = new Set(settings.cms.textIds);
   return {
     probe: (asking) => lookups.probe(asking),
-    identify: (key, asking) => lookups.identify(key, asking),
+    identify: (key, asking) => strangers.identify(key, asking),
     findTenant: (ref, viewer, asking) => lookups.findTenant(ref, viewer, asking),
     recordId: (spelling, sample, collection) =>
       recordId(

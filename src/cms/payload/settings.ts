@@ -19,7 +19,7 @@ export interface PayloadSettings {
 }
 
 /** The settings of this room, out of the whole configuration. */
-export function payloadSettings(config: Config, onForeign: OnForeign = () => {}): PayloadSettings {
+export function payloadSettings(config: Config, onForeign: OnForeign = () => undefined): PayloadSettings {
   return {
     onForeign,
     cms: config.cms,

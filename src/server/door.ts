@@ -1,0 +1,146 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Incoming } from "../core/context.ts";
+import { renderError, type Answer } from "../core/envelope.ts";
+import { GatewayError, toGatewayError } from "../core/errors.ts";
+import { carriesApiKey, valuesOf } from "../core/headers.ts";
+import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
+import type { NativeProxy } from "../native/proxy.ts";
+import { createBodySource } from "./body-source.ts";
+import type { Connections } from "./connections.ts";
+import { respond, respondRaw } from "./respond.ts";
+
+/** Where a request can go, and who hears of those that go nowhere. */
+export interface DoorOptions {
+  readonly gateway: (request: Incoming) => Promise<Answer>;
+  readonly native: NativeProxy;
+  readonly nativePrefixes: readonly string[];
+  /** The longest pause within a partner's body, in milliseconds. */
+  readonly bodyPause: number;
+  /** Told of every request that was answered before the pipeline or the native proxy saw it. */
+  readonly onRefused: (refused: Refused) => void;
+}
+
+/** A request that was answered at the door. */
+export interface Refused {
+  readonly requestId: string;
+  readonly method: string;
+  readonly error: GatewayError;
+}
+
+/** A request on its way in, with its answer and its name. */
+interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly expectsContinue: boolean;
+}
+
+/** Decides for each request which way through the house it takes. */
+export class Door {
+  readonly #options: DoorOptions;
+  readonly #connections: Connections;
+
+  constructor(options: DoorOptions, connections: Connections) {
+    this.#options = options;
+    this.#connections = connections;
+  }
+
+  /** Takes a request in. Never throws: whatever happens, it is answered or its connection is closed. */
+  enter(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const visit = { request, response, requestId: randomUUID(), expectsContinue };
+    try {
+      this.#connections.begin(request, response);
+      const target = parseTarget(request.url ?? "");
+      if (target.kind === "other") this.#native(visit);
+      else this.#partners(visit, target);
+    } catch (thrown) {
+      this.#refuse(visit, toGatewayError(thrown));
+    }
+  }
+
+  isNativeUpgrade(request: IncomingMessage): boolean {
+    return (
+      parseTarget(request.url ?? "").kind === "other" &&
+      isUnderPrefix(request.url ?? "", this.#options.nativePrefixes) &&
+      request.headers.upgrade?.toLowerCase() === "websocket"
+    );
+  }
+
+  /** A request that Node's parser refused, or that did not come in time: the envelope, by hand, and the end. */
+  refuseUnreadable(cause: Error, socket: Duplex): void {
+    const code = "code" in cause ? cause.code : undefined;
+    if (code === "ECONNRESET" || this.#connections.isCommitted(socket)) {
+      socket.destroy();
+      return;
+    }
+    const requestId = randomUUID();
+    const isLate = code === "ERR_HTTP_REQUEST_TIMEOUT";
+    // Without the parser's own words: they quote the bytes that it refused.
+    const error = new GatewayError(isLate ? "request.stalled" : "request.malformed", { cause: { code } });
+    this.#options.onRefused({ requestId, method: "", error });
+    respondRaw(socket, error, requestId);
+  }
+
+  #partners(visit: Visit, target: Target): void {
+    const { request, response, requestId, expectsContinue } = visit;
+    if (!isPlainVersion(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
+    const left = new AbortController();
+    response.once("close", () => {
+      if (!response.writableFinished)
+        left.abort(new GatewayError("request.stalled", { cause: "the client has gone" }));
+    });
+    const incoming: Incoming = {
+      requestId,
+      method: request.method ?? "",
+      httpVersion: request.httpVersion,
+      target,
+      headers: request.rawHeaders,
+      body: createBodySource({ request, response, expectsContinue, pause: this.#options.bodyPause }),
+      signal: left.signal,
+      note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0, ...clientRequestId(request) },
+    };
+    this.#options
+      .gateway(incoming)
+      .then((answer) => respond(response, answer))
+      // A log that cannot be written, an answer that Node will not send: still an envelope, and no unhandled rejection.
+      .catch((thrown: unknown) => this.#refuse(visit, toGatewayError(thrown)));
+  }
+
+  #native(visit: Visit): void {
+    const { request, response, requestId, expectsContinue } = visit;
+    const isNative = isUnderPrefix(request.url ?? "", this.#options.nativePrefixes);
+    // A key outside the Partners API is refused wherever it was sent; the native proxy checks again for itself.
+    if (!isNative) {
+      const isKeyed = carriesApiKey(request.rawHeaders);
+      return this.#refuse(visit, new GatewayError(isKeyed ? "native.keyed" : "route.unknown"));
+    }
+    if (expectsContinue && !carriesApiKey(request.rawHeaders)) response.writeContinue();
+    this.#options.native.web(request, response, requestId);
+  }
+
+  #refuse({ request, response, requestId }: Visit, error: GatewayError): void {
+    try {
+      this.#options.onRefused({ requestId, method: request.method ?? "", error });
+    } finally {
+      try {
+        respond(response, renderError(error, requestId));
+      } catch {
+        response.destroy();
+      }
+    }
+  }
+}
+
+/** HTTP/1.1, or 1.0 without a transfer coding, whose framing RFC 9112 section 6.1 calls faulty. Node takes 0.9 and 2.0 too. */
+function isPlainVersion({ httpVersionMajor, httpVersionMinor, headers }: IncomingMessage): boolean {
+  if (httpVersionMajor !== 1) return false;
+  return httpVersionMinor === 1 || headers["transfer-encoding"] === undefined;
+}
+
+/** A client's own request id is noted for the log, cut to a sane length, and never taken for ours. */
+function clientRequestId(request: IncomingMessage): { clientRequestId?: string } {
+  const [given] = valuesOf(request.rawHeaders, "x-request-id");
+  return given === undefined ? {} : { clientRequestId: given.slice(0, 64) };
+}

@@ -1,0 +1,108 @@
+/**
+ * Attack: as many connections and requests at the same time as a client can open, on one connection or on many.
+ * Amplifier: places that all share: sockets, memory, connections to the CMS. One loud client is everybody's outage.
+ * Defence: bounds on connections, on requests per connection, on what is in flight for one user and in all; what is over
+ * gets a defined answer at once, and every place is given back, also by those who leave.
+ */
+import t, { type Test } from "tap";
+import { startCms } from "../support/cms/server.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+
+const cms = await startCms({ record: false });
+t.teardown(() => cms.close());
+
+const AUTH = `Authorization: users API-Key ${cms.keys.partnerA}`;
+const POSTS = "/partners/2026-02/tenant-a/posts";
+
+async function startLimited(t: Test, settings: Record<string, unknown>): Promise<TestGateway> {
+  const limited = await startTestGateway(cms.url, { partners: { collections: ["posts"] }, ...settings });
+  t.teardown(() => limited.stop());
+  return limited;
+}
+
+function get(of: TestGateway, key: "partnerA" | "partnerAC" = "partnerA"): Promise<Response> {
+  return fetch(`${of.url}${POSTS}?limit=1`, { headers: { authorization: `users API-Key ${cms.keys[key]}` } });
+}
+
+t.test("a connection carries so many requests, and the last says so", async (t) => {
+  const limited = await startLimited(t, { server: { maxRequestsPerConnection: 3 } });
+  const request = rawRequest([`GET ${POSTS}/1 HTTP/1.1`, "Host: h", AUTH]);
+  const answer = await rawExchange(limited.port, request.repeat(5));
+  t.equal(answer.match(/HTTP\/1\.1 200/g)?.length, 3);
+  t.equal(answer.match(/\r\nconnection: close\r\n/gi)?.length, 1);
+});
+
+t.test("connections beyond the limit are closed at once, and freed ones can be used again", async (t) => {
+  const limited = await startLimited(t, { server: { maxConnections: 5 } });
+  const five = await Promise.all(Array.from({ length: 5 }, () => rawConnect(limited.port)));
+  for (const client of five) {
+    client.send(rawRequest([`GET ${POSTS}/1 HTTP/1.1`, "Host: h", AUTH]));
+    await client.until(/\r\n\r\n\{/);
+  }
+  t.equal((await (await rawConnect(limited.port)).end()).text, "");
+  five[0]?.socket.destroy();
+  await five[0]?.end();
+  let status = 0;
+  for (let i = 0; i < 100 && status === 0; i++)
+    status = await get(limited).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+  t.equal(status, 200);
+  for (const client of five) client.socket.destroy();
+});
+
+t.test(
+  "one user's requests at the same time are bounded (429), and take no place of another's",
+  async (t) => {
+    const limited = await startLimited(t, { limits: { inFlightPerKey: 3 } });
+    const held = await hold(limited, 3);
+    const answer = await get(limited);
+    t.equal(answer.status, 429);
+    t.equal(answer.headers.get("retry-after"), "1");
+    t.match(await answer.json(), { error: "Too Many Requests", requestId: String });
+    t.equal((await get(limited, "partnerAC")).status, 200);
+    for (const client of held) client.send("}");
+    for (const client of held)
+      t.match(await client.until(/\}\}$|Continue\r\n\r\n[^]*\r\n\r\n\{/), /^HTTP\/1\.1 201 /);
+    t.equal((await get(limited)).status, 200, "given back");
+    for (const client of held) client.socket.destroy();
+  },
+);
+
+t.test("so are all together (503)", async (t) => {
+  const limited = await startLimited(t, { limits: { inFlight: 3 } });
+  const held = await hold(limited, 3);
+  const answer = await get(limited, "partnerAC");
+  t.equal(answer.status, 503);
+  t.equal(answer.headers.get("retry-after"), "1");
+  for (const client of held) client.socket.destroy();
+  let status = 0;
+  for (let i = 0; i < 100 && status !== 200; i++) status = (await get(limited)).status;
+  t.equal(status, 200, "given back by those who left");
+});
+
+/** `n` writes whose bodies lack their last byte; they are in flight when this resolves. */
+async function hold(of: TestGateway, n: number) {
+  t.equal((await get(of)).status, 200);
+  const body = '{"title":"held"';
+  const request = [
+    `POST ${POSTS} HTTP/1.1`,
+    "Host: h",
+    AUTH,
+    "Expect: 100-continue",
+    `Content-Length: ${body.length + 1}`,
+  ];
+  const clients = await Promise.all(Array.from({ length: n }, () => rawConnect(of.port)));
+  for (const client of clients) {
+    client.send(rawRequest(request));
+    await client.until(/100 Continue/);
+    client.send(body);
+  }
+  return clients.map((client) => ({
+    ...client,
+    until: (pattern: RegExp) =>
+      client.until(pattern).then((text) => text.replace(/^[^]*?100 Continue\r\n\r\n/, "")),
+  }));
+}

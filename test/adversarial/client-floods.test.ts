@@ -1,0 +1,183 @@
+/**
+ * Attack: too much of anything that a client can send: headers, URL, body, nesting, digits, requests, connections.
+ * Amplifier: work or memory that grows with it, or an answer (a reset, a bare text, a 500) that nobody defined.
+ * Defence: a limit for each, with the envelope beyond it, decided before anything is asked of the CMS.
+ */
+import t, { type Test } from "tap";
+import { startCms } from "../support/cms/server.ts";
+import { startTestGateway } from "../support/gateway.ts";
+import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+
+const cms = await startCms();
+const SETTINGS = { partners: { collections: ["posts"] }, limits: { body: "64KiB" } };
+const gateway = await startTestGateway(cms.url, SETTINGS);
+t.teardown(async () => {
+  await gateway.stop();
+  await cms.close();
+});
+
+const AUTH = `Authorization: users API-Key ${cms.keys.partnerA}`;
+const POSTS = "/partners/2026-02/tenant-a/posts";
+const ENVELOPE =
+  /\r\ncontent-type: application\/json; charset=utf-8\r\n[^]*\r\n\r\n\{"error":"[^"]+","message":"[^"]+","requestId":"[0-9a-f-]{36}"\}$/;
+
+function head(line: string, ...more: string[]): string[] {
+  return [`${line} HTTP/1.1`, "Host: h", AUTH, "Connection: close", ...more];
+}
+
+function post(body: string): Promise<string> {
+  const more = [`Content-Length: ${Buffer.byteLength(body)}`];
+  return rawExchange(gateway.port, rawRequest([...head(`POST ${POSTS}`), ...more], body));
+}
+
+function nested(depth: number): string {
+  return `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
+}
+
+async function refused(t: Test, bytes: string, status: RegExp): Promise<void> {
+  const answer = await rawExchange(gateway.port, bytes);
+  t.match(answer, status);
+  t.match(answer, ENVELOPE);
+}
+
+t.test("headers: too many, too large, and a URL that is too long, are 400", async (t) => {
+  const many = Array.from({ length: 120 }, (_, i) => `X-${i}: 1`);
+  await refused(t, rawRequest(head(`GET ${POSTS}`, ...many)), /^HTTP\/1\.1 400 /);
+  await refused(t, rawRequest(head(`GET ${POSTS}`, `X: ${"x".repeat(20_000)}`)), /^HTTP\/1\.1 400 /);
+  await refused(t, rawRequest(head(`GET ${POSTS}?${"x".repeat(20_000)}`)), /^HTTP\/1\.1 400 /);
+  const few = Array.from({ length: 90 }, (_, i) => `X-${i}: 1`);
+  t.match(await rawExchange(gateway.port, rawRequest(head(`GET ${POSTS}`, ...few))), /^HTTP\/1\.1 200 /);
+});
+
+t.test("a query that fits, but not when it is rebuilt, is 400 and not a failure of the CMS's", async (t) => {
+  const where = encodeURIComponent(JSON.stringify({ title: { equals: "{".repeat(4_500) } })).replaceAll(
+    "%7B",
+    "{",
+  );
+  t.ok(where.length < 8_000);
+  const answer = await rawExchange(gateway.port, rawRequest(head(`GET ${POSTS}?where=${where}`)));
+  t.match(answer, /^HTTP\/1\.1 400 /);
+  t.match(answer, ENVELOPE);
+});
+
+t.test("a body that is too large is 413, seen though it was not read, however it is framed", async (t) => {
+  const body = `{"title":"${"x".repeat(3_000_000)}"}`;
+  for (const bytes of [
+    rawRequest(head(`POST ${POSTS}`, `Content-Length: ${body.length}`), body),
+    rawRequest(head(`POST ${POSTS}`, "Transfer-Encoding: chunked"), chunked(body)),
+  ]) {
+    const client = await rawConnect(gateway.port);
+    client.send(bytes);
+    const end = await client.end();
+    t.match(end.text, /^HTTP\/1\.1 413 /);
+    t.match(end.text, ENVELOPE);
+    t.equal(end.reset, false, "no reset took the answer away");
+  }
+});
+
+t.test("an early 401 reaches a client that is still sending", async (t) => {
+  const client = await rawConnect(gateway.port);
+  const body = "x".repeat(3_000_000);
+  client.send(rawRequest([`POST ${POSTS} HTTP/1.1`, "Host: h", `Content-Length: ${body.length}`], body));
+  const end = await client.end();
+  t.match(end.text, /^HTTP\/1\.1 401 [^]*\r\nconnection: close\r\n/i);
+  t.equal(end.reset, false);
+});
+
+t.test("a client that never stops sending after its answer is cut off", async (t) => {
+  const client = await rawConnect(gateway.port);
+  client.send(rawRequest([`POST ${POSTS} HTTP/1.1`, "Host: h", "Transfer-Encoding: chunked"]));
+  let sent = 0;
+  const chunk = Buffer.from(`10000\r\n${"x".repeat(0x10000)}\r\n`);
+  const more = (): void => {
+    while (!client.socket.destroyed && sent < 500_000_000 && client.socket.write(chunk)) sent += chunk.length;
+  };
+  client.socket.on("drain", more);
+  more();
+  await client.end();
+  t.ok(sent < 100_000_000, `after ${sent} bytes`);
+});
+
+t.test("100 Continue is not said before the request is known to be welcome", async (t) => {
+  const expecting = ["Expect: 100-continue", "Content-Length: 13"];
+  const stranger = await rawConnect(gateway.port);
+  stranger.send(rawRequest([`POST ${POSTS} HTTP/1.1`, "Host: h", ...expecting]));
+  t.match((await stranger.end()).text, /^HTTP\/1\.1 401 /);
+  const large = await rawConnect(gateway.port);
+  large.send(rawRequest([...head(`POST ${POSTS}`), "Expect: 100-continue", "Content-Length: 1000000"]));
+  t.match((await large.end()).text, /^HTTP\/1\.1 413 /);
+  const welcome = await rawConnect(gateway.port);
+  welcome.send(rawRequest([...head(`POST ${POSTS}`), ...expecting]));
+  t.match(await welcome.until(/\r\n\r\n/), /^HTTP\/1\.1 100 Continue\r\n\r\n$/);
+  welcome.send('{"title":"x"}');
+  t.match((await welcome.end()).text, /\r\n\r\nHTTP\/1\.1 201 /);
+  const odd = await rawExchange(gateway.port, rawRequest([...head(`GET ${POSTS}`), "Expect: tea"]));
+  t.match(odd, /^HTTP\/1\.1 200 /, "an unknown expectation is ignored, not answered in bare text");
+});
+
+t.test(
+  "JSON: too deep, or with numbers that would be lost, is 400; the deepest allowed passes",
+  async (t) => {
+    for (const body of [
+      "[".repeat(60_000),
+      '{"a":'.repeat(10_000),
+      nested(5_000),
+      nested(65),
+      `{"a":${"[".repeat(30_000)}${"]".repeat(30_000)}}`,
+      '{"title":"x","n":1e999}',
+      '{"title":"x","n":[-1e999]}',
+      `{"title":"x","n":${"9".repeat(400)}}`,
+    ]) {
+      const answer = await post(body);
+      t.match(answer, /^HTTP\/1\.1 400 [^]*Request body must be valid JSON/, body.slice(0, 30));
+    }
+    t.match(await post(`{"title":"deep","x":${nested(62)}}`), /^HTTP\/1\.1 201 /);
+    t.match(await post('{"title":"large","x":123456789012345678901234567890}'), /^HTTP\/1\.1 201 /);
+  },
+);
+
+t.test("pipelined requests are answered one after the other, each its own", async (t) => {
+  const requests = Array.from({ length: 40 }, (_, i) =>
+    rawRequest([
+      `GET ${POSTS}/${(i % 24) + 1} HTTP/1.1`,
+      "Host: h",
+      AUTH,
+      ...(i === 39 ? ["Connection: close"] : []),
+    ]),
+  );
+  const answer = await rawExchange(gateway.port, requests.join(""));
+  const ids = [...answer.matchAll(/\{"id":(\d+),/g)].map(([, id]) => Number(id));
+  t.strictSame(
+    ids,
+    Array.from({ length: 40 }, (_, i) => (i % 24) + 1),
+  );
+  t.equal(new Set(answer.match(/x-request-id: \S+/gi)).size, 40);
+});
+
+t.test("a refusal at the door costs no connection", async (t) => {
+  const nowhere = rawRequest(["GET /nowhere HTTP/1.1", "Host: h"]);
+  const answer = await rawExchange(gateway.port, nowhere + rawRequest(head("GET /nowhere")));
+  t.equal(answer.match(/HTTP\/1\.1 40[34]/g)?.length, 2);
+});
+
+t.test("garbage after a write does not become the write's answer", async (t) => {
+  const body = '{"title":"kept"}';
+  const write = rawRequest(
+    [`POST ${POSTS} HTTP/1.1`, "Host: h", AUTH, `Content-Length: ${body.length}`],
+    body,
+  );
+  const answer = await rawExchange(gateway.port, `${write}NO HTTP AT ALL\r\n\r\n`);
+  t.notMatch(answer, /^HTTP\/1\.1 4/, "a 400 would say that the write did not happen");
+});
+
+t.test("HTTP/1.0 is served, with a length and a close; other versions are 400", async (t) => {
+  const answer = await rawExchange(gateway.port, rawRequest([`GET ${POSTS}/1 HTTP/1.0`, AUTH]));
+  t.match(answer, /^HTTP\/1\.1 200 [^]*\r\ncontent-length: \d+\r\n[^]*\r\n\r\n\{"id":1,/i);
+  t.notMatch(answer, /transfer-encoding/i);
+  for (const version of ["HTTP/2.0", "HTTP/0.9"]) {
+    const bytes = rawRequest([`GET ${POSTS}/1 ${version}`, "Host: h", AUTH, "Connection: close"]);
+    t.match(await rawExchange(gateway.port, bytes), /^HTTP\/1\.1 400 /, version);
+  }
+  const coded = rawRequest([`POST ${POSTS} HTTP/1.0`, AUTH, "Transfer-Encoding: chunked"], chunked("{}"));
+  t.match(await rawExchange(gateway.port, coded), /^HTTP\/1\.1 400 /);
+});

@@ -1,0 +1,157 @@
+/**
+ * Attack: the CMS's side of the wire says something that is no honest answer: control bytes in headers, a compressed
+ * bomb, JSON without a floor, a wrong label, ten times the largest answer.
+ * Amplifier: a gateway that passes it on, unpacks it, walks it, or lets it crash the process for everybody.
+ * Defence: none of its headers is copied, nothing is unpacked, sizes are bounded while they come, and whatever cannot be
+ * read is one 500 whose reason is in the log alone.
+ */
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import t from "tap";
+import { startCms } from "../support/cms/server.ts";
+import { answerOf, says, saysAndCloses, startFaultyLine, type Fault } from "../support/faults.ts";
+import { startTestGateway } from "../support/gateway.ts";
+
+const cms = await startCms({ record: false });
+const line = await startFaultyLine(() => cms.port);
+const gateway = await startTestGateway(line.url, {
+  partners: { collections: ["posts"] },
+  upstream: { maxAnswer: "1MiB", breakerFailures: 100_000 },
+  cache: { keyTtl: "10m", tenantTtl: "10m" },
+});
+t.teardown(async () => {
+  await gateway.stop();
+  await line.close();
+  await cms.close();
+});
+
+const FAILED = { error: "Server Error", message: "Unexpected error while processing the request" };
+const JSON_TYPE = "application/json";
+
+function ask(method = "GET"): Promise<Response> {
+  const isWrite = method !== "GET";
+  return fetch(`${gateway.url}/partners/2026-02/tenant-a/posts${isWrite ? "" : "?limit=1"}`, {
+    method,
+    headers: { authorization: `users API-Key ${cms.keys.partnerA}` },
+    ...(isWrite ? { body: '{"title":"x"}' } : {}),
+  });
+}
+
+/** Stages an answer to what is forwarded; lookups stay healthy. */
+function stage(fault: Fault): void {
+  line.stage(fault, /^(?:GET|POST) \/api\/posts/);
+}
+
+function list(body: string, more: readonly string[] = []): Fault {
+  return says(answerOf("200 OK", body, more));
+}
+
+const deep = (n: number) => `${'{"a":'.repeat(n)}1${"}".repeat(n)}`;
+const DOCS = '{"docs":[{"id":1,"tenant":1,"title":"ok"}],"totalDocs":1}';
+
+t.test("it is healthy, and so are the answers that this file stages", async (t) => {
+  t.equal((await ask()).status, 200);
+  stage(list(DOCS));
+  t.match(await (await ask()).json(), { docs: [{ id: 1, tenant: 1, title: "ok" }] });
+});
+
+t.test("none of its headers reaches a partner, however they are written", async (t) => {
+  const before = process.memoryUsage().rss;
+  stage(list(DOCS, ["set-cookie: a=1", "x-powered-by: p", "location: http://evil/", "x-request-id: theirs"]));
+  const answer = await ask();
+  t.strictSame([...answer.headers.keys()].toSorted(), [
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "keep-alive",
+    "x-request-id",
+  ]);
+  t.not(answer.headers.get("x-request-id"), "theirs");
+  for (const evil of [
+    "x: a\rset-cookie: b=1",
+    "x: a\nset-cookie: b=1",
+    "x: \u0000",
+    "x\u0000: a",
+    " folded: yes",
+    "transfer-encoding: chunked",
+  ]) {
+    stage(saysAndCloses(answerOf("200 OK", DOCS, [evil])));
+    const split = await ask();
+    t.notOk(split.headers.has("set-cookie"), JSON.stringify(evil));
+    t.ok([200, 502].includes(split.status), `${JSON.stringify(evil)}: ${split.status}`);
+    await split.text();
+  }
+  stage(
+    saysAndCloses(
+      `HTTP/1.1 200 O\u0007K\r\ncontent-type: ${JSON_TYPE}\r\ncontent-length: ${DOCS.length}\r\n\r\n${DOCS}`,
+    ),
+  );
+  t.ok([200, 502].includes((await ask()).status));
+  t.ok(process.memoryUsage().rss - before < 300_000_000);
+});
+
+t.test("what is compressed, or wrongly labelled, is 500 and is not unpacked", async (t) => {
+  const bomb = `{"docs":[${" ".repeat(300_000_000)}]}`;
+  const zipped = gzipSync(bomb);
+  t.ok(zipped.length < 1_000_000, `a bomb of ${zipped.length} bytes`);
+  for (const [name, fault] of [
+    ["gzip", says(answerOf("200 OK", zipped, ["content-encoding: gzip"]))],
+    ["brotli", says(answerOf("200 OK", brotliCompressSync(DOCS), ["content-encoding: br"]))],
+    ["unlabelled gzip", says(answerOf("200 OK", gzipSync(DOCS)))],
+    ["html", list(DOCS, ["content-type: text/html"])],
+    ["two types", list(DOCS, ["content-type: application/json", "content-type: text/html"])],
+    ["json-like type", list(DOCS, ["content-type: application/jsonp"])],
+  ] as const) {
+    stage(fault);
+    for (const method of ["GET", "POST"]) {
+      const answer = await ask(method);
+      t.equal(answer.status, 500, `${method} ${name}`);
+      t.match(await answer.json(), FAILED, `${method} ${name}`);
+    }
+  }
+});
+
+t.test("an answer beyond the limit is 500, and is not read to its end", async (t) => {
+  let written = 0;
+  stage(({ gateway: socket }) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-type: ${JSON_TYPE}\r\ncontent-length: 900000000\r\n\r\n`);
+    const piece = Buffer.alloc(65_536, " ");
+    const more = (): void => {
+      while (!socket.destroyed && written < 900_000_000 && socket.write(piece)) written += piece.length;
+    };
+    socket.on("drain", more);
+    more();
+  });
+  const answer = await ask();
+  t.equal(answer.status, 500);
+  t.match(await answer.json(), FAILED);
+  t.ok(written < 100_000_000, `${written} bytes`);
+});
+
+t.test("JSON without a floor is 500, in every place", async (t) => {
+  for (const [name, body] of [
+    ["objects", `{"docs":[{"id":1,"tenant":1,"x":${deep(100_000)}}]}`],
+    ["lists", `{"docs":[{"id":1,"tenant":1,"x":${"[".repeat(200_000)}${"]".repeat(200_000)}}]}`],
+    ["the top", "[".repeat(500_000)],
+  ] as const) {
+    stage(list(body));
+    const answer = await ask();
+    t.equal(answer.status, 500, name);
+    t.match(await answer.json(), { error: "Server Error", requestId: String }, name);
+    t.match(gateway.lines().at(-1), { code: "upstream.failed", status: 500 }, `${name}: the CMS is to blame`);
+  }
+  await line.heal();
+  t.equal((await ask()).status, 200, "and the next is served");
+});
+
+t.test("a write that was answered with another record is no 404: it has happened", async (t) => {
+  line.stage(list('{"doc":{"id":9,"tenant":1},"message":"Updated"}'), /^PATCH /);
+  const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts/3`, {
+    method: "PATCH",
+    headers: { authorization: `users API-Key ${cms.keys.partnerA}` },
+    body: "{}",
+  });
+  t.equal(answer.status, 500);
+  await line.heal();
+});

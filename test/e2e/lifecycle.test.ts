@@ -1,0 +1,199 @@
+import { once } from "node:events";
+import { Agent, request as httpRequest } from "node:http";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { WebSocket } from "ws";
+import { startCms } from "../support/cms/server.ts";
+import { hangs, startFaultyLine } from "../support/faults.ts";
+import { startProgram, type Program, type ProgramOptions } from "../support/program.ts";
+import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
+
+const cms = await startCms({ record: false });
+const line = await startFaultyLine(() => cms.port);
+t.teardown(async () => {
+  await line.close();
+  await cms.close();
+});
+
+const AUTH = `users API-Key ${cms.keys.partnerA}`;
+const POSTS = "/partners/2026-02/tenant-a/posts";
+const PRELOAD = join(import.meta.dirname, "../support/crash.ts");
+
+async function start(t: Test, options: ProgramOptions = {}): Promise<Program> {
+  const settings = { partners: { collections: ["posts"] }, ...options.settings };
+  const program = await startProgram(line.url, { preload: PRELOAD, ...options, settings });
+  t.teardown(async () => {
+    program.signal("SIGKILL");
+    await program.ended;
+  });
+  return program;
+}
+
+/** A write whose body lacks its last byte. */
+async function holdWrite(program: Program) {
+  const client = await rawConnect(program.port);
+  const body = '{"title":"held"';
+  client.send(
+    rawRequest([
+      `POST ${POSTS} HTTP/1.1`,
+      "Host: h",
+      `Authorization: ${AUTH}`,
+      "Expect: 100-continue",
+      `Content-Length: ${body.length + 1}`,
+    ]),
+  );
+  await client.until(/100 Continue/);
+  client.send(body);
+  return client;
+}
+
+interface Got {
+  readonly status: number;
+  readonly closes: boolean;
+  readonly id: string;
+}
+
+function get(program: Program, agent: Agent): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    const options = { host: "127.0.0.1", port: program.port, path: `${POSTS}?limit=1`, agent };
+    const sent = httpRequest({ ...options, headers: { authorization: AUTH } }, (answer) => {
+      const { statusCode: status = 0, headers } = answer;
+      answer.on("error", reject);
+      answer
+        .resume()
+        .once("end", () =>
+          resolve({ status, closes: headers.connection === "close", id: String(headers["x-request-id"]) }),
+        );
+    });
+    sent.once("error", reject).end();
+  });
+}
+
+t.test(
+  "SIGTERM under traffic: no answer is lost, no connection reset, every answer is in the log",
+  async (t) => {
+    const program = await start(t, { settings: { server: { drainDelay: "700ms", drainTimeout: "20s" } } });
+    const answers: Got[] = [];
+    const failures: string[] = [];
+    const state = { isOver: false };
+    // One client by keep-alive alone, one that opens a connection for each request.
+    const clients = [new Agent({ keepAlive: true, maxSockets: 1 }), new Agent({ keepAlive: false })];
+    const traffic = clients.map(async (agent) => {
+      while (!state.isOver) {
+        const got = await get(program, agent).catch((error: NodeJS.ErrnoException) => {
+          failures.push(String(error.code));
+          state.isOver = error.code === "ECONNREFUSED";
+        });
+        if (got !== undefined) answers.push(got);
+      }
+      agent.destroy();
+    });
+    const held = await holdWrite(program);
+    const socket = new WebSocket(`${program.url.replace("http", "ws")}/_next/webpack-hmr`);
+    await once(socket, "open");
+    while (answers.length < 20) await new Promise((resolve) => void setTimeout(resolve, 5));
+
+    program.signal("SIGTERM");
+    const drainingAnswer = await inTime(
+      untilStatus(`${program.adminUrl}/readyz`, 503),
+      () => "/readyz to say no",
+    );
+    t.match(drainingAnswer, { status: "draining" });
+    t.equal((await fetch(`${program.adminUrl}/livez`)).status, 200, "alive it is");
+    const during = await get(program, new Agent());
+    t.match(during, { status: 200, closes: true }, "it goes on accepting, and says that this is the last");
+    held.send("}");
+    t.match(await held.until(/\r\n\r\n\{[^]*\}$/), /HTTP\/1\.1 201 [^]*\r\nconnection: close\r\n/i);
+    await once(socket, "close");
+    await Promise.all(traffic);
+    t.equal(await program.ended, 0);
+    t.strictSame([...new Set(failures)], ["ECONNREFUSED"], "nobody saw anything but a closed door");
+    t.ok(answers.every(({ status }) => status === 200));
+    const logged = new Set(program.lines().map((entry) => entry["requestId"]));
+    t.strictSame(
+      answers.filter(({ id }) => !logged.has(id)),
+      [],
+      "the last lines were written too",
+    );
+  },
+);
+
+t.test("what outlasts drainTimeout is cut, an idle connection and a silent handshake included", async (t) => {
+  const program = await start(t, { settings: { server: { drainTimeout: "500ms" } } });
+  const held = await holdWrite(program);
+  const idle = await rawConnect(program.port);
+  idle.send(rawRequest([`GET ${POSTS} HTTP/1.1`, "Host: h", `Authorization: ${AUTH}`]));
+  await idle.until(/\r\n\r\n\{/);
+  line.stage(hangs, /^GET \/_next/);
+  t.teardown(() => line.heal());
+  const carried = line.asked.length;
+  const handshake = await rawConnect(program.port);
+  handshake.send(
+    rawRequest([
+      "GET /_next/x HTTP/1.1",
+      "Host: h",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+      "Sec-WebSocket-Version: 13",
+    ]),
+  );
+  await line.carried(carried + 1);
+  program.signal("SIGTERM");
+  await Promise.all([held.end(), idle.end(), handshake.end()]);
+  t.equal(await inTime(program.ended, () => "the end"), 0);
+});
+
+t.test("a second signal ends it at once", async (t) => {
+  const program = await start(t);
+  const held = await holdWrite(program);
+  program.signal("SIGTERM");
+  await inTime(untilStatus(`${program.adminUrl}/readyz`, 503), () => "/readyz to say no");
+  program.signal("SIGINT");
+  t.equal(await inTime(program.ended, () => "the end"), 1);
+  await held.end();
+});
+
+for (const [signal, kind] of [
+  ["SIGUSR2", "uncaught exception"],
+  ["SIGHUP", "unhandled rejection"],
+] as const) {
+  t.test(`an ${kind} is logged, lets requests under way finish, and ends it with 1`, async (t) => {
+    const program = await start(t, { env: { CRASH_TEXT: "the staged fault" } });
+    const held = await holdWrite(program);
+    program.signal(signal);
+    await inTime(untilStatus(`${program.adminUrl}/readyz`, 503), () => "/readyz to say no");
+    held.send("}");
+    t.match(await held.until(/\r\n\r\n\{[^]*\}$/), /HTTP\/1\.1 201 /);
+    t.equal(await inTime(program.ended, () => "the end"), 1);
+    t.match(
+      program.lines().find(({ msg }) => msg === kind),
+      { level: 60, cause: { message: "the staged fault", stack: /crash\.ts/ } },
+    );
+  });
+}
+
+t.test("it is not ready before the CMS has answered once, and alive nevertheless", async (t) => {
+  await line.refuse();
+  const program = await start(t);
+  t.teardown(() => line.heal());
+  const ready = await fetch(`${program.adminUrl}/readyz`);
+  t.equal(ready.status, 503);
+  t.match(await ready.json(), { status: "starting" });
+  t.equal((await fetch(`${program.adminUrl}/livez`)).status, 200);
+  t.equal((await get(program, new Agent())).status, 503, "a key that cannot be checked");
+  await line.heal();
+  await inTime(untilStatus(`${program.adminUrl}/readyz`, 200), () => "/readyz to say yes");
+  program.signal("SIGTERM");
+  t.equal(await inTime(program.ended, () => "the end"), 0);
+});
+
+async function untilStatus(url: string, status: number): Promise<unknown> {
+  for (let i = 0; i < 1_000; i++) {
+    const answer = await fetch(url);
+    const body: unknown = await answer.json();
+    if (answer.status === status) return body;
+    await new Promise((resolve) => void setTimeout(resolve, 5));
+  }
+  throw new Error(`${url} never said ${status}`);
+}

@@ -1,0 +1,37 @@
+import type { Clock } from "../../src/core/clock.ts";
+
+/** A clock that stands still until it is moved. */
+export interface HandClock extends Clock {
+  /** Moves time on by `ms`, running what falls due on the way, in its order. */
+  move(ms: number): void;
+  /** How many tasks are to come. */
+  readonly pending: number;
+}
+
+/** A clock at 0. */
+export function handClock(): HandClock {
+  let now = 0;
+  const tasks = new Set<{ readonly at: number; readonly run: () => void }>();
+  return {
+    now: () => now,
+    after(ms, run) {
+      const task = { at: now + ms, run };
+      tasks.add(task);
+      return () => void tasks.delete(task);
+    },
+    move(ms) {
+      const end = now + ms;
+      for (;;) {
+        const [next] = [...tasks].filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at);
+        if (next === undefined) break;
+        tasks.delete(next);
+        now = next.at;
+        next.run();
+      }
+      now = end;
+    },
+    get pending() {
+      return tasks.size;
+    },
+  };
+}

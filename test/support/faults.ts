@@ -1,0 +1,192 @@
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/**
+ * A wire between the gateway and the real CMS on which faults are staged: what the CMS's machine, its network or its
+ * hosting can do to a request, which the CMS itself cannot be made to do.
+ */
+export interface FaultyLine {
+  readonly url: string;
+  /** The request lines of all that came, oldest first. */
+  readonly asked: readonly string[];
+  /** Connections that the gateway has open. */
+  readonly connections: () => number;
+  /** From now on does this to every request, or to those whose head matches. */
+  stage(fault: Fault, only?: RegExp): void;
+  /** Resolves when the wire has carried (or done something to) `n` requests in all. */
+  carried(n: number): Promise<void>;
+  /** From now on refuses connections, and closes those there are. */
+  refuse(): Promise<void>;
+  /** As new: accepts, and carries. */
+  heal(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One request on the wire, whole, and what can be done with it. */
+export interface OnWire {
+  readonly head: string;
+  /** The gateway's end. */
+  readonly gateway: Socket;
+  /** Gives the request to the CMS, and every piece of the answer to `onAnswer`. */
+  readonly forward: (onAnswer: (chunk: Buffer) => void) => void;
+}
+
+/** What is done to a request. */
+export type Fault = (request: OnWire) => void;
+
+/** Nothing is wrong. */
+export const carries: Fault = ({ forward, gateway }) => forward((chunk) => void gateway.write(chunk));
+/** Never answers; the request never arrives. */
+export const hangs: Fault = () => undefined;
+/** Closed before an answer; the request never arrives. */
+export const closesEarly: Fault = ({ gateway }) => void gateway.destroy();
+/** Reset before an answer; the request never arrives. */
+export const resetsEarly: Fault = ({ gateway }) => void gateway.resetAndDestroy();
+/** The CMS carries the request out; its answer is lost. */
+export const losesAnswer: Fault = ({ forward, gateway }) => forward(() => void gateway.resetAndDestroy());
+/** The CMS carries the request out; its answer never comes. */
+export const swallowsAnswer: Fault = ({ forward }) => forward(() => undefined);
+/** Part of the answer, then a reset. */
+export const resetsMidway: Fault = ({ forward, gateway }) =>
+  forward((chunk) => void gateway.write(half(chunk), () => gateway.resetAndDestroy()));
+/** Part of the answer, then an orderly close. */
+export const closesMidway: Fault = ({ forward, gateway }) =>
+  forward((chunk) => void gateway.end(half(chunk)));
+/** Part of the answer, then silence. */
+export const stopsMidway: Fault = ({ forward, gateway }) => {
+  let begun = false;
+  forward((chunk) => {
+    if (!begun) gateway.write(half(chunk));
+    begun = true;
+  });
+};
+/** The head, then a byte now and then, without an end. */
+export const drips: Fault = ({ gateway }) => {
+  gateway.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{");
+  const timer = setInterval(() => gateway.write(" "), 50);
+  gateway.once("close", () => clearInterval(timer));
+};
+/** Something else answers in the CMS's place. */
+export function says(text: string | Buffer): Fault {
+  return ({ gateway }) => void gateway.write(text, "latin1");
+}
+/** The same, and closes. */
+export function saysAndCloses(text: string | Buffer): Fault {
+  return ({ gateway }) => void gateway.end(text, "latin1");
+}
+
+/** A whole HTTP answer of JSON, or of what `more` says it is, with a right length. */
+export function answerOf(status: string, body: string | Buffer, more: readonly string[] = []): Buffer {
+  const bytes = Buffer.from(body);
+  const type = more.some((line) => /^content-type:/i.test(line)) ? [] : ["content-type: application/json"];
+  const lines = [`HTTP/1.1 ${status}`, ...type, `content-length: ${bytes.length}`, ...more];
+  return Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), bytes]);
+}
+
+/** A healthy wire to the CMS at `target()`, a port of loopback. */
+export async function startFaultyLine(target: () => number): Promise<FaultyLine> {
+  const line = new Line(target);
+  await line.heal();
+  return line;
+}
+
+class Line implements FaultyLine {
+  readonly asked: string[] = [];
+  readonly #target: () => number;
+  readonly #sockets = new Set<Socket>();
+  readonly #waiting = new Set<() => void>();
+  #server: Server | undefined;
+  #port = 0;
+  #staged: { readonly fault: Fault; readonly only: RegExp } | undefined;
+
+  constructor(target: () => number) {
+    this.#target = target;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  connections(): number {
+    return this.#sockets.size;
+  }
+
+  stage(fault: Fault, only = /^/): void {
+    this.#staged = { fault, only };
+  }
+
+  async carried(n: number): Promise<void> {
+    while (this.asked.length < n) await new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  async refuse(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    for (const socket of this.#sockets) socket.destroy();
+    server.close();
+    await once(server, "close");
+  }
+
+  async heal(): Promise<void> {
+    this.#staged = undefined;
+    if (this.#server !== undefined) return;
+    this.#server = createServer((socket) => this.#accept(socket)).listen(this.#port, "127.0.0.1");
+    await once(this.#server, "listening");
+    const address = this.#server.address();
+    if (typeof address === "object" && address !== null) this.#port = address.port;
+  }
+
+  close(): Promise<void> {
+    return this.refuse();
+  }
+
+  #accept(gateway: Socket): void {
+    this.#sockets.add(gateway);
+    const cms = connect(this.#target(), "127.0.0.1");
+    let onAnswer: ((chunk: Buffer) => void) | undefined;
+    let pending = Buffer.alloc(0);
+    gateway.on("error", () => undefined);
+    cms.on("error", () => gateway.destroy());
+    gateway.once("close", () => {
+      this.#sockets.delete(gateway);
+      cms.destroy();
+    });
+    cms.once("close", () => gateway.destroySoon());
+    cms.on("data", (chunk: Buffer) => onAnswer?.(chunk));
+    gateway.on("data", (chunk: Buffer) => {
+      pending = Buffer.concat([pending, chunk]);
+      const { request, rest } = take(pending);
+      if (request === undefined) return;
+      pending = Buffer.from(rest);
+      const head = request.subarray(0, request.indexOf("\r\n\r\n")).toString("latin1");
+      const forward = (listener: (chunk: Buffer) => void): void => {
+        onAnswer = listener;
+        cms.write(request);
+      };
+      this.asked.push(head.slice(0, head.indexOf("\r\n")));
+      const fault = this.#staged?.only.test(head) === true ? this.#staged.fault : carries;
+      fault({ head, gateway, forward });
+      for (const tell of this.#waiting) tell();
+      this.#waiting.clear();
+    });
+  }
+}
+
+/** The first whole request of what has come; only lengths are understood, which is how the gateway frames. */
+function take(bytes: Buffer): { request?: Buffer; rest: Buffer } {
+  const end = bytes.indexOf("\r\n\r\n");
+  if (end === -1) return { rest: bytes };
+  const head = bytes.subarray(0, end).toString("latin1");
+  const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
+  const whole = end + 4 + length;
+  return bytes.length < whole
+    ? { rest: bytes }
+    : { request: bytes.subarray(0, whole), rest: bytes.subarray(whole) };
+}
+
+/** So much of a piece that the head is there and the body is not whole. */
+function half(chunk: Buffer): Buffer {
+  const head = chunk.indexOf("\r\n\r\n") + 4;
+  return chunk.subarray(0, Math.max(head + 5, Math.floor(chunk.length / 2)));
+}

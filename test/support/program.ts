@@ -1,0 +1,97 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { inTime } from "./raw.ts";
+
+/** `src/main.ts` as a process of its own, with all that it says. */
+export interface Program {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly pid: number;
+  /** Standard output and standard error so far. */
+  readonly output: () => string;
+  /** The log's lines so far, parsed. */
+  readonly lines: () => Record<string, unknown>[];
+  signal(name: NodeJS.Signals): void;
+  /** Resolves with the exit code when the process has ended and all it said has been read. */
+  readonly ended: Promise<number | null>;
+}
+
+/** What a program is started with besides its settings. */
+export interface ProgramOptions {
+  readonly settings?: Record<string, unknown>;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A module to load into the process before it, by which a test can make it fail. */
+  readonly preload?: string;
+  /** Given each line of the log as it comes; for programs that say more than one wants to keep. */
+  readonly onLine?: (line: Record<string, unknown>) => void;
+}
+
+/** Starts it in front of `upstream` and waits until it listens. Kill it at the end of the test. */
+export async function startProgram(upstream: string, options: ProgramOptions = {}): Promise<Program> {
+  const dir = mkdtempSync(join(tmpdir(), "program-"));
+  const file = join(dir, "settings.yaml");
+  writeFileSync(file, stringify(options.settings ?? {}));
+  const preload = options.preload === undefined ? [] : ["--import", options.preload];
+  const child = spawn(process.execPath, [...preload, join(import.meta.dirname, "../../src/main.ts")], {
+    env: {
+      PATH: process.env["PATH"],
+      UPSTREAM_URL: upstream,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ADMIN_PORT: "0",
+      CONFIG_FILE: file,
+      ...options.env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  let output = "";
+  let log = "";
+  const ended = once(child, "close").then(([code]: (number | null)[]) => {
+    process.off("exit", kill);
+    rmSync(dir, { recursive: true, force: true });
+    return code ?? null;
+  });
+  const listening = new Promise<Record<string, unknown>>((resolve, reject) => {
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+      const entries = parse(log);
+      const line = entries.find((entry) => entry["msg"] === "listening");
+      if (line !== undefined) resolve(line);
+      if (options.onLine === undefined) {
+        output += text;
+        return;
+      }
+      log = log.slice(log.lastIndexOf("\n") + 1);
+      for (const entry of entries) options.onLine(entry);
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
+    void ended.then((code) => reject(new Error(`ended with ${String(code)} before it listened: ${output}`)));
+  });
+  const { port, adminPort } = await inTime(listening, () => "the program to listen");
+  return {
+    port: Number(port),
+    adminPort: Number(adminPort),
+    url: `http://127.0.0.1:${String(port)}`,
+    adminUrl: `http://127.0.0.1:${String(adminPort)}`,
+    pid: child.pid ?? 0,
+    output: () => output,
+    lines: () => parse(log),
+    signal: (name) => void child.kill(name),
+    ended,
+  };
+}
+
+function parse(log: string): Record<string, unknown>[] {
+  const lines = log.slice(0, log.lastIndexOf("\n") + 1).split("\n");
+  return lines
+    .filter((line) => line.startsWith("{"))
+    .map((line): Record<string, unknown> => JSON.parse(line));
+}
