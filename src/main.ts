@@ -9,14 +9,12 @@ if (major < 24) {
 if (process.argv[2] === "purge") {
   const { purgeCommand } = await import("./cli/purge.ts");
   const { text } = await import("node:stream/consumers");
-  const print = (line: string) => void process.stdout.write(line);
-  process.exit(
-    await purgeCommand(process.argv.slice(3), {
-      env: process.env,
-      readInput: () => text(process.stdin),
-      print,
-    }),
-  );
+  const surroundings = {
+    env: process.env,
+    readInput: () => text(process.stdin),
+    print: (line: string) => void process.stdout.write(line),
+  };
+  process.exit(await purgeCommand(process.argv.slice(3), surroundings));
 }
 
 const { ConfigError, loadConfig } = await import("./config/load.ts");

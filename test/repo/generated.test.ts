@@ -25,6 +25,8 @@ t.test("default.yaml, loaded, is the configuration that an empty file gives", as
 });
 
 t.test("example.env names every environment variable, and no other", async (t) => {
-  const named = [...read("config/example.env").matchAll(/^#? ?([A-Z][A-Z_]+)=/gm)].map(([, name]) => name);
+  const named = [...read("config/example.env").matchAll(/^#? ?([A-Z][A-Z_]+)=/gm)].map(
+    ([, name = ""]) => name,
+  );
   t.strictSame(named.toSorted(), [...Object.keys(ENVIRONMENT), "CONFIG_FILE"].toSorted());
 });

@@ -7,11 +7,11 @@ import { createMetrics } from "../../src/observe/metrics.ts";
 t.test("docs/operating.md lists exactly the metrics that exist, with their labels and meaning", async (t) => {
   const docs = readFileSync(join(import.meta.dirname, "../../docs/operating.md"), "utf8");
   const rows = [...docs.matchAll(/^\| `(gateway_\w+)` \| ([^|]*) \| ([^|]*) \|/gm)];
-  const listed = rows.map(([, name, labels, help]) => [name, labels, help]);
+  const listed = rows.map(([, name, labels, help]) => `${name}: ${labels}: ${help}`);
   const known = Object.entries({ ...COUNTERS, ...HISTOGRAMS, ...GAUGES });
   t.strictSame(
     listed.toSorted(),
-    known.map(([name, { labels, help }]) => [name, labels.join(", "), help]).toSorted(),
+    known.map(([name, { labels, help }]) => `${name}: ${labels.join(", ")}: ${help}`).toSorted(),
   );
 });
 

@@ -66,7 +66,6 @@ t.test("a secret shows itself to nobody who did not ask for it by name", async (
   const secret = new Secret("the-key");
   const shown = [
     String(secret),
-    `${secret}`,
     JSON.stringify({ secret }),
     inspect(secret),
     inspect({ secret }, { showHidden: true, depth: 9 }),
