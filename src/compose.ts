@@ -179,8 +179,7 @@ function nativeOf(config: Config, { beforeAnswer }: Remembering, refused: OnRefu
     reservedNames: [config.partners.tenantIdHeader, config.partners.tenantSlugHeader, "x-request-id"],
     isTrustedPeer: (address) =>
       isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
-    // oxlint-disable-next-line unicorn/no-useless-spread -- until NativeOptions has it
-    ...{ beforeAnswer },
+    beforeAnswer,
     onFailure: ({ requestId, code, cause }) => refused(requestId, "", new GatewayError(code, { cause })),
   });
 }
