@@ -195,8 +195,7 @@ function nativeOf(
     reservedNames: [config.partners.tenantIdHeader, config.partners.tenantSlugHeader, "x-request-id"],
     isTrustedPeer: (address) =>
       isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
-    // oxlint-disable-next-line unicorn/no-useless-spread -- until NativeOptions has it
-    ...{ beforeAnswer },
+    beforeAnswer,
     onFailure: ({ requestId, code, cause }) =>
       onRefused({ requestId, method: "", error: new GatewayError(code, { cause }) }),
   });

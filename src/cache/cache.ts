@@ -121,9 +121,10 @@ export class Cache {
     const commands = openRedis(config.redis, onFailed);
     const link: Link = new Link({
       commands,
-      subscriber: openRedis({ ...config.redis, commandTimeout: config.redis.connectTimeout }, onFailed),
+      subscriber: openRedis(config.redis, onFailed),
       places: this.#places,
       clock,
+      commandTimeout: config.redis.commandTimeout,
       ackTimeout: config.redis.ackTimeout,
       onFlush: (kinds) => this.#flush(kinds),
       onForget: (kind, name) => this.#stores.get(kind)?.drop(name),
@@ -152,13 +153,15 @@ export class Cache {
 
   #shared<K, T extends object>({ kind, parse, ttl }: KindOptions<K, T>): Shared<T> | undefined {
     if (this.#redis === undefined || !this.sharesFacts) return undefined;
-    const { wallTime, events } = this.#options;
+    const { wallTime, events, clock, config } = this.#options;
     return new Shared<T>({
       kind,
       client: this.#redis.commands,
       places: this.#places,
       gate: this.#redis.link.gate,
       digests: this.#digests,
+      clock,
+      timeout: config.redis.commandTimeout,
       parse,
       wallTime,
       ttl,

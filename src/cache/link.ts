@@ -7,6 +7,7 @@ import { ALL_KINDS, type Message, readAck, readMessage, type Telling } from "./m
 import { Peers } from "./peers.ts";
 import type { Places } from "./places.ts";
 import type { RedisClient } from "./redis.ts";
+import { within } from "./within.ts";
 
 /** Each replica says so often that it is there, and hears itself say it. */
 const BEAT_MS = 500;
@@ -26,6 +27,7 @@ export interface LinkOptions {
   readonly subscriber: RedisClient;
   readonly places: Places;
   readonly clock: Clock;
+  readonly commandTimeout: number;
   /** The longest that a telling waits for the others to have done it. */
   readonly ackTimeout: number;
   readonly onFlush: (kinds: readonly FactKind[]) => void;
@@ -100,7 +102,7 @@ export class Link {
 
   async #remove(keys: readonly string[]): Promise<boolean> {
     try {
-      await this.#options.commands.del(...keys);
+      await this.#inTime(this.#options.commands.del(...keys));
       return true;
     } catch (cause) {
       // It may still be there: Redis is not believed until a removal has succeeded.
@@ -114,13 +116,18 @@ export class Link {
   async #publish(telling: Telling, seq: number): Promise<boolean> {
     try {
       const message: Message = { ...telling, from: this.#id, seq };
-      await this.#options.commands.publish(this.#options.places.channel, JSON.stringify(message));
+      const { commands, places } = this.#options;
+      await this.#inTime(commands.publish(places.channel, JSON.stringify(message)));
       return true;
     } catch (cause) {
       if (!this.#isClosed) this.#options.onFailed(cause);
       this.gate.shut();
       return false;
     }
+  }
+
+  #inTime<T>(command: Promise<T>): Promise<T> {
+    return within(command, this.#options.commandTimeout, this.#options.clock);
   }
 
   /** One beat, and all that is looked after twice a second: the gate, a deaf subscription. */

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
+import type { Clock } from "../core/clock.ts";
 import { isObject } from "../core/json.ts";
 import type { FactKind } from "../core/ports.ts";
 import type { Digests } from "./digest.ts";
 import type { Gate } from "./gate.ts";
 import type { Places } from "./places.ts";
 import type { RedisClient } from "./redis.ts";
+import { within } from "./within.ts";
 
 /** The shape of records. A record of another shape is a miss: raise it whenever a fact's fields change. */
 const SCHEMA = 1;
@@ -22,6 +24,9 @@ export interface SharedOptions<T> {
   readonly places: Places;
   readonly gate: Gate;
   readonly digests: Digests;
+  readonly clock: Clock;
+  /** The longest that a request waits for Redis. */
+  readonly timeout: number;
   /** The fact in a record, or `undefined` where it is none. */
   readonly parse: (value: unknown) => T | undefined;
   /** The machine's time of day in milliseconds: what expiries in records are in, since replicas share no other. */
@@ -45,15 +50,13 @@ export class Shared<T extends object> {
 
   /** What Redis knows; `undefined` where it cannot be asked, and then nothing is to be written either. */
   async read(name: string): Promise<SharedRecord<T> | undefined> {
-    const { kind, client, places, gate, onFailed } = this.#options;
+    const { kind, client, places, gate, onFailed, timeout, clock } = this.#options;
     if (!gate.isOpen) return undefined;
     const { turn } = gate;
     const place = places.record(kind, name);
     try {
-      const [[stored = null, text = null], life] = await Promise.all([
-        client.mget(places.epoch(kind), place),
-        client.pttl(place),
-      ]);
+      const asked = Promise.all([client.mget(places.epoch(kind), place), client.pttl(place)]);
+      const [[stored = null, text = null], life] = await within(asked, timeout, clock);
       const epoch = stored ?? (await this.#beginEpoch());
       if (epoch === undefined || turn !== gate.turn) return undefined;
       return { epoch, ...this.#open(text, { place, epoch, life }) };
@@ -100,13 +103,15 @@ export class Shared<T extends object> {
 
   /** A new epoch where there is none: after an invalidation, or after Redis was wiped. Random, so that none comes again. */
   async #beginEpoch(): Promise<string | undefined> {
-    const { client, places, kind } = this.#options;
+    const { client, places, kind, timeout, clock } = this.#options;
     const epoch = randomUUID();
-    const set = await client.set(places.epoch(kind), epoch, "NX").catch((cause: unknown) => {
-      // Full or read-only: it can be read and not written, which is no reason to leave it.
-      if (cause instanceof Error && cause.name === "ReplyError") return null;
-      throw cause;
-    });
+    const set = await within(client.set(places.epoch(kind), epoch, "NX"), timeout, clock).catch(
+      (cause: unknown) => {
+        // Full or read-only: it can be read and not written, which is no reason to leave it.
+        if (cause instanceof Error && cause.name === "ReplyError") return null;
+        throw cause;
+      },
+    );
     return set === "OK" ? epoch : undefined;
   }
 }

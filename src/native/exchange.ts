@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import { announcesBody } from "./guard.ts";
-import type { NativeOptions } from "./options.ts";
+import type { NativeOptions, Settle } from "./options.ts";
 import { answerError } from "./reply.ts";
 import type { OutgoingHeaders } from "./request-headers.ts";
 
@@ -12,7 +12,7 @@ export interface Parties {
   readonly requestId: string;
 }
 
-type Limits = Pick<NativeOptions, "firstByteTimeoutMs" | "idleTimeoutMs" | "onFailure">;
+type Limits = Pick<NativeOptions, "firstByteTimeoutMs" | "idleTimeoutMs" | "onFailure" | "beforeAnswer">;
 
 /**
  * One forwarded request, from the guard's yes to its end: it ends once, by `finish`, `release` or `fail`, and whatever
@@ -36,6 +36,7 @@ export class Exchange {
   /** How often this request was sent; see `forwarder.ts` for the one case of a second time. */
   attempts = 0;
   #over = false;
+  #settle: Settle | undefined;
   readonly #limits: Limits;
 
   constructor(parties: Parties, headers: OutgoingHeaders, limits: Limits) {
@@ -45,6 +46,10 @@ export class Exchange {
     this.headers = headers;
     this.hasBody = announcesBody(parties.request);
     this.#limits = limits;
+    const { method = "", url: target = "", rawHeaders } = parties.request;
+    this.#settle = limits.beforeAnswer?.({ method, target, rawHeaders });
+    // http-proxy-3 does not tell of a client that leaves; the CMS may yet do what it asked for.
+    if (this.#settle !== undefined) parties.response.once("close", () => void this.settle(false));
   }
 
   /** True once the request is answered, handed over or given up. */
@@ -73,6 +78,13 @@ export class Exchange {
     this.response.setTimeout(this.#limits.idleTimeoutMs);
   }
 
+  /** Begins, once, what has to be done before the client may learn the outcome; `undefined` where there is nothing. */
+  settle(isSettled: boolean): Promise<void> | undefined {
+    const settle = this.#settle;
+    this.#settle = undefined;
+    return settle?.(isSettled);
+  }
+
   /** The answer is complete. */
   finish(): void {
     if (this.#over) return;
@@ -91,12 +103,24 @@ export class Exchange {
     if (this.#over) return;
     this.#over = true;
     this.upstream?.destroy();
+    // Also where the client has gone: the CMS may have done what was asked.
+    const settling = this.settle(false);
     if (this.clientGone) return;
     this.#limits.onFailure({ requestId: this.requestId, code, cause });
-    answerError(this.response, new GatewayError(code, { cause }), {
-      requestId: this.requestId,
-      close: false,
-    });
+    const tell = (): void => {
+      if (this.clientGone) return;
+      answerError(this.response, new GatewayError(code, { cause }), {
+        requestId: this.requestId,
+        close: false,
+      });
+    };
+    if (settling === undefined) {
+      tell();
+      return;
+    }
+    // The clock that has brought us here must not cut off the client while it waits to be told.
+    this.response.setTimeout(this.#limits.idleTimeoutMs);
+    void settling.then(tell, tell);
   }
 
   /**

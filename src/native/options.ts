@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../core/errors.ts";
+import type { NativeRequest } from "../core/ports.ts";
 
 /** What went wrong with one native request, for the log. `cause` may hold text of the CMS: it never goes to a client. */
 export interface NativeFailure {
@@ -6,6 +7,12 @@ export interface NativeFailure {
   readonly code: ErrorCode;
   readonly cause: unknown;
 }
+
+/**
+ * What must be done before a request's answer is delivered, whatever it is. `isSettled` false: no answer came, or one
+ * that leaves open whether the CMS has done, or may yet do, what was asked.
+ */
+export type Settle = (isSettled: boolean) => Promise<void>;
 
 /** What the native proxy has to be told. Times are milliseconds. */
 export interface NativeOptions {
@@ -21,6 +28,8 @@ export interface NativeOptions {
   readonly reservedNames: readonly string[];
   /** May this peer's `x-forwarded-*` be believed? Asked with the socket's address, IPv4 never in its IPv6 form. */
   readonly isTrustedPeer: (address: string) => boolean;
+  /** Asked about every request that is let through. What it gives is called once, as soon as the outcome is known. */
+  readonly beforeAnswer?: (request: NativeRequest) => Settle | undefined;
   /** Told of every request that the gateway itself answered or cut off; not of clients that went away. */
   readonly onFailure: (failure: NativeFailure) => void;
 }

@@ -20,6 +20,25 @@ export function relay(answer: IncomingMessage, exchange: Exchange): void {
     exchange.fail("upstream.unreachable", new Error(`answer cannot be passed on: status ${String(status)}`));
     return;
   }
+  exchange.answer = answer;
+  const settling = exchange.settle(status < 500);
+  const go = (): void => deliver(answer, exchange);
+  if (settling === undefined) go();
+  else void settling.then(go, go);
+}
+
+function deliver(answer: IncomingMessage, exchange: Exchange): void {
+  const { response } = exchange;
+  if (exchange.over) {
+    answer.destroy();
+    return;
+  }
+  // Broken off while something had to be done first: its end has already been reported, to nobody.
+  if (answer.destroyed) {
+    exchange.fail("upstream.unreachable", new Error("answer was cut off"));
+    return;
+  }
+  const status = answer.statusCode ?? 0;
   try {
     response.writeHead(status, reasonPhrase(answer), answerHeaders(answer, exchange.requestId));
   } catch (cause) {

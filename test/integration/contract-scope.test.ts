@@ -35,6 +35,13 @@ await tap.test("every query carries the tenant constraint, put there by the gate
     .map((request): unknown => JSON.parse(queryOf(request).get("where") ?? ""));
   const ours = { tenant: { in: [1] } };
   t.same(wheres, [{ and: [ours, client] }, { and: [ours] }, { and: [{ id: { equals: 1 } }, ours] }]);
+  for (const what of [`PATCH ${A}/venues/23`, `DELETE ${A}/venues/24`]) {
+    await ask(what, { body: { title: "x" } });
+    for (const request of cms.takeRequests()) {
+      const where = queryOf(request).get("where") ?? '"tenant":{"in":[1]}';
+      t.match(where, /"tenant":\{"(?:equals":1|in":\[1\])\}/, `${what}: never the group's, for a write`);
+    }
+  }
 });
 
 await tap.test("a client's where (brackets or JSON) can narrow, never widen", async (t) => {
@@ -129,64 +136,58 @@ await tap.test("a group's shared collections: reads widen to the group", async (
   refused(t, await ask(`GET ${A}/posts/25`), ROW.documentNotFound, "of a collection that is not shared");
 });
 
-await tap.test(
-  "writes never do: a group-mate's record is 404, the very same bytes as a missing id",
-  async (t) => {
-    const before = [await stored("events", 25), await stored("posts", 25), await stored("events", 49)];
-    cms.takeRequests();
-    for (const method of ["PATCH", "PUT", "DELETE"]) {
-      const body = { title: "taken over" };
-      const missing = await ask(`${method} ${A}/events/99999`, { body });
-      refused(t, missing, ROW.documentNotFound, `${method} missing`);
-      for (const path of ["events/25", "events/49", "posts/25"]) {
-        const what = `${method} ${A}/${path}`;
-        indistinguishable(t, [await ask(what, { body }), missing], what);
-      }
+await tap.test("writes never do: a group-mate's record is 404, the same bytes as a missing id", async (t) => {
+  const before = [await stored("events", 25), await stored("posts", 25), await stored("events", 49)];
+  cms.takeRequests();
+  for (const method of ["PATCH", "PUT", "DELETE"]) {
+    const body = { title: "taken over" };
+    const missing = await ask(`${method} ${A}/events/99999`, { body });
+    refused(t, missing, ROW.documentNotFound, `${method} missing`);
+    for (const path of ["events/25", "events/49", "posts/25"]) {
+      const what = `${method} ${A}/${path}`;
+      indistinguishable(t, [await ask(what, { body }), missing], what);
     }
-    t.ok(
-      cms.takeRequests().every(({ method }) => method === "GET"),
-      "the CMS was only asked",
-    );
-    t.same([await stored("events", 25), await stored("posts", 25), await stored("events", 49)], before);
-    indistinguishable(
-      t,
-      [await ask(`GET ${A}/posts/25`), await ask(`GET ${A}/posts/99999`)],
-      "nor can a read tell",
-    );
-  },
-);
+  }
+  t.ok(
+    cms.takeRequests().every(({ method }) => method === "GET"),
+    "the CMS was only asked",
+  );
+  t.same([await stored("events", 25), await stored("posts", 25), await stored("events", 49)], before);
+  indistinguishable(
+    t,
+    [await ask(`GET ${A}/posts/25`), await ask(`GET ${A}/posts/99999`)],
+    "nor can a read tell",
+  );
+});
+
+await tap.test("create stamps the tenant, update cannot move: the body's own is overwritten", async (t) => {
+  const bodies = [
+    { tenant: 2 },
+    { tenant: "2" },
+    { tenant: { id: 2 } },
+    { tenant: null },
+    { tenant: [2] },
+    { "tenant.id": 2 },
+    { "tenant[id]": 2 },
+    '{"tenant":1,"tenant":2,"title":"t"}',
+    '{"\\u0074enant":2,"title":"t"}',
+  ];
+  for (const fields of bodies) {
+    const body = typeof fields === "string" ? fields : { title: "t", ...fields };
+    const name = JSON.stringify(body);
+    const created = await ask(`POST ${A}/posts?depth=0`, { body });
+    t.match(created, { status: 201, json: { tenant: 1 } }, `POST ${name}`);
+    t.match(await stored("posts", Number(created.json["id"])), { tenant: 1 });
+    for (const method of ["PATCH", "PUT"]) {
+      const moved = await ask(`${method} ${A}/posts/5?depth=0`, { body });
+      t.match(moved, { status: 200, json: { tenant: 1 } }, `${method} ${name}`);
+      t.match(await stored("posts", 5), { tenant: 1 });
+    }
+  }
+});
 
 await tap.test(
-  "create stamps the tenant, update cannot move: the body's is overwritten in every spelling",
-  async (t) => {
-    const bodies = [
-      { tenant: 2 },
-      { tenant: "2" },
-      { tenant: { id: 2 } },
-      { tenant: null },
-      { tenant: [2] },
-      { "tenant.id": 2 },
-      { "tenant[id]": 2 },
-      '{"tenant":1,"tenant":2,"title":"t"}',
-      '{"\\u0074enant":2,"title":"t"}',
-    ];
-    for (const fields of bodies) {
-      const body = typeof fields === "string" ? fields : { title: "t", ...fields };
-      const name = JSON.stringify(body);
-      const created = await ask(`POST ${A}/posts?depth=0`, { body });
-      t.match(created, { status: 201, json: { tenant: 1 } }, `POST ${name}`);
-      t.match(await stored("posts", Number(created.json["id"])), { tenant: 1 });
-      for (const method of ["PATCH", "PUT"]) {
-        const moved = await ask(`${method} ${A}/posts/5?depth=0`, { body });
-        t.match(moved, { status: 200, json: { tenant: 1 } }, `${method} ${name}`);
-        t.match(await stored("posts", 5), { tenant: 1 });
-      }
-    }
-  },
-);
-
-await tap.test(
-  "populated relations carry no other tenant's record out, except of a shared collection",
+  "populated relations carry no other tenant's record out, but of a shared collection",
   async (t) => {
     const shown = async (path: string) => (await ask(`GET ${A}/${path}`)).json;
     t.match(await shown("events/1?depth=2"), { tenant: 1, venue: { id: 1, tenant: 1 }, organiser: Number });
