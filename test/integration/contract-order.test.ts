@@ -179,7 +179,7 @@ await tap.test("400 Malformed request: bad framing, and what is no HTTP, in the 
     "both framings": [...post, "Content-Length: 13", "Transfer-Encoding: chunked"],
     "two lengths": [...post, "Content-Length: 13", "Content-Length: 13"],
     "another coding": [...post, "Transfer-Encoding: gzip, chunked"],
-    "two hosts": [...post, "Host: b", "Content-Length: 0"],
+    "two hosts": [...post, "Host: b", "Content-Length: 13"],
     "no header": [...post, "Content-Length 0"],
     "a space before the colon": [...post, "Content-Length : 0"],
     "a folded header": [...post, "X-Folded: a", " b"],

@@ -42,13 +42,21 @@ export const A = "/partners/2026-02/tenant-a";
 /** Facts are remembered for longer than any test takes, so that what reaches the CMS does not depend on the time. */
 const REMEMBERING = { cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" } };
 
+/** Failures are staged in a row here; that the breaker then answers for the CMS is shown in tests of its own. */
+const PATIENT = { breakerFailures: 1_000_000 };
+
 /** Starts a gateway before `upstream`, waits until it has reached it, and stops it at the end of `t`. */
 export async function openHouse(
   t: Pick<Test, "teardown">,
   upstream: string,
   settings: Record<string, unknown> = {},
 ): Promise<House> {
-  const gateway = await startTestGateway(upstream, { ...REMEMBERING, ...settings });
+  const { upstream: ofUpstream = {} } = settings;
+  const gateway = await startTestGateway(upstream, {
+    ...REMEMBERING,
+    ...settings,
+    upstream: Object.assign({}, PATIENT, ofUpstream),
+  });
   t.teardown(() => gateway.stop());
   while ((await fetch(`${gateway.adminUrl}/readyz`)).status !== 200);
   return { ...gateway, ask: askerOf(gateway.port) };
