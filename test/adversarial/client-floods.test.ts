@@ -6,7 +6,7 @@
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { startTestGateway } from "../support/gateway.ts";
-import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { chunked, rawConnect, rawExchange, rawRequest, type RawEnd } from "../support/raw.ts";
 
 const cms = await startCms();
 const SETTINGS = { partners: { collections: ["posts"] }, limits: { body: "64KiB" } };
@@ -61,14 +61,12 @@ t.test("a query that fits, but not when it is rebuilt, is 400 and not a failure 
 });
 
 t.test("a body that is too large is 413, seen though it was not read, however it is framed", async (t) => {
-  const body = `{"title":"${"x".repeat(3_000_000)}"}`;
+  const body = `{"title":"${"x".repeat(7_000_000)}"}`;
   for (const bytes of [
     rawRequest(head(`POST ${POSTS}`, `Content-Length: ${body.length}`), body),
     rawRequest(head(`POST ${POSTS}`, "Transfer-Encoding: chunked"), chunked(body)),
   ]) {
-    const client = await rawConnect(gateway.port);
-    client.send(bytes);
-    const end = await client.end();
+    const end = await sendThenRead(bytes);
     t.match(end.text, /^HTTP\/1\.1 413 /);
     t.match(end.text, ENVELOPE);
     t.equal(end.reset, false, "no reset took the answer away");
@@ -76,13 +74,21 @@ t.test("a body that is too large is 413, seen though it was not read, however it
 });
 
 t.test("an early 401 reaches a client that is still sending", async (t) => {
-  const client = await rawConnect(gateway.port);
-  const body = "x".repeat(3_000_000);
-  client.send(rawRequest([`POST ${POSTS} HTTP/1.1`, "Host: h", `Content-Length: ${body.length}`], body));
-  const end = await client.end();
+  const body = "x".repeat(7_000_000);
+  const bytes = rawRequest([`POST ${POSTS} HTTP/1.1`, "Host: h", `Content-Length: ${body.length}`], body);
+  const end = await sendThenRead(bytes);
   t.match(end.text, /^HTTP\/1\.1 401 [^]*\r\nconnection: close\r\n/i);
   t.equal(end.reset, false);
 });
+
+/** As simple clients do (with more than fits into the kernel's buffers): all of the request, and only then a look at the answer, which a reset would have taken away. */
+async function sendThenRead(bytes: string): Promise<RawEnd> {
+  const client = await rawConnect(gateway.port);
+  client.socket.pause();
+  await new Promise<void>((resolve) => void client.socket.write(bytes, "latin1", () => resolve()));
+  client.socket.resume();
+  return client.end();
+}
 
 t.test("a client that never stops sending after its answer is cut off", async (t) => {
   const client = await rawConnect(gateway.port);

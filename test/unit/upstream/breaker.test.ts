@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import t from "tap";
 import { GatewayError } from "../../../src/core/errors.ts";
 import { createBreaker } from "../../../src/upstream/breaker.ts";
@@ -102,6 +103,11 @@ t.test("places: whoever leaves the queue leaves nothing behind, and takes no pla
   await t.rejects(waits, { code: "request.stalled" });
   t.equal(places.waiting, 0);
   await t.rejects(places.take(leaving.signal), { code: "request.stalled" });
+  const staying = new AbortController();
+  const granted = places.take(staying.signal);
+  places.release();
+  await granted;
+  t.equal(getEventListeners(staying.signal, "abort").length, 0);
   places.release();
   await places.take(NEVER);
 });
