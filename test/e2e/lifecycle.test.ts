@@ -72,7 +72,7 @@ function get(program: Program, agent: Agent): Promise<Got> {
 t.test(
   "SIGTERM under traffic: no answer is lost, no connection reset, every answer is in the log",
   async (t) => {
-    const program = await start(t, { settings: { server: { drainDelay: "700ms", drainTimeout: "20s" } } });
+    const program = await start(t, { settings: { server: { drainDelay: "700ms", drainTimeout: "100s" } } });
     const answers: Got[] = [];
     const failures: string[] = [];
     const state = { isOver: false };
