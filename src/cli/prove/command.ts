@@ -55,6 +55,8 @@ export async function proveIsolation(options: ProveOptions, io: Io): Promise<Rep
       blocks: options.blocks,
       workers: options.workers,
       wire,
+      clock: io.clock,
+      bails: options.bails,
       onCase,
     });
     io.progress("");

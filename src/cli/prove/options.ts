@@ -15,6 +15,8 @@ export interface ProveOptions {
   readonly maxRequests: number;
   readonly isJson: boolean;
   readonly writes: boolean;
+  /** Stop at the first case that does not hold. */
+  readonly bails: boolean;
 }
 
 /** The published collections; which of them are exposed shows. */
@@ -73,6 +75,7 @@ export const FLAGS = {
     value: "name",
     help: "header with a tenant's slug (x-basker-tenant-slug)",
   },
+  bail: { type: "boolean", help: "stop at the first case that does not hold" },
   json: { type: "boolean", help: "print one JSON document instead of the table" },
 } as const satisfies Flags;
 
@@ -132,6 +135,7 @@ export function readOptions(given: Given, io: Io): ProveOptions {
     maxRequests,
     isJson: given.has("json"),
     writes,
+    bails: given.has("bail"),
   };
 }
 

@@ -102,19 +102,15 @@ export const LENIENT: readonly ((id: Id) => string)[] = [
   (id) => `%EF%BC%91${id}`,
 ];
 
-/** Words with a meaning of their own for the CMS, in the place of an id. */
-export const RESERVED = [
-  "count",
-  "COUNT",
-  "c%6funt",
-  "versions",
-  "access",
+/** Words with a meaning of their own for the CMS, in the place of an id: no routes. */
+export const RESERVED = ["count", "COUNT", "c%6funt", "versions", "Versions", "access"];
+
+/** Words that mean something to somebody, in the place of an id: no records, and no routes either. */
+export const WORDS = [
   "me",
   "login",
   "init",
   "logout",
-  "distinct",
-  "file",
   "undefined",
   "null",
   "NaN",

@@ -1,3 +1,4 @@
+import type { Clock } from "../../core/clock.ts";
 import { universalProblem } from "./laws.ts";
 import { Ledger, type Leftovers } from "./ledger.ts";
 import type { Discovery } from "./material.ts";
@@ -19,6 +20,7 @@ export interface BlockResult {
   readonly tries: string;
   readonly cases: number;
   readonly held: number;
+  readonly ms: number;
 }
 
 /** How a proof went. */
@@ -35,6 +37,9 @@ export interface RunOptions {
   readonly blocks: readonly Block[];
   readonly workers: number;
   readonly wire: Wire;
+  readonly clock: Clock;
+  /** Stop at the first case that does not hold. */
+  readonly bails: boolean;
   /** Called after every case. */
   readonly onCase: (done: number, failed: number) => void;
 }
@@ -61,6 +66,7 @@ class Run {
   readonly #world: World;
   readonly #options: RunOptions;
   #done = 0;
+  #isOver = false;
 
   constructor(world: World, options: RunOptions) {
     this.#world = world;
@@ -69,20 +75,32 @@ class Run {
 
   /** Runs one block's cases, each worker taking the next. Rejects where the run has to end. */
   async block(block: Block, desks: readonly Desk[]): Promise<void> {
-    const result = { name: block.name, tries: block.tries, cases: 0, held: 0 };
+    const result = { name: block.name, tries: block.tries, cases: 0, held: 0, ms: 0 };
+    const begun = this.#options.clock.now();
     this.results.push(result);
     const cases = block.cases(this.#world)[Symbol.iterator]();
     const work = async (desk: Desk): Promise<void> => {
-      for (let next = cases.next(); next.done !== true; next = cases.next()) {
+      for (let next = cases.next(); next.done !== true && !this.#isOver; next = cases.next()) {
         const problem = await this.#try(next.value, desk);
         this.#done += 1;
         result.cases += 1;
         if (problem === undefined) result.held += 1;
         else this.failures.push({ block: block.name, name: next.value.name, ...problem });
         this.#options.onCase(this.#done, this.failures.length);
+        if (this.#options.bails && this.failures.length > 0)
+          throw new Stopped("at the first failure (--bail)");
       }
     };
-    const settled = await Promise.allSettled(desks.map(work));
+    const settled = await Promise.allSettled(
+      desks.map((desk) =>
+        work(desk).catch((error: unknown) => {
+          // What ends one worker ends them all; the others finish the case that they are at.
+          this.#isOver = true;
+          throw error;
+        }),
+      ),
+    );
+    result.ms = Math.round(this.#options.clock.now() - begun);
     const failed = settled.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }

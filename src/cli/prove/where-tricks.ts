@@ -106,8 +106,8 @@ export const WHERE_TRICKS: readonly Trick[] = [
   [() => json({ or: [] })],
   [() => json({ or: [{}] })],
   [() => json({ and: [null] })],
-  [() => json('{"or":[')],
-  [() => json("{}x")],
+  [() => json('{"or":['), "nothing"],
+  [() => json("{}x"), "nothing"],
   [({ t, other }) => `${json({})}&where[${t}][equals]=${other}`],
   [({ t, other }) => `where[${t}][equals]=${other}&${json({})}`],
   // Paths into the tenant or another record.

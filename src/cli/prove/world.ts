@@ -103,7 +103,7 @@ export type Law = (seen: Seen, bench: Bench) => Judgement | Promise<Judgement>;
 
 /** One case of the matrix. */
 export interface Case {
-  readonly block: string;
+  /** What was tried, in words that no other case of its block has. */
   readonly name: string;
   /** Who asks, and who must not be seen in the answer. */
   readonly own: Party;

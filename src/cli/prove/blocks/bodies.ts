@@ -39,7 +39,7 @@ export const creates: Block = {
       const { own, other, collection } = spot;
       const base = pathOf(world.names, own.slug, collection);
       const law = all(status(201, 400, 409, 422), createdOwn(spot), untouched(spot, other));
-      const of = { block: "create", own, other };
+      const of = { own, other };
       for (const [name, body] of BODY_TRICKS.filter((_, i) => spot.isTurn(i))) {
         const attempt = async (desk: Desk) =>
           tell(own, "POST", {
@@ -80,7 +80,7 @@ export const creates: Block = {
           });
         yield {
           ...of,
-          name: `${collection}: ${name}, key ${own.side}`,
+          name: `${collection}, no JSON object: ${name}, key ${own.side}`,
           attempt,
           law: all(refused("body"), untouched(spot, other)),
         };
@@ -102,7 +102,7 @@ export const updates: Block = {
         pathOf(world.names, own.slug, collection, (await desk.record(own, collection)).id);
       const law = all(status(200, 400, 409, 422), stillOwn(spot), untouched(spot, other));
       const bothSame = all(refused("body"), untouched(spot, own), untouched(spot, other));
-      const of = { block: "update", own, other };
+      const of = { own, other };
       for (const [i, [name, body]] of BODY_TRICKS.entries()) {
         if (!spot.isTurn(i)) continue;
         const method = Math.floor(i / world.samples.size) % 2 === 0 ? "PATCH" : "PUT";
@@ -135,7 +135,12 @@ export const updates: Block = {
             headers: ["content-type", type],
             body: body(desk.sample(collection), await stuffOf(spot, desk)),
           });
-        yield { ...of, name: `PATCH ${collection}: ${name}, key ${own.side}`, attempt, law: bothSame };
+        yield {
+          ...of,
+          name: `PATCH ${collection}, no JSON object: ${name}, key ${own.side}`,
+          attempt,
+          law: bothSame,
+        };
       }
     }
   },

@@ -94,7 +94,6 @@ export const keys: Block = {
         for (const [what, method, target] of reads(aim)) {
           const attempt = { method, target, headers };
           yield {
-            block: "keys",
             name: `${what} with ${name}`,
             own: aim.own,
             other: aim.other,
@@ -124,7 +123,6 @@ export const native: Block = {
           if (!target.includes(collection) && collection !== collections[0]) continue;
           const law = /^\/(?:api\/[a-z]|admin|$)/.test(target) ? status(403) : turnedAway;
           yield {
-            block: "native",
             name: `${target} with ${name}`,
             own: a,
             other: b,
@@ -156,7 +154,7 @@ export const versions: Block = {
     ]) {
       const target = `/partners/${version}/${a.slug}/${collection}`;
       const headers = ["authorization", a.authorization];
-      const of = { block: "versions", own: a, other: b };
+      const of = { own: a, other: b };
       yield {
         ...of,
         name: version,

@@ -88,7 +88,6 @@ function caseOf(
         : (seen, bench) => (seen.status === 404 ? contained(aim)(seen, bench) : reached(seen, bench));
   const name = `${read.name} ${collection}, ${how.name}, key ${own.side}`;
   return {
-    block: "",
     name,
     own,
     other,

@@ -86,7 +86,6 @@ export const oracles: Block = {
         const at = (query: string) => ask(own, `${base}?${query}&depth=0&limit=25`);
         const law = all(contained(aim), sameAs(at(unlikely)));
         yield {
-          block: "oracles",
           name: `${collection} by ${name}, key ${own.side}`,
           own,
           other,
@@ -101,7 +100,7 @@ export const oracles: Block = {
           const at = (id: unknown) => ask(own, `${base}?where[${field}][equals]=${String(id)}&depth=0`);
           const law = all(contained(aim), sameAs(at(987654321)));
           const name = `${collection} by join ${field} with ${target}/${String(theirs["id"])}, key ${own.side}`;
-          yield { block: "oracles", name, own, other, attempt: at(theirs["id"]), law };
+          yield { name, own, other, attempt: at(theirs["id"]), law };
         }
       }
     }

@@ -97,7 +97,7 @@ function read(spot: Spot, override: Override): Case {
 }
 
 function named({ own, other }: Spot, what: string, [header, method]: Override) {
-  return { block: "override", name: `${what}, ${header}: ${method}, key ${own.side}`, own, other };
+  return { name: `${what}, ${header}: ${method}, key ${own.side}`, own, other };
 }
 
 function safe(spot: Spot) {

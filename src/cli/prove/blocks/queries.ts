@@ -19,7 +19,7 @@ export const queries: Block = {
         const attempt = ask(own, `${base}?${text}&depth=0&limit=25`);
         const name = `${collection}?${short(text)}, key ${own.side}`;
         const law = isEmpty ? nothing : contained(aim);
-        yield { block: "where", name, own, other, attempt, law };
+        yield { name, own, other, attempt, law };
       }
     }
   },
@@ -41,7 +41,7 @@ export const besideIds: Block = {
         const at = (id: Id) => ask(own, `${pathOf(world.names, own.slug, collection, id)}?${text}`);
         const law = all(refused("document"), sameAs(at(missing)));
         const name = `${collection}/${theirs}?${short(text)}, key ${own.side}`;
-        yield { block: "where-by-id", name, own, other, attempt: at(theirs), law };
+        yield { name, own, other, attempt: at(theirs), law };
       }
     }
   },
@@ -67,7 +67,6 @@ export const heads: Block = {
         const target = base + query;
         const attempt = ask(own, target, { method: "HEAD" });
         yield {
-          block: "head",
           name: `${collection}${query}, key ${own.side}`,
           own,
           other,

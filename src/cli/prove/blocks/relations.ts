@@ -42,7 +42,7 @@ export const relations: Block = {
               laterHides(spot, { depth, texts: theirs.texts }),
             );
             const name = `${collection}.${field} to ${target}/${theirs.id}, depth ${depth}, key ${own.side}`;
-            yield { block: "relations", name, own, other, attempt, law };
+            yield { name, own, other, attempt, law };
           }
         }
       }

@@ -19,7 +19,6 @@ function carriers({ world, own, other, collection }: Aim): string[] {
       `joins[${name}][where][${t}][exists]=true`,
       `joins[${name}][sort]=title&joins[${name}][page]=1`,
       `select[${name}]=true&depth=0`,
-      `select[${name}]=true&depth=2`,
     ]),
     `depth=2&${world.collections.map((name) => `populate[${name}][title]=true`).join("&")}`,
     `depth=2&${world.collections.map((name) => `populate[${name}][${t}]=false`).join("&")}`,
@@ -79,7 +78,7 @@ export const shape: Block = {
       const { own, other, collection } = aim;
       const inTurn = shapes(aim).filter((_, i) => aim.isTurn(i));
       for (const query of [...carriers(aim), ...inTurn]) {
-        const of = { block: "shape", own, other };
+        const of = { own, other };
         const list = ask(own, `${pathOf(world.names, own.slug, collection)}?limit=25&${query}`);
         yield {
           ...of,
@@ -136,7 +135,7 @@ function parameters({ world, other }: Aim): string[] {
 /** Headers that mean something to some server behind, and nothing to the Partners API. None of them could do harm. */
 function headersOf({ other }: Aim): (readonly string[])[] {
   return [
-    ["x-http-method-override", "HEAD"],
+    ["x-http-method-override", "OPTIONS"],
     ["x-http-method-override", "GET"],
     ["x-payload-http-method-override", "GET"],
     ["x-method-override", "OPTIONS"],
@@ -180,7 +179,7 @@ export const ignored: Block = {
   *cases(world) {
     for (const aim of aims(world)) {
       const { own, other, collection, mine } = aim;
-      const of = { block: "ignored", own, other };
+      const of = { own, other };
       const at = (more: { query?: string; headers?: readonly string[] }, id?: Id) =>
         ask(
           own,

@@ -1,4 +1,4 @@
-import { LENIENT, PATHS, RESERVED } from "../path-tricks.ts";
+import { LENIENT, PATHS, RESERVED, WORDS } from "../path-tricks.ts";
 import { all, contained, refused, sameAs, status } from "../laws.ts";
 import { aims, ask, pathOf, type Aim, type Block, type Id, type Law } from "../world.ts";
 
@@ -23,8 +23,7 @@ export const paths: Block = {
         });
         const law = all(status(200, 400, 401, 403, 404), contained(aim), never(aim));
         yield {
-          block: "paths",
-          name: `${target}, key ${own.side}`,
+          name: `${target} for ${collection}, key ${own.side}`,
           own,
           other,
           attempt: ask(own, target),
@@ -73,7 +72,7 @@ function* foreignCases(aim: Aim) {
             ask(own, pathOf(world.names, slug, collection, one) + query, { method, headers });
           const law: Law = all(refused("document"), sameAs(at(missing)));
           const name = `${method} ${collection}/${id}${query}, tenant by ${way}, key ${own.side}`;
-          yield { block: "ids", name, own, other, attempt: at(id), law };
+          yield { name, own, other, attempt: at(id), law };
         }
       }
     }
@@ -94,7 +93,6 @@ function* spellingCases(aim: Aim) {
       // Text ids stand for themselves, and so may exist; numeric ones are canonical or nobody's.
       const law = isNumeric ? refused("document", "malformed") : all(contained(aim), never(aim));
       yield {
-        block: "ids",
         name: `${target}, ${whose}, key ${own.side}`,
         own,
         other,
@@ -103,12 +101,11 @@ function* spellingCases(aim: Aim) {
       };
     }
   }
-  for (const [i, word] of RESERVED.entries()) {
+  for (const [i, word] of [...RESERVED, ...WORDS].entries()) {
     if (!aim.isTurn(i)) continue;
     const target = `${base}/${word}`;
-    const law = refused("route", "document", "malformed");
+    const law = i < RESERVED.length ? refused("route") : refused("route", "document", "malformed");
     yield {
-      block: "ids",
       name: `${target}, reserved, key ${own.side}`,
       own,
       other,

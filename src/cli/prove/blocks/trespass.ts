@@ -110,7 +110,7 @@ export const trespass: Block = {
   *cases(world) {
     for (const spot of spots(world)) {
       const { own, other, collection } = spot;
-      const of = { block: "trespass", own, other };
+      const of = { own, other };
       let combination = 0;
       for (const method of METHODS) {
         for (const [wayName, refusal, how] of WAYS) {
@@ -182,7 +182,6 @@ export const bulk: Block = {
           };
           const law = all(refused("id"), untouched(spot, other), untouched(spot, own));
           yield {
-            block: "bulk",
             name: `${method} ${collection}${spell("{id}")}, key ${own.side}`,
             own,
             other,
