@@ -88,7 +88,8 @@ export async function startGateway(config: Config, { clock, log }: Surroundings)
   };
 }
 
-function stagesOf(config: Config, deps: { cms: Cms; upstream: Upstream; clock: Clock }): Stages {
+/** The stages of the pipeline with their caches; `explain` runs these very ones. */
+export function stagesOf(config: Config, deps: { cms: Cms; upstream: Upstream; clock: Clock }): Stages {
   const { cms, upstream, clock } = deps;
   const {
     absentTtl,

@@ -16,5 +16,10 @@ export const COMMANDS: readonly Entry[] = [
     summary: "try to break the isolation of a live system",
     load: async () => (await import("./prove/command.ts")).prove,
   },
+  {
+    name: "explain",
+    summary: "show what becomes of one request",
+    load: async () => (await import("./explain/command.ts")).explain,
+  },
   { name: "version", summary: "print the version", load: async () => (await import("./version.ts")).version },
 ];
