@@ -21,12 +21,14 @@ export const start: Command = {
     const { log, flush } = createLog(config.log.level);
     const gateway = await startGateway(config, { clock: io.clock, log });
     const stopFlushing = flushEachSecond(flush, io.clock);
+    // Before the line that says so: whoever waits for it may send a signal at once.
+    const stopped = untilStopped(() => gateway.stop(), io);
     log.info(
       { port: gateway.port, adminPort: gateway.adminPort, upstream: config.upstream.url },
       "listening",
     );
     flush();
-    const code = await untilStopped(() => gateway.stop(), io);
+    const code = await stopped;
     stopFlushing();
     flush();
     io.exit(code);
