@@ -7,7 +7,8 @@ import { text } from "node:stream/consumers";
 import t from "tap";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { startCms } from "../support/cms/server.ts";
-import { runCli } from "../support/prove.ts";
+import { startTestGateway } from "../support/gateway.ts";
+import { proofOf, runCli } from "../support/prove.ts";
 
 const root = join(import.meta.dirname, "../..");
 const UPSTREAM_URL = "http://127.0.0.1:9";
@@ -100,6 +101,20 @@ t.test("a key that does not reach its own tenant ends a proof before it begins",
   t.equal(code, 1);
   t.equal(out, "");
   t.match(err, /Key A cannot list pages of its own tenant tenant-a: 404/);
+});
+
+t.test("with nothing of either tenant to look for, nothing counts as proven", async (t) => {
+  const cms = await startCms({ record: false });
+  const gateway = await startTestGateway(cms.url, { partners: { collections: ["media"] } });
+  t.teardown(async () => {
+    await gateway.stop();
+    await cms.close();
+  });
+  await cms.payload.delete({ collection: "media", where: { tenant: { equals: 3 } } });
+  const { argv, env } = proofOf(gateway.url);
+  const { code, err } = await runCli([...argv, "--only", "versions"], env);
+  t.equal(code, 1);
+  t.match(err, /nothing could be proven/);
 });
 
 for (const entry of [["src/main.ts"], ["src/cli/main.ts", "start"]]) {

@@ -77,6 +77,8 @@ export async function discover(spec: WorldSpec, wire: Wire): Promise<Discovery> 
   ] as const;
   const usable = exposed.filter((name) => parties.some((party) => party.shelves.has(name)));
   const alone = usable.filter((name) => !parties.every((party) => party.shelves.has(name)));
+  if (usable.length === alone.length)
+    throw new Error("There is no collection in which both tenants have something: nothing could be proven.");
   if (alone.length > 0) notes.push(`only one of the two has something in: ${alone.join(", ")}`);
   const world: World = {
     names: spec.names,
