@@ -121,7 +121,8 @@ function gatewayOf(config: Config, { metrics, clock, log, ...deps }: GatewayDeps
   ]);
 }
 
-function stagesOf(
+/** The stages of the pipeline; `explain` runs these very ones. */
+export function stagesOf(
   config: Config,
   { cms, upstream, memory }: Pick<GatewayDeps, "cms" | "upstream" | "memory">,
 ): Stages {

@@ -119,8 +119,8 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   return isObject(at) && isObject(at["shape"]) ? Object.keys(at["shape"]) : [];
 }
 
-/** Levenshtein's distance. */
-function distance(a: string, b: string): number {
+/** Levenshtein's distance, by which a misspelt word finds the one that was meant. */
+export function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

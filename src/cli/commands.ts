@@ -1,0 +1,30 @@
+import type { Command } from "./command.ts";
+
+/** A command in the table: its own file is imported when it is asked for. */
+export interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Every command. A new one is one line here and a file that exports a `Command`. */
+export const COMMANDS: readonly Entry[] = [
+  { name: "start", summary: "run the gateway", load: async () => (await import("./start.ts")).start },
+  { name: "check", summary: "check a configuration", load: async () => (await import("./check.ts")).check },
+  {
+    name: "prove",
+    summary: "try to break the isolation of a live system",
+    load: async () => (await import("./prove/command.ts")).prove,
+  },
+  {
+    name: "explain",
+    summary: "show what becomes of one request",
+    load: async () => (await import("./explain/command.ts")).explain,
+  },
+  {
+    name: "purge",
+    summary: "make all replicas forget",
+    load: async () => (await import("./purge.ts")).purge,
+  },
+  { name: "version", summary: "print the version", load: async () => (await import("./version.ts")).version },
+];

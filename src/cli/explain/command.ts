@@ -1,0 +1,118 @@
+import { EXIT, UsageError, type Command, type Given } from "../command.ts";
+import { CONFIG_FLAG, configOf } from "../config.ts";
+import { paint, type Io } from "../io.ts";
+import { explainRequest, type Explanation, type Question } from "./explain.ts";
+import type { ShownRequest, Step } from "./trace.ts";
+
+/** `partners-gateway explain`. */
+export const explain: Command = {
+  synopsis: "<method> <path>",
+  about:
+    "Runs one request through the gateway's own stages, against the configured CMS, and shows what each of them\n" +
+    "decides, what it asks the CMS for, and the exact request that would go to the CMS. Nothing is sent to a record\n" +
+    "unless --send. Exits 0 where the request gets through, 1 where it is refused.",
+  flags: {
+    ...CONFIG_FLAG,
+    "key-env": { type: "string", value: "name", help: "environment variable that holds the partner's key" },
+    header: {
+      type: "string",
+      value: "name: value",
+      multiple: true,
+      help: "a request header; may be given again",
+    },
+    body: { type: "string", value: "file", help: "the request's body" },
+    send: { type: "boolean", help: "send it, and show the answer's shape; a write is then a write" },
+    json: { type: "boolean", help: "print one JSON document" },
+  },
+  examples: [
+    "KEY=… partners-gateway explain GET '/partners/2026-02/acme/events?limit=5' --key-env KEY",
+    "KEY=… partners-gateway explain PATCH /partners/2026-02/acme/events/7 --key-env KEY --body change.json",
+    "KEY=… partners-gateway explain GET /partners/2026-02/x/events --key-env KEY --header 'x-basker-tenant-slug: acme' --json",
+  ],
+  takesWords: true,
+  async run(given, io) {
+    const question = questionOf(given, io);
+    const config = configOf(given, io);
+    const key = keyOf(given, io);
+    const headers =
+      key === undefined
+        ? question.headers
+        : [...question.headers, "authorization", `${config.cms.users} API-Key ${key}`];
+    const explanation = await explainRequest(config, { ...question, headers }, io.clock);
+    if (given.has("json")) io.out(JSON.stringify(explanation));
+    else print(explanation, io);
+    return explanation.verdict === "refused" ? EXIT.failed : EXIT.ok;
+  },
+};
+
+function questionOf(given: Given, io: Io): Question {
+  const [method, target, ...more] = given.positionals;
+  if (method === undefined || target === undefined || more.length > 0)
+    throw new UsageError(
+      "say what to explain: a method and a path, such as GET /partners/2026-02/acme/events",
+    );
+  const headers = given.texts("header").flatMap((line) => {
+    const colon = line.indexOf(":");
+    if (colon < 1) throw new UsageError(`--header ${line}: expected name: value`);
+    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+  });
+  const file = given.text("body");
+  const body = Buffer.from(file === undefined ? "" : io.readFile(file));
+  return { method: method.toUpperCase(), target, headers, body, sends: given.has("send") };
+}
+
+function keyOf(given: Given, io: Io): string | undefined {
+  const name = given.text("key-env");
+  if (name === undefined) return undefined;
+  const key = io.env[name];
+  if (key === undefined || key === "") throw new UsageError(`--key-env ${name}: there is no such variable`);
+  return key;
+}
+
+function print(explanation: Explanation, io: Io): void {
+  const { method, target, steps, upstream, answer, reason, verdict } = explanation;
+  io.out(paint(io, "bold", `${method} ${target}`));
+  for (const step of steps) for (const line of stepLines(step, io)) io.out(line);
+  if (upstream !== undefined) {
+    io.out(`\n${paint(io, "bold", answer === undefined ? "would be sent to the CMS:" : "sent to the CMS:")}`);
+    for (const line of requestLines(upstream)) io.out(`  ${line}`);
+  }
+  if (answer !== undefined) {
+    io.out(`\n${paint(io, "bold", "the partner gets:")}\n  ${answer.status}`);
+    for (const [name, value] of Object.entries(answer.headers)) io.out(`  ${name}: ${value}`);
+    for (const line of JSON.stringify(answer.body, undefined, 2).split("\n")) io.out(`  ${line}`);
+  }
+  if (reason !== undefined) io.out(`\n${paint(io, "yellow", reason)}`);
+  const words = {
+    ready: "gets through",
+    answered: "got through",
+    refused: "is refused",
+    native: "is native traffic",
+  };
+  io.out(`\nThe request ${paint(io, verdict === "refused" ? "red" : "green", words[verdict])}.`);
+}
+
+function stepLines({ stage, outcome, ms, adds, from, asked, code }: Step, io: Io): string[] {
+  const mark =
+    outcome === "passed" ? paint(io, "green", "✓") : outcome === "refused" ? paint(io, "red", "✗") : "·";
+  const origins = Object.entries(from).map(
+    ([fact, via]) => `${fact} from ${via === "cms" ? "the CMS" : via}`,
+  );
+  const ending = outcome === "stopped" ? ["not sent"] : code === undefined ? [] : [code];
+  return [
+    `${mark} ${stage.padEnd(13)} ${[`${ms} ms`, ...origins, ...ending].join(", ")}`,
+    ...Object.entries(adds).map(([name, value]) => `    ${name}: ${JSON.stringify(value)}`),
+    ...asked.map(
+      ({ request, status, ms: took }) =>
+        `    ${paint(io, "dim", `asked ${request.method} ${request.target} → ${status ?? "no answer"} (${took} ms)`)}`,
+    ),
+  ];
+}
+
+function requestLines({ method, target, headers, body }: ShownRequest): string[] {
+  return [
+    `${method} ${target}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    ...(body === undefined ? [] : ["", body]),
+  ];
+}

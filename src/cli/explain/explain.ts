@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { createPayloadCms } from "../../cms/payload/payload.ts";
+import { wallTime } from "../../clock.ts";
+import { stagesOf } from "../../compose.ts";
+import { remember } from "../../compose/remember.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Incoming, Outgoing } from "../../core/context.ts";
+import { renderError, type Answer } from "../../core/envelope.ts";
+import { GatewayError, toGatewayError } from "../../core/errors.ts";
+import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
+import { isUnderPrefix, parseTarget, type Target } from "../../core/path.ts";
+import { createPipeline, type Stages } from "../../gateway/gateway.ts";
+import { createLog } from "../../observe/log.ts";
+import { createUpstream } from "../../upstream/pool.ts";
+import { shapeOf } from "./redact.ts";
+import { shownRequest, Trace, type ShownRequest, type Step } from "./trace.ts";
+
+/** The request that is to be explained. */
+export interface Question {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: RawHeaders;
+  readonly body: Buffer;
+  /** Also send it to the CMS: a write is then a write. */
+  readonly sends: boolean;
+}
+
+/** What becomes of it. */
+export interface Explanation {
+  readonly method: string;
+  readonly target: string;
+  /** `ready`: it would be sent; `answered`: it was; `refused`: by a stage, or by the CMS; `native`: no Partners request. */
+  readonly verdict: "ready" | "answered" | "refused" | "native";
+  readonly steps: readonly Step[];
+  /** The request to the CMS, as it would go or went out. */
+  readonly upstream?: ShownRequest;
+  /** What the partner gets: the envelope whole, a document by its shape. */
+  readonly answer?: { readonly status: number; readonly headers: Answer["headers"]; readonly body: unknown };
+  /** Why, in the gateway's own words; partners do not see it. */
+  readonly reason?: string;
+}
+
+/** Runs a request through the real stages, up to the point of sending it or, if asked, beyond. */
+export async function explainRequest(config: Config, question: Question, clock: Clock): Promise<Explanation> {
+  const { method, target } = question;
+  const parsed = parseTarget(target);
+  if (parsed.kind === "other") return native(config, question);
+  const pool = createUpstream({ ...config.upstream, clock });
+  const trace = new Trace(clock, question.sends);
+  let prepared: Outgoing | undefined;
+  try {
+    const upstream = trace.upstream(pool);
+    const cms = createPayloadCms(config, upstream);
+    const { log } = createLog("silent");
+    // A memory of its own: what replicas have remembered would hide where the facts come from.
+    const redis = { ...config.redis, url: undefined, sentinels: [], cluster: [] };
+    const memory = remember({ ...config, redis }, cms, { clock, wallTime, log });
+    const real = stagesOf(config, { cms, upstream, memory });
+    const noticing: Stages = {
+      ...real,
+      prepare(request) {
+        const ready = real.prepare(request);
+        prepared = ready.outgoing;
+        return ready;
+      },
+    };
+    const incoming = incomingOf(question, { target: parsed, deadline: config.partners.deadline });
+    const run = createPipeline(trace.stages(noticing));
+    const ended = await run(incoming).then(
+      (answer) => ({ answer, error: undefined }),
+      (thrown: unknown) => {
+        const error = toGatewayError(thrown);
+        return { answer: renderError(error, incoming.requestId), error };
+      },
+    );
+    const shown = prepared === undefined ? {} : { upstream: shownRequest(prepared) };
+    const told = { method, target, steps: trace.steps, ...shown };
+    if (trace.isStopped) return { ...told, verdict: "ready" };
+    const verdict = ended.error === undefined ? "answered" : "refused";
+    return { ...told, verdict, answer: shownAnswer(ended.answer), ...reasonOf(ended.error) };
+  } finally {
+    await pool.close();
+  }
+}
+
+/** What is not under /partners: by the server's own two questions. */
+function native(config: Config, { method, target, headers }: Question): Explanation {
+  const isNative = isUnderPrefix(target, config.native.prefixes);
+  const told = { method, target, steps: [] };
+  if (isNative && !carriesApiKey(headers)) {
+    return { ...told, verdict: "native", reason: "passes through to the CMS untouched" };
+  }
+  const error = new GatewayError(carriesApiKey(headers) ? "native.keyed" : "route.unknown");
+  return {
+    ...told,
+    verdict: "refused",
+    answer: shownAnswer(renderError(error, randomUUID())),
+    reason: error.code,
+  };
+}
+
+function incomingOf(question: Question, at: { target: Target; deadline: number }): Incoming {
+  return {
+    requestId: randomUUID(),
+    method: question.method,
+    httpVersion: "1.1",
+    target: at.target,
+    headers: question.headers,
+    body: {
+      read: (limit) =>
+        question.body.length > limit
+          ? Promise.reject(new GatewayError("body.too-large", { params: { limit } }))
+          : Promise.resolve(question.body),
+    },
+    signal: AbortSignal.timeout(at.deadline),
+    note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0 },
+  };
+}
+
+function shownAnswer({ status, headers, body }: Answer) {
+  const value: unknown = JSON.parse(body.toString());
+  return { status, headers, body: status >= 400 ? value : shapeOf(value) };
+}
+
+function reasonOf(error: GatewayError | undefined): { reason?: string } {
+  if (error === undefined) return {};
+  const { cause } = error;
+  const words = cause instanceof Error ? cause.message : cause === undefined ? "" : JSON.stringify(cause);
+  return { reason: words === "" ? error.code : `${error.code}: ${words}` };
+}

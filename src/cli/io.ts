@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { text as wholeOf } from "node:stream/consumers";
+import { systemClock } from "../clock.ts";
+import type { Clock } from "../core/clock.ts";
+import { scrub } from "../observe/scrub.ts";
+
+/** What a command sees of the world, so that tests can give it another one. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** A file's text; throws as `fs` does. */
+  readonly readFile: (path: string) => string;
+  /** Writes a line to standard output. */
+  readonly out: (line: string) => void;
+  /** Writes a line to standard error. */
+  readonly err: (line: string) => void;
+  /** Says what went wrong: a foreseen error's message, a stack otherwise; without what authenticates somebody. */
+  readonly fail: (error: unknown) => void;
+  /** Everything on standard input. */
+  readonly readInput: () => Promise<string>;
+  /** Replaces the last line of standard error; does nothing where that is no terminal. `""` clears it. */
+  readonly progress: (line: string) => void;
+  /** True where standard output is a terminal and nobody asked for NO_COLOR. */
+  readonly colours: boolean;
+  /** Calls back at every SIGINT and SIGTERM; returns how to stop listening. */
+  readonly onStop: (task: () => void) => () => void;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+}
+
+/** The world as it is. */
+export function processIo(self: NodeJS.Process): Io {
+  const { env, stdout, stderr } = self;
+  const isPlain = env["NO_COLOR"] !== undefined && env["NO_COLOR"] !== "";
+  return {
+    env,
+    clock: systemClock,
+    readFile: (path) => readFileSync(path, "utf8"),
+    out: (line) => void stdout.write(`${line}\n`),
+    err: (line) => void stderr.write(`${line}\n`),
+    fail: (error) => void stderr.write(`${scrub(textOf(error))}\n`),
+    readInput: () => wholeOf(self.stdin),
+    progress: (line) => void (stderr.isTTY && !isPlain && stderr.write(`\r\u001b[K${line}`)),
+    colours: stdout.isTTY && !isPlain,
+    onStop(task) {
+      self.on("SIGINT", task).on("SIGTERM", task);
+      return () => void self.off("SIGINT", task).off("SIGTERM", task);
+    },
+    exit: (code) => self.exit(code),
+  };
+}
+
+/** A stack is for what nobody foresaw; an address taken or a file missing says all in its message. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isForeseen = error.name === "ConfigError" || "syscall" in error;
+  return isForeseen ? error.message : String(error.stack);
+}
+
+const CODES = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 } as const;
+
+/** `text` in a colour, where the terminal has any. */
+export function paint(io: Pick<Io, "colours">, colour: keyof typeof CODES, text: string): string {
+  return io.colours ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
+}

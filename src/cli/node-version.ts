@@ -1,0 +1,7 @@
+/** Ends the process with one clear line on a Node that cannot run this; without it the first sign is a syntax error. */
+export function refuseOldNode(): void {
+  const [major = 0] = process.versions.node.split(".").map(Number);
+  if (major >= 24) return;
+  process.stderr.write(`partners-gateway needs Node.js 24 or newer; this is ${process.version}.\n`);
+  process.exit(1);
+}

@@ -1,0 +1,31 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { BLOCKS } from "../../src/cli/prove/matrix.ts";
+import { DOOR_MUTANTS } from "../support/door-mutants.ts";
+import { READ_MUTANTS } from "../support/read-mutants.ts";
+import { WRITE_MUTANTS } from "../support/write-mutants.ts";
+
+const MUTANTS = [...DOOR_MUTANTS, ...READ_MUTANTS, ...WRITE_MUTANTS];
+const src = join(import.meta.dirname, "../../src");
+
+t.test("what a mutant replaces is there exactly once, so that none of them rots silently", async (t) => {
+  for (const { name, patches } of MUTANTS) {
+    t.ok(patches.length > 0, name);
+    for (const { file, find, replace } of patches) {
+      const source = readFileSync(join(src, file), "utf8");
+      t.equal(source.split(find).length - 1, 1, `${name}: ${find}`);
+      t.not(find, replace);
+    }
+  }
+});
+
+t.test("every mutant is named once, and its blocks exist", async (t) => {
+  t.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
+  for (const { blocks } of MUTANTS)
+    for (const block of blocks)
+      t.ok(
+        BLOCKS.some(({ name }) => name === block),
+        block,
+      );
+});

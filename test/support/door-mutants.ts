@@ -1,0 +1,104 @@
+import type { Mutant } from "./mutants.ts";
+
+const TENANT = "stages/resolve-tenant.ts";
+
+/** Mutants at the door: keys, versions, tenants, methods. Reads alone must catch them. */
+export const DOOR_MUTANTS: readonly Mutant[] = [
+  {
+    name: "membership is not checked",
+    patches: [
+      {
+        file: TENANT,
+        find: "facts === undefined || !isMember(principal, facts)",
+        replace: "facts === undefined || (isMember(principal, facts), false)",
+      },
+    ],
+    blocks: ["naming"],
+  },
+  {
+    name: "a tenant is remembered without its name",
+    patches: [
+      {
+        file: "compose.ts",
+        find: 'viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]',
+        replace: "viewer.name, ref.by]",
+      },
+    ],
+    blocks: ["naming"],
+  },
+  {
+    name: "a key is remembered under one name for all",
+    patches: [
+      {
+        file: "cache/digest.ts",
+        find: 'hash("sha256", Secret.reveal(secret), "base64url")',
+        replace: 'hash("sha256", Secret.reveal(secret).slice(99), "base64url")',
+      },
+    ],
+    blocks: ["naming"],
+  },
+  {
+    name: "aliases of the tenant headers count",
+    patches: [
+      {
+        file: "core/headers.ts",
+        find: "candidate.length === name.length && candidate.toLowerCase() === name",
+        replace: "foldName(candidate) === name",
+      },
+    ],
+    blocks: ["disguises"],
+  },
+  {
+    name: "of two tenant headers the first counts",
+    patches: [
+      { file: TENANT, find: 'if (distinct.size > 1) throw new GatewayError("tenant.unknown");', replace: "" },
+    ],
+    blocks: ["disguises"],
+  },
+  {
+    name: "the scheme of a key is taken in any case",
+    patches: [
+      {
+        file: "stages/authenticate.ts",
+        find: "!value.startsWith(scheme)",
+        replace: "!value.toLowerCase().startsWith(scheme.toLowerCase())",
+      },
+    ],
+    blocks: ["keys"],
+  },
+  {
+    name: "keys pass on native paths",
+    patches: [
+      {
+        file: "native/guard.ts",
+        find: 'if (carriesApiKey(raw)) return { code: "native.keyed", reason: "API key on a native path" };',
+        replace: "",
+      },
+    ],
+    blocks: ["native"],
+  },
+  {
+    name: "any version will do",
+    patches: [
+      {
+        file: "stages/version.ts",
+        find: "const version = known.get(asked);",
+        replace: "const version = known.get(asked) ?? [...known.values()][0];",
+      },
+    ],
+    blocks: ["versions"],
+  },
+  {
+    name: "the method override header counts",
+    patches: [
+      {
+        file: "stages/receive.ts",
+        find: "return { ...incoming, path: target.path };",
+        replace:
+          'const at = headers.findIndex((name) => name.toLowerCase() === "x-http-method-override");\n' +
+          "  return { ...incoming, method: at < 0 ? method : (headers[at + 1] ?? method), path: target.path };",
+      },
+    ],
+    blocks: ["ignored"],
+  },
+];

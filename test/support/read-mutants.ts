@@ -1,0 +1,169 @@
+import type { Mutant, Patch } from "./mutants.ts";
+
+const QUERY = "cms/payload/query.ts";
+const SIEVE = "cms/payload/sieve.ts";
+
+/** Switches off that a record of an answer outside the scope is a breach. */
+const BREACH_UNSEEN: Patch = {
+  file: "cms/payload/answer.ts",
+  find: 'if (sieve.ownership(record, collection) === "foreign") {',
+  replace: "if (collection === undefined) {",
+};
+
+/** Mutants that reads alone must catch. */
+export const READ_MUTANTS: readonly Mutant[] = [
+  {
+    name: "lists are not scoped",
+    patches: [
+      {
+        file: QUERY,
+        find: "const parts: Where[] = [tenantCondition(settings, scope)];",
+        replace: "const parts: Where[] = [];",
+      },
+      BREACH_UNSEEN,
+    ],
+    blocks: ["where"],
+  },
+  {
+    name: "single reads are not scoped",
+    patches: [
+      {
+        file: QUERY,
+        find: "{ and: [{ id: { equals: context.id } }, tenantCondition(context.settings, context.scope)] }",
+        replace: "{ id: { equals: context.id } }",
+      },
+      BREACH_UNSEEN,
+    ],
+    blocks: ["ids"],
+  },
+  {
+    name: "a client's where stands beside the scope",
+    patches: [
+      {
+        file: QUERY,
+        find: "JSON.stringify({ and: parts })",
+        replace: "JSON.stringify(Object.assign({}, ...parts))",
+      },
+      BREACH_UNSEEN,
+    ],
+    blocks: ["where"],
+  },
+  {
+    name: "a where that cannot be read is ignored",
+    patches: [
+      {
+        file: "core/where.ts",
+        find: 'const NOTHING = { kind: "nothing" } as const;',
+        replace: 'const NOTHING = { kind: "none" } as const;',
+      },
+    ],
+    blocks: ["where"],
+  },
+  {
+    name: "where takes paths into other records",
+    patches: [
+      {
+        file: "core/where.ts",
+        find: 'if (path.includes(".") && !limits.ownPaths.has(path)) return false;',
+        replace: "",
+      },
+    ],
+    blocks: ["oracles"],
+  },
+  {
+    name: "sort is not filtered",
+    patches: [
+      {
+        file: QUERY,
+        find: '.filter((name) => isOwnField(name.replace(/^-/, ""), limits))',
+        replace: ".filter(() => limits !== undefined)",
+      },
+    ],
+    blocks: ["oracles"],
+  },
+  {
+    name: "population is not filtered",
+    patches: [
+      {
+        file: SIEVE,
+        find: "if (!this.#mayLeave(record, collection)) return relatedId(record) ?? null;",
+        replace: "",
+      },
+    ],
+    blocks: ["shape"],
+  },
+  {
+    name: "a selection may hide whose record it is",
+    patches: [
+      {
+        file: "cms/payload/selection.ts",
+        find: "yield [name, showTenant(selection, settings.cms.tenantField)];",
+        replace: "yield [name, selection];",
+      },
+      {
+        file: SIEVE,
+        find: 'if (ownership !== "unseen") return ownership === "ours";',
+        replace: 'if (ownership !== "foreign") return true;',
+      },
+    ],
+    blocks: ["shape"],
+  },
+  {
+    name: "joins are kept as they come",
+    patches: [
+      { file: SIEVE, find: 'return this.#join(value, value["docs"], at);', replace: "return value;" },
+      {
+        file: QUERY,
+        find: "for (const [index, id] of scope.entries()) {",
+        replace: "for (const [index, id] of scope.slice(9).entries()) {",
+      },
+    ],
+    blocks: ["shape"],
+  },
+  {
+    name: "an id is read as the CMS reads it",
+    patches: [
+      {
+        file: "cms/payload/ids.ts",
+        find: "/^[1-9][0-9]{0,15}$/.test(spelling) ? Number(spelling) : Number.NaN",
+        replace: "Number.parseFloat(decodeURIComponent(spelling))",
+      },
+    ],
+    blocks: ["ids"],
+  },
+  {
+    name: "words of the CMS are ids",
+    patches: [
+      {
+        file: "cms/payload/ids.ts",
+        find: "return RESERVED.has(spelling.toLowerCase());",
+        replace: 'return RESERVED.has(spelling) && spelling === "";',
+      },
+    ],
+    blocks: ["ids"],
+  },
+  {
+    name: "a HEAD is not scoped",
+    patches: [
+      {
+        file: "stages/authorise.ts",
+        find: "permit(readScope(tenant, operation.collection))",
+        replace: 'permit(request.method === "HEAD" ? [1, 2, 3, 4] : readScope(tenant, operation.collection))',
+      },
+      BREACH_UNSEEN,
+    ],
+    blocks: ["head"],
+  },
+  {
+    name: "a foreign record is not answered as a missing one",
+    patches: [
+      {
+        file: "cms/payload/answer.ts",
+        find: 'if (kind === "read" && record === undefined) throw new GatewayError("document.unknown");',
+        replace:
+          'if (kind === "read" && record === undefined) throw new GatewayError(Number(job.permit.recordId) < 1e6 ? "key.forbidden" : "document.unknown");',
+      },
+    ],
+    blocks: ["ids"],
+  },
+];
