@@ -3,6 +3,9 @@
 // Defence: one exact form of key, asked about with nothing beside it; only the key's own user counts.
 import tap from "tap";
 
+import { createPayloadCms } from "../../src/cms/payload/payload.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { Secret } from "../../src/core/secret.ts";
 import { clientOf } from "../support/cms/client.ts";
 import { USERS } from "../support/cms/keys.ts";
 import { breaches, docsOf, faceOf, startSite, words } from "../support/isolation.ts";
@@ -114,6 +117,39 @@ await tap.test("a key in a query, a body or a path is no key", async (t) => {
   }
   t.match(await nobody.ask("POST", "tenant-a/posts", { body: { apiKey: keys.partnerA } }), UNAUTHORIZED);
   t.strictSame(site.cms.takeRequests(), []);
+});
+
+/** Whose key it is, where the CMS's answer to that question is this user. */
+async function identified(user: unknown): Promise<unknown> {
+  const config = loadConfig({ env: { UPSTREAM_URL: "http://cms.invalid" }, readFile: () => "" });
+  const body = Buffer.from(JSON.stringify({ user, message: "Account" }));
+  const answer = { status: 200, contentType: "application/json", contentEncoding: undefined, body };
+  const cms = createPayloadCms(config, { send: () => Promise.resolve(answer) });
+  const note = { stage: "", upstreamRequests: 0, upstreamMs: 0 };
+  return cms.identify(new Secret("key"), { requestId: "id", signal: new AbortController().signal, note });
+}
+
+await tap.test("a user whom the CMS found otherwise than by the key is nobody", async (t) => {
+  const user = {
+    id: 1,
+    collection: "users",
+    _strategy: "api-key",
+    tenants: [{ tenant: 1 }],
+    roles: ["editor"],
+  };
+  t.match(await identified(user), { userId: 1, tenantIds: [1], allTenants: false });
+  for (const other of [
+    { ...user, _strategy: "local-jwt" },
+    { ...user, _strategy: undefined },
+    { ...user, collection: "staff" },
+    { ...user, collection: undefined },
+    { ...user, id: undefined },
+    [user],
+    null,
+    "admin",
+  ]) {
+    t.equal(await identified(other), undefined, JSON.stringify(other));
+  }
 });
 
 await tap.test("without a key nothing is told apart: versions, tenants, collections, records", async (t) => {

@@ -120,6 +120,17 @@ await tap.test("where: one that cannot be parsed matches nothing, 200 with an em
     t.match(answer, { status: 200, json: { docs: [], totalDocs: 0 } }, query.slice(0, 60));
     t.same(answer.json["docs"], [], query.slice(0, 60));
   }
+  const asked = decodeURIComponent(
+    cms
+      .takeRequests()
+      .map(({ path }) => path)
+      .join(" "),
+  );
+  t.notMatch(
+    asked,
+    /"nosuch":"1"|\$|apiKey|tenant__slug|\.title/,
+    "and what is no condition goes no further",
+  );
   for (const query of ["where=", "where={}", "where=null"])
     t.equal((await ids(query)).length, 24, `none: ${query}`);
 });
@@ -183,6 +194,8 @@ await tap.test("create stamps the tenant, update cannot move: the body's own is 
       t.match(moved, { status: 200, json: { tenant: 1 } }, `${method} ${name}`);
       t.match(await stored("posts", 5), { tenant: 1 });
     }
+    for (const request of cms.takeRequests().filter(({ method }) => method !== "GET"))
+      t.same(JSON.parse(request.body ?? ""), { title: "t", tenant: 1 }, `to the CMS, ${name}`);
   }
 });
 

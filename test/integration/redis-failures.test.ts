@@ -32,7 +32,7 @@ await tap.test("killed", async (t) => {
   for (const gateway of BOTH) await serves(t, gateway);
   await strangers(t, one, "killed");
   for (const gateway of BOTH) await untilRedis(gateway, "degraded");
-  await withdraw(t, "killed", { one: AT_ONCE, two: CUT_OFF_TTL + AT_ONCE });
+  await withdraw(t, "killed", { one: AT_ONCE, two: CUT_OFF_TTL });
   await redis.start();
   await recovers(t, "killed");
 });
@@ -42,7 +42,7 @@ await tap.test("paused, so that nothing is answered and nothing closed", async (
   await redis.pause();
   await strangers(t, one, "paused");
   for (const gateway of BOTH) await serves(t, gateway);
-  await withdraw(t, "paused", { one: AT_ONCE, two: CUT_OFF_TTL + AT_ONCE });
+  await withdraw(t, "paused", { one: AT_ONCE, two: CUT_OFF_TTL });
   await redis.resume();
   // What was said and stored before the pause is still there. None of it may be believed.
   for (const gateway of BOTH)
@@ -79,7 +79,7 @@ await tap.test("wrong password", async (t) => {
   for (const gateway of BOTH) await untilRedis(gateway, "degraded");
   for (const gateway of BOTH) await serves(t, gateway);
   await strangers(t, one, "wrong password");
-  await withdraw(t, "wrong password", { one: AT_ONCE, two: CUT_OFF_TTL + AT_ONCE });
+  await withdraw(t, "wrong password", { one: AT_ONCE, two: CUT_OFF_TTL });
   await own.config("SET", "requirepass", "");
   own.disconnect();
   await recovers(t, "wrong password");

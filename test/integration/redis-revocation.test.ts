@@ -10,6 +10,7 @@ import {
   type Gateway,
   judge,
   KEY,
+  PATIENT,
   pause,
   purge,
   sharing,
@@ -24,8 +25,8 @@ tap.setTimeout(400_000);
 const ROUNDS = Number(process.env["ROUNDS"] ?? 1_000);
 const [cms, redis] = [await startCms({ record: false }), await startRedis()];
 const [one, two] = await Promise.all([
-  startGatewayProcess(cms.url, {}, sharing(redis.url)),
-  startGatewayProcess(cms.url, {}, sharing(redis.url)),
+  startGatewayProcess(cms.url, { redis: PATIENT }, sharing(redis.url)),
+  startGatewayProcess(cms.url, { redis: PATIENT }, sharing(redis.url)),
 ]);
 tap.teardown(async () => {
   await Promise.all([one.stop(), two.stop()]);

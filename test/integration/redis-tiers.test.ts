@@ -14,6 +14,7 @@ import {
   administrator,
   judge,
   KEY,
+  PATIENT,
   pause,
   purge,
   sharing,
@@ -26,7 +27,8 @@ import {
 tap.setTimeout(300_000);
 const [cms, redis] = [await startCms(), await startRedis()];
 const RATE = 40;
-const settings = { cache: { lookupsPerSecond: RATE } };
+const limits = { inFlightPerKey: 1_000 };
+const settings = { cache: { lookupsPerSecond: RATE }, limits, redis: PATIENT };
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const [one, two] = await Promise.all([
   startGatewayProcess(cms.url, settings, sharing(redis.url)),

@@ -10,7 +10,17 @@ import tap, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { startGatewayProcess } from "../support/gateway-process.ts";
 import { freePort, runRedisServer, spawnRedis } from "../support/redis.ts";
-import { administrator, judge, KEY, pause, purge, sharing, untilRedis, USER } from "../support/revocation.ts";
+import {
+  administrator,
+  judge,
+  KEY,
+  PATIENT,
+  pause,
+  purge,
+  sharing,
+  untilRedis,
+  USER,
+} from "../support/revocation.ts";
 
 // Redis as operators run it. These start several redis-servers of their own, which no container runtime is asked for.
 tap.setTimeout(180_000);
@@ -39,7 +49,8 @@ async function server(
 /** Two gateways that share what they know, and a withdrawal at one that the other obeys. */
 async function replicas(t: Test, redis: Record<string, unknown>, env: Record<string, string> = {}) {
   const { REDIS_URL: _, ...secrets } = sharing("");
-  const start = () => startGatewayProcess(cms.url, { redis }, { ...secrets, ...env });
+  const start = () =>
+    startGatewayProcess(cms.url, { redis: { ...PATIENT, ...redis } }, { ...secrets, ...env });
   const [one, two] = await Promise.all([start(), start()]);
   t.teardown(() => Promise.all([one.stop(), two.stop()]));
   const works = async (when: string): Promise<void> => {

@@ -202,3 +202,16 @@ t.test("a fact may be served stale for its grace on the error named, and on no o
   await fail(down);
   t.equal(await late, "tenant.unverifiable", "nor beyond the grace");
 });
+
+t.test("nothing is served stale by a replica that may have missed an invalidation", async (t) => {
+  let longest = Infinity;
+  const options = { grace: 500, longestLife: () => longest };
+  const { find, answer, fail, pass } = bench(options, { staleOn: "tenant.unverifiable" });
+  void find("a");
+  await answer({ of: "a" });
+  pass(1_100);
+  longest = 5_000;
+  const refused = find("a").catch((error: GatewayError) => error.code);
+  await fail(new GatewayError("tenant.unverifiable"));
+  t.equal(await refused, "tenant.unverifiable");
+});
