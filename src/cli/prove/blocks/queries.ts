@@ -15,7 +15,8 @@ export const queries: Block = {
       for (const [i, [query, matches]] of WHERE_TRICKS.entries()) {
         if (!aim.isTurn(i)) continue;
         const text = query(stuff);
-        const isEmpty = matches === "nothing" && !world.shared.has(collection);
+        // Where a group lends, a third tenant's documents may match.
+        const isEmpty = matches === "nothing" && !world.lent.has(collection);
         const attempt = ask(own, `${base}?${text}&depth=0&limit=25`);
         const name = `${collection}?${short(text)}, key ${own.side}`;
         const law = isEmpty ? nothing : contained(aim);
