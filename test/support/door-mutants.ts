@@ -19,7 +19,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "a tenant is remembered without its name",
     patches: [
       {
-        file: "compose.ts",
+        file: "compose/remember.ts",
         find: 'viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]',
         replace: "viewer.name, ref.by]",
       },
@@ -30,9 +30,9 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "a key is remembered under one name for all",
     patches: [
       {
-        file: "cache/digest.ts",
-        find: 'hash("sha256", Secret.reveal(secret), "base64url")',
-        replace: 'hash("sha256", Secret.reveal(secret).slice(99), "base64url")',
+        file: "compose/remember.ts",
+        find: "textOf: (key) => Secret.reveal(key),",
+        replace: "textOf: (key) => Secret.reveal(key).slice(99),",
       },
     ],
     blocks: ["naming"],

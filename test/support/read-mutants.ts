@@ -86,8 +86,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: "if (!this.#mayLeave(record, collection)) return relatedId(record) ?? null;",
-        replace: "",
+        find: "if (!this.#mayLeave(record, collection)) {",
+        replace: "if (!this.#mayLeave(record, collection) && collection === 'none') {",
       },
     ],
     blocks: ["shape"],
@@ -114,8 +114,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
       { file: SIEVE, find: 'return this.#join(value, value["docs"], at);', replace: "return value;" },
       {
         file: QUERY,
-        find: "for (const [index, id] of scope.entries()) {",
-        replace: "for (const [index, id] of scope.slice(9).entries()) {",
+        find: "of readScope(tenant, listed).entries()) {",
+        replace: "of readScope(tenant, listed).slice(9).entries()) {",
       },
     ],
     blocks: ["shape"],
@@ -159,9 +159,9 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "cms/payload/answer.ts",
-        find: 'if (kind === "read" && record === undefined) throw new GatewayError("document.unknown");',
+        find: "if (record === undefined) throw nothingMatched(job);",
         replace:
-          'if (kind === "read" && record === undefined) throw new GatewayError(Number(job.permit.recordId) < 1e6 ? "key.forbidden" : "document.unknown");',
+          'if (record === undefined) throw new GatewayError(Number(job.permit.recordId) < 1e6 ? "key.forbidden" : "document.unknown");',
       },
     ],
     blocks: ["ids"],

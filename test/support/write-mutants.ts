@@ -86,8 +86,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: "if (!this.#mayLeave(record, collection)) return relatedId(record) ?? null;",
-        replace: "",
+        find: "if (!this.#mayLeave(record, collection)) {",
+        replace: "if (!this.#mayLeave(record, collection) && collection === 'none') {",
       },
     ],
     blocks: ["relations"],
