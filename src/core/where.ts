@@ -66,6 +66,17 @@ export function readWhere(raw: unknown, limits: WhereLimits): ClientWhere {
   return Object.keys(where).length === 0 ? NONE : { kind: "narrow", where };
 }
 
+/** The fields that a `where` asks by, wherever in it they stand. */
+export function fieldsOf(where: Where): string[] {
+  return Object.entries(where).flatMap(([name, part]) =>
+    isList(part) ? part.flatMap((group) => fieldsOf(group)) : [name],
+  );
+}
+
+function isList(part: readonly Where[] | Conditions): part is readonly Where[] {
+  return Array.isArray(part);
+}
+
 /** Takes one client's `where` apart; `undefined` from any method is "cannot be read". */
 class Reader {
   readonly #limits: WhereLimits;

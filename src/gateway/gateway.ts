@@ -16,8 +16,8 @@ import type { Answer } from "../core/envelope.ts";
 export interface Stages {
   receive(request: Incoming): Received;
   authenticate(request: Received): Promise<Authenticated>;
-  recheck(request: Authenticated, next: (request: Authenticated) => Promise<Answer>): Promise<Answer>;
   version(request: Authenticated): Versioned;
+  recheck(request: Versioned, next: (request: Versioned) => Promise<Answer>): Promise<Answer>;
   resolveTenant(request: Versioned): Promise<Tenanted>;
   route(request: Tenanted): Routed;
   readBody(request: Routed): Promise<Bodied>;
@@ -35,9 +35,9 @@ export function createPipeline(stages: Stages): Handler {
   return async (incoming) => {
     const received = stages.receive(incoming);
     const authenticated = await stages.authenticate(received);
-    return stages.recheck(authenticated, async (known) => {
-      const versioned = stages.version(known);
-      const tenanted = await stages.resolveTenant(versioned);
+    const versioned = stages.version(authenticated);
+    return stages.recheck(versioned, async (known) => {
+      const tenanted = await stages.resolveTenant(known);
       const routed = stages.route(tenanted);
       const bodied = await stages.readBody(routed);
       const permitted = await stages.authorise(bodied);

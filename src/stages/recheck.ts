@@ -1,13 +1,13 @@
-import type { Authenticated } from "../core/context.ts";
+import type { Versioned } from "../core/context.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import type { Keys } from "./authenticate.ts";
 
 /**
- * Around all that follows `authenticate`: where the CMS refuses the key's user, it is asked once more whose key it is.
+ * Around all that follows `version`: where the CMS refuses the key's user, it is asked once more whose key it is.
  * Nobody's any longer is `key.rejected`, and forgotten; still somebody's is the `key.forbidden` it was.
  */
 export function createRecheck(deps: { readonly keys: Keys }) {
-  return async <T>(request: Authenticated, next: (request: Authenticated) => Promise<T>): Promise<T> => {
+  return async <T>(request: Versioned, next: (request: Versioned) => Promise<T>): Promise<T> => {
     try {
       return await next(request);
     } catch (thrown) {

@@ -1,17 +1,17 @@
 import type { Answer } from "../core/envelope.ts";
-import type { Authenticated } from "../core/context.ts";
+import type { Versioned } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 
-type Next = (request: Authenticated) => Promise<Answer>;
-type Around = (request: Authenticated, next: Next) => Promise<Answer>;
+type Next = (request: Versioned) => Promise<Answer>;
+type Around = (request: Versioned, next: Next) => Promise<Answer>;
 
 /**
- * Around all that follows `authenticate`: one user's requests at the same time are at most `max`, over all of its
+ * Around all that follows `version`: one user's requests at the same time are at most `max`, over all of its
  * tenants; one more is `key.busy`. Without it one partner's loop of slow requests takes every place of all others.
  */
 export function createShare(deps: { readonly max: number }) {
   const inFlight = new Map<string, number>();
-  return async (request: Authenticated, next: Next): Promise<Answer> => {
+  return async (request: Versioned, next: Next): Promise<Answer> => {
     const user = String(request.principal.userId);
     const count = inFlight.get(user) ?? 0;
     if (count >= deps.max) throw new GatewayError("key.busy");

@@ -7,7 +7,8 @@ import { IF_UPDATED_AT } from "./body.ts";
 import { readJson } from "./json.ts";
 import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
-import { Sieve } from "./sieve.ts";
+import { askedFields, hiddenFields } from "./query.ts";
+import { isJoinPage, Sieve } from "./sieve.ts";
 
 /** The ten members of a list answer, in the order in which partners get them. */
 const LIST_MEMBERS = [
@@ -36,6 +37,9 @@ export function translate(answer: UpstreamAnswer, job: Job, settings: PayloadSet
   }
   if (!isSuccess(answer) || body === undefined) throw refusal(answer, body, job);
   const sieve = new Sieve(settings, job.tenant);
+  if (kind === "list" && asksByJoin(body, job, settings)) {
+    return { status: 200, body: JSON.stringify(nothingJoined(body)) };
+  }
   if (kind === "list") return { status: 200, body: JSON.stringify(list(body, sieve, operation)) };
   const record = recordOf(body);
   if (record === undefined) throw nothingMatched(job);
@@ -62,6 +66,26 @@ const EMPTY_LIST = {
   prevPage: null,
   nextPage: null,
 } as const;
+
+/**
+ * True where a list was asked by a field that turns out to be a join: whether anything matched tells of records that
+ * point here, whoever they belong to, so nothing does. Also takes out what was shown only to find that out.
+ */
+function asksByJoin(body: unknown, job: Job, settings: PayloadSettings): boolean {
+  const fields = job.query === "" ? [] : askedFields(job.query, job.operation.collection, settings);
+  if (fields.length === 0 || !isObject(body) || !Array.isArray(body["docs"])) return false;
+  const records = body["docs"].filter((record: unknown) => isObject(record));
+  if (records.some((record) => fields.some((name) => isJoinPage(record[name])))) return true;
+  const hidden = hiddenFields(job.query, fields, settings);
+  for (const record of records) for (const name of hidden) delete record[name];
+  return false;
+}
+
+/** What Payload answers where nothing matches by a join: not quite what it answers elsewhere. */
+function nothingJoined(body: unknown): Record<string, unknown> {
+  const limit = isObject(body) ? body["limit"] : undefined;
+  return { ...EMPTY_LIST, limit, totalPages: 0, pagingCounter: 0 };
+}
 
 function list(body: unknown, sieve: Sieve, operation: Operation): Record<string, unknown> {
   if (!isObject(body) || !Array.isArray(body["docs"]))

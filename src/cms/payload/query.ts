@@ -1,8 +1,8 @@
 import { parse } from "qs-esm";
 import type { RecordId, Tenant } from "../../core/context.ts";
 import { readScope } from "../../core/scope.ts";
-import { isOwnField, readWhere, type Operand, type Where } from "../../core/where.ts";
-import { readPopulate, readSelect, type Selection } from "./selection.ts";
+import { fieldsOf, isOwnField, readWhere, type Operand, type Where } from "../../core/where.ts";
+import { isHidden, readPopulate, readSelect, showFields, type Selection } from "./selection.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
 
 /**
@@ -42,9 +42,38 @@ export function listQuery(query: string, collection: string, context: QueryConte
   else if (isPositive(asked["page"])) parameters.add("page", asked["page"]);
   const sort = readSort(asked["sort"], settings, collection);
   if (sort !== "") parameters.add("sort", sort);
-  addShape(parameters, asked, settings);
+  const select = readSelect(asked["select"], settings);
+  const shown =
+    select === undefined ? undefined : showFields(select, askedFields(query, collection, settings));
+  addShape(parameters, asked, settings, shown);
   addJoins(parameters, collection, context);
   return parameters.toString();
+}
+
+/**
+ * The fields that a list asks by, in its conditions and its order. A join field among them that nobody declared would
+ * tell about other tenants' records; how it is recognised is in `answer.ts`, which needs to see the field for that.
+ */
+export function askedFields(query: string, collection: string, settings: PayloadSettings): readonly string[] {
+  const asked = readQuery(query);
+  const limits = whereLimits(settings, collection);
+  const client = readWhere(asked["where"], limits);
+  const inWhere = client.kind === "narrow" ? fieldsOf(client.where) : [];
+  const inSort = readSort(asked["sort"], settings, collection)
+    .split(",")
+    .map((name) => name.replace(/^-/, ""));
+  const names = new Set([...inWhere, ...inSort]);
+  return [...names].filter((name) => name !== "" && name !== "id" && !name.includes("."));
+}
+
+/** Which of these fields a client's `select` hides. */
+export function hiddenFields(
+  query: string,
+  fields: readonly string[],
+  settings: PayloadSettings,
+): readonly string[] {
+  const select = readSelect(readQuery(query)["select"], settings);
+  return select === undefined ? [] : fields.filter((name) => isHidden(select, name));
 }
 
 /** The query of a single read: a list of one, so that the CMS itself applies the tenant's constraint. */
@@ -82,14 +111,19 @@ export function tenantCondition(settings: PayloadSettings, scope: readonly Recor
   return { [settings.cms.tenantField]: { in: scope as readonly Operand[] } };
 }
 
-function addShape(parameters: Parameters, asked: ClientQuery, settings: PayloadSettings): void {
+// oxlint-disable-next-line max-params -- the last is the selection of a list, which shows more than was asked
+function addShape(
+  parameters: Parameters,
+  asked: ClientQuery,
+  settings: PayloadSettings,
+  select = readSelect(asked["select"], settings),
+): void {
   parameters.add("depth", String(depth(asked["depth"], settings.maxDepth)));
   if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
     parameters.add("locale", asked["locale"]);
   const fallback = asked["fallbackLocale"] ?? asked["fallback-locale"];
   if (typeof fallback === "string" && LOCALE.test(fallback)) parameters.add("fallback-locale", fallback);
   if (asked["draft"] === "true") parameters.add("draft", "true");
-  const select = readSelect(asked["select"], settings);
   if (select !== undefined) parameters.addTree("select", select);
   for (const [name, selection] of readPopulate(asked["populate"], settings)) {
     parameters.addTree(`populate[${name}]`, selection);

@@ -36,6 +36,18 @@ function showTenant(selection: Selection, tenantField: string): Selection {
   return entries.length === 0 ? { [tenantField]: true } : Object.fromEntries(entries);
 }
 
+/** True where a selection leaves a field out. */
+export function isHidden(selection: Selection, name: string): boolean {
+  return includes(selection) ? selection[name] === undefined : selection[name] === false;
+}
+
+/** A selection that leaves none of these fields out. */
+export function showFields(selection: Selection, names: readonly string[]): Selection {
+  const hidden = names.filter((name) => isHidden(selection, name));
+  if (includes(selection)) return { ...selection, ...Object.fromEntries(hidden.map((name) => [name, true])) };
+  return Object.fromEntries(Object.entries(selection).filter(([name]) => !hidden.includes(name)));
+}
+
 interface Budget {
   readonly settings: PayloadSettings;
   left: number;

@@ -59,7 +59,7 @@ export class Sieve {
   }
 
   #object(value: Record<string, unknown>, at: Place, inList: boolean): unknown {
-    if (Array.isArray(value["docs"]) && "hasNextPage" in value) return this.#join(value, value["docs"], at);
+    if (isJoinPage(value)) return this.#join(value, value.docs, at);
     const { relationTo, value: target } = value;
     if (typeof relationTo === "string" && isObject(target)) {
       this.#members(value, { ...at, path: `${at.path}.polymorphic` });
@@ -135,6 +135,11 @@ export class Sieve {
   #declaredTarget(at: Place): string | undefined {
     return at.collection === undefined ? undefined : this.#settings.cms.relations[at.collection]?.[at.path];
   }
+}
+
+/** True for what a join field holds: a page of the records that point here. */
+export function isJoinPage(value: unknown): value is Record<string, unknown> & { docs: readonly unknown[] } {
+  return isObject(value) && Array.isArray(value["docs"]) && "hasNextPage" in value;
 }
 
 /** Where in a record of which collection a value stands. */
