@@ -1,5 +1,6 @@
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { isObject } from "../core/json.ts";
 import type { Flags, Given } from "./command.ts";
 import type { Io } from "./io.ts";
 
@@ -15,15 +16,13 @@ export function configOf(given: Given, io: Io): Config {
   return loadConfig({ env, readFile: io.readFile });
 }
 
-/** The configuration without what authenticates somebody, for printing. */
-export function redacted(config: Config): Config {
-  const { cms, redis, upstream } = config;
-  return {
-    ...config,
-    upstream: { ...upstream, url: withoutPassword(upstream.url) },
-    cms: { ...cms, ...(cms.serviceKey === undefined ? {} : { serviceKey: "[secret]" }) },
-    redis: { ...redis, ...(redis.url === undefined ? {} : { url: withoutPassword(redis.url) }) },
-  };
+/** The configuration without what authenticates somebody, for printing: secrets by their names, passwords in URLs. */
+export function redacted(value: unknown, name = ""): unknown {
+  if (typeof value === "string")
+    return /(?:key|token|secret|password)$/i.test(name) ? "[secret]" : withoutPassword(value);
+  if (Array.isArray(value)) return value.map((item) => redacted(item));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner, key)]));
 }
 
 function withoutPassword(url: string): string {

@@ -54,10 +54,13 @@ t.test("check prints every problem, or the whole configuration without secrets",
   t.match(nothing.err, /2 problems:\n.*\n.*/);
   const asJson = await runCli(["check", "--json"], { PORT: "many" });
   t.match(JSON.parse(asJson.out), { ok: false, problems: [String, String] });
+  const long = "s3cret-".repeat(6);
   const env = {
     UPSTREAM_URL,
     CMS_SERVICE_KEY: "s3cret-key",
     REDIS_URL: "redis://user:s3cret@127.0.0.1:6379",
+    ADMIN_TOKEN: long,
+    CACHE_SECRET: long,
   };
   const fine = await runCli(["check"], env);
   t.equal(fine.code, 0);

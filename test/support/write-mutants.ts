@@ -1,8 +1,15 @@
-import type { Mutant } from "./mutants.ts";
+import type { Mutant, Patch } from "./mutants.ts";
 
 const BODY = "cms/payload/body.ts";
 const SIEVE = "cms/payload/sieve.ts";
 const AUTHORISE = "stages/authorise.ts";
+
+/** The write's own condition on the tenant, which stands behind the question whose record it is. */
+const WRITE_UNCONDITIONED: Patch = {
+  file: "cms/payload/outgoing.ts",
+  find: "[{ id: { equals: recordId } }, tenantCondition(settings, job.permit.scope)];",
+  replace: "[{ id: { equals: recordId } }];",
+};
 
 /** Mutants that only a proof that may write can catch. */
 export const WRITE_MUTANTS: readonly Mutant[] = [
@@ -33,6 +40,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: "updates do not ask whose record it is",
     patches: [
+      WRITE_UNCONDITIONED,
       {
         file: AUTHORISE,
         find: "if (!isOwn) throw",
@@ -44,6 +52,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: "deletes do not ask whose record it is",
     patches: [
+      WRITE_UNCONDITIONED,
       {
         file: AUTHORISE,
         find: "if (!isOwn) throw",
@@ -55,6 +64,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: "writes reach as far as reads: the whole group",
     patches: [
+      WRITE_UNCONDITIONED,
       {
         file: "cms/payload/lookups.ts",
         find: "{ [tenantField]: { equals: tenant.id } }] };",
@@ -87,7 +97,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
       {
         file: SIEVE,
         find: "if (!this.#mayLeave(record, collection)) {",
-        replace: "if (!this.#mayLeave(record, collection) && collection === 'none') {",
+        replace: "if (this.#mayLeave === undefined) {",
       },
     ],
     blocks: ["relations"],
