@@ -1,7 +1,17 @@
 import tap, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { Line, hangs, json, reply, reset, type Disturbance } from "./support-contract-line.ts";
-import { A, ROW, UUID, openHouse, refused, strangeHeaders, words, type Row } from "./support-contract.ts";
+import {
+  A,
+  ROW,
+  UUID,
+  openHouse,
+  refused,
+  strangeHeaders,
+  unsupported,
+  words,
+  type Row,
+} from "./support-contract.ts";
 
 /** Section 6 of the contract where the CMS fails, or the line to it. */
 
@@ -134,6 +144,26 @@ await tap.test("503 Service Unavailable: over capacity", async (t) => {
   const first = small.ask(`GET ${A}/posts`);
   const release = await disturbed;
   refused(t, await small.ask(`GET ${A}/pages/1`), ROW.unavailable);
+  await line.mend();
+  release();
+  await first;
+  t.match(await small.ask(`GET ${A}/pages/1`), { status: 200 }, "and has room again");
+});
+
+await tap.test("429 Too Many Requests: of one user, after the version, before the tenant", async (t) => {
+  const small = await openHouse(t, upstream, { limits: { inFlightPerKey: 1 } });
+  const { admin } = cms.keys;
+  for (const key of [cms.keys.partnerA, admin])
+    t.match(await small.ask(`GET ${A}/pages/1`, { key }), { status: 200 });
+  const disturbed = line.disturbed();
+  line.disturb(/^GET .api.posts/, hangs);
+  const first = small.ask(`GET ${A}/posts`);
+  const release = await disturbed;
+  refused(t, await small.ask(`GET ${A}/pages/1`), ROW.tooMany);
+  refused(t, await small.ask("GET /partners/2025-10/tenant-a/pages"), unsupported("2025-10"));
+  refused(t, await small.ask("GET /partners/2026-02/nosuch/pages"), ROW.tooMany, "before the tenant");
+  refused(t, await small.ask("GET /partners/2026-02"), ROW.tooMany, "before whether there is one");
+  t.match(await small.ask(`GET ${A}/pages/1`, { key: admin }), { status: 200 }, "another's is not concerned");
   await line.mend();
   release();
   await first;

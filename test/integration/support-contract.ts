@@ -151,6 +151,7 @@ export const ROW = {
   conflict: [409, "Conflict", "The request conflicts with an existing document"],
   tooLarge: [413, "Payload Too Large", "Request body exceeds 1048576 bytes"],
   invalid: [422, "Validation Failed", "The request body failed validation"],
+  tooMany: [429, "Too Many Requests", "Rate limit exceeded. Please retry later."],
   badGateway: [502, "Bad Gateway", "Upstream service unavailable"],
   unavailable: [503, "Service Unavailable", "Service temporarily unavailable"],
   timeout: [504, "Gateway Timeout", "Upstream service took too long to respond"],
@@ -185,16 +186,17 @@ export function refused(t: Test, answer: Answer, ...[row, about = "", errors]: R
   const name = about === "" ? `${status} ${error}` : about;
   const envelope = { error, message, requestId: id, ...(errors === undefined ? {} : { errors }) };
   t.equal(`${answer.status} ${answer.text}`, `${status} ${JSON.stringify(envelope)}`, name);
-  const extra: Readonly<Record<number, string[]>> = { 401: ["www-authenticate"], 503: ["retry-after"] };
+  const mayRetry = status === 429 || status === 503;
+  const extra = mayRetry ? ["retry-after"] : status === 401 ? ["www-authenticate"] : [];
   t.match(id, UUID, `${name}: a request id of ours`);
   t.match(
     { type: answer.headers["content-type"], cache: answer.headers["cache-control"] },
     { type: "application/json; charset=utf-8", cache: "no-store" },
     `${name}: headers of the envelope`,
   );
-  t.same(strangeHeaders(answer), extra[status] ?? [], `${name}: no other headers`);
+  t.same(strangeHeaders(answer), extra, `${name}: no other headers`);
   if (status === 401) t.equal(answer.headers["www-authenticate"], 'API-Key realm="partners"', name);
-  if (status === 503) t.match(answer.headers["retry-after"], /^[1-9]\d*$/, name);
+  if (mayRetry) t.match(answer.headers["retry-after"], /^[1-9]\d*$/, name);
 }
 
 /** Asserts that two answers are the same but for the request's id and the time. */
