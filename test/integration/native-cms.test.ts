@@ -1,0 +1,110 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import t from "tap";
+import { WebSocket } from "ws";
+import { startCms } from "../support/cms/server.ts";
+import { startProgram } from "../support/program.ts";
+
+/** An unmodified client of the CMS: what its admin panel does, through the gateway's program, against the real CMS. */
+
+const MB = 1_048_576;
+const cms = await startCms();
+const gateway = await startProgram(cms.url);
+t.teardown(async () => {
+  gateway.signal("SIGTERM");
+  await gateway.ended;
+  await cms.close();
+});
+
+/** Resident memory of the gateway, in MB. */
+function resident(): number {
+  try {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, "utf8"))?.[1]) / 1_024;
+  } catch {
+    return (
+      Number(spawnSync("ps", ["-o", "rss=", "-p", String(gateway.pid)], { encoding: "utf8" }).stdout) / 1_024
+    );
+  }
+}
+
+const login = await fetch(`${gateway.url}/api/users/login`, {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ email: "admin@cms.test", password: "admin-password" }),
+});
+const cookie = login.headers
+  .getSetCookie()
+  .map((line) => line.split(";")[0])
+  .join("; ");
+
+t.test("login sets the CMS's own cookie, and the cookie is a session", async (t) => {
+  t.equal(login.status, 200);
+  t.match(cookie, /^payload-token=/);
+  const me: unknown = await (await fetch(`${gateway.url}/api/users/me`, { headers: { cookie } })).json();
+  t.match(me, { user: { email: "admin@cms.test" }, strategy: "local-jwt" });
+  const event = await fetch(`${gateway.url}/api/events/1?depth=0`, {
+    method: "PATCH",
+    headers: { cookie, "content-type": "application/json" },
+    body: JSON.stringify({ title: "By an editor" }),
+  });
+  t.equal(event.status, 200);
+  t.match(await cms.payload.findByID({ collection: "events", id: 1, depth: 0 }), { title: "By an editor" });
+});
+
+t.test("a file of 200 MB goes up and comes down whole, with flat memory, and in ranges", async (t) => {
+  const chunk = Buffer.alloc(MB, "partners-gateway ");
+  const file = new File(
+    Array.from({ length: 200 }, () => chunk),
+    "large.bin",
+    { type: "application/octet-stream" },
+  );
+  const form = new FormData();
+  form.append("file", file);
+  form.append("_payload", JSON.stringify({ tenant: 1, title: "large" }));
+  const before = resident();
+  let peak = before;
+  const watch = setInterval(() => (peak = Math.max(peak, resident())), 50);
+  t.teardown(() => clearInterval(watch));
+
+  const upload = await fetch(`${gateway.url}/api/files?depth=0`, {
+    method: "POST",
+    headers: { cookie },
+    body: form,
+  });
+  t.equal(upload.status, 201);
+  const url = `${gateway.url}/api/files/file/large.bin`;
+  const download = await fetch(url, { headers: { cookie } });
+  t.equal(download.status, 200);
+  const got = createHash("sha256");
+  let bytes = 0;
+  for await (const part of download.body ?? []) {
+    got.update(part);
+    bytes += part.length;
+  }
+  const sent = createHash("sha256");
+  for (let i = 0; i < 200; i++) sent.update(chunk);
+  t.equal(bytes, 200 * MB);
+  t.equal(got.digest("hex"), sent.digest("hex"), "byte for byte");
+  clearInterval(watch);
+  t.comment(`resident: ${before.toFixed(0)} MB before, ${peak.toFixed(0)} MB at the most`);
+  t.ok(peak - before < 100, `grew by ${(peak - before).toFixed(0)} MB`);
+
+  const range = await fetch(url, { headers: { cookie, range: "bytes=17-33" } });
+  t.equal(range.status, 206);
+  t.equal(range.headers.get("content-range"), `bytes 17-33/${200 * MB}`);
+  t.equal(await range.text(), "partners-gateway ");
+});
+
+t.test("a WebSocket echoes", async (t) => {
+  const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/_next/webpack-hmr`, {
+    headers: { cookie },
+  });
+  await once(socket, "open");
+  socket.send("through the gateway");
+  const [message]: Buffer[] = await once(socket, "message");
+  t.equal(String(message), "through the gateway");
+  socket.close();
+  await once(socket, "close");
+});
