@@ -131,7 +131,7 @@ export function stagesOf(
     receive,
     authenticate: createAuthenticate({ keys, usersCollection: config.cms.users }),
     recheck: inShare(createShare({ max: config.limits.inFlightPerKey }), createRecheck({ keys })),
-    version: createVersion({ versions: config.partners.versions }),
+    version: createVersion({ versions: config.partners.versions, dates: config.partners.versionDates }),
     resolveTenant: createResolveTenant({
       tenants,
       cms,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { VERSIONS } from "./words.ts";
 
 /**
  * What no configuration may say, whatever its types: auth collections, tenants and the CMS's internal ones exposed, a
@@ -20,6 +21,12 @@ export function exposureProblems(settings: unknown): string[] {
   };
   refuse("partners.collections", partners.collections);
   refuse("cms.openCollections", cms.openCollections);
+  for (const name of Object.keys(partners.versionDates)) {
+    if (!partners.versions.includes(name))
+      problems.push(
+        `partners.versionDates.${name}: ${name} is no supported version; known are ${partners.versions.join(", ")}`,
+      );
+  }
   for (const [index, name] of partners.versions.entries()) {
     if (partners.versions.indexOf(name) !== index)
       problems.push(`partners.versions: ${name} is listed twice; remove one`);
@@ -30,7 +37,13 @@ export function exposureProblems(settings: unknown): string[] {
 /** The few settings that the rules above look at, read leniently: what is not readable is reported elsewhere. */
 const names = z.array(z.string()).catch([]);
 const shape = z.object({
-  partners: z.object({ collections: names, versions: names }).catch({ collections: [], versions: [] }),
+  partners: z
+    .object({
+      collections: names,
+      versions: z.array(z.string()).catch(VERSIONS),
+      versionDates: z.record(z.string(), z.unknown()).catch({}),
+    })
+    .catch({ collections: [], versions: VERSIONS, versionDates: {} }),
   cms: z
     .object({
       users: z.string().catch("users"),

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { cache, redis } from "./cache.ts";
 import { cms } from "./cms.ts";
 import { duration, size } from "./units.ts";
-import { cidr, count, headerName, httpUrl, port, prefix, slug } from "./words.ts";
+import { VERSIONS, cidr, count, day, headerName, httpUrl, link, port, prefix, slug } from "./words.ts";
 
 /**
  * Every setting with its default and its meaning: the type, the check and the documentation of the configuration.
@@ -100,8 +100,17 @@ const partners = z.strictObject({
   versions: z
     .array(z.string().regex(/^\d{4}-\d{2}$/, { error: "expected a version such as 2026-02" }))
     .min(1)
-    .default(["2025-07", "2026-02"])
+    .default(VERSIONS)
     .describe("Supported versions, in the order in which messages list them."),
+  versionDates: z
+    .record(
+      z.string(),
+      z.strictObject({ deprecation: day.optional(), sunset: day.optional(), link: link.optional() }),
+    )
+    .default({})
+    .describe(
+      "When a version ends, told in Deprecation, Sunset and Link headers, e.g. 2025-07: {deprecation: 2026-02-01, sunset: 2026-08-01, link: https://example.com/migrate}.",
+    ),
   collections: z
     .array(slug)
     .default([

@@ -27,6 +27,13 @@ export const cidr = z.string().regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, {
   error: "expected an address or a CIDR block such as 10.0.0.0/8",
 });
 
+/** The versions that hold where none are listed. */
+export const VERSIONS = ["2025-07", "2026-02"];
+/** A day or a moment, ISO 8601. */
+export const day = z.iso.date().or(z.iso.datetime());
+/** Where something is explained. */
+export const link = z.url({ protocol: /^https?$/, error: "expected an http(s) URL" });
+
 function isOrigin(text: string): boolean {
   const url = URL.parse(text);
   return (

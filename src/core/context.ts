@@ -42,8 +42,11 @@ export type TenantRef =
   | { readonly by: "id"; readonly id: RecordId }
   | { readonly by: "slug"; readonly slug: string };
 
-/** A version of the API from the configured list. Minted by `stages/version.ts`. */
-export type Version = Branded<{ readonly name: string }, "Version">;
+/** A version of the API from the configured list, with the headers that tell of its end. Minted by `stages/version.ts`. */
+export type Version = Branded<
+  { readonly name: string; readonly headers: Readonly<Record<string, string>> },
+  "Version"
+>;
 
 /** What the request wants done. `id` is the client's spelling, not yet known to be one. */
 export type Operation =

@@ -37,6 +37,7 @@ export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
     request.note.stage = "answer";
     const { status, body } = translated(() => deps.cms.translate(request.upstreamAnswer, jobOf(request)));
     const headers = {
+      ...request.version.headers,
       "content-type": "application/json; charset=utf-8",
       "cache-control": "private, no-store",
       "x-request-id": request.requestId,

@@ -111,7 +111,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: "joins are kept as they come",
     patches: [
-      { file: SIEVE, find: 'return this.#join(value, value["docs"], at);', replace: "return value;" },
+      { file: SIEVE, find: "return this.#join(value, value.docs, at);", replace: "return value;" },
       {
         file: QUERY,
         find: "of readScope(tenant, listed).entries()) {",
