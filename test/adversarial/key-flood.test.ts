@@ -41,7 +41,15 @@ t.test(
   async (t) => {
     const settings = {
       partners: { collections: ["posts"] },
-      cache: { keys: 10, absent: 100, keyTtl: "10m", tenantTtl: "10m", absentTtl: "10m" },
+      // Every key is to be looked up: that there is also a rate for that is shown in redis-tiers.
+      cache: {
+        lookupsPerSecond: 1_000_000,
+        keys: 10,
+        absent: 100,
+        keyTtl: "10m",
+        tenantTtl: "10m",
+        absentTtl: "10m",
+      },
       upstream: { keyLookups: 32 },
     };
     const gateway = await startTestGateway(line.url, settings);
