@@ -62,7 +62,6 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
       exchange.watch();
       forwarder.send(exchange);
     },
-    // oxlint-disable-next-line max-params -- three of them are the server event's own
     upgrade(request, socket, head, requestId) {
       const response = takeOver(request, socket);
       if (response === undefined) return;

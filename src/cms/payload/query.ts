@@ -45,7 +45,7 @@ export function listQuery(query: string, collection: string, context: QueryConte
   const select = readSelect(asked["select"], settings);
   const shown =
     select === undefined ? undefined : showFields(select, askedFields(query, collection, settings));
-  addShape(parameters, asked, settings, shown);
+  addShape(parameters, { asked, settings, shown });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
@@ -87,7 +87,7 @@ export function readOneQuery(
   parameters.add("where", JSON.stringify(where));
   parameters.add("limit", "1");
   parameters.add("pagination", "false");
-  addShape(parameters, readQuery(query), context.settings);
+  addShape(parameters, { asked: readQuery(query), settings: context.settings });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
@@ -95,7 +95,7 @@ export function readOneQuery(
 /** The query of a write: only what shapes the answer, and whether a draft is meant. */
 export function writeQuery(query: string, settings: PayloadSettings): string {
   const parameters = new Parameters();
-  addShape(parameters, readQuery(query), settings);
+  addShape(parameters, { asked: readQuery(query), settings });
   return parameters.toString();
 }
 
@@ -111,13 +111,15 @@ export function tenantCondition(settings: PayloadSettings, scope: readonly Recor
   return { [settings.cms.tenantField]: { in: scope as readonly Operand[] } };
 }
 
-// oxlint-disable-next-line max-params -- the last is the selection of a list, which shows more than was asked
-function addShape(
-  parameters: Parameters,
-  asked: ClientQuery,
-  settings: PayloadSettings,
-  select = readSelect(asked["select"], settings),
-): void {
+/** What a client asked of the answer's shape; `shown` where more fields are needed than its `select` names. */
+interface Shape {
+  readonly asked: ClientQuery;
+  readonly settings: PayloadSettings;
+  readonly shown?: Selection | undefined;
+}
+
+function addShape(parameters: Parameters, { asked, settings, shown }: Shape): void {
+  const select = shown ?? readSelect(asked["select"], settings);
   parameters.add("depth", String(depth(asked["depth"], settings.maxDepth)));
   if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
     parameters.add("locale", asked["locale"]);
