@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import { ENVIRONMENT } from "../src/config/load.ts";
+import { ENVIRONMENT, SECRET_VARIABLES } from "../src/config/environment.ts";
 import { schema } from "../src/config/schema.ts";
 
 /**
@@ -67,7 +67,14 @@ function reference(sections: Readonly<Record<string, Setting>>): string {
     "",
     "Generated from `src/config/schema.ts` by `npm run generate`; do not edit. Settings come from the YAML file that",
     "`CONFIG_FILE` names and from the environment, which outranks it. Only `UPSTREAM_URL` is required. A wrong or",
-    "misspelt setting stops the start with one message that names every problem.",
+    "misspelt setting stops the start with one message that names every problem and where it stands.",
+    "",
+    "In the file, `${NAME}` in a value is replaced from the environment (unset: refused), `${NAME:-default}` has a default;",
+    "a plain `${` is written `$${`. A name with nothing behind it sets nothing. Secrets are best mounted as files, which",
+    "the variables that end in `_FILE` name.",
+    "",
+    "An editor that speaks to the YAML language server completes and checks a file that begins with",
+    "`# yaml-language-server: $schema=` and the way to `config/schema.json`.",
     "",
     "Durations are written `250ms`, `15s`, `5m`, `1h`; sizes `512B`, `16KiB`, `1MiB`.",
   ];
@@ -83,13 +90,18 @@ function reference(sections: Readonly<Record<string, Setting>>): string {
     );
     for (const [name, setting] of Object.entries(properties ?? {})) {
       const variable = variables.get(`${section}.${name}`);
-      const meaning = `${setting.description ?? ""}${variable === undefined ? "" : ` Environment: \`${variable}\`.`}`;
+      const meaning = `${setting.description ?? ""}${variable === undefined ? "" : ` Environment: ${environmentOf(variable)}.`}`;
       lines.push(
         `| \`${name}\` | ${setting.default === undefined ? "none" : `\`${flow(setting.default)}\``} | ${meaning} |`,
       );
     }
   }
   return `${lines.join("\n")}\n`;
+}
+
+function environmentOf(variable: string): string {
+  const mayBeFile = SECRET_VARIABLES.some((name) => name === variable);
+  return `\`${variable}\`${mayBeFile ? `, or \`${variable}_FILE\` for a file that holds it` : ""}`;
 }
 
 if (import.meta.main) {

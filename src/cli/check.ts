@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { createPayloadCms } from "../cms/payload/payload.ts";
-import { ConfigError } from "../config/load.ts";
+import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";

@@ -1,3 +1,4 @@
+import { readVariable } from "../config/environment.ts";
 import { EXIT, UsageError, type Command, type Given } from "./command.ts";
 import type { Io } from "./io.ts";
 
@@ -5,8 +6,8 @@ import type { Io } from "./io.ts";
 export const purge: Command = {
   synopsis: "(--all | --user <id> | --tenant <id> | --key)",
   about:
-    "Makes all replicas forget what they know, after a change behind the gateway's back. ADMIN_TOKEN must be set to the\n" +
-    "replica's. Exit code 1 also where some replica could not be told in time: it forgets by itself within cache.keyTtl\n" +
+    "Makes all replicas forget what they know, after a change behind the gateway's back. ADMIN_TOKEN (or a file's name in\n" +
+    "ADMIN_TOKEN_FILE) must be the replica's. Exit code 1 also where some replica could not be told in time: it forgets by itself within cache.keyTtl\n" +
     "and cache.tenantTtl, and the answer says so.",
   flags: {
     all: { type: "boolean", help: "everything" },
@@ -21,9 +22,13 @@ export const purge: Command = {
   },
   examples: ["ADMIN_TOKEN=... partners-gateway purge --all", "partners-gateway purge --key < key.txt"],
   async run(given, io) {
-    const { ADMIN_TOKEN: token = "", ADMIN_HOST: host = "127.0.0.1", ADMIN_PORT: port = "9090" } = io.env;
+    const { ADMIN_HOST: host = "127.0.0.1", ADMIN_PORT: port = "9090" } = io.env;
     const wish = await wishOf(given, io);
-    if (token === "") throw new UsageError("set ADMIN_TOKEN to the gateway's");
+    const token = readVariable("ADMIN_TOKEN", io) ?? {
+      from: "ADMIN_TOKEN",
+      message: "set it to the gateway's",
+    };
+    if (typeof token === "object") throw new UsageError(`${token.from}: ${token.message}`);
     const url = new URL("/purge", given.text("admin-url") ?? `http://${host}:${port}`);
     const response = await ask(url, token, wish);
     if (response === undefined) {

@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { distance } from "../config/load.ts";
+import { suggestion } from "../config/nearest.ts";
 import { EXIT, UsageError, type Command, type Flag, type Flags, type Given } from "./command.ts";
 import { COMMANDS, type Entry } from "./commands.ts";
 import type { Io } from "./io.ts";
@@ -67,16 +67,6 @@ function given(values: Readonly<Record<string, unknown>>, positionals: readonly 
   const texts = (name: string): string[] =>
     [values[name]].flat().filter((value): value is string => typeof value === "string");
   return { positionals, texts, text: (name) => texts(name).at(-1), has: (name) => values[name] === true };
-}
-
-/** What a misspelt word most likely meant, as the end of a sentence. */
-function suggestion(word: string, known: readonly string[], prefix = ""): string {
-  const [best] = known
-    .map((name) => ({ name, far: distance(name, word.toLowerCase()) }))
-    .toSorted((a, b) => a.far - b.far);
-  return best !== undefined && best.far <= Math.max(2, word.length / 3)
-    ? `; did you mean ${prefix}${best.name}?`
-    : `; known are ${known.map((name) => prefix + name).join(", ")}`;
 }
 
 function overview(): string {

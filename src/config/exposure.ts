@@ -1,35 +1,43 @@
 import * as z from "zod";
+import type { Problem } from "./problem.ts";
 import { VERSIONS } from "./words.ts";
 
 /**
  * What no configuration may say, whatever its types: auth collections, tenants and the CMS's internal ones exposed, a
  * version listed twice. Looks at the raw settings, so that one message names these beside every other problem.
  */
-export function exposureProblems(settings: unknown): string[] {
+export function exposureProblems(settings: unknown): Problem[] {
   const parsed = shape.safeParse(settings);
   if (!parsed.success) return [];
   const { partners, cms } = parsed.data;
   const forbidden = new Set([cms.users, cms.tenants, cms.groups, ...cms.internal]);
-  const problems: string[] = [];
-  const refuse = (setting: string, slugs: readonly string[]) => {
-    for (const slug of slugs) {
+  const problems: Problem[] = [];
+  const refuse = (label: string, slugs: readonly string[]) => {
+    for (const [index, slug] of slugs.entries()) {
       if (!forbidden.has(slug) && !slug.startsWith("payload-")) continue;
-      problems.push(
-        `${setting}: ${slug} can never be exposed: it holds users, tenants or the CMS's own data; remove it`,
-      );
+      problems.push({
+        path: [...label.split("."), index],
+        label,
+        message: `${slug} can never be exposed: it holds users, tenants or the CMS's own data; remove it`,
+      });
     }
   };
   refuse("partners.collections", partners.collections);
   refuse("cms.openCollections", cms.openCollections);
   for (const name of Object.keys(partners.versionDates)) {
     if (!partners.versions.includes(name))
-      problems.push(
-        `partners.versionDates.${name}: ${name} is no supported version; known are ${partners.versions.join(", ")}`,
-      );
+      problems.push({
+        path: ["partners", "versionDates", name],
+        message: `${name} is no supported version; known are ${partners.versions.join(", ")}`,
+      });
   }
   for (const [index, name] of partners.versions.entries()) {
     if (partners.versions.indexOf(name) !== index)
-      problems.push(`partners.versions: ${name} is listed twice; remove one`);
+      problems.push({
+        path: ["partners", "versions", index],
+        label: "partners.versions",
+        message: `${name} is listed twice; remove one`,
+      });
   }
   return problems;
 }

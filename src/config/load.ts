@@ -1,112 +1,70 @@
-import { parse } from "yaml";
 import type * as z from "zod";
 import { isObject } from "../core/json.ts";
+import { readEnvironment, type FromEnvironment, type Sources } from "./environment.ts";
 import { exposureProblems } from "./exposure.ts";
+import { NO_FILE, readSettingsFile, type SettingsFile } from "./file.ts";
+import { nearestTo, suggestion } from "./nearest.ts";
+import { ConfigError, type Problem } from "./problem.ts";
 import { schema, type Config } from "./schema.ts";
-
-/** Environment variables and the settings they set; they outrank the file. */
-export const ENVIRONMENT = {
-  UPSTREAM_URL: "upstream.url",
-  HOST: "server.host",
-  PORT: "server.port",
-  ADMIN_HOST: "server.adminHost",
-  ADMIN_PORT: "server.adminPort",
-  ADMIN_TOKEN: "server.adminToken",
-  REDIS_URL: "redis.url",
-  REDIS_USERNAME: "redis.username",
-  REDIS_PASSWORD: "redis.password",
-  CACHE_SECRET: "redis.secret",
-  LOG_LEVEL: "log.level",
-  CMS_SERVICE_KEY: "cms.serviceKey",
-} as const;
-
-/** Every problem of a configuration at once, in words that say what to change. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(
-      `The configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
-    );
-    this.problems = problems;
-  }
-}
-
-/** Where settings come from. `readFile` gives a file's text or throws as `fs` does. */
-export interface Sources {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly readFile: (path: string) => string;
-}
 
 /**
  * The configuration from the environment and, where `CONFIG_FILE` names one, from a YAML file below it. The result is
- * frozen. Throws one `ConfigError` that names every problem.
+ * frozen. Throws one `ConfigError` that names every problem, and where it stands.
  */
-export function loadConfig({ env, readFile }: Sources): Config {
-  const file = env["CONFIG_FILE"];
-  const settings = file === undefined || file === "" ? {} : readYaml(file, readFile);
-  for (const [name, path] of Object.entries(ENVIRONMENT)) {
-    const value = env[name];
-    if (value !== undefined && value !== "") assign(settings, path, value);
-  }
-  if (settings["upstream"] === undefined) assign(settings, "upstream.url", undefined);
+export function loadConfig(sources: Sources): Config {
+  const path = sources.env["CONFIG_FILE"];
+  const file = path === undefined || path === "" ? NO_FILE : readSettingsFile(path, sources);
+  const settings = { ...file.settings };
+  const { found, problems } = readEnvironment(sources);
+  for (const { setting, value } of found) assign(settings, setting, value);
+  if (settings["upstream"] === undefined) settings["upstream"] = {};
   const result = schema.safeParse(settings);
-  const problems = result.success ? [] : result.error.issues.flatMap((issue) => explain(issue));
+  if (!result.success) problems.push(...result.error.issues.flatMap((issue) => explain(issue, sources)));
   problems.push(...exposureProblems(settings));
-  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+  if (!result.success || problems.length > 0)
+    throw new ConfigError(problems.map((problem) => tell(problem, file, found)));
   return deepFreeze(result.data);
-}
-
-function readYaml(file: string, readFile: Sources["readFile"]): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = parse(readFile(file));
-  } catch (error) {
-    // The first line only: below it the parser prints the lines around the mistake, and with them what may be a secret.
-    const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-    throw new ConfigError([`CONFIG_FILE ${file}: ${reason}`]);
-  }
-  if (value === null || value === undefined) return {};
-  if (!isObject(value))
-    throw new ConfigError([`CONFIG_FILE ${file}: expected a mapping of sections such as "upstream:"`]);
-  // A section whose every line is commented out reads as null; it is one that sets nothing.
-  return Object.fromEntries(Object.entries(value).filter(([, section]) => section !== null));
 }
 
 function assign(settings: Record<string, unknown>, path: string, value: unknown): void {
   const [section = "", name = ""] = path.split(".");
   const present = settings[section];
-  settings[section] = {
-    ...(isObject(present) ? present : {}),
-    ...(value === undefined ? {} : { [name]: value }),
-  };
+  settings[section] = { ...(isObject(present) ? present : {}), [name]: value };
 }
 
-function explain(issue: z.core.$ZodIssue): string[] {
-  const path = issue.path.join(".");
+/** A problem as one line: its place in the file or its variable, the setting, what to change. */
+function tell(
+  { path, label, from, message }: Problem,
+  file: SettingsFile,
+  found: readonly FromEnvironment[],
+): string {
+  const name = path.join(".");
+  const variable = from ?? found.find(({ setting }) => setting === name)?.variable;
+  const place = variable === undefined ? file.placeOf(path) : undefined;
+  return `${place === undefined ? "" : `${place} `}${label ?? name}${variable === undefined ? "" : ` (${variable})`}: ${message}`;
+}
+
+function explain(issue: z.core.$ZodIssue, { env }: Sources): Problem[] {
+  const { path } = issue;
   if (issue.code === "unrecognized_keys") {
-    const where = path === "" ? "" : `${path}.`;
-    return issue.keys.map((key) => `${where}${key}: there is no such setting${nearest(issue.path, key)}`);
+    const known = knownKeys(path);
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      message: `there is no such setting${suggestion(key, known)}`,
+    }));
   }
-  if (path === "upstream.url" && issue.code === "invalid_type") {
+  if (path.join(".") === "upstream.url" && issue.code === "invalid_type") {
+    const others = Object.keys(env).filter((name) => name !== "UPSTREAM_URL");
+    const misspelt = nearestTo("UPSTREAM_URL", others);
+    const hint = misspelt === undefined ? "" : ` (${misspelt} is set: a slip?)`;
     return [
-      "upstream.url: set UPSTREAM_URL (or upstream.url in the file) to the CMS's origin, such as http://127.0.0.1:3000",
+      {
+        path,
+        message: `set UPSTREAM_URL (or upstream.url in the file) to the CMS's origin, such as http://127.0.0.1:3000${hint}`,
+      },
     ];
   }
-  const variable = Object.entries(ENVIRONMENT).find(([, setting]) => setting === path)?.[0];
-  return [`${path}${variable === undefined ? "" : ` (${variable})`}: ${issue.message}`];
-}
-
-/** The setting that a misspelt one most likely meant, as the end of a sentence. */
-function nearest(path: readonly PropertyKey[], key: string): string {
-  const known = knownKeys(path);
-  const best = known
-    .map((name) => ({ name, distance: distance(name.toLowerCase(), key.toLowerCase()) }))
-    .toSorted((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= Math.max(2, key.length / 3)
-    ? `; did you mean ${best.name}?`
-    : `; known are ${known.join(", ")}`;
+  return [{ path, message: issue.message }];
 }
 
 function knownKeys(path: readonly PropertyKey[]): string[] {
@@ -117,20 +75,6 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   }
   while (isObject(at) && isObject(at["def"]) && "innerType" in at["def"]) at = at["def"]["innerType"];
   return isObject(at) && isObject(at["shape"]) ? Object.keys(at["shape"]) : [];
-}
-
-/** Levenshtein's distance, by which a misspelt word finds the one that was meant. */
-export function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import t from "tap";
 import { parse } from "yaml";
 import { generated } from "../../scripts/generate.ts";
-import { ENVIRONMENT, loadConfig } from "../../src/config/load.ts";
+import { ENVIRONMENT, SECRET_VARIABLES } from "../../src/config/environment.ts";
+import { loadConfig } from "../../src/config/load.ts";
 
 const root = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -28,5 +29,6 @@ t.test("example.env names every environment variable, and no other", async (t) =
   const named = [...read("config/example.env").matchAll(/^#? ?([A-Z][A-Z_]+)=/gm)].map(
     ([, name = ""]) => name,
   );
-  t.strictSame(named.toSorted(), [...Object.keys(ENVIRONMENT), "CONFIG_FILE"].toSorted());
+  const files = SECRET_VARIABLES.map((name) => `${name}_FILE`);
+  t.strictSame(named.toSorted(), [...Object.keys(ENVIRONMENT), ...files, "CONFIG_FILE"].toSorted());
 });

@@ -1,5 +1,7 @@
 import t from "tap";
-import { ConfigError, loadConfig } from "../../../src/config/load.ts";
+import { ENVIRONMENT, SECRET_VARIABLES } from "../../../src/config/environment.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { ConfigError } from "../../../src/config/problem.ts";
 
 const UPSTREAM_URL = "http://cms.internal:3000";
 
@@ -46,7 +48,7 @@ t.test("each wrong setting is answered by one message that says what to change",
     ["", { UPSTREAM_URL: "http://cms.internal/base" }, /without a path/],
     ["", { UPSTREAM_URL: "http://user:secret@cms.internal" }, /expected an origin/],
     ["", { PORT: "eighty" }, /server\.port \(PORT\): expected a port number/],
-    ["server: {port: 70000}", {}, /server\.port \(PORT\)/],
+    ["server: {port: 70000}", {}, /^gateway\.yaml:1:10 server\.port: /],
     ["", { REDIS_URL: "127.0.0.1:6379" }, /redis\.url \(REDIS_URL\): expected a redis:\/\//],
     ["", { LOG_LEVEL: "loud" }, /log\.level \(LOG_LEVEL\)/],
     ["severs: {}", {}, /severs: there is no such setting; did you mean server\?/],
@@ -71,7 +73,7 @@ t.test("each wrong setting is answered by one message that says what to change",
       /server\.trustedProxies\.0: expected an address or a CIDR block/,
     ],
     ["- a\n- b", {}, /expected a mapping of sections/],
-    ["server: [", {}, /CONFIG_FILE gateway\.yaml:/],
+    ["server: [", {}, /^gateway\.yaml:1:10 Flow sequence/],
   ];
   for (const [yaml, env, expected] of wrong) {
     const problems = problemsOf(yaml, env);
@@ -93,4 +95,103 @@ t.test("a file that is not there is said to be not there", async (t) => {
     () => loadConfig({ env: { UPSTREAM_URL, CONFIG_FILE: "missing.yaml" }, readFile }),
     /CONFIG_FILE missing\.yaml: ENOENT/,
   );
+});
+
+t.test("values of the file come from the environment, where it says so", async (t) => {
+  const yaml = [
+    "server: {host: '${GIVEN}', port: '${NUMBER:-7}'}",
+    "redis:",
+    "  url: ${ABSENT:-}",
+    "  tls: ${YES}",
+    "  prefix: x-${EMPTY:-two}-${GIVEN}",
+    "partners:",
+    "  collections: [pages, '${GIVEN}']",
+    "cms: {allTenantsRoles: ['$${GIVEN}', '$GIVEN']}",
+  ].join("\n");
+  const env = { GIVEN: "given", YES: "true", EMPTY: "" };
+  const config = loadConfig({ env: { UPSTREAM_URL, CONFIG_FILE: "x", ...env }, readFile: () => yaml });
+  t.match(config.server, { host: "given", port: 7 });
+  t.match(config.redis, { url: undefined, tls: true, prefix: "x-two-given" });
+  t.strictSame(config.partners.collections, ["pages", "given"]);
+  t.strictSame(config.cms.allTenantsRoles, ["${GIVEN}", "$GIVEN"]);
+});
+
+t.test("a value from the environment cannot change the file's structure", async (t) => {
+  const yaml = "server:\n  host: ${HOSTILE}\n";
+  const env = { UPSTREAM_URL, CONFIG_FILE: "x", HOSTILE: "a\n  port: 1\nlog: {level: trace} # {" };
+  const config = loadConfig({ env, readFile: () => yaml });
+  t.equal(config.server.host, env.HOSTILE);
+  t.match(config, { server: { port: 8080 }, log: { level: "info" } });
+});
+
+t.test("each mistake in the file is told with line and column", async (t) => {
+  const wrong: readonly [string, RegExp][] = [
+    ["log:\n  level: ${NOWHERE}\n", /^gateway\.yaml:2:10 \$\{NOWHERE\} is not set; set NOWHERE, or write/],
+    ["log:\n  level: a${1x}\n", /^gateway\.yaml:2:10 expected \$\{NAME\} .* written \$\$\{$/],
+    ["partners:\n  collections: [${X}]\n", /^gateway\.yaml:2:\d+ .*in quotes$/],
+    ["log: {level: info}\nlog: {level: info}\n", /^gateway\.yaml:2:1 Map keys must be unique/],
+    ["\nserver:\n  prot: 1\n", /^gateway\.yaml:3:3 server\.prot: .*did you mean port\?/],
+    [
+      "partners:\n  collections:\n    - pages\n    - users\n",
+      /^gateway\.yaml:4:7 partners\.collections: users/,
+    ],
+    ["partners:\n  versions: ['2026-02', '2026-02']\n", /^gateway\.yaml:2:25 partners\.versions: 2026-02/],
+    ["cms: {ownPaths: {events: [ok, 'not ok']}}", /^gateway\.yaml:1:31 cms\.ownPaths\.events\.1: /],
+  ];
+  for (const [yaml, expected] of wrong) {
+    const problems = problemsOf(yaml);
+    t.equal(problems.length, 1, `${yaml} ${problems.join(" & ")}`);
+    t.match(problems[0], expected);
+  }
+  t.match(problemsOf("log: {level: 'loud'}", { LOG_LEVEL: "louder" }), [/^log\.level \(LOG_LEVEL\): /]);
+});
+
+t.test("a secret may be in a file that a variable names", async (t) => {
+  const files: Record<string, string> = {
+    "/run/key": "the-key\n",
+    "/run/token": "0123456789abcdef",
+    "/run/no": "\n",
+  };
+  const readFile = (path: string): string => {
+    const text = files[path];
+    if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+    return text;
+  };
+  const load = (env: Record<string, string>) => loadConfig({ env: { UPSTREAM_URL, ...env }, readFile });
+  const config = load({
+    CMS_SERVICE_KEY_FILE: "/run/key",
+    ADMIN_TOKEN_FILE: "/run/token",
+    REDIS_URL_FILE: "",
+  });
+  t.equal(config.cms.serviceKey, "the-key");
+  t.equal(config.server.adminToken, "0123456789abcdef");
+  t.throws(
+    () => load({ CMS_SERVICE_KEY_FILE: "/run/key", CMS_SERVICE_KEY: "x" }),
+    /cms\.serviceKey \(CMS_SERVICE_KEY_FILE\): CMS_SERVICE_KEY is set as well; set one of the two/,
+  );
+  t.throws(
+    () => load({ CACHE_SECRET_FILE: "/run/x" }),
+    /redis\.secret \(CACHE_SECRET_FILE\): cannot be read: ENOENT/,
+  );
+  t.throws(
+    () => load({ CACHE_SECRET_FILE: "/run/no" }),
+    /redis\.secret \(CACHE_SECRET_FILE\): \/run\/no is empty/,
+  );
+});
+
+t.test("every setting that holds a secret can be mounted as a file", async (t) => {
+  const secrets = Object.entries(ENVIRONMENT)
+    .filter(([, setting]) => /key|token|secret|password|redis\.url/i.test(setting))
+    .map(([variable]) => variable);
+  t.strictSame(secrets.toSorted(), [...SECRET_VARIABLES].toSorted());
+});
+
+t.test("a misspelt UPSTREAM_URL is recognised", async (t) => {
+  const env = { UPSTREAM_URL: "", UPSTREM_URL: "http://cms.internal:3000" };
+  t.match(problemsOf("", env), [/set UPSTREAM_URL .*\(UPSTREM_URL is set: a slip\?\)/]);
+});
+
+t.test("one configuration leaves nothing behind for the next", async (t) => {
+  t.throws(() => loadConfig({ env: { UPSTREAM_URL, PORT: "many" }, readFile: () => "" }), /server\.port/);
+  t.equal(loadConfig({ env: { UPSTREAM_URL }, readFile: () => "" }).server.port, 8080);
 });
