@@ -63,6 +63,14 @@ const upstream = z.strictObject({
   queue: count
     .default(256)
     .describe("Partner requests that may wait for a CMS connection, at the most; over it 503."),
+  tenantShare: z.coerce
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe(
+      "The part of the connections that one tenant may have; further requests of it wait, in the same part of the queue, over that 429. 1 takes the limit away.",
+    ),
   keyLookups: count
     .default(16)
     .describe(

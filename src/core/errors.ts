@@ -21,6 +21,13 @@ export interface ErrorEntry {
 const client = { blame: "client", retry: "changed" } as const;
 const later = { retry: "later" } as const;
 const malformed = { error: "Bad Request", message: "Malformed request", ...client } as const;
+const tooMany = {
+  status: 429,
+  error: "Too Many Requests",
+  message: "Rate limit exceeded. Please retry later.",
+  blame: "client",
+  ...later,
+} as const;
 const unavailable = {
   status: 503,
   error: "Service Unavailable",
@@ -138,13 +145,8 @@ export const CATALOGUE = {
     ...later,
   },
   "upstream.open": { ...unavailable, blame: "upstream" },
-  "key.busy": {
-    status: 429,
-    error: "Too Many Requests",
-    message: "Rate limit exceeded. Please retry later.",
-    blame: "client",
-    ...later,
-  },
+  "key.busy": tooMany,
+  "tenant.busy": tooMany,
   "gateway.busy": { ...unavailable, blame: "gateway" },
   "gateway.draining": { ...unavailable, blame: "gateway" },
   "gateway.fault": {

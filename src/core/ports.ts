@@ -20,6 +20,9 @@ export interface Asking {
   readonly requestId: string;
   readonly signal: AbortSignal;
   readonly note: Note;
+  /** Whose the connection to the CMS is that it takes, once that is known: no tenant has more than its share. */
+  readonly principal?: Pick<Identity, "userId">;
+  readonly tenant?: Pick<TenantFacts, "id">;
 }
 
 /** A fact and how it was found; `undefined` is the known absence of one. */

@@ -6,7 +6,7 @@ import { Places } from "./places.ts";
  * four times as many may wait. A flood of invented keys then fills its own lane, and those who are known keep theirs.
  */
 export function narrow(upstream: Upstream, places: number): Upstream {
-  const lane = new Places(places, places * 4);
+  const lane = new Places({ places, queue: places * 4 });
   return {
     async send(outgoing, asking) {
       await lane.take(asking.signal);

@@ -2,20 +2,35 @@ import { GatewayError } from "../core/errors.ts";
 
 interface Waiter {
   readonly go: () => void;
+  readonly holder: string | undefined;
+}
+
+/** How many places there are, how many may wait for one, and the part of both that one holder may have. */
+export interface PlacesOptions {
+  readonly places: number;
+  readonly queue: number;
+  /** Above 0, up to 1: where every holder may have all. */
+  readonly share?: number;
 }
 
 /**
  * A bounded number of places, and a bounded queue for them. An HTTP client's own queue has no end: whoever asks in vain
- * would be kept in memory for as long as the CMS is slow.
+ * would be kept in memory for as long as the CMS is slow. And no holder has more than its share of either: one whose
+ * requests are slow would take them all, and everybody else would wait for it.
  */
 export class Places {
   #free: number;
   readonly #maxWaiting: number;
+  readonly #maxHeld: number;
+  readonly #maxWaitingEach: number;
+  readonly #held = new Map<string, number>();
   readonly #waiting = new Set<Waiter>();
 
-  constructor(places: number, maxWaiting: number) {
+  constructor({ places, queue, share = 1 }: PlacesOptions) {
     this.#free = places;
-    this.#maxWaiting = maxWaiting;
+    this.#maxWaiting = queue;
+    this.#maxHeld = Math.max(1, Math.floor(places * share));
+    this.#maxWaitingEach = Math.max(1, Math.floor(queue * share));
   }
 
   /** How many wait. */
@@ -23,12 +38,19 @@ export class Places {
     return this.#waiting.size;
   }
 
-  /** Resolves with a place, first come first served; rejects with `gateway.busy` where too many wait, or as `signal` says. */
-  take(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves with a place, first come first served among those who may have one more. Rejects with `tenant.busy` where
+   * too many of the holder's own wait, with `gateway.busy` where too many wait in all, or as `signal` says. Without a
+   * holder no share applies.
+   */
+  take(signal: AbortSignal, holder?: string): Promise<void> {
     if (signal.aborted) return Promise.reject(asError(signal.reason));
-    if (this.#free > 0) {
-      this.#free -= 1;
+    if (this.#free > 0 && this.#mayHold(holder)) {
+      this.#give(holder);
       return Promise.resolve();
+    }
+    if (this.#maxWaitingEach < this.#maxWaiting && this.#waitingOf(holder) >= this.#maxWaitingEach) {
+      return Promise.reject(new GatewayError("tenant.busy", { cause: "its share of the CMS is in use" }));
     }
     if (this.#waiting.size >= this.#maxWaiting) {
       return Promise.reject(new GatewayError("gateway.busy", { cause: "every CMS connection is in use" }));
@@ -39,6 +61,7 @@ export class Places {
         reject(asError(signal.reason));
       };
       const waiter: Waiter = {
+        holder,
         go: () => {
           signal.removeEventListener("abort", leave);
           resolve();
@@ -49,15 +72,38 @@ export class Places {
     });
   }
 
-  /** Gives a place back, to whoever has waited longest. */
-  release(): void {
-    const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#free += 1;
+  /** Gives the holder's place back, to whoever has waited longest of those who may have one more. */
+  release(holder?: string): void {
+    this.#free += 1;
+    if (holder !== undefined) {
+      const left = (this.#held.get(holder) ?? 1) - 1;
+      // Removed, not left at zero: a map that remembers everybody who ever called only grows.
+      if (left === 0) this.#held.delete(holder);
+      else this.#held.set(holder, left);
+    }
+    for (const next of this.#waiting) {
+      if (!this.#mayHold(next.holder)) continue;
+      this.#waiting.delete(next);
+      this.#give(next.holder);
+      next.go();
       return;
     }
-    this.#waiting.delete(next);
-    next.go();
+  }
+
+  #give(holder: string | undefined): void {
+    this.#free -= 1;
+    if (holder !== undefined) this.#held.set(holder, (this.#held.get(holder) ?? 0) + 1);
+  }
+
+  #mayHold(holder: string | undefined): boolean {
+    return holder === undefined || (this.#held.get(holder) ?? 0) < this.#maxHeld;
+  }
+
+  #waitingOf(holder: string | undefined): number {
+    if (holder === undefined) return 0;
+    let count = 0;
+    for (const waiter of this.#waiting) if (waiter.holder === holder) count += 1;
+    return count;
   }
 }
 

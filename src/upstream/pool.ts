@@ -14,6 +14,8 @@ export interface PoolOptions extends Patience {
   readonly connections: number;
   /** Requests that may wait for a connection; one more is `gateway.busy` at once. */
   readonly queue: number;
+  /** The part of connections and queue that one tenant may have; over it `tenant.busy`. */
+  readonly tenantShare: number;
   /** The longest that any request may take in all, those included for which nobody waits any more. */
   readonly deadline: number;
   /** How long an idle connection is kept: below the CMS's own, lest a request meets a closing one. */
@@ -81,15 +83,18 @@ interface Sending {
 /** Sends one request once, where breaker and places allow it, and tells the breaker how that went. */
 function attemptsOf({ pool, breaker, options }: Sending) {
   const { clock } = options;
-  const places = new Places(options.connections, options.queue);
-  const onLeft = (): void => places.release();
-  return async (outgoing: Outgoing, { signal, note }: Asking): Promise<UpstreamAnswer> => {
+  const { connections, queue, tenantShare } = options;
+  const places = new Places({ places: connections, queue, share: tenantShare });
+  return async (outgoing: Outgoing, asking: Asking): Promise<UpstreamAnswer> => {
+    const { signal, note } = asking;
+    const holder = holderOf(asking);
+    const onLeft = (): void => places.release(holder);
     const isTrial = breaker.isOpen;
     if (!breaker.admits()) throw new GatewayError("upstream.open");
-    await places.take(signal);
+    await places.take(signal, holder);
     // Again after the wait, so that those who queued before the failures hear of them instead of adding to them.
     if (breaker.isOpen && !isTrial) {
-      places.release();
+      onLeft();
       throw new GatewayError("upstream.open");
     }
     const begun = clock.now();
@@ -105,6 +110,15 @@ function attemptsOf({ pool, breaker, options }: Sending) {
       throw error;
     }
   };
+}
+
+/**
+ * On whose account a connection goes: the tenant's, or the user's while the tenant is not yet known, since a user who
+ * asks for ever new tenants has none. Whose a key is, is asked on nobody's account; that has a lane of its own.
+ */
+function holderOf({ tenant, principal }: Asking): string | undefined {
+  if (tenant !== undefined) return `tenant ${tenant.id}`;
+  return principal === undefined ? undefined : `user ${principal.userId}`;
 }
 
 /** undici's own limits are off, or a last resort above ours: see `Exchange`. */

@@ -145,7 +145,11 @@ export class Lookups {
     try {
       return await this.#upstream.send(outgoing, asking);
     } catch (cause) {
-      throw asking.signal.aborted ? cause : new GatewayError(code, { cause });
+      // Whether the tenant has its share in use is not a thing that the CMS could not say. (Of a fact that others wait
+      // for as well, it is.)
+      const isOwnDoing = cause instanceof GatewayError && cause.code === "tenant.busy";
+      if (asking.signal.aborted || (isOwnDoing && code === "document.unverifiable")) throw cause;
+      throw new GatewayError(code, { cause });
     }
   }
 

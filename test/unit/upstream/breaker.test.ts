@@ -1,11 +1,7 @@
-import { getEventListeners } from "node:events";
 import t from "tap";
-import { GatewayError } from "../../../src/core/errors.ts";
 import { createBreaker } from "../../../src/upstream/breaker.ts";
-import { Places } from "../../../src/upstream/places.ts";
 import { handClock } from "../../support/clock.ts";
 
-const NEVER = new AbortController().signal;
 const FAILURES = 3;
 
 function breakerAt() {
@@ -76,38 +72,3 @@ t.test(
     t.ok(breaker.admits() && breaker.admits(), "closed for everybody");
   },
 );
-
-t.test("places: so many at the same time, so many waiting, the next is busy at once", async (t) => {
-  const places = new Places(2, 2);
-  await places.take(NEVER);
-  await places.take(NEVER);
-  const order: number[] = [];
-  const first = places.take(NEVER).then(() => order.push(1));
-  const second = places.take(NEVER).then(() => order.push(2));
-  await t.rejects(places.take(NEVER), { code: "gateway.busy" });
-  places.release();
-  await first;
-  places.release();
-  await second;
-  t.strictSame(order, [1, 2], "first come, first served");
-  t.equal(places.waiting, 0);
-});
-
-t.test("places: whoever leaves the queue leaves nothing behind, and takes no place", async (t) => {
-  const places = new Places(1, 5);
-  await places.take(NEVER);
-  const leaving = new AbortController();
-  const waits = places.take(leaving.signal);
-  t.equal(places.waiting, 1);
-  leaving.abort(new GatewayError("request.stalled"));
-  await t.rejects(waits, { code: "request.stalled" });
-  t.equal(places.waiting, 0);
-  await t.rejects(places.take(leaving.signal), { code: "request.stalled" });
-  const staying = new AbortController();
-  const granted = places.take(staying.signal);
-  places.release();
-  await granted;
-  t.equal(getEventListeners(staying.signal, "abort").length, 0);
-  places.release();
-  await places.take(NEVER);
-});

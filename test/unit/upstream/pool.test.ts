@@ -39,6 +39,7 @@ function poolTo(t: Test, url: URL, overrides: Partial<PoolOptions> = {}) {
     url: url.origin,
     connections: 4,
     queue: 4,
+    tenantShare: 1,
     connectTimeout: 20_000,
     firstByteTimeout: 30_000,
     idleTimeout: 40_000,
