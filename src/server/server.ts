@@ -75,6 +75,9 @@ export async function startServer(
 
 async function drain(server: Server, connections: Connections, ms: number): Promise<void> {
   connections.closeWhenAnswered();
+  // Connections that the kernel has made and Node has not taken yet are reset when listening ends. Right after Node
+  // has looked for new ones there are none; a timer, from which this is called, can come long after that.
+  await new Promise<void>((resolve) => void setImmediate(resolve));
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });

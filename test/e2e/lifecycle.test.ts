@@ -69,54 +69,49 @@ function get(program: Program, agent: Agent): Promise<Got> {
   });
 }
 
-t.test(
-  "SIGTERM under traffic: no answer is lost, no connection reset, every answer is in the log",
-  async (t) => {
-    const program = await start(t, { settings: { server: { drainDelay: "700ms", drainTimeout: "100s" } } });
-    const answers: Got[] = [];
-    const failures: string[] = [];
-    const state = { isOver: false };
-    // One client by keep-alive alone, one that opens a connection for each request.
-    const clients = [new Agent({ keepAlive: true, maxSockets: 1 }), new Agent({ keepAlive: false })];
-    const traffic = clients.map(async (agent) => {
-      while (!state.isOver) {
-        const got = await get(program, agent).catch((error: NodeJS.ErrnoException) => {
-          failures.push(String(error.code));
-          state.isOver = error.code === "ECONNREFUSED";
-        });
-        if (got !== undefined) answers.push(got);
-      }
-      agent.destroy();
-    });
-    const held = await holdWrite(program);
-    const socket = new WebSocket(`${program.url.replace("http", "ws")}/_next/webpack-hmr`);
-    await once(socket, "open");
-    while (answers.length < 20) await new Promise((resolve) => void setTimeout(resolve, 5));
+t.test("SIGTERM under traffic: nobody sees a failure, and every answer is in the log", async (t) => {
+  const program = await start(t, { settings: { server: { drainDelay: "3s", drainTimeout: "100s" } } });
+  const answers: Got[] = [];
+  const state = { isReady: true };
+  // One client by keep-alive alone, one that opens a connection for each request; as behind a load balancer, they stop
+  // when /readyz has said no for a while. Whoever connects blindly meets the moment in which listening ends.
+  const clients = [new Agent({ keepAlive: true, maxSockets: 1 }), new Agent({ keepAlive: false })];
+  const traffic = clients.map(async (agent) => {
+    while (state.isReady) answers.push(await get(program, agent));
+    agent.destroy();
+  });
+  const held = await holdWrite(program);
+  const socket = new WebSocket(`${program.url.replace("http", "ws")}/_next/webpack-hmr`);
+  await once(socket, "open");
+  const isClosed = once(socket, "close");
+  while (answers.length < 20) await new Promise((resolve) => void setTimeout(resolve, 5));
 
-    program.signal("SIGTERM");
-    const drainingAnswer = await inTime(
-      untilStatus(`${program.adminUrl}/readyz`, 503),
-      () => "/readyz to say no",
-    );
-    t.match(drainingAnswer, { status: "draining" });
-    t.equal((await fetch(`${program.adminUrl}/livez`)).status, 200, "alive it is");
-    const during = await get(program, new Agent());
-    t.match(during, { status: 200, closes: true }, "it goes on accepting, and says that this is the last");
-    held.send("}");
-    t.match(await held.until(/\r\n\r\n\{[^]*\}$/), /HTTP\/1\.1 201 [^]*\r\nconnection: close\r\n/i);
-    await once(socket, "close");
-    await Promise.all(traffic);
-    t.equal(await program.ended, 0);
-    t.strictSame([...new Set(failures)], ["ECONNREFUSED"], "nobody saw anything but a closed door");
-    t.ok(answers.every(({ status }) => status === 200));
-    const logged = new Set(program.lines().map((entry) => entry["requestId"]));
-    t.strictSame(
-      answers.filter(({ id }) => !logged.has(id)),
-      [],
-      "the last lines were written too",
-    );
-  },
-);
+  program.signal("SIGTERM");
+  const drainingAnswer = await inTime(
+    untilStatus(`${program.adminUrl}/readyz`, 503),
+    () => "/readyz to say no",
+  );
+  t.match(drainingAnswer, { status: "draining" });
+  t.equal((await fetch(`${program.adminUrl}/livez`)).status, 200, "alive it is");
+  const before = answers.length;
+  const during = await get(program, new Agent());
+  t.match(during, { status: 200, closes: true }, "it goes on accepting, and says that this is the last");
+  while (answers.length < before + 4) await new Promise((resolve) => void setTimeout(resolve, 5));
+  state.isReady = false;
+  await Promise.all(traffic);
+  held.send("}");
+  t.match(await held.until(/\r\n\r\n\{[^]*\}$/), /HTTP\/1\.1 201 [^]*\r\nconnection: close\r\n/i);
+  await isClosed;
+  t.equal(await program.ended, 0);
+  await t.rejects(get(program, new Agent()), { code: "ECONNREFUSED" }, "the door is closed");
+  t.ok(answers.every(({ status }) => status === 200));
+  const logged = new Set(program.lines().map((entry) => entry["requestId"]));
+  t.strictSame(
+    answers.filter(({ id }) => !logged.has(id)),
+    [],
+    "the last lines were written too",
+  );
+});
 
 t.test("what outlasts drainTimeout is cut, an idle connection and a silent handshake included", async (t) => {
   const program = await start(t, { settings: { server: { drainTimeout: "500ms" } } });
