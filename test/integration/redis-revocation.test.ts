@@ -175,6 +175,24 @@ await tap.test("renaming a tenant under concurrent lookups: no old slug is survi
 });
 
 await tap.test(
+  "a purge by key, by user, by tenant and of all makes up for changes behind our back",
+  async (t) => {
+    for (const what of [{ key: KEY }, { user: 2 }, { tenant: 1 }, { all: true }]) {
+      await afresh();
+      for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "good");
+      await cms.payload.update({ collection: "users", id: 2, data: { enableAPIKey: false } });
+      t.equal(await judge(two, KEY), "good", "nobody has told us");
+      const answer = await purge(one, what);
+      t.equal(answer.status, 200);
+      for (const gateway of [two, one]) t.equal(await judge(gateway, KEY), "refused", JSON.stringify(what));
+    }
+    t.equal((await purge(one, { all: true }, "a-wrong-token-of-some-length")).status, 401);
+    t.equal((await purge(one, { everything: true })).status, 400);
+  },
+);
+
+// Last: an uncertain write is followed by invalidations for 15 s, which the other tests would take for their own.
+await tap.test(
   "an administrator who leaves before the answer has withdrawn the key all the same",
   async (t) => {
     await afresh();
@@ -192,22 +210,5 @@ await tap.test(
     await pause(2_500);
     for (const gateway of [two, one])
       t.equal(await judge(gateway, KEY), "refused", "by the repeated invalidation");
-  },
-);
-
-await tap.test(
-  "a purge by key, by user, by tenant and of all makes up for changes behind our back",
-  async (t) => {
-    for (const what of [{ key: KEY }, { user: 2 }, { tenant: 1 }, { all: true }]) {
-      await afresh();
-      for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "good");
-      await cms.payload.update({ collection: "users", id: 2, data: { enableAPIKey: false } });
-      t.equal(await judge(two, KEY), "good", "nobody has told us");
-      const answer = await purge(one, what);
-      t.equal(answer.status, 200);
-      for (const gateway of [two, one]) t.equal(await judge(gateway, KEY), "refused", JSON.stringify(what));
-    }
-    t.equal((await purge(one, { all: true }, "a-wrong-token-of-some-length")).status, 401);
-    t.equal((await purge(one, { everything: true })).status, 400);
   },
 );
