@@ -13,29 +13,32 @@ import type { ResolveTenantDeps, TenantQuestion } from "../stages/resolve-tenant
 
 const BOTH: readonly FactKind[] = ["keys", "tenants"];
 
-/** All that is remembered, and the ways to have it forgotten. */
+/** All that is remembered of one CMS, and the ways to have it forgotten. */
 export interface Remembering {
   readonly keys: Keys;
   readonly tenants: ResolveTenantDeps["tenants"];
-  readonly cache: Cache;
-  readonly purge: Purge;
   /** For the native proxy: what is to be done before a request's answer is delivered, where anything is. */
   readonly beforeAnswer: (request: NativeRequest) => ((isSettled: boolean) => Promise<void>) | undefined;
 }
 
-export interface RememberOptions {
+export interface CacheOptions {
   readonly clock: Clock;
   readonly wallTime: () => number;
   readonly log: Log;
   readonly events?: Partial<CacheEvents>;
 }
 
-/** Puts the caches between the stages and the CMS. */
-export function remember(config: Config, cms: Cms, options: RememberOptions): Remembering {
+/** The caches of this process, still without any facts. */
+export function openCache(config: Config, options: CacheOptions): Cache {
   const { clock, wallTime, log } = options;
   const cache = new Cache({ config, clock, wallTime, events: logged(options) });
   if (config.redis.secret === undefined && cache.redisState !== undefined)
     log.warn("CACHE_SECRET is not set: replicas share invalidations, and no facts");
+  return cache;
+}
+
+/** Puts the caches between the stages and the CMS. */
+export function remember(config: Config, { cms, cache }: { cms: Cms; cache: Cache }): Remembering {
   const { keyTtl, tenantTtl, tenantGrace, keys: maxKeys, tenants: maxTenants } = config.cache;
   const keys = cache.facts<Secret, Identity>({
     kind: "keys",
@@ -58,11 +61,11 @@ export function remember(config: Config, cms: Cms, options: RememberOptions): Re
     max: maxTenants,
     stale: { grace: tenantGrace, on: "tenant.unverifiable" },
   });
-  return { keys, tenants, cache, purge: purgeOf(cache), beforeAnswer: beforeAnswerOf(cms, cache) };
+  return { keys, tenants, beforeAnswer: beforeAnswerOf(cms, cache) };
 }
 
 /** A purge by user or tenant forgets all of the kind: nothing here says which keys are whose, and it costs a lookup each. */
-function purgeOf(cache: Cache): Purge {
+export function purgeOf(cache: Cache): Purge {
   return (request) => {
     if (request.what === "key") return cache.forget("keys", Secret.reveal(request.key));
     return cache.invalidate(BOTH, "purge");
@@ -80,7 +83,7 @@ function beforeAnswerOf(cms: Cms, cache: Cache): Remembering["beforeAnswer"] {
 }
 
 /** The events, with those that an operator has to know of in the log as well. */
-function logged({ log, events, clock }: RememberOptions): CacheEvents {
+function logged({ log, events, clock }: CacheOptions): CacheEvents {
   let last = "";
   const begun = clock.now();
   let complainedAt = -Infinity;

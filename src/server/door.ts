@@ -11,13 +11,19 @@ import { createBodySource } from "./body-source.ts";
 import type { Connections } from "./connections.ts";
 import { respond, respondRaw } from "./respond.ts";
 
-/** Where a request can go, and who hears of those that go nowhere. */
-export interface DoorOptions {
+/** Where a request can go. */
+export interface Ways {
   readonly gateway: (request: Incoming) => Promise<Answer>;
   readonly native: NativeProxy;
   readonly nativePrefixes: readonly string[];
   /** The longest pause within a partner's body, in milliseconds. */
   readonly bodyPause: number;
+}
+
+/** What a door needs to know. */
+export interface DoorOptions {
+  /** The ways as they are now. Asked once for each request, which then keeps to them: a reload opens others. */
+  readonly ways: () => Ways;
   /** Told of every request that was answered before the pipeline or the native proxy saw it. */
   readonly onRefused: (refused: Refused) => void;
 }
@@ -35,6 +41,7 @@ interface Visit {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly expectsContinue: boolean;
+  readonly ways: Ways;
 }
 
 /** Decides for each request which way through the house it takes. */
@@ -49,7 +56,7 @@ export class Door {
 
   /** Takes a request in. Never throws: whatever happens, it is answered or its connection is closed. */
   enter(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    const visit = { request, response, requestId: randomUUID(), expectsContinue };
+    const visit = { request, response, requestId: randomUUID(), expectsContinue, ways: this.#options.ways() };
     try {
       this.#connections.begin(request, response);
       const target = parseTarget(request.url ?? "");
@@ -63,7 +70,7 @@ export class Door {
   isNativeUpgrade(request: IncomingMessage): boolean {
     return (
       parseTarget(request.url ?? "").kind === "other" &&
-      isUnderPrefix(request.url ?? "", this.#options.nativePrefixes) &&
+      isUnderPrefix(request.url ?? "", this.#options.ways().nativePrefixes) &&
       request.headers.upgrade?.toLowerCase() === "websocket"
     );
   }
@@ -84,7 +91,7 @@ export class Door {
   }
 
   #partners(visit: Visit, target: Target): void {
-    const { request, response, requestId, expectsContinue } = visit;
+    const { request, response, requestId, expectsContinue, ways } = visit;
     if (!isPlainVersion(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
     const left = new AbortController();
     response.once("close", () => {
@@ -97,11 +104,11 @@ export class Door {
       httpVersion: request.httpVersion,
       target,
       headers: request.rawHeaders,
-      body: createBodySource({ request, response, expectsContinue, pause: this.#options.bodyPause }),
+      body: createBodySource({ request, response, expectsContinue, pause: ways.bodyPause }),
       signal: left.signal,
       note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0, ...clientRequestId(request) },
     };
-    this.#options
+    ways
       .gateway(incoming)
       .then((answer) => respond(response, answer))
       // A log that cannot be written, an answer that Node will not send: still an envelope, and no unhandled rejection.
@@ -109,15 +116,15 @@ export class Door {
   }
 
   #native(visit: Visit): void {
-    const { request, response, requestId, expectsContinue } = visit;
-    const isNative = isUnderPrefix(request.url ?? "", this.#options.nativePrefixes);
+    const { request, response, requestId, expectsContinue, ways } = visit;
+    const isNative = isUnderPrefix(request.url ?? "", ways.nativePrefixes);
     // A key outside the Partners API is refused wherever it was sent; the native proxy checks again for itself.
     if (!isNative) {
       const isKeyed = carriesApiKey(request.rawHeaders);
       return this.#refuse(visit, new GatewayError(isKeyed ? "native.keyed" : "route.unknown"));
     }
     if (expectsContinue && !carriesApiKey(request.rawHeaders)) response.writeContinue();
-    this.#options.native.web(request, response, requestId);
+    ways.native.web(request, response, requestId);
   }
 
   #refuse({ request, response, requestId }: Visit, error: GatewayError): void {

@@ -56,7 +56,7 @@ export async function startServer(
   // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1); unheard, Node would answer 417 without the envelope.
   server.on("checkExpectation", (request, response) => door.enter(request, response, false));
   server.on("upgrade", (request, socket, head) =>
-    options.native.upgrade(request, socket, head, randomUUID()),
+    options.ways().native.upgrade(request, socket, head, randomUUID()),
   );
   server.on("clientError", (error, socket) => door.refuseUnreadable(error, socket));
   await new Promise<void>((resolve, reject) => {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { createPayloadCms } from "../../cms/payload/payload.ts";
 import { wallTime } from "../../clock.ts";
-import { stagesOf } from "../../compose.ts";
-import { remember } from "../../compose/remember.ts";
+import { openCache, remember } from "../../compose/remember.ts";
+import { stagesOf } from "../../compose/stages.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Incoming, Outgoing } from "../../core/context.ts";
@@ -55,7 +55,8 @@ export async function explainRequest(config: Config, question: Question, clock: 
     const { log } = createLog("silent");
     // A memory of its own: what replicas have remembered would hide where the facts come from.
     const redis = { ...config.redis, url: undefined, sentinels: [], cluster: [] };
-    const memory = remember({ ...config, redis }, cms, { clock, wallTime, log });
+    const cache = openCache({ ...config, redis }, { clock, wallTime, log });
+    const memory = remember(config, { cms, cache });
     const real = stagesOf(config, { cms, upstream, memory });
     const noticing: Stages = {
       ...real,

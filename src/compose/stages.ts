@@ -1,0 +1,44 @@
+import type { Config } from "../config/schema.ts";
+import type { Cms, Upstream } from "../core/ports.ts";
+import type { Stages } from "../gateway/gateway.ts";
+import { createAuthenticate } from "../stages/authenticate.ts";
+import { createAuthorise } from "../stages/authorise.ts";
+import { createAnswer, createForward, createPrepare } from "../stages/forward.ts";
+import { createReadBody } from "../stages/read-body.ts";
+import { receive } from "../stages/receive.ts";
+import { createRecheck } from "../stages/recheck.ts";
+import { createResolveTenant } from "../stages/resolve-tenant.ts";
+import { createRoute } from "../stages/route.ts";
+import { createShare, inShare } from "../stages/share.ts";
+import { createVersion } from "../stages/version.ts";
+import type { Remembering } from "./remember.ts";
+
+/** The CMS as the stages see it: its adapter, the connections to it, and what is remembered of it. */
+export interface StageDeps {
+  readonly cms: Cms;
+  readonly upstream: Upstream;
+  readonly memory: Remembering;
+}
+
+/** The stages of the pipeline; `explain` runs these very ones. */
+export function stagesOf(config: Config, { cms, upstream, memory }: StageDeps): Stages {
+  const { keys, tenants } = memory;
+  return {
+    receive,
+    authenticate: createAuthenticate({ keys, usersCollection: config.cms.users }),
+    recheck: inShare(createShare({ max: config.limits.inFlightPerKey }), createRecheck({ keys })),
+    version: createVersion({ versions: config.partners.versions, dates: config.partners.versionDates }),
+    resolveTenant: createResolveTenant({
+      tenants,
+      cms,
+      idHeader: config.partners.tenantIdHeader,
+      slugHeader: config.partners.tenantSlugHeader,
+    }),
+    route: createRoute({ cms, collections: config.partners.collections }),
+    readBody: createReadBody({ maxBytes: config.limits.body }),
+    authorise: createAuthorise({ cms }),
+    prepare: createPrepare({ cms, maxUrl: config.limits.url }),
+    forward: createForward({ upstream }),
+    answer: createAnswer({ cms }),
+  };
+}
