@@ -1,9 +1,9 @@
 import { createGeneration } from "./compose/generation.ts";
 import { createLasting, type Lasting, type Surroundings } from "./compose/lasting.ts";
 import { purgeOf } from "./compose/remember.ts";
-import { reportRefused } from "./compose/report.ts";
 import type { Config } from "./config/schema.ts";
-import { startAdmin, type Health } from "./server/admin.ts";
+import type { Health, Standing } from "./core/status.ts";
+import { startAdmin } from "./server/admin.ts";
 import { startServer } from "./server/server.ts";
 
 /** A running gateway. */
@@ -20,20 +20,20 @@ export interface RunningGateway {
  */
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
   const lasting = createLasting(config, surroundings);
-  const { clock, cache } = lasting;
+  const { clock, cache, tell } = lasting;
   const current = createGeneration(config, lasting);
   let draining = false;
-  const health = (): Health => ({
-    ready: current.ready,
-    draining,
-    parts: { cms: current.cmsState, ...redisPart(lasting) },
+  const standing = (): Standing => ({
+    health: { ready: current.ready, draining, parts: { cms: current.cmsState, ...redisPart(lasting) } },
+    load: current.load,
+    endings: current.endings,
   });
-  const admin = await startAdminOf(config, health, lasting);
+  const admin = await startAdminOf(config, standing, lasting);
   const server = await startServer(
     {
       ...config.server,
       ways: () => current,
-      onRefused: (refused) => reportRefused(lasting, refused),
+      onRefused: (refused) => tell.refused(refused),
     },
     { host: config.server.host, port: config.server.port },
   ).catch(async (error: unknown) => {
@@ -61,9 +61,16 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
 }
 
 /** The admin port; where it is taken, what was opened before it is closed. */
-async function startAdminOf(config: Config, health: () => Health, { cache, metrics }: Lasting) {
+async function startAdminOf(config: Config, standing: () => Standing, lasting: Lasting) {
+  const { cache, metrics, status } = lasting;
   return startAdmin(
-    { health, purge: purgeOf(cache), metrics: () => metrics.page(), token: config.server.adminToken },
+    {
+      health: () => standing().health,
+      purge: purgeOf(cache),
+      metrics: () => metrics.page(standing()),
+      snapshot: () => status.snapshot(standing()),
+      token: config.server.adminToken,
+    },
     { host: config.server.adminHost, port: config.server.adminPort },
   ).catch(async (error: unknown) => {
     await cache.close();

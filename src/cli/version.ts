@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { isObject } from "../core/json.ts";
+import { readBuild } from "../compose/build.ts";
 import { EXIT, type Command } from "./command.ts";
 
 /** `partners-gateway version`. */
@@ -9,11 +8,8 @@ export const version: Command = {
   flags: {},
   examples: ["partners-gateway version"],
   run: (_, io) => {
-    // Two floors up both from src/cli and from dist/cli.
-    const text = io.readFile(join(import.meta.dirname, "../../package.json"));
-    const about: unknown = JSON.parse(text);
-    const number = isObject(about) && typeof about["version"] === "string" ? about["version"] : "unknown";
-    io.out(`partners-gateway ${number} (Node.js ${process.version})`);
+    const { version: number, node } = readBuild();
+    io.out(`partners-gateway ${number} (Node.js ${node})`);
     return Promise.resolve(EXIT.ok);
   },
 };

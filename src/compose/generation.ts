@@ -2,6 +2,7 @@ import { createPayloadCms } from "../cms/payload/payload.ts";
 import type { Config } from "../config/schema.ts";
 import { createPipeline } from "../gateway/gateway.ts";
 import { admission, deadline, inLayers, record, rescue } from "../gateway/layers.ts";
+import type { Ending, Load } from "../core/status.ts";
 import type { Ways } from "../server/door.ts";
 import { watchCms, type CmsState } from "../upstream/health.ts";
 import { narrow } from "../upstream/narrow.ts";
@@ -9,14 +10,16 @@ import { createUpstream } from "../upstream/pool.ts";
 import type { Lasting } from "./lasting.ts";
 import { nativeOf } from "./native.ts";
 import { remember } from "./remember.ts";
-import { reportFinished, reportRefused } from "./report.ts";
-import { stagesOf, type StageDeps } from "./stages.ts";
+import { stagesOf } from "./stages.ts";
 
 /** Everything that one configuration decides: connections to the CMS, its adapter, the pipeline, the native proxy. */
 export interface Generation extends Ways {
   /** True from the first time that the CMS answered. */
   readonly ready: boolean;
   readonly cmsState: CmsState;
+  readonly load: Load;
+  /** When versions end. */
+  readonly endings: Readonly<Record<string, Ending>>;
   /** Begins to ask how the CMS is, for as long as it is not well. */
   startProbing(): void;
   stopProbing(): void;
@@ -26,19 +29,26 @@ export interface Generation extends Ways {
 
 /** Builds a generation. Nothing is asked of the CMS before somebody does, or `startProbing`. */
 export function createGeneration(config: Config, lasting: Lasting): Generation {
-  const { clock, metrics, cache } = lasting;
+  const { clock, tell, cache } = lasting;
   const pool = createUpstream({ ...config.upstream, clock });
   const health = watchCms(pool, clock);
   const { upstream } = health;
   const cms = createPayloadCms(config, upstream, {
-    onForeign: (action, collection) => metrics.isolation(action, collection),
+    onForeign: (action, collection) => tell.isolation(action, collection),
     strangers: narrow(upstream, config.upstream.keyLookups),
   });
   const memory = remember(config, { cms, cache });
+  const house = admission(config.limits.inFlight);
+  const pipeline = createPipeline(stagesOf(config, { cms, upstream, memory }));
   let stop: (() => void) | undefined;
   return {
-    gateway: gatewayOf(config, { cms, upstream, memory }, lasting),
-    native: nativeOf(config, memory, (refused) => reportRefused(lasting, refused)),
+    gateway: inLayers(pipeline, [
+      record((finished) => tell.request(finished), clock),
+      rescue,
+      deadline(config.partners.deadline, clock),
+      house.layer,
+    ]),
+    native: nativeOf(config, memory, tell),
     nativePrefixes: config.native.prefixes,
     bodyPause: config.limits.bodyPause,
     get ready() {
@@ -47,21 +57,19 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
     get cmsState() {
       return health.state;
     },
+    get load() {
+      return {
+        inFlight: { now: house.inFlight, most: config.limits.inFlight },
+        connections: { now: pool.load.taken, most: config.upstream.connections },
+        waiting: { now: pool.load.waiting, most: config.upstream.queue },
+        breakerOpen: pool.isOpen,
+      };
+    },
+    endings: config.partners.versionDates,
     startProbing() {
       stop = health.keepProbing(cms);
     },
     stopProbing: () => stop?.(),
     close: () => pool.close(),
   };
-}
-
-/** The pipeline in its layers. */
-function gatewayOf(config: Config, deps: StageDeps, lasting: Lasting): Ways["gateway"] {
-  const { clock } = lasting;
-  return inLayers(createPipeline(stagesOf(config, deps)), [
-    record((finished) => reportFinished(lasting, finished), clock),
-    rescue,
-    deadline(config.partners.deadline, clock),
-    admission(config.limits.inFlight),
-  ]);
 }

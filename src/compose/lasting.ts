@@ -3,8 +3,11 @@ import { wallTime } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Log } from "../observe/log.ts";
+import { tellAll, type Happenings } from "../observe/happenings.ts";
+import { logging, type Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { createStatus, type Status } from "../observe/status.ts";
+import { readBuild } from "./build.ts";
 import { openCache } from "./remember.ts";
 
 /** What a gateway is given besides its configuration. */
@@ -15,22 +18,27 @@ export interface Surroundings {
 
 /** What lives as long as the process, whatever becomes of the configuration: what was counted and what was learnt. */
 export interface Lasting extends Surroundings {
+  /** Tells the log, the metrics and the status page. */
+  readonly tell: Happenings;
   readonly metrics: Metrics;
+  readonly status: Status;
   readonly cache: Cache;
 }
 
 /** Opens it. The cache has to be closed. */
 export function createLasting(config: Config, { clock, log }: Surroundings): Lasting {
-  const metrics = createMetrics();
-  const cache = openCache(config, { clock, wallTime, log, events: eventsOf(metrics) });
-  return { clock, log, metrics, cache };
+  const build = readBuild();
+  const metrics = createMetrics(build);
+  const status = createStatus({ clock, wallTime, build });
+  const tell = tellAll([logging(log), metrics, status]);
+  const cache = openCache(config, { clock, wallTime, log, events: eventsOf(tell) });
+  return { clock, log, tell, metrics, status, cache };
 }
 
-/** What the caches tell, as metrics. */
-function eventsOf(metrics: Metrics): Partial<CacheEvents> {
+/** What the caches tell. */
+function eventsOf(tell: Happenings): Partial<CacheEvents> {
   return {
-    invalidated: ({ complete, ms }) => metrics.invalidation(complete ? "complete" : "degraded", ms / 1_000),
-    redis: ({ shared, heard }) => metrics.state("redis", shared && heard),
-    lookupRefused: () => metrics.refused("key.unverifiable"),
+    invalidated: ({ complete, ms }) => tell.invalidation(complete ? "complete" : "degraded", ms / 1_000),
+    lookupRefused: () => tell.lookupRefused(),
   };
 }

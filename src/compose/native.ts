@@ -2,14 +2,14 @@ import { BlockList, isIP } from "node:net";
 import type { Config } from "../config/schema.ts";
 import { GatewayError } from "../core/errors.ts";
 import { createNativeProxy, type NativeProxy } from "../native/proxy.ts";
-import type { Refused } from "../server/door.ts";
+import type { Happenings } from "../observe/happenings.ts";
 import type { Remembering } from "./remember.ts";
 
-/** The native proxy as the configuration has it. `onRefused` hears of what it answered itself. */
+/** The native proxy as the configuration has it. `tell` hears of what it answered, and of what it refused. */
 export function nativeOf(
   config: Config,
   { beforeAnswer }: Remembering,
-  onRefused: (refused: Refused) => void,
+  tell: Pick<Happenings, "native" | "refused">,
 ): NativeProxy {
   const trusted = new BlockList();
   for (const block of config.server.trustedProxies) {
@@ -26,7 +26,8 @@ export function nativeOf(
     isTrustedPeer: (address) =>
       isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
     beforeAnswer,
+    onDone: (status) => tell.native(status),
     onFailure: ({ requestId, code, cause }) =>
-      onRefused({ requestId, method: "", error: new GatewayError(code, { cause }) }),
+      tell.refused({ requestId, method: "", error: new GatewayError(code, { cause }) }),
   });
 }

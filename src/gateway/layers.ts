@@ -9,7 +9,7 @@ import type { Handler } from "./gateway.ts";
 /** What adds no evidence goes around the whole: each layer is a function from handler to handler. */
 export type Layer = (inner: Handler) => Handler;
 
-/** One finished request, for the log and the metrics. Milliseconds. */
+/** One finished request, for who watches. Milliseconds. */
 export interface Finished {
   readonly requestId: string;
   readonly method: string;
@@ -61,17 +61,29 @@ export function deadline(ms: number, clock: Clock): Layer {
   };
 }
 
+/** A layer that lets so many requests in at the same time. */
+export interface Admission {
+  readonly layer: Layer;
+  /** Requests inside, now. */
+  readonly inFlight: number;
+}
+
 /** Refuses a request beyond `max` at the same time, at once: what cannot be served soon is better tried elsewhere. */
-export function admission(max: number): Layer {
+export function admission(max: number): Admission {
   let inFlight = 0;
-  return (inner) => async (request) => {
-    if (inFlight >= max) throw new GatewayError("gateway.busy");
-    inFlight += 1;
-    try {
-      return await inner(request);
-    } finally {
-      inFlight -= 1;
-    }
+  return {
+    get inFlight() {
+      return inFlight;
+    },
+    layer: (inner) => async (request) => {
+      if (inFlight >= max) throw new GatewayError("gateway.busy");
+      inFlight += 1;
+      try {
+        return await inner(request);
+      } finally {
+        inFlight -= 1;
+      }
+    },
   };
 }
 

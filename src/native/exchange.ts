@@ -12,7 +12,10 @@ export interface Parties {
   readonly requestId: string;
 }
 
-type Limits = Pick<NativeOptions, "firstByteTimeoutMs" | "idleTimeoutMs" | "onFailure" | "beforeAnswer">;
+type Limits = Pick<
+  NativeOptions,
+  "firstByteTimeoutMs" | "idleTimeoutMs" | "onDone" | "onFailure" | "beforeAnswer"
+>;
 
 /**
  * One forwarded request, from the guard's yes to its end: it ends once, by `finish`, `release` or `fail`, and whatever
@@ -96,6 +99,7 @@ export class Exchange {
   /** The connection is no longer ours: it is a tunnel now. */
   release(): void {
     this.#over = true;
+    this.#limits.onDone?.(101);
   }
 
   /** Gives up: cancels what is under way at the CMS and tells the client, if it is still there, and the log. */

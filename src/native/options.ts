@@ -30,6 +30,8 @@ export interface NativeOptions {
   readonly isTrustedPeer: (address: string) => boolean;
   /** Asked about every request that is let through. What it gives is called once, as soon as the outcome is known. */
   readonly beforeAnswer?: (request: NativeRequest) => Settle | undefined;
+  /** Told of every request when it is over: the status that its client got, 0 for none, 101 once it is a tunnel. */
+  readonly onDone?: (status: number) => void;
   /** Told of every request that the gateway itself answered or cut off; not of clients that went away. */
   readonly onFailure: (failure: NativeFailure) => void;
 }

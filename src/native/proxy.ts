@@ -57,6 +57,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
 
   return {
     web(request, response, requestId) {
+      tellDone(response, options.onDone);
       const exchange = admit({ request, response, requestId }, refusalOf(request));
       if (exchange === undefined) return;
       exchange.watch();
@@ -65,6 +66,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
     upgrade(request, socket, head, requestId) {
       const response = takeOver(request, socket);
       if (response === undefined) return;
+      tellDone(response, options.onDone);
       const exchange = admit({ request, response, requestId }, refusalOfUpgrade(request));
       if (exchange === undefined) return;
       // A stand-in should have been refused for the body; joined to the CMS it would not hold its limits.
@@ -94,4 +96,15 @@ function takeOver(request: IncomingMessage, socket: Duplex): ServerResponse | un
   const response = respondOn(request.socket, request);
   if (response === undefined) request.socket.destroy();
   return response;
+}
+
+/** Says once how it ended. A response on an upgraded socket only finishes, one that is cut only closes. */
+function tellDone(response: ServerResponse, onDone: NativeOptions["onDone"]): void {
+  if (onDone === undefined) return;
+  let isTold = false;
+  const tell = (): void => {
+    if (!isTold) onDone(response.headersSent ? response.statusCode : 0);
+    isTold = true;
+  };
+  response.once("finish", tell).once("close", tell);
 }

@@ -16,6 +16,10 @@ export const COUNTERS = {
   },
   gateway_errors_total: { help: "Errors answered, by code of the catalogue.", labels: ["code"] },
   gateway_fact_lookups_total: { help: "How keys and tenants were found.", labels: ["fact", "via"] },
+  gateway_native_requests_total: {
+    help: "Native requests that are over, by the class of the status that the client got (none: it had left).",
+    labels: ["status"],
+  },
   gateway_isolation_total: {
     help: "Records outside the scope found in an answer: relations replaced by their id, main records refused.",
     labels: ["action", "collection"],
@@ -41,7 +45,18 @@ export const HISTOGRAMS = {
 } as const;
 
 export const GAUGES = {
-  gateway_part_state: { help: "State of a part: 1 ok, 0 degraded.", labels: ["part"] },
+  gateway_part_state: { help: "State of a part: 1 ok, 0 not.", labels: ["part"] },
+  gateway_breaker_open: {
+    help: "1 while the CMS is taken for dead and asked once in a while only.",
+    labels: [],
+  },
+  gateway_load: {
+    help: "What is under way: partner requests, those that hold a CMS connection, those that wait for one.",
+    labels: ["of"],
+  },
+  gateway_load_limit: { help: "The most that each of these may reach.", labels: ["of"] },
+  gateway_draining: { help: "1 from the moment of SIGTERM.", labels: [] },
+  gateway_build_info: { help: "Always 1; its labels say what runs.", labels: ["version", "node"] },
 } as const;
 
 type Labels = Readonly<Record<string, string>>;

@@ -1,12 +1,13 @@
 import { pino, type DestinationStream, type Logger } from "pino";
 import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
+import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
 import { scrub, scrubAll } from "./scrub.ts";
 
 /** The gateway's log. */
 export type Log = Logger;
 
 /** One line a request. Built from named members, so that a key, a header or a body has no way in. */
-export interface AccessEntry {
+interface AccessEntry {
   readonly requestId: string;
   readonly method: string;
   readonly status: number;
@@ -29,8 +30,29 @@ export function createLog(level: string, destination?: DestinationStream): { log
   return { log, flush };
 }
 
+/** Writes every request into `log`. */
+export function logging(log: Log): Pick<Happenings, "request" | "refused"> {
+  return {
+    request: (sample) => logAccess(log, entryOf(sample)),
+    refused: (refusal) => logAccess(log, entryOfRefusal(refusal)),
+  };
+}
+
+function entryOf({ requestId, method, status, ms, note }: RequestSample): AccessEntry {
+  return { requestId, method, status, ms: rounded(ms), ...note, upstreamMs: rounded(note.upstreamMs) };
+}
+
+function entryOfRefusal({ requestId, method, error }: Refusal): AccessEntry {
+  const { code, cause } = error;
+  return { requestId, method, status: CATALOGUE[code].status, ms: 0, code, cause };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
 /** Writes a request's line: a client's mistake is information, the CMS's failure a warning, our own an error. */
-export function logAccess(log: Log, entry: AccessEntry): void {
+function logAccess(log: Log, entry: AccessEntry): void {
   const { cause, ...facts } = entry;
   const blame = entry.code === undefined ? "client" : CATALOGUE[entry.code].blame;
   const level = blame === "client" ? "info" : blame === "upstream" ? "warn" : "error";

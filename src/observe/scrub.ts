@@ -4,15 +4,16 @@ import { inspect } from "node:util";
  * What must not be readable in a log though somebody else's text brought it there: an error's message, the beginning of
  * a CMS's answer. The gateway's own entries are built from named members and hold none of it; this is the second line.
  */
+// Each begins where a word does: else a long run without a match is read once for every letter of it.
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/\b(API-Key|Bearer|Basic|JWT|Digest)(\s+)[^\s"',;\\]+/gi, "$1$2[secret]"],
   [/\beyJ[\w-]+\.[\w-]*\.?[\w-]*/g, "[token]"],
-  [/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, "$1[secret]@"],
+  [/((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, "$1[secret]@"],
   [/\b((?:set-)?cookie\\?"?\s*[:=]\s*\\?"?)[^"\\\r\n]+/gi, "$1[secret]"],
   [/\b(pass(?:word|wd)?|secret|token|api[_-]?key)(\\?"?\s*[:=]\s*\\?"?)[^\s"',;&}\\]+/gi, "$1$2[secret]"],
   // Payload's API keys are UUIDs, and may be echoed without the word before them.
   [/\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi, "[uuid]"],
-  [/[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, "[e-mail]"],
+  [/(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, "[e-mail]"],
 ];
 
 /** `text` without keys, tokens, cookies, passwords and e-mail addresses, as far as they can be told by their form. */

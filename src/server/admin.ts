@@ -1,36 +1,38 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Health, Snapshot } from "../core/status.ts";
+import { Events } from "./events.ts";
+import { readPage, type PageFile } from "./page.ts";
 import { handlePurge, type Purge } from "./purge.ts";
-
-/** How a part of the gateway is doing; `down`: it is not even asked, but for a trial once in a while. */
-export type PartState = "ok" | "degraded" | "down" | "unknown";
-
-/** What the admin port tells. */
-export interface Health {
-  /** True once requests can be served, false again from the moment of draining. */
-  readonly ready: boolean;
-  readonly draining: boolean;
-  readonly parts: Readonly<Record<string, PartState>>;
-}
+import { mayLook } from "./token.ts";
 
 /** What the admin port can tell and do. */
 export interface AdminOptions {
   readonly health: () => Health;
   readonly purge: Purge;
   /** The text that Prometheus scrapes. */
-  readonly metrics: () => Promise<{ contentType: string; body: string }>;
-  /** Whoever knows it may purge; without one nobody may. */
+  readonly metrics: () => Promise<PageFile>;
+  /** What the status page shows. */
+  readonly snapshot: () => Snapshot;
+  /** Whoever knows it may look and purge; without one whoever reaches the port may look, and nobody purge. */
   readonly token: string | undefined;
 }
 
+interface Site extends AdminOptions {
+  readonly events: Events;
+  readonly page: ReadonlyMap<string, PageFile>;
+}
+
 /**
- * The admin port: `/livez` (this process runs), `/readyz` (send it traffic) and `/metrics`, and `/purge`
- * (forget what you know), for what changes the CMS's users and tenants behind the gateway's back.
+ * The admin port: `/livez` (this process runs) and `/readyz` (send it traffic) for everybody, `/` (the status page),
+ * its `/events` and `/metrics` for those who may look, and `/purge` (forget what you know), for what changes the CMS's
+ * users and tenants behind the gateway's back.
  */
 export async function startAdmin(
   options: AdminOptions,
   listen: { host: string; port: number },
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = createServer((request, response) => handle(request, response, options));
+  const site: Site = { ...options, events: new Events(options.snapshot), page: readPage() };
+  const server = createServer((request, response) => handle(request, response, site));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(listen.port, listen.host, () => resolve());
@@ -45,26 +47,66 @@ export async function startAdmin(
   return { port, close };
 }
 
-function handle(request: IncomingMessage, response: ServerResponse, options: AdminOptions): void {
-  const isRead = request.method === "GET" || request.method === "HEAD";
-  if (isRead && request.url === "/livez") return send(response, 200, { status: "ok" });
-  if (isRead && request.url === "/readyz") {
-    const state = options.health();
+function handle(request: IncomingMessage, response: ServerResponse, site: Site): void {
+  const { method } = request;
+  const path = pathOf(request);
+  const isRead = method === "GET" || method === "HEAD";
+  if (isRead && path === "/livez") return send(response, 200, { status: "ok" });
+  if (isRead && path === "/readyz") {
+    const state = site.health();
     const status = state.draining ? "draining" : state.ready ? "ready" : "starting";
     return send(response, state.ready && !state.draining ? 200 : 503, { status, parts: state.parts });
   }
-  if (isRead && request.url === "/metrics") {
-    void options.metrics().then((page) => write(response, 200, page));
+  if (method === "POST" && path === "/purge") {
+    void handlePurge(request, site).then(({ status, body }) => send(response, status, body));
     return;
   }
-  if (request.method === "POST" && request.url === "/purge") {
-    void handlePurge(request, options).then(({ status, body }) => send(response, status, body));
-    return;
-  }
+  if (isRead && isShown(path, site)) return show(request, response, site);
   return send(response, 404, {
     error: "Not Found",
-    message: "Known here: GET /livez, GET /readyz, GET /metrics, POST /purge",
+    message: "Known here: GET / (status), GET /events, GET /livez, GET /readyz, GET /metrics, POST /purge",
   });
+}
+
+function pathOf({ url = "" }: IncomingMessage): string {
+  return url.split("?", 1)[0] ?? "";
+}
+
+function isShown(path: string, { page }: Site): boolean {
+  return path === "/events" || path === "/metrics" || page.has(path);
+}
+
+/** What only those may see who may look. */
+function show(request: IncomingMessage, response: ServerResponse, site: Site): void {
+  const { method } = request;
+  const path = pathOf(request);
+  if (!mayLook(request, site.token)) return turnAway(response, site);
+  if (path === "/metrics") {
+    void site.metrics().then((page) => write(response, 200, page));
+    return;
+  }
+  if (path === "/events" && method === "GET") {
+    if (!site.events.add(response))
+      send(response, 503, { error: "Service Unavailable", message: "Too many pages are open" });
+    return;
+  }
+  const file = site.page.get(path);
+  if (file !== undefined) return write(response, 200, file);
+  return send(response, 405, { error: "Method Not Allowed", message: "Ask with GET" });
+}
+
+/** With a token set, a browser asks for it as a password; without one it was the wrong name for this machine. */
+function turnAway(response: ServerResponse, { token }: Site): void {
+  if (token === undefined) {
+    const message = "Ask by IP address or as localhost, or set ADMIN_TOKEN (server.adminToken)";
+    return send(response, 403, { error: "Forbidden", message });
+  }
+  response.setHeader(
+    "www-authenticate",
+    'Basic realm="partners-gateway (any name, the admin token as password)"',
+  );
+  const message = "Send the admin token as Authorization: Bearer <token>, or as the password of Basic";
+  return send(response, 401, { error: "Unauthorized", message });
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
@@ -72,8 +114,9 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   write(response, status, { contentType: "application/json; charset=utf-8", body: JSON.stringify(body) });
 }
 
-function write(response: ServerResponse, status: number, page: { contentType: string; body: string }): void {
+function write(response: ServerResponse, status: number, page: PageFile): void {
   response.writeHead(status, {
+    ...page.headers,
     "content-type": page.contentType,
     "cache-control": "no-store",
     "content-length": Buffer.byteLength(page.body),

@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isObject } from "../core/json.ts";
 import { Secret } from "../core/secret.ts";
+import { bearerOf, isSame } from "./token.ts";
 
 /** What is to be forgotten: one key, what is known of one user or tenant, or everything. */
 export type PurgeRequest =
@@ -31,7 +31,8 @@ export async function handlePurge(
   if (options.token === undefined) {
     return refusal(403, "Forbidden", "Set ADMIN_TOKEN (server.adminToken) to allow purging");
   }
-  if (!isBearer(request.headers.authorization, options.token)) {
+  // As a bearer only: a browser sends a remembered password along with a form of any other site.
+  if (!isSame(bearerOf(request), options.token)) {
     return refusal(401, "Unauthorized", "Send the admin token as Authorization: Bearer <token>");
   }
   const wanted = readWish(await readText(request).catch(() => ""));
@@ -45,16 +46,6 @@ export async function handlePurge(
 
 function refusal(status: number, error: string, message: string) {
   return { status, body: { error, message } };
-}
-
-/** Compares digests, so that neither time nor length tells how much of a guess was right. */
-function isBearer(header: string | undefined, token: string): boolean {
-  const [, given] = /^Bearer (\S+)$/.exec(header ?? "") ?? [];
-  return given !== undefined && timingSafeEqual(sha256(given), sha256(token));
-}
-
-function sha256(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }
 
 function readWish(text: string): PurgeRequest | undefined {

@@ -20,6 +20,7 @@ export interface PlacesOptions {
  */
 export class Places {
   #free: number;
+  readonly #places: number;
   readonly #maxWaiting: number;
   readonly #maxHeld: number;
   readonly #maxWaitingEach: number;
@@ -28,9 +29,15 @@ export class Places {
 
   constructor({ places, queue, share = 1 }: PlacesOptions) {
     this.#free = places;
+    this.#places = places;
     this.#maxWaiting = queue;
     this.#maxHeld = Math.max(1, Math.floor(places * share));
     this.#maxWaitingEach = Math.max(1, Math.floor(queue * share));
+  }
+
+  /** How many places are taken. */
+  get taken(): number {
+    return this.#places - this.#free;
   }
 
   /** How many wait. */

@@ -30,6 +30,8 @@ export interface PoolOptions extends Patience {
 export interface UpstreamPool extends Upstream {
   /** True while the CMS is taken for dead and asked once in a while only. */
   readonly isOpen: boolean;
+  /** Requests that hold a connection, and those that wait for one. */
+  readonly load: { readonly taken: number; readonly waiting: number };
   /** Ends what is under way and closes every connection: by then nobody waits for an answer. */
   close(): Promise<void>;
 }
@@ -46,8 +48,13 @@ export function createUpstream(options: PoolOptions): UpstreamPool {
     clock,
   });
   const pool = poolOf(options);
-  const attempt = attemptsOf({ pool, breaker, options });
+  const { connections, queue, tenantShare: share } = options;
+  const places = new Places({ places: connections, queue, share });
+  const attempt = attemptsOf({ pool, breaker, places, options });
   return {
+    get load() {
+      return { taken: places.taken, waiting: places.waiting };
+    },
     get isOpen() {
       return breaker.isOpen;
     },
@@ -77,25 +84,26 @@ export function createUpstream(options: PoolOptions): UpstreamPool {
 interface Sending {
   readonly pool: Pool;
   readonly breaker: Breaker;
+  readonly places: Places;
   readonly options: PoolOptions;
 }
 
+const OPEN = "the breaker is open";
+
 /** Sends one request once, where breaker and places allow it, and tells the breaker how that went. */
-function attemptsOf({ pool, breaker, options }: Sending) {
+function attemptsOf({ pool, breaker, places, options }: Sending) {
   const { clock } = options;
-  const { connections, queue, tenantShare } = options;
-  const places = new Places({ places: connections, queue, share: tenantShare });
   return async (outgoing: Outgoing, asking: Asking): Promise<UpstreamAnswer> => {
     const { signal, note } = asking;
     const holder = holderOf(asking);
     const onLeft = (): void => places.release(holder);
     const isTrial = breaker.isOpen;
-    if (!breaker.admits()) throw new GatewayError("upstream.open");
+    if (!breaker.admits()) throw new GatewayError("upstream.open", { cause: OPEN });
     await places.take(signal, holder);
     // Again after the wait, so that those who queued before the failures hear of them instead of adding to them.
     if (breaker.isOpen && !isTrial) {
       onLeft();
-      throw new GatewayError("upstream.open");
+      throw new GatewayError("upstream.open", { cause: OPEN });
     }
     const begun = clock.now();
     note.upstreamRequests += 1;

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { COUNTERS, GAUGES, HISTOGRAMS } from "../../src/observe/instruments.ts";
+import type { Standing } from "../../src/core/status.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 
 t.test("docs/operating.md lists exactly the metrics that exist, with their labels and meaning", async (t) => {
@@ -15,8 +16,35 @@ t.test("docs/operating.md lists exactly the metrics that exist, with their label
   );
 });
 
+const STANDING: Standing = {
+  health: { ready: true, draining: false, parts: { cms: "ok", redis: "degraded" } },
+  load: {
+    inFlight: { now: 3, most: 1_000 },
+    connections: { now: 2, most: 64 },
+    waiting: { now: 0, most: 256 },
+    breakerOpen: true,
+  },
+  endings: {},
+};
+
+t.test("how things stand is read at each scrape", async (t) => {
+  const { body } = await createMetrics({ version: "1.2.3", node: "v24.0.0" }).page(STANDING);
+  for (const line of [
+    'gateway_part_state{part="cms"} 1',
+    'gateway_part_state{part="redis"} 0',
+    "gateway_breaker_open 1",
+    "gateway_draining 0",
+    'gateway_load{of="requests"} 3',
+    'gateway_load{of="upstream_connections"} 2',
+    'gateway_load_limit{of="upstream_waiting"} 256',
+    'gateway_build_info{version="1.2.3",node="v24.0.0"} 1',
+  ])
+    t.match(body, `\n${line}\n`);
+  t.match(body, /\ngateway_nodejs_eventloop_lag_p99_seconds /, "Node's own, event loop lag among them");
+});
+
 t.test("a request is counted under labels from closed sets", async (t) => {
-  const metrics = createMetrics();
+  const metrics = createMetrics({ version: "1.2.3", node: "v24.0.0" });
   for (let i = 0; i < 60; i++) {
     const note = {
       stage: "answer",
@@ -26,9 +54,11 @@ t.test("a request is counted under labels from closed sets", async (t) => {
       operation: "list",
       version: "2026-02",
     };
-    metrics.request({ status: 200, ms: 7, note });
+    metrics.request({ requestId: "r", method: "GET", status: 200, ms: 7, note });
   }
-  const { body } = await metrics.page();
+  for (let i = 0; i < 60; i++) metrics.isolation("replaced", `named-by-the-cms-${i}`);
+  const { body } = await metrics.page(STANDING);
+  t.match(body, 'gateway_isolation_total{action="replaced",collection="other"} 10');
   t.match(
     body,
     'gateway_partner_requests_total{version="2026-02",tenant="t0",operation="list",status="200"} 1',

@@ -1,0 +1,170 @@
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../core/clock.ts";
+import type { Via } from "../core/note.ts";
+import type { FactKind } from "../core/ports.ts";
+import type { Build, Ending, RefusalEntry, Series, Snapshot, Standing, Tier, Use } from "../core/status.ts";
+import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
+import { Latency } from "./latency.ts";
+import { reasonOf, Refusals, statusOf } from "./refusals.ts";
+import { outcomeOf, Tally, type Outcome } from "./tally.ts";
+import { Window } from "./window.ts";
+
+/** What the status page is made of besides what happens. */
+export interface StatusOptions {
+  readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly wallTime: () => number;
+  readonly build: Build;
+}
+
+/** Listens, and says what it has heard. */
+export interface Status extends Partial<Happenings> {
+  snapshot(standing: Standing): Snapshot;
+}
+
+const SLOT_MS = 5_000;
+const SLOTS = 180;
+const TENANTS = 30;
+const VERSIONS = 10;
+const USES = 200;
+
+type Counted = Record<Outcome | "native" | "nativeFailed", number>;
+
+interface Slot {
+  readonly counts: Counted;
+  readonly latency: Latency;
+  readonly tiers: Map<string, number>;
+}
+
+interface Tallies {
+  readonly slots: Window<Slot>;
+  readonly tenants: Tally;
+  readonly versions: Tally;
+  readonly uses: LRUCache<string, Use>;
+  readonly refusals: Refusals;
+}
+
+/** A quarter of an hour of the gateway's life, in a bounded amount of memory (about 200 kB). */
+export function createStatus(options: StatusOptions): Status {
+  const { clock, wallTime, build } = options;
+  const tallies: Tallies = {
+    slots: new Window({ slots: SLOTS, slot: SLOT_MS, clock, empty: emptySlot }),
+    tenants: new Tally(TENANTS, clock),
+    versions: new Tally(VERSIONS, clock),
+    uses: new LRUCache({ max: USES }),
+    refusals: new Refusals(),
+  };
+  const started = wallTime();
+  return {
+    request(sample) {
+      count(tallies, sample);
+      noteUse(tallies.uses, sample, wallTime());
+      const { code } = sample.note;
+      if (code !== undefined) tallies.refusals.add(entryOf(sample, code, wallTime()));
+    },
+    refused: (refusal) => tallies.refusals.add(entryOfRefusal(refusal, wallTime())),
+    native(status) {
+      const { counts } = tallies.slots.now;
+      counts.native += 1;
+      if (status >= 500) counts.nativeFailed += 1;
+    },
+    snapshot: ({ health, load, endings }) => ({
+      at: wallTime(),
+      started,
+      build,
+      health,
+      load,
+      series: seriesOf(tallies.slots.all()),
+      tenants: tallies.tenants.rows(),
+      versions: tallies.versions.rows(),
+      tiers: tiersOf(tallies.slots.all()),
+      uses: usesOf(tallies.uses, endings),
+      refusals: tallies.refusals.latest(),
+    }),
+  };
+}
+
+function emptySlot(): Slot {
+  const counts = { answered: 0, refused: 0, failed: 0, native: 0, nativeFailed: 0 };
+  return { counts, latency: new Latency(), tiers: new Map() };
+}
+
+function count({ slots, tenants, versions }: Tallies, { status, ms, note }: RequestSample): void {
+  const outcome = outcomeOf(status);
+  const slot = slots.now;
+  slot.counts[outcome] += 1;
+  slot.latency.add(ms);
+  tenants.add(note.tenant ?? "none", outcome);
+  versions.add(note.version ?? "none", outcome);
+  for (const [fact, via] of [
+    ["keys", note.keyVia],
+    ["tenants", note.tenantVia],
+  ] as const) {
+    if (via !== undefined) slot.tiers.set(`${fact} ${via}`, (slot.tiers.get(`${fact} ${via}`) ?? 0) + 1);
+  }
+}
+
+/** By user and version, so that who still uses an old one can be told that it ends. */
+function noteUse(uses: Tallies["uses"], { note }: RequestSample, seen: number): void {
+  const { userId, version, tenant = "" } = note;
+  if (userId === undefined || version === undefined) return;
+  const name = `${version} ${String(userId)}`;
+  const requests = (uses.get(name)?.requests ?? 0) + 1;
+  uses.set(name, { userId: String(userId), version, tenant, requests, seen });
+}
+
+/** Those of an ending version first, then the latest. */
+function usesOf(uses: Tallies["uses"], endings: Readonly<Record<string, Ending>>): Use[] {
+  return [...uses.values()]
+    .map((use) => ({ ...use, ...datesOf(endings[use.version]) }))
+    .toSorted((a, b) => Number(endsAtAll(b)) - Number(endsAtAll(a)) || b.seen - a.seen)
+    .slice(0, 50);
+}
+
+function datesOf(ending: Ending = {}): Ending {
+  return { deprecation: ending.deprecation, sunset: ending.sunset };
+}
+
+function endsAtAll({ deprecation, sunset }: Ending): boolean {
+  return deprecation !== undefined || sunset !== undefined;
+}
+
+function seriesOf(slots: readonly Slot[]): Series {
+  const of = (name: keyof Counted) => slots.map(({ counts }) => counts[name]);
+  const at = (share: number) => slots.map(({ latency }) => latency.percentile(share));
+  return {
+    slot: SLOT_MS,
+    answered: of("answered"),
+    refused: of("refused"),
+    failed: of("failed"),
+    native: of("native"),
+    nativeFailed: of("nativeFailed"),
+    p50: at(0.5),
+    p95: at(0.95),
+    p99: at(0.99),
+  };
+}
+
+const FACTS: readonly FactKind[] = ["keys", "tenants"];
+const VIAS: readonly Via[] = ["memory", "joined", "redis", "cms", "stale"];
+
+function tiersOf(slots: readonly Slot[]): Tier[] {
+  return FACTS.flatMap((fact) =>
+    VIAS.map((via) => {
+      const counts = slots.map(({ tiers }) => tiers.get(`${fact} ${via}`) ?? 0);
+      return { fact, via, count: counts.reduce((sum, n) => sum + n, 0) };
+    }),
+  );
+}
+
+function entryOf({ requestId, method, status, note }: RequestSample, code: RefusalEntry["code"], at: number) {
+  const { clientRequestId, stage, userId, tenant, version, operation, collection, cause } = note;
+  const what = collection === undefined ? undefined : `${operation ?? method} ${collection}`;
+  const who = { userId: userId === undefined ? undefined : String(userId), tenant, version, what };
+  return { at, requestId, clientRequestId, method, status, code, stage, ...who, reason: reasonOf(cause) };
+}
+
+function entryOfRefusal({ requestId, method, error }: Refusal, at: number): RefusalEntry {
+  const { code, cause } = error;
+  return { at, requestId, method, status: statusOf(code), code, stage: "door", reason: reasonOf(cause) };
+}

@@ -1,0 +1,93 @@
+import type { Clock } from "../core/clock.ts";
+import type { Row } from "../core/status.ts";
+import { Window } from "./window.ts";
+
+/** How a request ended, by the status that the client saw. */
+export type Outcome = "answered" | "refused" | "failed";
+
+/** 4xx is the client's to mend, 5xx is not. */
+export function outcomeOf(status: number): Outcome {
+  return status >= 500 ? "failed" : status >= 400 ? "refused" : "answered";
+}
+
+const SLOTS = 15;
+const SLOT_MS = 60_000;
+
+type Counts = Record<Outcome, number>;
+
+/**
+ * Requests by name over the last quarter of an hour, for at most `size` names; what is beyond counts as `other`. A name
+ * that has not been heard of in that time gives its place up, so that the busy ones have names, whoever came first.
+ */
+export class Tally {
+  readonly #windows = new Map<string, Window<Counts>>();
+  readonly #other: Window<Counts>;
+  readonly #size: number;
+  readonly #clock: Clock;
+
+  constructor(size: number, clock: Clock) {
+    this.#size = size;
+    this.#clock = clock;
+    this.#other = windowOf(clock);
+  }
+
+  add(name: string, outcome: Outcome): void {
+    this.#windowFor(name).now[outcome] += 1;
+  }
+
+  /** Names with their counts, the busiest first; `other` last. */
+  rows(): Row[] {
+    const rows = [...this.#windows].map(([name, window]) => ({ name, ...sum(window) }));
+    const busy = rows
+      .filter((row) => total(row) > 0)
+      .toSorted((a, b) => total(b) - total(a) || (a.name < b.name ? -1 : 1));
+    const other = sum(this.#other);
+    return total(other) === 0 ? busy : [...busy, { name: "other", ...other }];
+  }
+
+  #windowFor(name: string): Window<Counts> {
+    const known = this.#windows.get(name);
+    if (known !== undefined) return known;
+    if (this.#windows.size >= this.#size && !this.#evict()) return this.#other;
+    const window = windowOf(this.#clock);
+    this.#windows.set(name, window);
+    return window;
+  }
+
+  /** True where a name was idle and is gone. Looks at a few only: a flood of names must not make each request slow. */
+  #evict(): boolean {
+    let looked = 0;
+    for (const [name, window] of this.#windows) {
+      if (total(sum(window)) === 0) return this.#windows.delete(name);
+      // To the end of the line, so that the next look is at others.
+      this.#windows.delete(name);
+      this.#windows.set(name, window);
+      looked += 1;
+      if (looked >= 2) return false;
+    }
+    return false;
+  }
+}
+
+function windowOf(clock: Clock): Window<Counts> {
+  return new Window({
+    slots: SLOTS,
+    slot: SLOT_MS,
+    clock,
+    empty: () => ({ answered: 0, refused: 0, failed: 0 }),
+  });
+}
+
+function sum(window: Window<Counts>): Counts {
+  const counts = { answered: 0, refused: 0, failed: 0 };
+  for (const slot of window.all()) {
+    counts.answered += slot.answered;
+    counts.refused += slot.refused;
+    counts.failed += slot.failed;
+  }
+  return counts;
+}
+
+function total({ answered, refused, failed }: Counts): number {
+  return answered + refused + failed;
+}

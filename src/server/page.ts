@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** A file of the status page, ready to be sent. */
+export interface PageFile {
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+};
+
+/** The status page, all of it. What a browser runs is here as it runs there, and `npm run build` copies it. */
+const FILES = [
+  "status.html",
+  "status.css",
+  "main.js",
+  "charts.js",
+  "dom.js",
+  "sections.js",
+  "tables.js",
+  "words.js",
+];
+
+/**
+ * What a browser may do with the page: its own files and its own events, nothing else, no inline script or style, no
+ * frame around it. A text that should turn up as markup after all runs nothing and reaches nobody.
+ */
+const PAGE_HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+} as const;
+
+/** The page's files by the path that each is asked for with. Throws where one is missing from the installation. */
+export function readPage(): ReadonlyMap<string, PageFile> {
+  return new Map(
+    FILES.map((name) => {
+      const body = readFileSync(join(import.meta.dirname, "page", name), "utf8");
+      const contentType = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "";
+      return [name === "status.html" ? "/" : `/${name}`, { contentType, body, headers: PAGE_HEADERS }];
+    }),
+  );
+}

@@ -1,0 +1,109 @@
+/**
+ * The page's life: a stream of snapshots, and what to show when it breaks off.
+ *
+ * @import { Snapshot } from "../../core/status.ts"
+ */
+import { Chart } from "./charts.js";
+import { byId } from "./dom.js";
+import { showTiles, showVerdict } from "./sections.js";
+import { showRefusals, showTables } from "./tables.js";
+import { clockTime } from "./words.js";
+
+/** Without an event for so long the gateway is taken for gone: a network that swallows says nothing at all. */
+const SILENCE_MS = 8_000;
+const AGAIN_MS = 3_000;
+
+const requests = new Chart("requests-chart");
+const latency = new Chart("latency-chart");
+/** @type {Snapshot | undefined} */
+let last;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let silence;
+
+connect();
+byId("filter").addEventListener("input", () => last !== undefined && showRefusals(last.refusals, filter()));
+for (const radio of document.querySelectorAll("input[name=whose]"))
+  radio.addEventListener("change", () => last !== undefined && showRefusals(last.refusals, filter()));
+
+function connect() {
+  const stream = new EventSource("events");
+  const again = () => {
+    stream.close();
+    clearTimeout(silence);
+    lost();
+    setTimeout(connect, AGAIN_MS);
+  };
+  const listen = () => {
+    clearTimeout(silence);
+    silence = setTimeout(again, SILENCE_MS);
+  };
+  stream.addEventListener("message", ({ data }) => {
+    listen();
+    show(JSON.parse(data));
+  });
+  stream.addEventListener("error", again);
+  listen();
+}
+
+/** @param {Snapshot} snapshot */
+function show(snapshot) {
+  last = snapshot;
+  const { at, series } = snapshot;
+  document.body.dataset["link"] = "live";
+  byId("link").textContent = `Live, ${clockTime(at)}`;
+  showVerdict(snapshot);
+  showTiles(snapshot);
+  showTables(snapshot);
+  showRefusals(snapshot.refusals, filter());
+  const perSecond = (/** @type {readonly number[]} */ counts) =>
+    counts.map((count) => (count * 1_000) / series.slot);
+  requests.show({
+    kind: "bars",
+    unit: "/s",
+    slot: series.slot,
+    at,
+    label:
+      "Partner requests per second over the last quarter of an hour, by how they ended. Left and right read single moments.",
+    curves: [
+      { name: "answered", title: "answered", values: perSecond(series.answered) },
+      { name: "refused", title: "refused, 4xx", values: perSecond(series.refused) },
+      { name: "failed", title: "failed, 5xx", values: perSecond(series.failed) },
+    ],
+  });
+  latency.show({
+    kind: "lines",
+    unit: " ms",
+    slot: series.slot,
+    at,
+    label:
+      "Milliseconds to the answer over the last quarter of an hour: median, 95th and 99th percentile. Left and right read single moments.",
+    curves: [
+      { name: "p50", title: "p50", values: series.p50 },
+      { name: "p95", title: "p95", values: series.p95 },
+      { name: "p99", title: "p99", values: series.p99 },
+    ],
+  });
+}
+
+function lost() {
+  document.body.dataset["link"] = "lost";
+  if (last === undefined) {
+    byId("link").textContent = "No connection, trying again";
+    return;
+  }
+  const since = clockTime(last.at);
+  byId("link").textContent = `Connection lost, trying again. Below: ${since}`;
+  document.body.dataset["tone"] = "bad";
+  byId("verdict-title").textContent = `No word from the gateway since ${since}.`;
+  byId("findings").replaceChildren();
+  document.title = "No word from partners-gateway";
+}
+
+function filter() {
+  const whose = document.querySelector("input[name=whose]:checked");
+  const text = byId("filter");
+  return {
+    whose: whose instanceof HTMLInputElement ? whose.value : "all",
+    text: text instanceof HTMLInputElement ? text.value.trim() : "",
+  };
+}

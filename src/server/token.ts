@@ -1,0 +1,44 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+
+/** The token of `Authorization: Bearer <token>`. */
+export function bearerOf({ headers }: IncomingMessage): string | undefined {
+  return /^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1];
+}
+
+/** The password of `Authorization: Basic`, which is how a browser can ask for a token (RFC 7617). */
+function passwordOf({ headers }: IncomingMessage): string | undefined {
+  const [, credentials] = /^Basic ([\w+/=-]+)$/i.exec(headers.authorization ?? "") ?? [];
+  if (credentials === undefined) return undefined;
+  const pair = Buffer.from(credentials, "base64").toString();
+  return pair.includes(":") ? pair.slice(pair.indexOf(":") + 1) : undefined;
+}
+
+/** Compares digests, so that neither time nor length tells how much of a guess was right. */
+export function isSame(given: string | undefined, token: string): boolean {
+  return given !== undefined && timingSafeEqual(sha256(given), sha256(token));
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+/**
+ * May this request see status and metrics? With a token, whoever has it, as bearer or as password. Without one, whoever
+ * reaches the port; but on loopback only by a name of this machine's own. A web page that an operator happens to have
+ * open could otherwise have its own name resolve to 127.0.0.1 and read everything as its own (DNS rebinding).
+ */
+export function mayLook(request: IncomingMessage, token: string | undefined): boolean {
+  if (token !== undefined) return isSame(bearerOf(request) ?? passwordOf(request), token);
+  return !isLoopback(request.socket.localAddress ?? "") || isOwnName(request.headers.host ?? "");
+}
+
+function isOwnName(host: string): boolean {
+  const name = host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+  return name === "localhost" || isIP(name) !== 0;
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.") || address.startsWith("::ffff:127.");
+}
