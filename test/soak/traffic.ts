@@ -1,38 +1,20 @@
+import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { KEYS } from "../support/cms/keys.ts";
+import { WebSocket } from "ws";
+import { rawExchange, rawRequest } from "../support/raw.ts";
+import { draw, type Ask } from "./asks.ts";
 
 /** What one request of the mix came to. */
 export interface Outcome {
   readonly kind: string;
   /** 0 where no answer came. */
   readonly status: number;
+  /** Where the gateway itself answered, and so has to have said so in its log. */
   readonly requestId?: string;
   /** Why the answer is wrong, whatever the CMS was doing. */
   readonly wrong?: string;
   /** True where only a CMS that is up could have answered better. */
   readonly excused?: boolean;
-}
-
-const TENANTS = [
-  { id: 1, slug: "tenant-a", key: KEYS.partnerA },
-  { id: 2, slug: "tenant-b", key: KEYS.partnerB },
-  { id: 3, slug: "tenant-c", key: KEYS.partnerC },
-  { id: 4, slug: "tenant-d", key: KEYS.partnerD },
-] as const;
-const COLLECTIONS = ["posts", "pages"] as const;
-const PER_TENANT = 24;
-
-interface Ask {
-  readonly kind: string;
-  readonly method?: string;
-  readonly path: string;
-  readonly key?: string;
-  readonly body?: string;
-  /** The answer where all is well; anything but it, or a failure of the CMS's while that is down, is wrong. */
-  readonly status: number;
-  readonly tenant?: number;
-  readonly leavesAfter?: number;
-  readonly isSlow?: boolean;
 }
 
 /** A client that sends a random mix over kept-alive connections, one request after another. */
@@ -46,15 +28,15 @@ export class Client {
     this.#random = mulberry(seed);
   }
 
-  /** Sends the next request; never rejects. */
-  async next(): Promise<Outcome> {
-    const ask = this.#draw();
+  /** Sends the next request, as an administrator with `session` where one is needed; never rejects. */
+  async next(session: string): Promise<Outcome> {
+    const ask = draw(this.#random, session);
     try {
-      const { status, body, requestId } = await send(this.#port, ask, this.#agent);
-      return judge(ask, { status, body, requestId });
+      return judge(ask, await this.#send(ask));
     } catch (error) {
       if (ask.leavesAfter !== undefined) return { kind: ask.kind, status: 0 };
-      return { kind: ask.kind, status: 0, wrong: `no answer: ${String(error)}` };
+      // A native answer that breaks off with the CMS is passed on as just that.
+      return { kind: ask.kind, status: 0, wrong: `no answer: ${String(error)}`, excused: isNative(ask) };
     }
   }
 
@@ -62,56 +44,10 @@ export class Client {
     this.#agent.destroy();
   }
 
-  #pick<T>(from: readonly T[], fallback: T): T {
-    return from[Math.floor(this.#random() * from.length)] ?? fallback;
-  }
-
-  #draw(): Ask {
-    const tenant = this.#pick(TENANTS, TENANTS[0]);
-    const collection = this.#pick(COLLECTIONS, "posts");
-    const base = `/partners/2026-02/${tenant.slug}`;
-    const own = (tenant.id - 1) * PER_TENANT + 1 + Math.floor(this.#random() * PER_TENANT);
-    const foreign = (own + PER_TENANT) % (4 * PER_TENANT) || 4 * PER_TENANT;
-    const common = { key: tenant.key, tenant: tenant.id };
-    const write = { ...common, method: "PATCH", body: JSON.stringify({ text: `by soak ${own}`, tenant: 3 }) };
-    const asks: readonly Ask[] = [
-      { ...common, kind: "list", path: `${base}/${collection}?limit=20&depth=1`, status: 200 },
-      { ...common, kind: "list", path: `${base}/${collection}?where[tenant][equals]=3`, status: 200 },
-      { ...common, kind: "read", path: `${base}/posts/${own}`, status: 200 },
-      { ...common, kind: "foreign", path: `${base}/posts/${foreign}`, status: 404 },
-      { ...write, kind: "write", path: `${base}/posts/${own}`, status: 200 },
-      { ...write, kind: "foreign write", path: `${base}/posts/${foreign}`, status: 404 },
-      { ...write, kind: "slow write", path: `${base}/posts/${own}`, status: 200, isSlow: true },
-      {
-        ...common,
-        kind: "left",
-        path: `${base}/pages?limit=50`,
-        status: 200,
-        leavesAfter: this.#random() * 20,
-      },
-      {
-        ...write,
-        kind: "left write",
-        path: `${base}/posts/${own}`,
-        status: 200,
-        leavesAfter: this.#random() * 20,
-      },
-      {
-        ...common,
-        kind: "bad key",
-        path: `${base}/posts`,
-        key: `soak-${Math.floor(this.#random() * 1e9)}`,
-        status: 401,
-      },
-      { kind: "no key", path: `${base}/posts`, status: 401 },
-      { ...common, kind: "bad version", path: `/partners/2020-01/${tenant.slug}/posts`, status: 400 },
-      { ...common, kind: "bad path", path: `${base}/posts/..%2fusers`, status: 400 },
-      { ...common, kind: "bad body", method: "POST", body: '{"title":', path: `${base}/posts`, status: 400 },
-      { ...common, kind: "not exposed", path: `${base}/users`, status: 404 },
-      { ...common, kind: "native, keyed", path: "/api/posts", status: 403 },
-      { kind: "native", path: "/admin", status: 200 },
-    ];
-    return this.#pick(asks, asks[0] ?? { kind: "none", path: "/", status: 404 });
+  #send(ask: Ask): Promise<Reply> {
+    if (ask.manner === "raw") return sendRaw(this.#port, ask);
+    if (ask.manner === "socket") return openSocket(this.#port, ask);
+    return send(this.#port, ask, this.#agent);
   }
 }
 
@@ -123,21 +59,25 @@ interface Reply {
 
 function send(port: number, ask: Ask, agent: Agent): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const { body, key, method = "GET", path } = ask;
+    const { body, authorization, method = "GET", path } = ask;
     const headers: Record<string, string | number> = {};
-    if (key !== undefined) headers["authorization"] = `users API-Key ${key}`;
-    if (body !== undefined) headers["content-length"] = Buffer.byteLength(body);
+    if (authorization !== undefined) headers["authorization"] = authorization;
+    if (body !== undefined) {
+      headers["content-type"] = "application/json";
+      headers["content-length"] = Buffer.byteLength(body);
+    }
     const sent = httpRequest({ host: "127.0.0.1", port, path, method, headers, agent }, (answer) => {
       read(answer, Number(answer.statusCode)).then(resolve, reject);
+      if (ask.manner === "stalled") answer.once("close", () => sent.destroy());
     });
     sent.once("error", reject);
     if (ask.leavesAfter !== undefined) setTimeout(() => sent.destroy(), ask.leavesAfter);
-    if (ask.isSlow !== true || body === undefined) {
+    if ((ask.manner !== "slow" && ask.manner !== "stalled") || body === undefined) {
       sent.end(body);
       return;
     }
     sent.write(body.slice(0, 5));
-    setTimeout(() => sent.end(body.slice(5)), 60);
+    if (ask.manner === "slow") setTimeout(() => sent.end(body.slice(5)), 60);
   });
 }
 
@@ -148,15 +88,38 @@ async function read(answer: IncomingMessage, status: number): Promise<Reply> {
   return { status, body: Buffer.concat(chunks).toString("utf8"), requestId };
 }
 
+async function sendRaw(port: number, { method, path, lines = [] }: Ask): Promise<Reply> {
+  const text = await rawExchange(port, rawRequest([`${method} ${path} HTTP/1.1`, "Host: h", ...lines]));
+  const [, status] = /^HTTP\/1\.1 (\d+)/.exec(text) ?? [];
+  const [, requestId = ""] = /x-request-id: (\S+)/i.exec(text) ?? [];
+  return { status: Number(status), body: text.slice(text.indexOf("\r\n\r\n") + 4), requestId };
+}
+
+/** Opens a WebSocket, has one message echoed and closes it. */
+async function openSocket(port: number, { path }: Ask): Promise<Reply> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
+  const closed = new Promise<unknown[]>((resolve) => socket.once("close", () => resolve([])));
+  // What fails is told below, by whoever waits for it.
+  socket.on("error", () => undefined);
+  await once(socket, "open");
+  socket.send("soak");
+  // One that is closed by the other side, as when the CMS ends, never says anything again.
+  const [said] = await Promise.race([once(socket, "message"), closed]);
+  socket.close();
+  await closed;
+  if (String(said) !== "soak") throw new Error(`the socket said ${String(said)}`);
+  return { status: 101, body: "", requestId: "" };
+}
+
+function isNative({ kind }: Ask): boolean {
+  return kind.startsWith("native");
+}
+
 function judge(ask: Ask, { status, body, requestId }: Reply): Outcome {
   const { kind } = ask;
-  if (kind.startsWith("native")) {
-    const excused = status >= 500;
-    return status === ask.status
-      ? { kind, status }
-      : { kind, status, excused, wrong: `${status}: ${body.slice(0, 99)}` };
-  }
-  const outcome = { kind, status, requestId };
+  // What the CMS itself answers to native requests is no line of the gateway's log.
+  const isOurs = !isNative(ask) || body.includes(`"requestId":"${requestId}"`);
+  const outcome = isOurs ? { kind, status, requestId } : { kind, status };
   if (status === 200 && ask.tenant !== undefined && status === ask.status) {
     const stranger = foreignTenant(JSON.parse(body), ask.tenant);
     return stranger === undefined
@@ -164,10 +127,10 @@ function judge(ask: Ask, { status, body, requestId }: Reply): Outcome {
       : { ...outcome, wrong: `a record of tenant ${stranger} for ${ask.tenant}` };
   }
   if (status === ask.status) return outcome;
-  // 500 is what a partner hears of a CMS that answers while it goes down.
   return {
     ...outcome,
-    excused: status >= 500,
+    // 500 is what a partner hears of a CMS that answers while it goes down. One that comes back knows no session.
+    excused: status >= 500 || (isNative(ask) && !isOurs),
     wrong: `${status} in place of ${ask.status}: ${body.slice(0, 200)}`,
   };
 }

@@ -1,0 +1,121 @@
+import { KEYS } from "../support/cms/keys.ts";
+
+/** How a request is sent. `stalled`: its body never comes; `raw`: bytes that no client library would send. */
+export type Manner = "plain" | "slow" | "stalled" | "raw" | "socket";
+
+/** One request of the mix and what it has to come to. */
+export interface Ask {
+  readonly kind: string;
+  readonly manner?: Manner;
+  readonly method?: string;
+  readonly path: string;
+  /** The whole `Authorization` header. */
+  readonly authorization?: string;
+  readonly body?: string;
+  /** The answer where all is well; anything but it, or a failure of the CMS's while that is down, is wrong. */
+  readonly status: number;
+  /** Whose records alone may be in the answer. */
+  readonly tenant?: number;
+  /** For `raw`: what follows the request line and `Host`. */
+  readonly lines?: readonly string[];
+  /** Milliseconds after which the client goes away. */
+  readonly leavesAfter?: number;
+}
+
+const TENANTS = [
+  { id: 1, slug: "tenant-a", key: KEYS.partnerA },
+  { id: 2, slug: "tenant-b", key: KEYS.partnerB },
+  { id: 3, slug: "tenant-c", key: KEYS.partnerC },
+  { id: 4, slug: "tenant-d", key: KEYS.partnerD },
+] as const;
+const COLLECTIONS = ["posts", "pages"] as const;
+const PER_TENANT = 24;
+
+/** Draws the next request. `random` gives 0 to 1; `session` is an administrator's `Authorization` header. */
+export function draw(random: () => number, session: string): Ask {
+  const kinds = [...partnerAsks(random), ...nativeAsks(random, session)];
+  const ask = pick(kinds, random);
+  // Each waits for a limit of the gateway's: many of them would leave the clients too little time for the rest.
+  return ask.manner === "stalled" && random() > 0.1 ? pick(kinds, random) : ask;
+}
+
+function partnerAsks(random: () => number): Ask[] {
+  const tenant = pick(TENANTS, random);
+  const collection = pick(COLLECTIONS, random);
+  const base = `/partners/2026-02/${tenant.slug}`;
+  const own = (tenant.id - 1) * PER_TENANT + 1 + Math.floor(random() * PER_TENANT);
+  const foreign = (own + PER_TENANT) % (4 * PER_TENANT) || 4 * PER_TENANT;
+  const authorization = `users API-Key ${tenant.key}`;
+  const common = { authorization, tenant: tenant.id };
+  const write = { ...common, method: "PATCH", body: JSON.stringify({ text: `by soak ${own}`, tenant: 3 }) };
+  const key = `Authorization: ${authorization}`;
+  const leavesAfter = random() * 20;
+  return [
+    { ...common, kind: "list", path: `${base}/${collection}?limit=20&depth=1`, status: 200 },
+    { ...common, kind: "list", path: `${base}/${collection}?where[tenant][equals]=3`, status: 200 },
+    { ...common, kind: "read", path: `${base}/posts/${own}`, status: 200 },
+    { ...common, kind: "foreign", path: `${base}/posts/${foreign}`, status: 404 },
+    { ...write, kind: "write", path: `${base}/posts/${own}`, status: 200 },
+    { ...write, kind: "foreign write", path: `${base}/posts/${foreign}`, status: 404 },
+    { ...write, kind: "slow write", path: `${base}/posts/${own}`, status: 200, manner: "slow" },
+    { ...write, kind: "stalled write", path: `${base}/posts/${own}`, status: 400, manner: "stalled" },
+    { ...common, kind: "left", path: `${base}/pages?limit=50`, status: 200, leavesAfter },
+    { ...write, kind: "left write", path: `${base}/posts/${own}`, status: 200, leavesAfter },
+    { kind: "bad key", path: `${base}/posts`, authorization: unknownKey(random), status: 401 },
+    { kind: "no key", path: `${base}/posts`, status: 401 },
+    { ...common, kind: "bad version", path: `/partners/2020-01/${tenant.slug}/posts`, status: 400 },
+    { ...common, kind: "bad path", path: `${base}/posts/..%2fusers`, status: 400 },
+    { ...common, kind: "bad body", method: "POST", body: '{"title":', path: `${base}/posts`, status: 400 },
+    { ...common, kind: "not exposed", path: `${base}/users`, status: 404 },
+    {
+      kind: "two lengths",
+      manner: "raw",
+      method: "POST",
+      path: `${base}/posts`,
+      lines: [key, "Content-Length: 5", "Transfer-Encoding: chunked"],
+      status: 400,
+    },
+  ];
+}
+
+/** What an editor's browser does, and a partner in the wrong place. */
+function nativeAsks(random: () => number, session: string): Ask[] {
+  const id = 1 + Math.floor(random() * PER_TENANT);
+  return [
+    {
+      kind: "native, keyed",
+      path: "/api/posts",
+      authorization: `users API-Key ${KEYS.partnerA}`,
+      status: 403,
+    },
+    { kind: "native page", path: "/admin", status: 200 },
+    { kind: "native read", path: `/api/posts/${id}?depth=1`, authorization: session, status: 200 },
+    {
+      kind: "native left",
+      path: "/api/pages?limit=50",
+      authorization: session,
+      status: 200,
+      leavesAfter: random() * 20,
+    },
+    // Makes all replicas forget what they know of tenants and keys.
+    {
+      kind: "native write",
+      method: "PATCH",
+      path: "/api/tenants/4",
+      body: JSON.stringify({ name: `Tenant D ${id}` }),
+      authorization: session,
+      status: 200,
+    },
+    { kind: "native socket", path: "/_next/webpack-hmr", manner: "socket", status: 101 },
+  ];
+}
+
+function unknownKey(random: () => number): string {
+  return `users API-Key soak-${Math.floor(random() * 1e9)}`;
+}
+
+function pick<T>(from: readonly [T, ...T[]] | readonly T[], random: () => number): T {
+  const picked = from[Math.floor(random() * from.length)];
+  if (picked === undefined) throw new Error("nothing to pick from");
+  return picked;
+}

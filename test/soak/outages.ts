@@ -1,0 +1,139 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { loginTo } from "../support/partner.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
+
+/** How long Redis is away at each of its outages. */
+const REDIS_AWAY_MS = 3_000;
+
+/** The real CMS as a process that comes back on the same port. */
+class RestartingCms {
+  #child: ChildProcess | undefined;
+  #port = 0;
+  #downSince = Number.POSITIVE_INFINITY;
+  #upSince = 0;
+  #session = "";
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** An administrator's `Authorization` header; a restart ends every session. */
+  get session(): string {
+    return this.#session;
+  }
+
+  async start(port: number): Promise<void> {
+    const args = [join(import.meta.dirname, "../support/cms/main.ts"), "--port", String(port)];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    process.once("exit", () => child.kill("SIGKILL"));
+    this.#child = child;
+    const [line] = await once(createInterface({ input: child.stdout }), "line");
+    const said: unknown = JSON.parse(String(line));
+    if (typeof said !== "object" || said === null || !("port" in said)) throw new Error(String(line));
+    this.#port = Number(said.port);
+    this.#session = await loginTo({ url: `http://127.0.0.1:${this.#port}` });
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
+  /** Restarts it. It counts as down until `noticed` resolves: the gateway has found that it is back. */
+  async restart(signal: NodeJS.Signals, noticed: () => Promise<void>): Promise<void> {
+    this.#downSince = performance.now();
+    await this.stop(signal);
+    await this.start(this.#port);
+    await noticed();
+    this.#downSince = Number.POSITIVE_INFINITY;
+    this.#upSince = performance.now();
+  }
+
+  /** True where a request that began then, and ends now, met an outage. */
+  wasDown(begun: number): boolean {
+    return performance.now() >= this.#downSince || begun < this.#upSince;
+  }
+}
+
+/** What restarts go by. */
+export interface Course {
+  readonly isOver: () => boolean;
+  readonly adminUrl: string;
+}
+
+/** What stands behind the gateway: a CMS and a Redis, both real, that come and go. */
+export class Backends {
+  readonly cms = new RestartingCms();
+  readonly redis: TestRedis;
+  cmsRestarts = 0;
+  redisRestarts = 0;
+
+  private constructor(redis: TestRedis) {
+    this.redis = redis;
+  }
+
+  static async start(): Promise<Backends> {
+    // With an option, it is one of our own: somebody's shared Redis is not to be killed every minute.
+    const backends = new Backends(await startRedis(["--maxclients", "100"]));
+    await backends.cms.start(0);
+    return backends;
+  }
+
+  /**
+   * Until `isOver`: the CMS is restarted every `everyMs`, in turn by SIGTERM and SIGKILL, and so is Redis, killed or
+   * stopped with its connections open, half that time later, but every third time together with the CMS. `adminUrl` is
+   * where the gateway says how its parts are.
+   */
+  async restart(everyMs: number, { isOver, adminUrl }: Course): Promise<void> {
+    const noticed = (): Promise<void> => untilCmsIsOk(adminUrl);
+    for (let round = 1; ; round++) {
+      const isTogether = round % 3 === 0;
+      if (!(await waited(everyMs / 2, isOver))) return;
+      const apart = isTogether ? undefined : this.#loseRedis(round);
+      const isOn = await waited(everyMs / 2, isOver);
+      await apart;
+      if (!isOn) return;
+      const together = isTogether ? this.#loseRedis(round) : undefined;
+      await this.cms.restart(round % 2 === 0 ? "SIGKILL" : "SIGTERM", noticed);
+      await together;
+      this.cmsRestarts += 1;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.cms.stop("SIGTERM");
+    await this.redis.close();
+  }
+
+  async #loseRedis(round: number): Promise<void> {
+    const isKilled = round % 2 === 0;
+    await (isKilled ? this.redis.kill() : this.redis.pause());
+    await sleep(REDIS_AWAY_MS);
+    await (isKilled ? this.redis.start() : this.redis.resume());
+    this.redisRestarts += 1;
+  }
+}
+
+/** Resolves when the gateway says that the CMS answers it. */
+async function untilCmsIsOk(adminUrl: string): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    const health = await (await fetch(`${adminUrl}/readyz`)).text();
+    if (health.includes('"cms":"ok"')) return;
+    await sleep(100);
+  }
+  throw new Error("the gateway did not notice that the CMS is back");
+}
+
+/** Waits; false where all was over before. */
+async function waited(ms: number, isOver: () => boolean): Promise<boolean> {
+  const end = performance.now() + ms;
+  while (performance.now() < end && !isOver()) await sleep(100);
+  return !isOver();
+}
