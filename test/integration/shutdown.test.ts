@@ -1,0 +1,113 @@
+import { createServer } from "node:net";
+import { once } from "node:events";
+import t from "tap";
+import { systemClock } from "../../src/clock.ts";
+import { startGateway } from "../../src/compose.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { createLog } from "../../src/observe/log.ts";
+import { startCms } from "../support/cms/server.ts";
+import { startFaultyLine, type FaultyLine } from "../support/faults.ts";
+import { startTestGateway } from "../support/gateway.ts";
+import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
+import { freePort } from "../support/redis.ts";
+
+/** What a gateway leaves behind: connections that it should have closed, and resources that keep a process alive. */
+
+const cms = await startCms({ record: false });
+const line = await startFaultyLine(() => cms.port);
+t.teardown(async () => {
+  await line.close();
+  await cms.close();
+});
+
+/** Begins an answer of six bytes and gives the function that ends it. */
+function stageHalf(of: FaultyLine): Promise<() => void> {
+  return new Promise((resolve) => {
+    of.stage(({ gateway }) => {
+      gateway.write("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhal");
+      resolve(() => void gateway.write("ves"));
+    }, /^GET \/admin/);
+  });
+}
+
+t.test(
+  "a connection whose answer began before the drain is closed after it, and is not waited for",
+  async (t) => {
+    const gateway = await startTestGateway(line.url, { server: { drainTimeout: "1h" } });
+    t.teardown(() => line.heal());
+    const half = stageHalf(line);
+    const client = await rawConnect(gateway.port);
+    client.send(rawRequest(["GET /admin HTTP/1.1", "Host: h"]));
+    t.match(await client.until(/hal$/), /connection: keep-alive/i, "nobody knew better yet");
+    const stopped = gateway.stop();
+    (await half)();
+    t.match(await client.end(), { text: /halves$/, reset: false });
+    await inTime(stopped, () => "the end of the drain");
+  },
+);
+
+t.test("a request that is under way when the drain begins is told that it is the last", async (t) => {
+  const gateway = await startTestGateway(line.url, { server: { drainTimeout: "1h" } });
+  t.teardown(() => line.heal());
+  const before = line.asked.length;
+  let answer = (): void => undefined;
+  line.stage(({ gateway: end }) => {
+    answer = () => void end.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+  }, /^GET \/admin/);
+  const client = await rawConnect(gateway.port);
+  client.send(rawRequest(["GET /admin HTTP/1.1", "Host: h"]));
+  while (!line.asked.slice(before).some((asked) => asked.startsWith("GET /admin"))) {
+    await line.carried(line.asked.length + 1);
+  }
+  const stopped = gateway.stop();
+  answer();
+  t.match(await client.end(), { text: /connection: close[^]*ok$/i, reset: false });
+  await inTime(stopped, () => "the end of the drain");
+});
+
+t.test("nothing of a gateway outlives its stop, nor a start that failed", async (t) => {
+  const redis = { url: `redis://127.0.0.1:${await freePort()}` };
+  const before = await resources();
+  const gateway = await startTestGateway(cms.url, { redis });
+  t.equal((await fetch(`${gateway.url}/admin`)).status, 200);
+  await gateway.stop();
+  t.strictSame(await untilSame(before), before, "stopped");
+
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const address = taken.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const held = await resources();
+  for (const ports of [{ PORT: `${port}` }, { ADMIN_PORT: `${port}` }]) {
+    const env = {
+      UPSTREAM_URL: cms.url,
+      REDIS_URL: redis.url,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ADMIN_PORT: "0",
+    };
+    const config = loadConfig({ env: { ...env, ...ports }, readFile: () => "" });
+    const { log } = createLog("silent", { write: () => undefined });
+    await t.rejects(startGateway(config, { clock: systemClock, log }), { code: "EADDRINUSE" });
+    t.strictSame(await untilSame(held), held, JSON.stringify(ports));
+  }
+  taken.close();
+});
+
+/** What keeps this process alive, less what comes and goes by itself: the pools of `fetch` and of the CMS. */
+async function resources(): Promise<string[]> {
+  await new Promise((resolve) => void setTimeout(resolve, 50));
+  return process
+    .getActiveResourcesInfo()
+    .filter((kind) => kind === "TCPServerWrap" || kind === "Timeout")
+    .toSorted((a, b) => a.localeCompare(b));
+}
+
+/** The resources, once they are as they were or enough time has gone by. */
+async function untilSame(before: readonly string[]): Promise<string[]> {
+  for (let i = 0; i < 200; i++) {
+    const now = await resources();
+    if (now.join() === before.join()) return now;
+  }
+  return resources();
+}
