@@ -7,6 +7,7 @@ import { createBreaker, type Breaker } from "./breaker.ts";
 import { Exchange, type Patience } from "./exchange.ts";
 import { isTimeout, isWorthRepeating, toTransportError } from "./failure.ts";
 import { Places } from "./places.ts";
+import { assertSendable } from "./sendable.ts";
 
 /** Times in milliseconds, sizes in bytes. */
 export interface PoolOptions extends Patience {
@@ -60,6 +61,7 @@ export function createUpstream(options: PoolOptions): UpstreamPool {
     },
     async send(outgoing, asking) {
       const { note } = asking;
+      assertSendable(outgoing);
       const begun = clock.now();
       const limited = limit(asking.signal, deadline, clock);
       const within = { ...asking, signal: limited.signal };

@@ -98,11 +98,16 @@ function headers(settings: PayloadSettings, sender: Sender, hasBody: boolean): s
   if (sender.tenant !== undefined) {
     list.push(
       settings.tenantIdHeader,
-      String(sender.tenant.id),
+      headerText(String(sender.tenant.id)),
       settings.tenantSlugHeader,
-      sender.tenant.slug,
+      headerText(sender.tenant.slug),
     );
   }
   list.push("x-request-id", sender.requestId);
   return list;
+}
+
+/** Text as a header can hold it: as it is where it is printable ASCII without `%`, else percent-encoded UTF-8. */
+function headerText(text: string): string {
+  return /^[!-$&-~](?:[ -$&-~]*[!-$&-~])?$/.test(text) ? text : encodeURIComponent(text.toWellFormed());
 }
