@@ -1,4 +1,6 @@
 import { stringify } from "yaml";
+import { askRedis } from "../cache/ask.ts";
+import { hasRedis } from "../cache/redis.ts";
 import { createPayloadCms } from "../cms/payload/payload.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
@@ -19,7 +21,7 @@ export const check: Command = {
     ...CONFIG_FLAG,
     live: {
       type: "boolean",
-      help: "also ask the CMS whether it answers, and whether it knows cms.serviceKey",
+      help: "also ask the CMS whether it answers and knows cms.serviceKey, and Redis whether it lets us in",
     },
     json: { type: "boolean", help: "print one JSON document" },
   },
@@ -32,13 +34,13 @@ export const check: Command = {
     const isJson = given.has("json");
     try {
       const config = configOf(given, io);
-      const problems = given.has("live") ? await askCms(config, io) : [];
+      const problems = given.has("live") ? await askAround(config, io) : [];
       const isOk = problems.length === 0;
       if (isJson) io.out(JSON.stringify({ ok: isOk, problems, config: redacted(config) }));
       else {
         io.out(stringify(redacted(config)).trimEnd());
         for (const problem of problems) io.err(paint(io, "red", problem));
-        if (isOk) io.err(paint(io, "green", given.has("live") ? "The CMS answers." : "No problems."));
+        if (isOk) io.err(paint(io, "green", given.has("live") ? livePraise(config) : "No problems."));
       }
       return isOk ? EXIT.ok : EXIT.failed;
     } catch (error) {
@@ -48,6 +50,16 @@ export const check: Command = {
     }
   },
 };
+
+/** What the CMS and Redis have to say, as problems. */
+async function askAround(config: Config, io: Io): Promise<string[]> {
+  const [cms, redis] = await Promise.all([askCms(config, io), askRedis(config.redis, io.clock)]);
+  return redis === undefined ? cms : [...cms, redis];
+}
+
+function livePraise({ redis }: Config): string {
+  return hasRedis(redis) ? "The CMS and Redis answer." : "The CMS answers.";
+}
 
 /** What the CMS has to say, as problems. */
 async function askCms(config: Config, io: Io): Promise<string[]> {

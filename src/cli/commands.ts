@@ -12,6 +12,11 @@ export const COMMANDS: readonly Entry[] = [
   { name: "start", summary: "run the gateway", load: async () => (await import("./start.ts")).start },
   { name: "check", summary: "check a configuration", load: async () => (await import("./check.ts")).check },
   {
+    name: "audit",
+    summary: "advice on a configuration and the live CMS",
+    load: async () => (await import("./audit/command.ts")).audit,
+  },
+  {
     name: "prove",
     summary: "try to break the isolation of a live system",
     load: async () => (await import("./prove/command.ts")).prove,

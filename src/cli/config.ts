@@ -1,7 +1,7 @@
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { isObject } from "../core/json.ts";
-import type { Flags, Given } from "./command.ts";
+import { UsageError, type Flags, type Given } from "./command.ts";
 import type { Io } from "./io.ts";
 
 /** The flag of every command that reads the configuration. */
@@ -14,6 +14,15 @@ export function configOf(given: Given, io: Io): Config {
   const file = given.text("config");
   const env = file === undefined ? io.env : { ...io.env, CONFIG_FILE: file };
   return loadConfig({ env, readFile: io.readFile });
+}
+
+/** The API key in the variable that `--key-env` names: as an argument, others could read it. */
+export function keyOf(given: Given, io: Io): string | undefined {
+  const name = given.text("key-env");
+  if (name === undefined) return undefined;
+  const key = io.env[name];
+  if (key === undefined || key === "") throw new UsageError(`--key-env ${name}: there is no such variable`);
+  return key;
 }
 
 /** The configuration without what authenticates somebody, for printing: secrets by their names, passwords in URLs. */

@@ -1,6 +1,7 @@
 import { startGateway } from "../compose.ts";
 import type { Clock } from "../core/clock.ts";
 import { causeOf, createLog } from "../observe/log.ts";
+import { addressProblem } from "./address.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_FLAG, configOf } from "./config.ts";
 import { Exit } from "./exit.ts";
@@ -34,7 +35,7 @@ export const start: Command = {
     process.on("uncaughtException", onFault("uncaught exception"));
     process.on("unhandledRejection", onFault("unhandled rejection"));
     const gateway = await startGateway(config, { clock: io.clock, log }).catch((error: unknown) => {
-      io.fail(error);
+      io.fail(addressProblem(error, config));
       // What was already started (a connection to Redis) would keep a gateway alive that never listens.
       exit.end(1);
       throw error;

@@ -12,8 +12,12 @@ export const fieldPath = z
 export const headerName = z
   .string()
   .regex(/^[a-z][a-z0-9-]*$/, { error: "expected a header name in lower case" });
-export const port = z.coerce.number({ error: "expected a port number" }).int().min(0).max(65_535);
-export const count = z.coerce.number({ error: "expected a whole number" }).int().min(1);
+export const port = z.coerce
+  .number({ error: "expected a port number from 0 to 65535" })
+  .int()
+  .min(0)
+  .max(65_535);
+export const count = z.coerce.number({ error: "expected a whole number of at least 1" }).int().min(1);
 export const prefix = z
   .string()
   .regex(/^\/(?:[\w.-]+(?:\/[\w.-]+)*)?$/, { error: "expected a path prefix such as /api" });

@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
  * Node servers close an idle connection after 5 s. Closing ours a second earlier keeps us from sending a request into
  * a connection that the CMS is just closing, which shows as a 502 once in a while and never when one looks.
  */
-const IDLE_CONNECTION_MS = 4_000;
+export const IDLE_CONNECTION_MS = 4_000;
 
 /** Idle connections to keep; more would only be held against a burst that has passed. */
 const IDLE_CONNECTIONS = 64;

@@ -1,5 +1,5 @@
 import { EXIT, UsageError, type Command, type Given } from "../command.ts";
-import { CONFIG_FLAG, configOf } from "../config.ts";
+import { CONFIG_FLAG, configOf, keyOf } from "../config.ts";
 import { paint, type Io } from "../io.ts";
 import { explainRequest, type Explanation, type Question } from "./explain.ts";
 import type { ShownRequest, Step } from "./trace.ts";
@@ -59,14 +59,6 @@ function questionOf(given: Given, io: Io): Question {
   const file = given.text("body");
   const body = Buffer.from(file === undefined ? "" : io.readFile(file));
   return { method: method.toUpperCase(), target, headers, body, sends: given.has("send") };
-}
-
-function keyOf(given: Given, io: Io): string | undefined {
-  const name = given.text("key-env");
-  if (name === undefined) return undefined;
-  const key = io.env[name];
-  if (key === undefined || key === "") throw new UsageError(`--key-env ${name}: there is no such variable`);
-  return key;
 }
 
 function print(explanation: Explanation, io: Io): void {

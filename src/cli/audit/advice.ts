@@ -1,0 +1,94 @@
+import { hasRedis } from "../../cache/redis.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Finding } from "../../core/finding.ts";
+
+/** What a configuration that is right may still be advised: one finding for each piece of advice, `ok` where none. */
+export function advise(config: Config): Finding[] {
+  const advice = RULES.flatMap(({ check, applies, severity, seen, change }) =>
+    applies(config) ? [{ check, severity, seen, change }] : [],
+  );
+  return advice.length > 0
+    ? advice
+    : [{ check: "config", severity: "ok", seen: "nothing to advise on the configuration" }];
+}
+
+interface Rule extends Required<Finding> {
+  readonly applies: (config: Config) => boolean;
+}
+
+const RULES: readonly Rule[] = [
+  {
+    check: "config.trusted-proxies",
+    applies: ({ server }) => server.trustedProxies.some((block) => block.endsWith("/0")),
+    severity: "high",
+    seen: "server.trustedProxies believes everybody's X-Forwarded-* headers",
+    change: "list the addresses of your own proxies only",
+  },
+  {
+    check: "config.plain-upstream",
+    applies: ({ upstream }) => upstream.url.startsWith("http:") && !isNear(new URL(upstream.url).hostname),
+    severity: "medium",
+    seen: "keys go to the CMS in clear, by a name that looks public",
+    change: "use https:// in upstream.url, or a private address",
+  },
+  {
+    check: "config.redis-secret",
+    applies: ({ redis }) => hasRedis(redis) && redis.secret === undefined,
+    severity: "medium",
+    seen: "Redis is set and CACHE_SECRET is not: replicas tell each other what to forget, but share no facts",
+    change: "set one CACHE_SECRET on all replicas: openssl rand -base64 32",
+  },
+  {
+    check: "config.deadlines",
+    applies: ({ upstream, partners }) => upstream.deadline >= partners.deadline,
+    severity: "medium",
+    seen: "upstream.deadline is not below partners.deadline: a slow CMS uses up the whole time of a request",
+    change: "lower upstream.deadline",
+  },
+  {
+    check: "config.service-key",
+    applies: ({ cms }) => cms.serviceKey === undefined,
+    severity: "low",
+    seen: "no CMS_SERVICE_KEY: tenants are looked up with partners' keys, so partners must be able to read tenants",
+    change: "make a user for the gateway that reads tenants and groups, and set its key",
+  },
+  {
+    check: "config.drain-delay",
+    applies: ({ server }) => server.drainDelay === 0,
+    severity: "low",
+    seen: "server.drainDelay is 0: a balancer learns from /readyz that a replica goes when its port is closed already",
+    change: "set it to a few seconds more than your balancer takes between two looks",
+  },
+  {
+    check: "config.admin-open",
+    applies: ({ server }) => !isLoopback(server.adminHost),
+    severity: "low",
+    seen: "the admin port listens on more than loopback: whoever reaches it sees metrics and states",
+    change: "let only your monitoring reach it; adminHost 127.0.0.1 where nothing has to",
+  },
+  {
+    check: "config.native-everything",
+    applies: ({ native }) => native.prefixes.includes("/"),
+    severity: "low",
+    seen: "native.prefixes has /: every path that is not under /partners goes to the CMS",
+    change: "list the paths that editors and visitors need",
+  },
+  {
+    check: "config.relations",
+    applies: ({ cms }) => Object.keys(cms.relations).length === 0,
+    severity: "note",
+    seen: "no cms.relations: a group-mate's shared record is never shown within another record, only its id",
+    change: "declare which collection each relation leads to, if partners need it",
+  },
+];
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+/** A name or an address that is no public one, as far as it can be told without asking anybody. */
+function isNear(host: string): boolean {
+  if (host.startsWith("[")) return /^\[(?:::1|f[cde])/i.test(host);
+  if (/^[\d.]+$/.test(host)) return /^(?:127|10|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01]))\./.test(host);
+  return !host.includes(".") || /\.(?:internal|local|localhost|svc|lan|test|home\.arpa)$/.test(host);
+}

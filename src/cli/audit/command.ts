@@ -1,0 +1,82 @@
+import type { Finding, Severity } from "../../core/finding.ts";
+import { Secret } from "../../core/secret.ts";
+import { EXIT, UsageError, type Command } from "../command.ts";
+import { CONFIG_FLAG, configOf, keyOf } from "../config.ts";
+import { paint, type Io } from "../io.ts";
+import { advise } from "./advice.ts";
+import { auditLive } from "./live.ts";
+
+/** `partners-gateway audit`. */
+export const audit: Command = {
+  synopsis: "",
+  about:
+    "Gives advice on a configuration and on the CMS behind it: can it be reached round the gateway, does it believe\n" +
+    "tenant headers, do idle connections race, does it give keys or stack traces away, what may a key do there? It\n" +
+    "reads only, some 60 requests within a minute. Each finding: how much it matters, what was seen, what to change.\n" +
+    "Exits 0 where nothing of high or medium weight was found and the CMS answered, 1 otherwise.",
+  flags: {
+    ...CONFIG_FLAG,
+    "key-env": {
+      type: "string",
+      value: "name",
+      help: "environment variable that holds a partner's key, for the checks that need one",
+    },
+    public: {
+      type: "string",
+      value: "origin",
+      multiple: true,
+      help: "an address that partners know; a gateway has to stand there",
+    },
+    outside: { type: "boolean", help: "this runs where partners are: the CMS must not answer here" },
+    offline: { type: "boolean", help: "look at the configuration only" },
+    json: { type: "boolean", help: "print one JSON document" },
+  },
+  examples: [
+    "partners-gateway audit --config gateway.yaml",
+    "KEY=… partners-gateway audit --config gateway.yaml --key-env KEY --public https://api.example.com",
+    "UPSTREAM_URL=http://203.0.113.7:3000 partners-gateway audit --outside",
+    "partners-gateway audit --config gateway.yaml --offline --json",
+  ],
+  async run(given, io) {
+    const publicOrigins = given.texts("public").map(originOf);
+    const key = keyOf(given, io);
+    const config = configOf(given, io);
+    const findings = advise(config);
+    if (!given.has("offline")) {
+      const isOutside = given.has("outside");
+      const secret = key === undefined ? undefined : new Secret(key);
+      findings.push(...(await auditLive({ config, key: secret, isOutside, publicOrigins, io })));
+    }
+    const isOk = !findings.some(({ severity }) => severity === "high" || severity === "medium");
+    if (given.has("json")) io.out(JSON.stringify({ ok: isOk, findings }));
+    else print(findings, io);
+    return isOk ? EXIT.ok : EXIT.failed;
+  },
+};
+
+const ORDER: readonly Severity[] = ["high", "medium", "low", "note", "unknown", "ok"];
+const COLOURS = {
+  high: "red",
+  medium: "red",
+  low: "yellow",
+  note: "yellow",
+  unknown: "dim",
+  ok: "green",
+} as const;
+
+/** The gravest first. */
+function print(findings: readonly Finding[], io: Io): void {
+  for (const severity of ORDER) {
+    for (const { check, seen, change } of findings.filter((finding) => finding.severity === severity)) {
+      io.out(`${paint(io, COLOURS[severity], severity.padEnd(7))} ${paint(io, "bold", check)}: ${seen}`);
+      if (change !== undefined) io.out(`        -> ${change}`);
+    }
+  }
+}
+
+function originOf(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== "/" || url.search !== "")
+    throw new UsageError(`--public ${text}: expected an origin such as https://api.example.com`);
+  return url;
+}

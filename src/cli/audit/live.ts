@@ -1,0 +1,136 @@
+import { PAYLOAD_CHECKS, keyedProbe, type Ask } from "../../cms/payload/audit.ts";
+import type { Config } from "../../config/schema.ts";
+import { CATALOGUE } from "../../core/errors.ts";
+import type { Finding } from "../../core/finding.ts";
+import { isObject } from "../../core/json.ts";
+import type { Secret } from "../../core/secret.ts";
+import { IDLE_CONNECTION_MS } from "../../native/agents.ts";
+import type { Io } from "../io.ts";
+import { Wire } from "../prove/wire.ts";
+import { idleTime } from "./idle.ts";
+
+/** The longest that the audit waits for the CMS to close an idle connection, in milliseconds. */
+const LONGEST_IDLE_MS = 30_000;
+/** Requests of a whole audit to one origin, at the most. */
+const MAX_REQUESTS = 300;
+
+export interface LiveOptions {
+  readonly config: Config;
+  readonly key: Secret | undefined;
+  /** True where the command runs where partners are, so that the CMS must not answer. */
+  readonly isOutside: boolean;
+  /** Addresses that partners know: a gateway has to stand there. */
+  readonly publicOrigins: readonly URL[];
+  readonly io: Io;
+}
+
+type Judgement = Omit<Finding, "check">;
+
+/** What the live CMS and what stands at public addresses show. Reads only. */
+export async function auditLive(options: LiveOptions): Promise<Finding[]> {
+  const { config, key, isOutside, publicOrigins, io } = options;
+  const stop = new AbortController();
+  const unlisten = io.onStop(() => stop.abort());
+  const open = (origin: URL) =>
+    new Wire({ origin, connections: 2, maxRequests: MAX_REQUESTS, clock: io.clock, signal: stop.signal });
+  const findings: Finding[] = [];
+  const look = async (check: string, run: () => Promise<Judgement>): Promise<void> => {
+    io.progress(check);
+    findings.push({ check, ...(await run().catch(unknown)) });
+  };
+  const wire = open(new URL(config.upstream.url));
+  try {
+    for (const origin of publicOrigins) {
+      const there = open(origin);
+      await look(`public ${origin.origin}`, () => gatewayAt(config, askBy(there), origin));
+      there.close();
+    }
+    const ask = askBy(wire);
+    const { target, headers } = keyedProbe(config);
+    const seen = await ask("GET", target, headers).catch(unknown);
+    findings.push({ check: "cms.answers", ...judgeReach(seen, { url: config.upstream.url, isOutside }) });
+    if ("severity" in seen || isOutside) return findings;
+    await look("cms.keep-alive", () => keepAlive(options));
+    for (const { check, run } of PAYLOAD_CHECKS) await look(check, () => run({ config, ask, key }));
+    return findings;
+  } finally {
+    io.progress("");
+    unlisten();
+    wire.close();
+  }
+}
+
+function askBy(wire: Wire): Ask {
+  return async (method, target, headers = []) => wire.send({ method, target, headers });
+}
+
+function unknown(error: unknown): Judgement {
+  return { severity: "unknown", seen: error instanceof Error ? error.message || error.name : String(error) };
+}
+
+/** What it means that the CMS answers, or does not, from where this runs. */
+function judgeReach(
+  seen: Awaited<ReturnType<Ask>> | Judgement,
+  { url, isOutside }: { url: string; isOutside: boolean },
+): Judgement {
+  if ("severity" in seen) {
+    if (isOutside) return { severity: "ok", seen: `the CMS does not answer here (${seen.seen})` };
+    return {
+      severity: "high",
+      seen: `the CMS at ${url} does not answer: ${seen.seen}`,
+      change: "start it, or set UPSTREAM_URL to where it is",
+    };
+  }
+  if (isOutside)
+    return {
+      severity: "high",
+      seen: `the CMS at ${url} answers where partners are: there is a way round the gateway`,
+      change: "let only the gateway reach the CMS: a firewall rule, a network policy, a private network",
+    };
+  return {
+    severity: "note",
+    seen: `the CMS at ${url} answers from here without the gateway, as it must where the gateway runs`,
+    change: "say audit --outside where partners are: there it must not answer",
+  };
+}
+
+/** A keyed request to a public address: the gateway refuses it in its own words, a CMS answers it. */
+async function gatewayAt(config: Config, ask: Ask, origin: URL): Promise<Judgement> {
+  const { target, headers } = keyedProbe(config);
+  const { status, json } = await ask("GET", target, headers);
+  const { message } = CATALOGUE["native.keyed"];
+  if (status === 403 && isObject(json) && json["message"] === message)
+    return { severity: "ok", seen: `the gateway stands at ${origin.origin}: a key is refused on ${target}` };
+  if (isObject(json) && "user" in json)
+    return {
+      severity: "high",
+      seen: `the CMS itself answers at ${origin.origin}: keys work there, round the gateway`,
+      change: "point that name at the gateway, and close the CMS to everybody else",
+    };
+  return {
+    severity: "medium",
+    seen: `neither the gateway nor the CMS answers at ${origin.origin} (${status})`,
+    change: "see what stands there, and that keyed requests to the API end at the gateway",
+  };
+}
+
+/** Measures when the CMS closes an idle connection, and compares that with when the gateway's clients do. */
+async function keepAlive({ config: { upstream, ...config }, io }: LiveOptions): Promise<Judgement> {
+  const origin = new URL(upstream.url);
+  const longest = Math.max(upstream.keepAlive, IDLE_CONNECTION_MS);
+  const wait = Math.min(longest + 1_000, LONGEST_IDLE_MS);
+  const { target } = keyedProbe({ upstream, ...config });
+  const head = `GET ${target} HTTP/1.1\r\nhost: ${origin.host}\r\nconnection: keep-alive\r\n\r\n`;
+  const { ms, isClosed } = await idleTime(origin, { head, wait, clock: io.clock });
+  const ours = `upstream.keepAlive ${upstream.keepAlive} ms, native traffic ${IDLE_CONNECTION_MS} ms`;
+  if (!isClosed)
+    return { severity: "ok", seen: `idle connections live longer than ours: over ${wait} ms (${ours})` };
+  const after = Math.round(ms);
+  if (after > longest)
+    return { severity: "ok", seen: `the CMS closes after ${after} ms, later than we do (${ours})` };
+  return {
+    severity: "medium",
+    seen: `the CMS closes an idle connection after ${after} ms (${ours}): a request may meet a closing one, a 502 once in a while`,
+    change: `raise the keep-alive time of the CMS's server (Node: server.keepAliveTimeout) above ${longest} ms${after > IDLE_CONNECTION_MS ? ", or lower upstream.keepAlive" : ""}`,
+  };
+}

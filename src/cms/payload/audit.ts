@@ -1,0 +1,206 @@
+import type { Config } from "../../config/schema.ts";
+import type { Finding } from "../../core/finding.ts";
+import { isObject } from "../../core/json.ts";
+import { Secret } from "../../core/secret.ts";
+import { relatedId } from "./ids.ts";
+
+/** An answer of the CMS, as far as an audit looks at it. */
+export interface Audited {
+  readonly status: number;
+  readonly json: unknown;
+}
+
+/** Asks the CMS directly, round every gateway. `headers` are names and values in turn. */
+export type Ask = (method: string, target: string, headers?: readonly string[]) => Promise<Audited>;
+
+/** What an audit of a Payload is given; without a key the checks that need one say so. */
+export interface AuditOptions {
+  readonly config: Config;
+  readonly ask: Ask;
+  readonly key: Secret | undefined;
+}
+
+type Judgement = Omit<Finding, "check">;
+
+/** One question to a live Payload. None of them writes. */
+export interface PayloadCheck {
+  readonly check: string;
+  readonly run: (options: AuditOptions) => Promise<Judgement>;
+}
+
+/** A request that a gateway refuses because it carries a key, and a CMS answers: how the two are told apart. */
+export function keyedProbe({ cms }: Config): { target: string; headers: readonly string[] } {
+  return {
+    target: `${base(cms)}/${cms.users}/me?depth=0`,
+    headers: ["authorization", `${cms.users} API-Key partners-gateway-audit`],
+  };
+}
+
+/** What is asked of a live Payload, in order. */
+export const PAYLOAD_CHECKS: readonly PayloadCheck[] = [
+  { check: "cms.users-closed", run: usersClosed },
+  { check: "cms.key-leak", run: keyLeak },
+  { check: "cms.tenant-headers", run: tenantHeaders },
+  { check: "cms.stacks", run: stacks },
+  { check: "cms.method-override", run: methodOverride },
+  { check: "cms.collections", run: collections },
+  { check: "cms.reach", run: reach },
+];
+
+const NEEDS_KEY: Judgement = { severity: "unknown", seen: "needs a partner's key: --key-env" };
+/** Collections that are asked about, at the most. */
+const MANY = 60;
+
+async function usersClosed({ config: { cms }, ask }: AuditOptions): Promise<Judgement> {
+  const answer = await ask("GET", `${base(cms)}/${cms.users}?limit=1&depth=0`);
+  return docsOf(answer).length > 0
+    ? {
+        severity: "high",
+        seen: `anybody can list ${cms.users} without logging in`,
+        change: `give ${cms.users} an access.read that wants a user`,
+      }
+    : { severity: "ok", seen: `${cms.users} cannot be listed without logging in (${answer.status})` };
+}
+
+/** Payload before 3.90 returns API keys in clear: a user's own at `/me`, everybody's in lists and relations. */
+async function keyLeak({ config: { cms }, ask, key }: AuditOptions): Promise<Judgement> {
+  if (key === undefined) return NEEDS_KEY;
+  const headers = credential(cms, key);
+  const me = await ask("GET", `${base(cms)}/${cms.users}/me?depth=0`, headers);
+  const user = isObject(me.json) ? me.json["user"] : undefined;
+  if (!isObject(user)) return { severity: "unknown", seen: "the CMS says that the key is nobody's" };
+  const list = await ask("GET", `${base(cms)}/${cms.users}?limit=10&depth=0`, headers);
+  const leaks = [user, ...docsOf(list)].some((one) => isObject(one) && typeof one["apiKey"] === "string");
+  return leaks
+    ? {
+        severity: "high",
+        seen: "the CMS returns API keys in clear",
+        change: "update Payload to 3.90 or newer, and give every partner a new key",
+      }
+    : { severity: "ok", seen: "no API key in what the CMS returns of users" };
+}
+
+/** Whether naming a tenant in the gateway's headers changes what the CMS answers to one and the same key. */
+async function tenantHeaders({ config, ask, key }: AuditOptions): Promise<Judgement> {
+  if (key === undefined) return NEEDS_KEY;
+  const { cms, partners } = config;
+  const headers = credential(cms, key);
+  const tenants = docsOf(await ask("GET", `${base(cms)}/${cms.tenants}?limit=3&depth=0`, headers));
+  for (const collection of partners.collections.slice(0, MANY)) {
+    const target = `${base(cms)}/${collection}?limit=20&depth=0&sort=id`;
+    const plain = idsOf(await ask("GET", target, headers));
+    if (plain === "" || plain !== idsOf(await ask("GET", target, headers))) continue;
+    for (const tenant of tenants.filter(isObject)) {
+      const byId = [partners.tenantIdHeader, String(relatedId(tenant))];
+      const claim = [...byId, partners.tenantSlugHeader, String(tenant[cms.slugField])];
+      if (idsOf(await ask("GET", target, [...headers, ...claim])) === plain) continue;
+      return {
+        severity: "high",
+        seen: `the CMS answers otherwise where ${partners.tenantIdHeader} or ${partners.tenantSlugHeader} is sent along (${collection})`,
+        change:
+          "let nothing but the gateway reach the CMS, or whoever does chooses the tenant: the CMS believes these headers",
+      };
+    }
+    return tenants.length === 0
+      ? { severity: "unknown", seen: "the key sees no tenant to claim" }
+      : { severity: "ok", seen: "a tenant claimed in headers changes nothing in the CMS's answers" };
+  }
+  return { severity: "unknown", seen: "the key sees no record of the exposed collections" };
+}
+
+async function stacks({ config: { cms }, ask, key }: AuditOptions): Promise<Judgement> {
+  const headers = key === undefined ? [] : credential(cms, key);
+  const nothing = encodeURIComponent('{"and":[null]}');
+  const answers = [
+    await ask("GET", `${base(cms)}/${cms.tenants}?limit=1&depth=0`),
+    await ask("GET", `${base(cms)}/${cms.tenants}?limit=1&depth=0&where=${nothing}`, headers),
+  ];
+  return answers.some(({ json }) => hasStack(json))
+    ? {
+        severity: "medium",
+        seen: "the CMS's errors carry stack traces",
+        change: "take debug: true out of the Payload configuration: native errors pass through as they are",
+      }
+    : { severity: "ok", seen: "no stack traces in the CMS's errors" };
+}
+
+/** Payload carries out a POST as a GET where a header says so. Nobody's request to a path that has no POST writes nothing. */
+async function methodOverride({ config: { cms }, ask }: AuditOptions): Promise<Judgement> {
+  const target = `${base(cms)}/${cms.users}/me?depth=0`;
+  const answer = await ask("POST", target, ["x-http-method-override", "GET", "content-length", "0"]);
+  return answer.status === 200
+    ? {
+        severity: "note",
+        seen: "the CMS takes X-HTTP-Method-Override; the Partners API never forwards it, native paths do",
+        change: "let no other filter in front of the CMS decide by the method",
+      }
+    : { severity: "ok", seen: "the CMS does not take X-HTTP-Method-Override" };
+}
+
+async function collections({ config: { cms, partners }, ask }: AuditOptions): Promise<Judgement> {
+  const missing: string[] = [];
+  for (const slug of partners.collections.slice(0, MANY)) {
+    const { status } = await ask("GET", `${base(cms)}/${slug}?limit=1&depth=0`);
+    if (status === 404) missing.push(slug);
+  }
+  return missing.length > 0
+    ? {
+        severity: "low",
+        seen: `exposed, and not in the CMS: ${missing.join(", ")}`,
+        change: "take them out of partners.collections",
+      }
+    : { severity: "ok", seen: "the CMS has every exposed collection" };
+}
+
+/** What the key's user may do in the CMS that no partner has a use for. */
+async function reach({ config: { cms, partners }, ask, key }: AuditOptions): Promise<Judgement> {
+  if (key === undefined) return NEEDS_KEY;
+  const { json } = await ask("GET", `${base(cms)}/access`, credential(cms, key));
+  const may = isObject(json) && isObject(json["collections"]) ? json["collections"] : undefined;
+  if (may === undefined) return { severity: "unknown", seen: "the CMS does not say what the key may do" };
+  const holds = (slug: string, action: string): boolean => isObject(may[slug]) && Boolean(may[slug][action]);
+  const guarded = [cms.users, cms.tenants, cms.groups, ...cms.internal];
+  const written = guarded.filter((slug) => ["create", "delete"].some((action) => holds(slug, action)));
+  const own = new Set([...partners.collections, ...cms.openCollections, ...guarded]);
+  const unexposed = Object.keys(may).filter(
+    (slug) => !own.has(slug) && !slug.startsWith("payload-") && holds(slug, "read"),
+  );
+  if (written.length > 0)
+    return {
+      severity: "medium",
+      seen: `the key's user may create or delete ${written.join(", ")}${unexposed.length > 0 ? `, and read ${unexposed.join(", ")}, which are not exposed` : ""}`,
+      change: "take that from partners' users in the CMS: only the gateway stands before it now",
+    };
+  if (unexposed.length === 0) return { severity: "ok", seen: "the key reads nothing but what is exposed" };
+  return {
+    severity: "note",
+    seen: `the key's user also reads ${unexposed.join(", ")}, which are not exposed`,
+    change:
+      "expose them in partners.collections if partners need them; else take the read access away in the CMS",
+  };
+}
+
+function base({ apiPath }: Config["cms"]): string {
+  return apiPath === "/" ? "" : apiPath;
+}
+
+function credential(cms: Config["cms"], key: Secret): readonly string[] {
+  return ["authorization", `${cms.users} API-Key ${Secret.reveal(key)}`];
+}
+
+function docsOf({ json }: Audited): readonly unknown[] {
+  return isObject(json) && Array.isArray(json["docs"]) ? json["docs"] : [];
+}
+
+function idsOf(answer: Audited): string {
+  return docsOf(answer)
+    .map((doc) => String(relatedId(doc)))
+    .join();
+}
+
+function hasStack(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasStack);
+  return (
+    isObject(value) && Object.entries(value).some(([name, inner]) => name === "stack" || hasStack(inner))
+  );
+}

@@ -1,0 +1,222 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import t from "tap";
+import { advise } from "../../src/cli/audit/advice.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { isObject } from "../../src/core/json.ts";
+import { badOrigin, type BadOrigin } from "../support/bad-origin.ts";
+import { startCms } from "../support/cms/server.ts";
+import { startTestGateway } from "../support/gateway.ts";
+import { runCli } from "../support/prove.ts";
+import { freePort } from "../support/redis.ts";
+
+const cms = await startCms();
+t.teardown(() => cms.close());
+
+interface Audit {
+  readonly code: number;
+  readonly text: string;
+  /** Severities by check. */
+  readonly found: Readonly<Record<string, string>>;
+  readonly seen: Readonly<Record<string, string>>;
+}
+
+async function auditOf(
+  upstream: string,
+  argv: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<Audit> {
+  const ran = await runCli(["audit", "--json", ...argv], { UPSTREAM_URL: upstream, ...env });
+  const report: unknown = JSON.parse(ran.out);
+  const findings =
+    isObject(report) && Array.isArray(report["findings"]) ? report["findings"].filter(isObject) : [];
+  const by = (field: string) =>
+    Object.fromEntries(findings.map((finding) => [String(finding["check"]), String(finding[field])]));
+  return { code: ran.code, text: ran.out + ran.err, found: by("severity"), seen: by("seen") };
+}
+
+t.test("a live CMS is told by what it does, and nothing is written", async (t) => {
+  const count = async () => (await cms.payload.count({ collection: "users" })).totalDocs;
+  const before = await count();
+  cms.takeRequests();
+  const { code, found, seen, text } = await auditOf(cms.url, ["--key-env", "KEY"], {
+    KEY: cms.keys.partnerA,
+  });
+  t.match(found, {
+    "cms.answers": "note",
+    "cms.keep-alive": "ok",
+    "cms.users-closed": "ok",
+    "cms.key-leak": "ok",
+    "cms.tenant-headers": "ok",
+    "cms.stacks": "ok",
+    "cms.method-override": "note",
+    "cms.collections": "low",
+    "cms.reach": "medium",
+  });
+  t.match(seen["cms.reach"], /create or delete users, tenants, tenant-groups, and read categories, secrets/);
+  t.match(seen["cms.collections"], /blogs, people/);
+  t.equal(code, 1, "a finding of medium weight");
+  t.notMatch(text, cms.keys.partnerA);
+  const asked = cms.takeRequests();
+  t.ok(asked.length < 100, `${asked.length} requests`);
+  t.strictSame(
+    asked.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`),
+    ["POST /api/users/me?depth=0"],
+    "the question about method overrides, to a path that takes no POST",
+  );
+  t.equal(await count(), before);
+});
+
+t.test("without a key, and for a key that is nobody's, it says what it could not see", async (t) => {
+  const asked = [auditOf(cms.url), auditOf(cms.url, ["--key-env", "KEY"], { KEY: "nobody" })] as const;
+  const [without, stranger] = await Promise.all(asked);
+  t.match(without.found, {
+    "cms.key-leak": "unknown",
+    "cms.tenant-headers": "unknown",
+    "cms.reach": "unknown",
+  });
+  t.equal(without.code, 0);
+  t.match(stranger.found, { "cms.key-leak": "unknown", "cms.tenant-headers": "unknown" });
+});
+
+t.test("an old, talkative, credulous CMS is found out", async (t) => {
+  // What Payload 3.90 no longer does, or only with settings that no fixture should have.
+  const old = createServer((request, response) => {
+    const url = request.url ?? "";
+    const isKeyed = request.headers.authorization !== undefined;
+    const isClaimed = request.headers["x-basker-tenant-id"] !== undefined;
+    const answer = (status: number, body: unknown) => {
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    };
+    if (url.startsWith("/api/users/me")) {
+      if (request.method === "POST") return answer(404, {});
+      return answer(200, { user: isKeyed ? { id: 1, apiKey: "in-clear" } : null });
+    }
+    if (url.startsWith("/api/users")) return answer(200, { docs: [{ id: 1 }] });
+    if (url.startsWith("/api/tenants"))
+      return isKeyed && !url.includes("where=")
+        ? answer(200, { docs: [{ id: 1, slug: "one" }] })
+        : answer(403, { errors: [{ message: "no", stack: "Error: at x.ts" }] });
+    if (url.startsWith("/api/access"))
+      return answer(200, { collections: { pages: { read: true }, drafts: { read: true } } });
+    return answer(200, { docs: [{ id: isClaimed ? 2 : 1 }] });
+  }).listen(0, "127.0.0.1");
+  // So that nobody waits for it: how long is another test's affair.
+  old.keepAliveTimeout = 1;
+  await once(old, "listening");
+  t.teardown(() => {
+    old.close();
+    old.closeAllConnections();
+  });
+  const address = old.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const { code, found, seen, text } = await auditOf(`http://127.0.0.1:${port}`, ["--key-env", "KEY"], {
+    KEY: "k",
+  });
+  t.match(found, {
+    "cms.users-closed": "high",
+    "cms.key-leak": "high",
+    "cms.tenant-headers": "high",
+    "cms.stacks": "medium",
+    "cms.method-override": "ok",
+    "cms.collections": "ok",
+    "cms.reach": "note",
+  });
+  t.match(seen["cms.reach"], /also reads drafts/);
+  t.equal(code, 1);
+  t.notMatch(text, "in-clear");
+});
+
+/** Says that a key is nobody's, and closes the connection soon after. */
+function startHasty(): Promise<BadOrigin> {
+  return badOrigin((socket) => {
+    const body = '{"user":null}';
+    socket.write(
+      `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    setTimeout(() => socket.end(), 100);
+  });
+}
+
+t.test("a CMS that closes idle connections before we do is measured", async (t) => {
+  const hasty = await startHasty();
+  t.teardown(() => hasty.close());
+  const { found, seen } = await auditOf(hasty.url.origin);
+  t.equal(found["cms.keep-alive"], "medium");
+  t.match(seen["cms.keep-alive"], /closes an idle connection after \d+ ms \(upstream\.keepAlive 4000 ms/);
+});
+
+t.test("who stands at a public address is told by a key that must be refused there", async (t) => {
+  const gateway = await startTestGateway(cms.url);
+  const hasty = await startHasty();
+  const other = await badOrigin((socket) => socket.end("HTTP/1.1 204 No Content\r\n\r\n"));
+  t.teardown(async () => {
+    await gateway.stop();
+    await other.close();
+    await hasty.close();
+  });
+  const origins = [gateway.url, cms.url, other.url.origin];
+  const { code, found } = await auditOf(
+    hasty.url.origin,
+    origins.flatMap((origin) => ["--public", origin]),
+  );
+  t.strictSame(
+    origins.map((origin) => found[`public ${origin}`]),
+    ["ok", "high", "medium"],
+  );
+  t.equal(code, 1);
+});
+
+t.test("where partners are the CMS must not answer; where the gateway is it must", async (t) => {
+  const open = await auditOf(cms.url, ["--outside"]);
+  t.match(open, { code: 1, found: { "cms.answers": "high" } });
+  const nobody = `http://127.0.0.1:${await freePort()}`;
+  t.match(await auditOf(nobody, ["--outside"]), { code: 0, found: { "cms.answers": "ok" } });
+  t.match(await auditOf(nobody), { code: 1, found: { "cms.answers": "high" } });
+});
+
+t.test("each piece of advice on a configuration is given where it applies, and only there", async (t) => {
+  const best = {
+    UPSTREAM_URL: "http://cms.internal:3000",
+    CMS_SERVICE_KEY: "k",
+    CONFIG_FILE: "x",
+  };
+  const yaml = (more: string) =>
+    `cms: {relations: {events: {venue: venues}}}\nserver: {drainDelay: 5s${more}}\n`;
+  const checksOf = (more: string, rest: string, env: Record<string, string> = {}) =>
+    advise(loadConfig({ env: { ...best, ...env }, readFile: () => yaml(more) + rest })).map(
+      ({ check, severity }) => `${check} ${severity}`,
+    );
+  t.strictSame(checksOf("", ""), ["config ok"]);
+  t.strictSame(checksOf(", trustedProxies: ['0.0.0.0/0']", ""), ["config.trusted-proxies high"]);
+  t.strictSame(checksOf("", "", { UPSTREAM_URL: "http://cms.example.com" }), [
+    "config.plain-upstream medium",
+  ]);
+  for (const url of ["https://cms.example.com", "http://10.1.2.3", "http://[::1]:3000", "http://cms:3000"])
+    t.strictSame(checksOf("", "", { UPSTREAM_URL: url }), ["config ok"], url);
+  t.strictSame(checksOf("", "", { REDIS_URL: "redis://r" }), ["config.redis-secret medium"]);
+  t.strictSame(checksOf("", "upstream: {deadline: 30s}"), ["config.deadlines medium"]);
+  t.strictSame(checksOf("", "", { CMS_SERVICE_KEY: "" }), ["config.service-key low"]);
+  t.strictSame(checksOf("", "", { ADMIN_HOST: "0.0.0.0" }), ["config.admin-open low"]);
+  t.strictSame(checksOf("", "native: {prefixes: [/]}"), ["config.native-everything low"]);
+  const bare = advise(loadConfig({ env: { UPSTREAM_URL: best.UPSTREAM_URL }, readFile: () => "" }));
+  t.strictSame(
+    bare.map(({ check }) => check),
+    ["config.service-key", "config.drain-delay", "config.relations"],
+  );
+  t.ok(
+    bare.every(({ change }) => change !== undefined),
+    "each says what to change",
+  );
+});
+
+t.test("people get the gravest first, each with what to change", async (t) => {
+  const { code, out } = await runCli(["audit", "--offline"], { UPSTREAM_URL: "http://cms.example.com" });
+  t.equal(code, 1);
+  t.match(
+    out,
+    /^medium +config\.plain-upstream: .*\n +-> use https:\/\/[^]*\nlow +config\.service-key[^]*\nnote /,
+  );
+  t.notOk(out.includes("\u001b"), "no colours where nobody watches");
+  t.equal((await runCli(["audit", "--public", "nonsense"], {})).code, 2);
+});
