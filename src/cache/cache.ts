@@ -4,7 +4,10 @@ import type { CacheEvents, InvalidationReason } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { Asking, Facts, FactKind } from "../core/ports.ts";
+import type { Counter } from "../core/rate.ts";
 import { Secret } from "../core/secret.ts";
+import { CounterHere } from "./counter-here.ts";
+import { CounterShared } from "./counter-shared.ts";
 import { Digests } from "./digest.ts";
 import type { Delivery } from "./deliveries.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
@@ -95,6 +98,20 @@ export class Cache {
     });
     this.#stores.set(kind.kind, store);
     return store;
+  }
+
+  /** What counts requests: for all replicas where there is Redis, else for this process. */
+  counter(): Counter {
+    const { clock, events, config } = this.#options;
+    if (this.#redis === undefined) return new CounterHere(clock);
+    return new CounterShared({
+      client: this.#redis.commands,
+      places: this.#places,
+      gate: this.#redis.link.gate,
+      clock,
+      timeout: config.redis.commandTimeout,
+      onFailed: (cause) => events.redisFailed(cause),
+    });
   }
 
   /** Makes this process, Redis and all living replicas forget all facts of these kinds. Never rejects. */

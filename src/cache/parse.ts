@@ -4,9 +4,9 @@ import type { Identity, RecordId, TenantFacts } from "../core/context.ts";
 /** An identity out of a record, or `undefined` where something else stands there. */
 export function parseIdentity(value: unknown): Identity | undefined {
   if (!isObject(value)) return undefined;
-  const { userId, tenantIds, allTenants } = value;
-  return isId(userId) && isIds(tenantIds) && typeof allTenants === "boolean"
-    ? { userId, tenantIds, allTenants }
+  const { userId, tenantIds, allTenants, roles } = value;
+  return isId(userId) && isIds(tenantIds) && typeof allTenants === "boolean" && isTexts(roles)
+    ? { userId, tenantIds, allTenants, roles }
     : undefined;
 }
 

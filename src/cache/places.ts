@@ -20,6 +20,11 @@ export class Places {
     return `${this.#tag}:${kind}:${name}`;
   }
 
+  /** The times at which what is counted under that name has passed. */
+  counter(name: string): string {
+    return `${this.#tag}:count:${name}`;
+  }
+
   /** The channel that all replicas hear. */
   get channel(): string {
     return `${this.#tag}:all`;

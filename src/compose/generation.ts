@@ -29,7 +29,7 @@ export interface Generation extends Ways {
 
 /** Builds a generation. Nothing is asked of the CMS before somebody does, or `startProbing`. */
 export function createGeneration(config: Config, lasting: Lasting): Generation {
-  const { clock, tell, cache } = lasting;
+  const { clock, tell, cache, counter } = lasting;
   const pool = createUpstream({ ...config.upstream, clock });
   const health = watchCms(pool, clock);
   const { upstream } = health;
@@ -39,7 +39,14 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
   });
   const memory = remember(config, { cms, cache });
   const house = admission(config.limits.inFlight);
-  const pipeline = createPipeline(stagesOf(config, { cms, upstream, memory }));
+  const pipeline = createPipeline(
+    stagesOf(config, {
+      cms,
+      upstream,
+      memory,
+      rate: { counter, onCounted: (bucket, outcome) => tell.counted(bucket, outcome) },
+    }),
+  );
   let stop: (() => void) | undefined;
   return {
     gateway: inLayers(pipeline, [

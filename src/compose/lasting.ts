@@ -3,6 +3,7 @@ import { wallTime } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
+import type { Counter } from "../core/rate.ts";
 import { tellAll, type Happenings } from "../observe/happenings.ts";
 import { logging, type Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
@@ -23,6 +24,7 @@ export interface Lasting extends Surroundings {
   readonly metrics: Metrics;
   readonly status: Status;
   readonly cache: Cache;
+  readonly counter: Counter;
 }
 
 /** Opens it. The cache has to be closed. */
@@ -32,7 +34,7 @@ export function createLasting(config: Config, { clock, log }: Surroundings): Las
   const status = createStatus({ clock, wallTime, build });
   const tell = tellAll([logging(log), metrics, status]);
   const cache = openCache(config, { clock, wallTime, log, events: eventsOf(tell) });
-  return { clock, log, tell, metrics, status, cache };
+  return { clock, log, tell, metrics, status, cache, counter: cache.counter() };
 }
 
 /** What the caches tell. */

@@ -5,6 +5,7 @@ import { createAuthenticate } from "../stages/authenticate.ts";
 import { createAuthorise } from "../stages/authorise.ts";
 import { createAnswer, createForward, createPrepare } from "../stages/forward.ts";
 import { createReadBody } from "../stages/read-body.ts";
+import { createRate, type RateDeps } from "../stages/rate.ts";
 import { receive } from "../stages/receive.ts";
 import { createRecheck } from "../stages/recheck.ts";
 import { createResolveTenant } from "../stages/resolve-tenant.ts";
@@ -18,15 +19,17 @@ export interface StageDeps {
   readonly cms: Cms;
   readonly upstream: Upstream;
   readonly memory: Remembering;
+  /** What counts requests, and is told how that went. */
+  readonly rate: Pick<RateDeps, "counter" | "onCounted">;
 }
 
 /** The stages of the pipeline; `explain` runs these very ones. */
-export function stagesOf(config: Config, { cms, upstream, memory }: StageDeps): Stages {
+export function stagesOf(config: Config, { cms, upstream, memory, rate }: StageDeps): Stages {
   const { keys, tenants } = memory;
   return {
     receive,
     authenticate: createAuthenticate({ keys, usersCollection: config.cms.users }),
-    recheck: inShare(createShare({ max: config.limits.inFlightPerKey }), createRecheck({ keys })),
+    recheck: aroundOf(config, { keys, rate }),
     version: createVersion({ versions: config.partners.versions, dates: config.partners.versionDates }),
     resolveTenant: createResolveTenant({
       tenants,
@@ -41,4 +44,15 @@ export function stagesOf(config: Config, { cms, upstream, memory }: StageDeps): 
     forward: createForward({ upstream }),
     answer: createAnswer({ cms }),
   };
+}
+
+/** What goes around all stages after `version`: what is refused for being too much is not counted, nor rechecked. */
+function aroundOf(
+  config: Config,
+  { keys, rate }: Pick<StageDeps, "rate"> & Pick<Remembering, "keys">,
+): Stages["recheck"] {
+  const share = createShare({ max: config.limits.inFlightPerKey });
+  const recheck = createRecheck({ keys });
+  if (!config.rate.enabled) return inShare(share, recheck);
+  return inShare(share, inShare(createRate({ ...rate, settings: config.rate }), recheck));
 }

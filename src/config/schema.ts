@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { cache, redis } from "./cache.ts";
 import { cms } from "./cms.ts";
+import { rate } from "./rate.ts";
 import { duration, size } from "./units.ts";
 import { VERSIONS, cidr, count, day, headerName, httpUrl, link, port, prefix, slug } from "./words.ts";
 
@@ -190,6 +191,7 @@ export const schema = z.strictObject({
   cms: cms.prefault({}).describe("How the CMS names what the gateway needs to know of it (Payload)."),
   cache: cache.prefault({}).describe("What is remembered of keys and tenants, and for how long."),
   redis: redis.prefault({}).describe("Where replicas share what they know."),
+  rate: rate.prefault({}).describe("How many requests a partner may make in a minute. Off by default."),
   log: log.prefault({}).describe("The log, one JSON line a request on standard output."),
 });
 

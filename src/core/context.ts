@@ -23,6 +23,8 @@ export interface Identity {
   readonly tenantIds: readonly RecordId[];
   /** True for a role that is at home in every tenant. */
   readonly allTenants: boolean;
+  /** Those of the user's roles that have a limit of their own. */
+  readonly roles: readonly string[];
 }
 
 /** What the CMS says of a tenant. Cached. */

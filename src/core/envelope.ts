@@ -11,8 +11,8 @@ export interface Answer {
 const RETRY_AFTER_SECONDS = "1";
 
 /**
- * The envelope of section 6 of the contract. Reads the catalogue, the thrower's public parameters and the request's
- * id, nothing else: no text of the CMS, of a library or of a cause can get into an answer.
+ * The envelope of section 6 of the contract. Reads the catalogue, the thrower's public parameters and headers and the
+ * request's id, nothing else: no text of the CMS, of a library or of a cause can get into an answer.
  */
 export function renderError(error: GatewayError, requestId: string): Answer {
   const entry: ErrorEntry = CATALOGUE[error.code];
@@ -29,5 +29,5 @@ export function renderError(error: GatewayError, requestId: string): Answer {
   };
   if (entry.status === 401) headers["www-authenticate"] = 'API-Key realm="partners"';
   if (entry.status === 503 || entry.status === 429) headers["retry-after"] = RETRY_AFTER_SECONDS;
-  return { status: entry.status, headers, body };
+  return { status: entry.status, headers: { ...headers, ...error.headers }, body };
 }

@@ -146,6 +146,7 @@ export const CATALOGUE = {
   },
   "upstream.open": { ...unavailable, blame: "upstream" },
   "key.busy": tooMany,
+  "key.limited": tooMany,
   "tenant.busy": tooMany,
   "gateway.busy": { ...unavailable, blame: "gateway" },
   "gateway.draining": { ...unavailable, blame: "gateway" },
@@ -167,10 +168,11 @@ export interface FieldProblem {
   readonly message: string;
 }
 
-/** What a thrower may add: message parameters and field problems are public, `cause` goes to the log alone. */
+/** What a thrower may add: message parameters, field problems and headers are public, `cause` goes to the log alone. */
 export interface ErrorDetail {
   readonly params?: Readonly<Record<string, string | number>>;
-  readonly fields?: readonly FieldProblem[];
+  readonly fields?: readonly FieldProblem[] | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
@@ -180,12 +182,20 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly params: Readonly<Record<string, string | number>>;
   readonly fields: readonly FieldProblem[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, detail: ErrorDetail = {}) {
     super(code, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
     this.params = detail.params ?? {};
     this.fields = detail.fields;
+    this.headers = detail.headers ?? {};
+  }
+
+  /** The same error, to be answered with these headers as well. */
+  withHeaders(headers: Readonly<Record<string, string>>): GatewayError {
+    const { code, params, fields, cause } = this;
+    return new GatewayError(code, { params, fields, cause, headers: { ...headers, ...this.headers } });
   }
 }
 

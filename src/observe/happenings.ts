@@ -1,4 +1,5 @@
 import type { GatewayError } from "../core/errors.ts";
+import type { RateBucket, RateOutcome } from "../core/rate.ts";
 import type { Note } from "../core/note.ts";
 
 /** A finished partner request. Milliseconds. */
@@ -25,6 +26,8 @@ export interface Happenings {
   refused(refusal: Refusal): void;
   /** A native request is over, with the status that its client got: 0, none; 101, a WebSocket. */
   native(status: number): void;
+  /** A request was counted for the rate limit, or could not be. */
+  counted(bucket: RateBucket, outcome: RateOutcome): void;
   /** An answer held a record outside the scope. */
   isolation(action: "replaced" | "refused", collection: string): void;
   /** An invalidation has reached all replicas, or not all of them in time. */
@@ -39,6 +42,7 @@ export function tellAll(listeners: readonly Partial<Happenings>[]): Happenings {
     request: (sample) => listeners.forEach((listener) => listener.request?.(sample)),
     refused: (refusal) => listeners.forEach((listener) => listener.refused?.(refusal)),
     native: (status) => listeners.forEach((listener) => listener.native?.(status)),
+    counted: (bucket, outcome) => listeners.forEach((listener) => listener.counted?.(bucket, outcome)),
     isolation: (action, collection) =>
       listeners.forEach((listener) => listener.isolation?.(action, collection)),
     invalidation: (outcome, seconds) =>

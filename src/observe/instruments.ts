@@ -20,6 +20,10 @@ export const COUNTERS = {
     help: "Native requests that are over, by the class of the status that the client got (none: it had left).",
     labels: ["status"],
   },
+  gateway_rate_total: {
+    help: "Requests by how counting them for the rate limit went; uncounted ones passed.",
+    labels: ["bucket", "outcome"],
+  },
   gateway_isolation_total: {
     help: "Records outside the scope found in an answer: relations replaced by their id, main records refused.",
     labels: ["action", "collection"],

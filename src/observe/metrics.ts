@@ -27,6 +27,10 @@ export function createMetrics(build: Build): Metrics {
     request: (sample) => countRequest(instruments, sample, tenantLabel),
     refused: ({ error }) => instruments.count("gateway_errors_total", { code: error.code }),
     native: (status) => instruments.count("gateway_native_requests_total", { status: classOf(status) }),
+    counted(bucket, outcome) {
+      instruments.count("gateway_rate_total", { bucket, outcome });
+      instruments.set("gateway_part_state", { part: "rate" }, Number(outcome !== "uncounted"));
+    },
     isolation: (action, collection) =>
       instruments.count("gateway_isolation_total", { action, collection: collectionLabel(collection) }),
     invalidation: (outcome, seconds) =>

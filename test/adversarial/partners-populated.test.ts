@@ -169,7 +169,13 @@ function translated(kind: Operation["kind"], body: unknown): string {
     operation,
     query: "",
     tenant: mint<Tenant>({ id: 1, slug: "tenant-a", installedApps: [] }),
-    principal: mint<Principal>({ userId: 2, tenantIds: [1], allTenants: false, credential: new Secret("k") }),
+    principal: mint<Principal>({
+      userId: 2,
+      tenantIds: [1],
+      allTenants: false,
+      roles: [],
+      credential: new Secret("k"),
+    }),
     permit: mint<Permit>({ scope: [1] }),
     fields: undefined,
   }).body;

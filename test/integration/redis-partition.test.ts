@@ -31,7 +31,7 @@ import {
   untilRedis,
   USER,
 } from "../support/revocation.ts";
-import { startGatewayProcess } from "../support/gateway-process.ts";
+import { startProgram } from "../support/program.ts";
 
 // What Redis may hold and what a replica may be cut off from: see replicas.ts.
 tap.setTimeout(300_000);
@@ -48,14 +48,14 @@ await tap.test("a poisoned record", async (t) => {
   const ofAdmin = (await redis.admin.get(place(cms.keys.admin))) ?? "";
   t.not(ofAdmin, "");
   const text = (record: object) =>
-    JSON.stringify({ schema: 1, epoch, life: 15_000, until: Date.now() + 15_000, ...record });
-  const value = { userId: 1, tenantIds: [1, 2, 3, 4], allTenants: true };
+    JSON.stringify({ schema: 2, epoch, life: 15_000, until: Date.now() + 15_000, ...record });
+  const value = { userId: 1, tenantIds: [1, 2, 3, 4], allTenants: true, roles: [] };
   const sealed = (body: string) => digests.seal(disabled, body) + body;
   const poisons: Record<string, string> = {
     "somebody else's record in its place": ofAdmin,
     "no seal": text({ value }),
     "a wrong seal": "x".repeat(43) + text({ value }),
-    "an older schema": sealed(text({ schema: 0, value })),
+    "an older schema": sealed(text({ schema: 1, value })),
     "another epoch": sealed(text({ epoch: "older", value })),
     "past its end": sealed(text({ until: Date.now() - 1, value })),
     "no end": sealed(text({ until: undefined, value })),
@@ -181,8 +181,8 @@ await tap.test(
   async (t) => {
     const brief = { cache: { keyTtl: "3s", cutOffTtl: "1s" } };
     const [writer, reader] = await Promise.all([
-      startGatewayProcess(cms.url, brief, sharing(`redis://127.0.0.1:${line.port}`)),
-      startGatewayProcess(cms.url, brief, sharing(redis.url)),
+      startProgram(cms.url, { settings: brief, env: sharing(`redis://127.0.0.1:${line.port}`) }),
+      startProgram(cms.url, { settings: brief, env: sharing(redis.url) }),
     ]);
     t.teardown(() => Promise.all([writer.stop(), reader.stop()]));
     await healthy(t);

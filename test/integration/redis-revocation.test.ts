@@ -1,10 +1,8 @@
 import tap from "tap";
 
 import { isObject } from "../../src/core/json.ts";
-import { startCms } from "../support/cms/server.ts";
-import { startGatewayProcess } from "../support/gateway-process.ts";
 import { rawConnect, rawRequest } from "../support/raw.ts";
-import { startRedis } from "../support/redis.ts";
+import { startPair } from "../support/pair.ts";
 import {
   administrator,
   type Gateway,
@@ -13,27 +11,15 @@ import {
   PATIENT,
   pause,
   purge,
-  sharing,
   statusOf,
-  untilRedis,
   USER,
 } from "../support/revocation.ts";
 
 // Two gateways as processes of their own, one Redis, one CMS. The administrator works through the first; what is
 // withdrawn there must be refused by the second on the very next request after his answer.
-tap.setTimeout(400_000);
+tap.setTimeout(1_800_000);
 const ROUNDS = Number(process.env["ROUNDS"] ?? 1_000);
-const [cms, redis] = [await startCms({ record: false }), await startRedis()];
-const [one, two] = await Promise.all([
-  startGatewayProcess(cms.url, { redis: PATIENT }, sharing(redis.url)),
-  startGatewayProcess(cms.url, { redis: PATIENT }, sharing(redis.url)),
-]);
-tap.teardown(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await Promise.all([cms.close(), redis.close()]);
-});
-await Promise.all([untilRedis(one, "ok"), untilRedis(two, "ok")]);
-tap.comment(`Redis: ${redis.kind}`);
+const { cms, one, two } = await startPair(tap, { redis: PATIENT });
 let admin = await administrator(one);
 
 const TENANTS = "/partners/2026-02/";

@@ -7,9 +7,8 @@ import { join } from "node:path";
 import tap from "tap";
 
 import { USERS } from "../support/cms/keys.ts";
-import { startCms } from "../support/cms/server.ts";
-import { type GatewayProcess, startGatewayProcess } from "../support/gateway-process.ts";
-import { startRedis } from "../support/redis.ts";
+import { type Program, startProgram } from "../support/program.ts";
+import { startPair } from "../support/pair.ts";
 import {
   administrator,
   judge,
@@ -25,23 +24,16 @@ import {
 
 // What two tiers are for: few questions to the CMS whatever comes, nothing in them that is worth stealing.
 tap.setTimeout(300_000);
-const [cms, redis] = [await startCms(), await startRedis()];
 const RATE = 40;
 const limits = { inFlightPerKey: 1_000 };
-const settings = { cache: { lookupsPerSecond: RATE }, limits, redis: PATIENT };
+// Facts outlive the slowest run: what is asked here is what pushes them out, not what they die of.
+const cache = { lookupsPerSecond: RATE, keyTtl: "10m", tenantTtl: "10m" };
+const settings = { cache, limits, redis: PATIENT };
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
-const [one, two] = await Promise.all([
-  startGatewayProcess(cms.url, settings, sharing(redis.url)),
-  startGatewayProcess(cms.url, settings, {
-    ...sharing(redis.url),
-    NODE_OPTIONS: "--heapsnapshot-signal=SIGUSR2",
-  }),
-]);
-tap.teardown(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await Promise.all([cms.close(), redis.close()]);
+const { cms, redis, one, two } = await startPair(tap, settings, {
+  record: true,
+  envOfTwo: { NODE_OPTIONS: "--heapsnapshot-signal=SIGUSR2" },
 });
-for (const gateway of [one, two]) await untilRedis(gateway, "ok");
 await purge(one, { all: true });
 
 /** Passes a GET on to the CMS. */
@@ -138,7 +130,7 @@ await tap.test("the purge command, and what the admin port says without a token"
   for (const what of [["--all"], ["--user", "2"], ["--tenant", "1"]])
     t.equal(run([...what, ...at], { ADMIN_TOKEN }).status, 0, what.join(" "));
   t.equal(await judge(two, KEY), "good");
-  t.match(run(["--all", ...at], {}), { status: 2, stderr: /set ADMIN_TOKEN/ });
+  t.match(run(["--all", ...at], {}), { status: 2, stderr: /ADMIN_TOKEN: set it/ });
   t.match(run(["--all", ...at], { ADMIN_TOKEN: "wrong" }), { status: 1, stdout: /Unauthorized/ });
   t.match(run(["--all", "--admin-url", "http://127.0.0.1:1"], { ADMIN_TOKEN }), {
     status: 1,
@@ -146,7 +138,7 @@ await tap.test("the purge command, and what the admin port says without a token"
   });
   for (const args of [[], ["--all", "--key"], ["--everything"]])
     t.equal(run(args, {}).status, 2, args.join(" "));
-  const bare = await startGatewayProcess(cms.url);
+  const bare = await startProgram(cms.url);
   t.teardown(() => bare.stop());
   t.match(await (await purge(bare, { all: true })).json(), { error: "Forbidden", message: /ADMIN_TOKEN/ });
 });
@@ -154,11 +146,13 @@ await tap.test("the purge command, and what the admin port says without a token"
 await tap.test("without a secret facts are not shared, and invalidations are", async (t) => {
   const env = { REDIS_URL: redis.url };
   const apart = { redis: { prefix: "without-a-secret" } };
-  const [first, second] = await Promise.all([1, 2].map(() => startGatewayProcess(cms.url, apart, env)));
+  const [first, second] = await Promise.all(
+    [1, 2].map(() => startProgram(cms.url, { settings: apart, env })),
+  );
   if (first === undefined || second === undefined) return;
   t.teardown(() => Promise.all([first.stop(), second.stop()]));
   for (const gateway of [first, second]) await untilRedis(gateway, "ok");
-  t.match(first.lines, [{ msg: /CACHE_SECRET is not set/ }]);
+  t.match(first.lines(), [{ msg: /CACHE_SECRET is not set/ }]);
   for (const gateway of [first, second])
     t.equal(await statusOf(gateway, "/partners/2026-02/tenant-a/pages", KEY), 200);
   t.strictSame(await redis.admin.keys("{without-a-secret}*"), [], "nothing is stored");
@@ -184,7 +178,7 @@ await tap.test(
     const address = front.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     const brief = { cache: { keyTtl: "2s", tenantTtl: "500ms", tenantGrace: "3s", jitter: 0 } };
-    const gateway = await startGatewayProcess(`http://127.0.0.1:${port}`, brief);
+    const gateway = await startProgram(`http://127.0.0.1:${port}`, { settings: brief });
     t.teardown(async () => {
       await gateway.stop();
       front.close();
@@ -196,7 +190,7 @@ await tap.test(
     await pause(700);
     t.equal(await statusOf(gateway, list, KEY), 200, "the tenant is out of date, and good enough");
     await pause(1_500); // by then the log has been written out, too
-    const stale = gateway.lines.find(({ tenantVia }) => tenantVia === "stale");
+    const stale = gateway.lines().find(({ tenantVia }) => tenantVia === "stale");
     t.match(stale, { status: 200, keyVia: "memory" });
     t.equal(await statusOf(gateway, list, KEY), 503, "the key is out of date, and that is the end of it");
   },
@@ -226,7 +220,7 @@ await tap.test("Redis and memory hold no key, no address and no document", async
     );
   const lives = await Promise.all((await redis.admin.keys("*:keys:*")).map((name) => redis.admin.pttl(name)));
   t.ok(
-    lives.every((ms) => ms > 0 && ms <= 30_000),
+    lives.every((ms) => ms > 0 && ms <= 600_000),
     "every key's record ends by itself",
   );
 
@@ -238,7 +232,7 @@ await tap.test("Redis and memory hold no key, no address and no document", async
 });
 
 /** The heap of a process as text. It writes the file into its own working directory. */
-async function snapshotOf(gateway: GatewayProcess): Promise<string> {
+async function snapshotOf(gateway: Program): Promise<string> {
   gateway.signal("SIGUSR2");
   for (let i = 0; i < 300; i += 1) {
     await pause(100);

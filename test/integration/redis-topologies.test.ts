@@ -8,7 +8,8 @@ import { Redis } from "ioredis";
 import tap, { type Test } from "tap";
 
 import { startCms } from "../support/cms/server.ts";
-import { startGatewayProcess } from "../support/gateway-process.ts";
+import { readPosts } from "../support/partner.ts";
+import { startProgram } from "../support/program.ts";
 import { freePort, runRedisServer, spawnRedis } from "../support/redis.ts";
 import {
   administrator,
@@ -50,7 +51,10 @@ async function server(
 async function replicas(t: Test, redis: Record<string, unknown>, env: Record<string, string> = {}) {
   const { REDIS_URL: _, ...secrets } = sharing("");
   const start = () =>
-    startGatewayProcess(cms.url, { redis: { ...PATIENT, ...redis } }, { ...secrets, ...env });
+    startProgram(cms.url, {
+      settings: { redis: { ...PATIENT, ...redis }, rate: { enabled: true, reads: 10_000 } },
+      env: { ...secrets, ...env },
+    });
   const [one, two] = await Promise.all([start(), start()]);
   t.teardown(() => Promise.all([one.stop(), two.stop()]));
   const works = async (when: string): Promise<void> => {
@@ -67,6 +71,9 @@ async function replicas(t: Test, redis: Record<string, unknown>, env: Record<str
     await cms.reset();
     await purge(one, { all: true });
     for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "good", when);
+    const counted = await readPosts(one, "partnerA");
+    t.match(counted.headers.get("ratelimit"), /^"reads";r=\d+;t=\d+$/, `${when}: requests are counted`);
+    await counted.arrayBuffer();
   };
   return { one, two, works };
 }
@@ -193,6 +200,15 @@ await tap.test("TLS, an ACL user with no more than it needs, and a prefix", asyn
     "+ping",
     "+info",
     "+client",
+    // With rate limits: the script, and what it does.
+    "+evalsha",
+    "+eval",
+    "+time",
+    "+lindex",
+    "+rpop",
+    "+llen",
+    "+lpush",
+    "+pexpire",
   ];
   await redis.call("ACL", "SETUSER", "gateway", "on", ">p@ss", ...rights);
   await redis.call("ACL", "SETUSER", "default", "resetpass", ">others");

@@ -15,8 +15,12 @@ export interface Program {
   readonly pid: number;
   /** Standard output and standard error so far. */
   readonly output: () => string;
-  /** The log's lines so far, parsed. */
-  readonly lines: () => Record<string, unknown>[];
+  /** The log's lines so far, parsed; empty where `onLine` was given them. */
+  readonly lines: () => readonly Record<string, unknown>[];
+  /** Its working directory. */
+  readonly cwd: string;
+  /** SIGTERM, also where it was stopped, and the wait for its end. */
+  stop(): Promise<void>;
   signal(name: NodeJS.Signals): void;
   /** Resolves with the exit code when the process has ended and all it said has been read. */
   readonly ended: Promise<number | null>;
@@ -39,6 +43,7 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
   writeFileSync(file, stringify(options.settings ?? {}));
   const preload = options.preload === undefined ? [] : ["--import", options.preload];
   const child = spawn(process.execPath, [...preload, join(import.meta.dirname, "../../src/main.ts")], {
+    cwd: dir,
     env: {
       PATH: process.env["PATH"],
       UPSTREAM_URL: upstream,
@@ -53,7 +58,8 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
   let output = "";
-  let log = "";
+  let rest = "";
+  const lines: Record<string, unknown>[] = [];
   const ended = once(child, "close").then(([code]: (number | null)[]) => {
     process.off("exit", kill);
     rmSync(dir, { recursive: true, force: true });
@@ -61,16 +67,14 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
   });
   const listening = new Promise<Record<string, unknown>>((resolve, reject) => {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      log += text;
-      const entries = parse(log);
-      const line = entries.find((entry) => entry["msg"] === "listening");
-      if (line !== undefined) resolve(line);
-      if (options.onLine === undefined) {
-        output += text;
-        return;
+      const whole = (rest + text).split("\n");
+      rest = whole.pop() ?? "";
+      for (const line of parse(whole)) {
+        if (line["msg"] === "listening") resolve(line);
+        if (options.onLine === undefined) lines.push(line);
+        else options.onLine(line);
       }
-      log = log.slice(log.lastIndexOf("\n") + 1);
-      for (const entry of entries) options.onLine(entry);
+      if (options.onLine === undefined) output += text;
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
     void ended.then((code) => reject(new Error(`ended with ${String(code)} before it listened: ${output}`)));
@@ -83,14 +87,19 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
     adminUrl: `http://127.0.0.1:${String(adminPort)}`,
     pid: child.pid ?? 0,
     output: () => output,
-    lines: () => parse(log),
+    lines: () => lines,
+    cwd: dir,
+    async stop() {
+      child.kill("SIGCONT");
+      child.kill("SIGTERM");
+      await ended;
+    },
     signal: (name) => void child.kill(name),
     ended,
   };
 }
 
-function parse(log: string): Record<string, unknown>[] {
-  const lines = log.slice(0, log.lastIndexOf("\n") + 1).split("\n");
+function parse(lines: readonly string[]): Record<string, unknown>[] {
   return lines
     .filter((line) => line.startsWith("{"))
     .map((line): Record<string, unknown> => JSON.parse(line));

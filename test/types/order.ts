@@ -40,6 +40,7 @@ export function madeUp(request: Permitted): void {
     userId: 1,
     tenantIds: [1],
     allTenants: true,
+    roles: [],
     credential: request.principal.credential,
   };
   // @ts-expect-error -- a tenant is minted by resolve-tenant alone

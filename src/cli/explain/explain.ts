@@ -57,7 +57,8 @@ export async function explainRequest(config: Config, question: Question, clock: 
     const redis = { ...config.redis, url: undefined, sentinels: [], cluster: [] };
     const cache = openCache({ ...config, redis }, { clock, wallTime, log });
     const memory = remember(config, { cms, cache });
-    const real = stagesOf(config, { cms, upstream, memory });
+    const rate = { counter: cache.counter(), onCounted: () => undefined };
+    const real = stagesOf(config, { cms, upstream, memory, rate });
     const noticing: Stages = {
       ...real,
       prepare(request) {

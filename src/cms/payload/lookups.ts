@@ -50,7 +50,13 @@ export class Lookups {
     const userId = relatedId(user);
     if (userId === undefined || user["collection"] !== cms.users || user["_strategy"] !== "api-key")
       return undefined;
-    return { userId, tenantIds: this.#memberships(user), allTenants: this.#isEverywhere(user) };
+    const held = this.#roles(user);
+    return {
+      userId,
+      tenantIds: this.#memberships(user),
+      allTenants: this.#settings.cms.allTenantsRoles.some((role) => held.includes(role)),
+      roles: this.#settings.limitedRoles.filter((role) => held.includes(role)),
+    };
   }
 
   /** The tenant of that name as the viewer sees it, with its group's shared collections and members. */
@@ -120,10 +126,9 @@ export class Lookups {
       .filter((id) => id !== undefined);
   }
 
-  #isEverywhere(user: Record<string, unknown>): boolean {
+  #roles(user: Record<string, unknown>): string[] {
     const roles = user[this.#settings.cms.rolesField];
-    const held = strings(Array.isArray(roles) ? roles : [roles]);
-    return this.#settings.cms.allTenantsRoles.some((role) => held.includes(role));
+    return strings(Array.isArray(roles) ? roles : [roles]);
   }
 
   async #ask(

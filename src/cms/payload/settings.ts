@@ -10,6 +10,8 @@ export interface PayloadSettings {
   readonly onForeign: OnForeign;
   readonly exposed: ReadonlySet<string>;
   readonly secretFields: ReadonlySet<string>;
+  /** Roles that have a limit of their own: no other is worth remembering of a user. */
+  readonly limitedRoles: readonly string[];
   readonly maxPage: number;
   readonly maxDepth: number;
   readonly whereDepth: number;
@@ -25,6 +27,7 @@ export function payloadSettings(config: Config, onForeign: OnForeign = () => und
     cms: config.cms,
     exposed: new Set(config.partners.collections),
     secretFields: new Set(config.cms.secretFields),
+    limitedRoles: Object.keys(config.rate.roles),
     maxPage: config.limits.page,
     maxDepth: config.limits.depth,
     whereDepth: config.limits.whereDepth,

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "../core/clock.ts";
+import type { Counted, Counter, RateLimit } from "../core/rate.ts";
+import type { Gate } from "./gate.ts";
+import type { Places } from "./places.ts";
+import type { RedisClient } from "./redis.ts";
+import { within } from "./within.ts";
+
+/**
+ * One step, so that two replicas cannot both take the last place; by Redis's own clock, which all replicas share. The
+ * list holds the times, in milliseconds, at which requests passed, the newest first. What was refused leaves nothing.
+ */
+const SCRIPT = `
+local window, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local oldest = redis.call('LINDEX', KEYS[1], -1)
+while oldest and tonumber(oldest) <= now - window do
+  redis.call('RPOP', KEYS[1])
+  oldest = redis.call('LINDEX', KEYS[1], -1)
+end
+local passed = redis.call('LLEN', KEYS[1])
+local within = passed < limit
+if within then
+  redis.call('LPUSH', KEYS[1], now)
+  redis.call('PEXPIRE', KEYS[1], window)
+  passed = passed + 1
+end
+local edge = redis.call('LINDEX', KEYS[1], math.min(passed, limit) - 1)
+return { within and 1 or 0, math.max(limit - passed, 0), edge + window - now }
+`;
+const SHA = createHash("sha1").update(SCRIPT).digest("hex");
+
+export interface CounterSharedOptions {
+  readonly client: RedisClient;
+  readonly places: Places;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  /** The longest that a request waits for Redis. */
+  readonly timeout: number;
+  readonly onFailed: (cause: unknown) => void;
+}
+
+/** Counts for all replicas together, in Redis. Where Redis cannot be asked nothing is counted, and nobody waits. */
+export class CounterShared implements Counter {
+  readonly #options: CounterSharedOptions;
+
+  constructor(options: CounterSharedOptions) {
+    this.#options = options;
+  }
+
+  async count(name: string, rate: RateLimit): Promise<Counted | undefined> {
+    const { gate, onFailed, timeout, clock } = this.#options;
+    if (!gate.isOpen) return undefined;
+    try {
+      return readReply(await within(this.#run(name, rate), timeout, clock));
+    } catch (cause) {
+      onFailed(cause);
+      // A refusal (full, read-only, a name that somebody else uses) costs no waiting, and facts can still be read.
+      if (!isRefusal(cause)) gate.trip();
+      return undefined;
+    }
+  }
+
+  async #run(name: string, { limit, window }: RateLimit): Promise<unknown> {
+    const { client, places } = this.#options;
+    const place = places.counter(name);
+    try {
+      return await client.evalsha(SHA, 1, place, window, limit);
+    } catch (cause) {
+      // A Redis that was restarted, or another node, has yet to be told the script.
+      if (!isRefusal(cause) || !cause.message.startsWith("NOSCRIPT")) throw cause;
+      return client.eval(SCRIPT, 1, place, window, limit);
+    }
+  }
+}
+
+function isRefusal(cause: unknown): cause is Error {
+  return cause instanceof Error && cause.name === "ReplyError";
+}
+
+function readReply(reply: unknown): Counted {
+  const [isWithin, remaining, wait] = Array.isArray(reply) ? reply.map(Number) : [];
+  if (remaining === undefined || wait === undefined) throw new Error("not the reply of our script");
+  return { isWithin: isWithin === 1, remaining, wait };
+}
