@@ -1,7 +1,7 @@
 import type { Io } from "./io.ts";
 
 /** How much longer than its configured limits a drain may take before the process ends without it, in milliseconds. */
-const DRAIN_GRACE_MS = 5_000;
+export const DRAIN_GRACE_MS = 5_000;
 
 /** A way out of the process that can be entered from anywhere, once. */
 export class Exit {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
 /** How long a wait on the wire may take before it fails the test; far above what any of them needs. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** How a connection ended: what had come, and whether by a reset. */
 export interface RawEnd {

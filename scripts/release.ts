@@ -1,0 +1,97 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+/**
+ * `npm run release -- 0.2.0`: says what a release would change; with `--yes` it writes the version, dates the changelog,
+ * writes the bill of materials (CycloneDX), commits and tags. Nothing is pushed or published.
+ */
+
+const root = join(import.meta.dirname, "..");
+/** Every file that names the version. */
+export const VERSIONED = [
+  "package.json",
+  "package-lock.json",
+  "CHANGELOG.md",
+  "config/kubernetes/deployment.yaml",
+] as const;
+const SBOM = "sbom.cdx.json";
+
+/** The files as they are after the release. Throws with what has to be done first. */
+export function released(
+  files: Readonly<Record<(typeof VERSIONED)[number], string>>,
+  version: string,
+  date: string,
+): Record<(typeof VERSIONED)[number], string> {
+  if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`${version} is no version such as 0.2.0`);
+  const { version: before }: { version: string } = JSON.parse(files["package.json"]);
+  if (isOlder(version, before)) throw new Error(`${version} is older than ${before}`);
+  const heading = `## ${version} (unreleased)`;
+  if (!files["CHANGELOG.md"].includes(`${heading}\n`))
+    throw new Error(`CHANGELOG.md has no "${heading}": write what changes under it first`);
+  const number = `"version": "${before}"`;
+  const replaced = (text: string, times: number): string => {
+    let left = times;
+    return text.replaceAll(number, (found) => (left-- > 0 ? `"version": "${version}"` : found));
+  };
+  return {
+    "package.json": replaced(files["package.json"], 1),
+    // Once for the file, once for the package at its root; dependencies of the same version come later.
+    "package-lock.json": replaced(files["package-lock.json"], 2),
+    "CHANGELOG.md": files["CHANGELOG.md"].replace(heading, `## ${version} (${date})`),
+    "config/kubernetes/deployment.yaml": files["config/kubernetes/deployment.yaml"].replace(
+      /(image: partners-gateway:)\S+/,
+      `$1${version}`,
+    ),
+  };
+}
+
+function isOlder(version: string, than: string): boolean {
+  const [a, b] = [version, than].map((text) => text.split(".").map(Number));
+  const at = [0, 1, 2].find((index) => a?.[index] !== b?.[index]);
+  return at !== undefined && Number(a?.[at]) < Number(b?.[at]);
+}
+
+function run(command: string, ...args: readonly string[]): string {
+  return execFileSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1_024 * 1_024 });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function main(): void {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { yes: { type: "boolean", default: false } },
+  });
+  const [version = ""] = positionals;
+  const read = (path: string): string => readFileSync(join(root, path), "utf8");
+  const files = {
+    "package.json": read("package.json"),
+    "package-lock.json": read("package-lock.json"),
+    "CHANGELOG.md": read("CHANGELOG.md"),
+    "config/kubernetes/deployment.yaml": read("config/kubernetes/deployment.yaml"),
+  };
+  const after = released(files, version, new Date().toISOString().slice(0, 10));
+  for (const path of VERSIONED) if (after[path] !== files[path]) say(`write  ${path}`);
+  say(`write  ${SBOM}\ncommit release: ${version}\ntag    v${version}`);
+  if (!values.yes) return say("Nothing was changed: this was a rehearsal. With --yes it is done.");
+  if (run("git", "status", "--porcelain") !== "") throw new Error("commit or put away your changes first");
+  for (const path of VERSIONED) writeFileSync(join(root, path), after[path]);
+  writeFileSync(join(root, SBOM), run("npm", "sbom", "--omit=dev", "--sbom-format=cyclonedx"));
+  run("git", "add", SBOM, ...VERSIONED);
+  run("git", "commit", "-m", `release: ${version}`);
+  run("git", "tag", "-a", `v${version}`, "-m", `partners-gateway ${version}`);
+  say(`Done. Next: git push --follow-tags, and docker build -t partners-gateway:${version} .`);
+}
+
+if (import.meta.main) {
+  try {
+    main();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

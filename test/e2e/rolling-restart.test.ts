@@ -1,0 +1,161 @@
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { connect, createServer, type Socket } from "node:net";
+import t from "tap";
+import { startCms } from "../support/cms/server.ts";
+import { startProgram, type Program } from "../support/program.ts";
+
+const cms = await startCms({ record: false });
+t.teardown(() => cms.close());
+
+/** How often the balancer asks `/readyz`, in milliseconds; the replicas' drainDelay is many times that. */
+const LOOK_MS = 100;
+
+/** What a TCP balancer is: new connections go in turn to the replicas of which `/readyz` last said yes. */
+class Balancer {
+  readonly replicas = new Set<Program>();
+  readonly #ready = new Set<Program>();
+  readonly #sockets = new Set<Socket>();
+  readonly #server = createServer((client) => this.#carry(client));
+  #turn = 0;
+  #isOver = false;
+  port = 0;
+
+  async listen(): Promise<void> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    const address = this.#server.address();
+    this.port = typeof address === "object" && address !== null ? address.port : 0;
+    void this.#watch();
+  }
+
+  isReady(replica: Program): boolean {
+    return this.#ready.has(replica);
+  }
+
+  /** Resolves when it has been seen to be ready, or not to be any more. */
+  async seen(replica: Program, isReady: boolean): Promise<void> {
+    while (this.isReady(replica) !== isReady) await new Promise((resolve) => void setTimeout(resolve, 10));
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#isOver) {
+      for (const replica of this.replicas) {
+        const isReady = await fetch(`${replica.adminUrl}/readyz`).then(
+          ({ ok }) => ok,
+          () => false,
+        );
+        if (isReady) this.#ready.add(replica);
+        else this.#ready.delete(replica);
+      }
+      await new Promise((resolve) => void setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  #carry(client: Socket): void {
+    const ready = [...this.#ready];
+    const replica = ready[(this.#turn += 1) % ready.length];
+    if (replica === undefined) return void client.destroy();
+    const server = connect(replica.port, "127.0.0.1");
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      this.#sockets.add(one);
+      one.on("error", () => other.destroy());
+      one.once("close", () => this.#sockets.delete(one));
+      one.pipe(other);
+    }
+  }
+}
+
+const settings = { server: { drainDelay: "3s", drainTimeout: "60s" }, partners: { collections: ["posts"] } };
+
+async function startReplica(): Promise<Program> {
+  const replica = await startProgram(cms.url, { settings });
+  t.teardown(async () => {
+    replica.signal("SIGKILL");
+    await replica.ended;
+  });
+  return replica;
+}
+
+interface Tally {
+  readonly failures: string[];
+  answered: number;
+  written: number;
+  isOver: boolean;
+}
+
+/** Sends reads, and every fifth time a write, one after the other, until the tally is over. */
+async function keepAsking(port: number, agent: Agent, tally: Tally): Promise<void> {
+  for (let n = 1; !tally.isOver; n++) {
+    const isWrite = n % 5 === 0;
+    const status = await askOnce(port, agent, isWrite).catch(
+      (error: NodeJS.ErrnoException) => error.code ?? "error",
+    );
+    if (status === (isWrite ? 201 : 200)) tally.answered += 1;
+    else tally.failures.push(`${isWrite ? "write" : "read"}: ${status}`);
+    if (isWrite && status === 201) tally.written += 1;
+  }
+  agent.destroy();
+}
+
+function askOnce(port: number, agent: Agent, isWrite: boolean): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const path = `/partners/2026-02/tenant-a/posts${isWrite ? "" : "?limit=1"}`;
+    const headers = {
+      authorization: `users API-Key ${cms.keys.partnerA}`,
+      "content-type": "application/json",
+    };
+    const sent = request(
+      { host: "127.0.0.1", port, path, agent, headers, method: isWrite ? "POST" : "GET" },
+      (answer) => {
+        answer.on("error", reject).resume();
+        answer.once("end", () => resolve(answer.statusCode ?? 0));
+      },
+    );
+    sent.once("error", reject).end(isWrite ? '{"title":"rolling"}' : undefined);
+  });
+}
+
+t.test("two replicas are restarted one after the other under load, and no request fails", async (t) => {
+  const balancer = new Balancer();
+  await balancer.listen();
+  t.teardown(() => balancer.close());
+  const old = [await startReplica(), await startReplica()];
+  for (const replica of old) balancer.replicas.add(replica);
+  await Promise.all(old.map((replica) => balancer.seen(replica, true)));
+  const before = (await cms.payload.count({ collection: "posts" })).totalDocs;
+
+  const tally: Tally = { failures: [], answered: 0, written: 0, isOver: false };
+  const agents = [true, true, true, false].map((keepAlive) => new Agent({ keepAlive, maxSockets: 1 }));
+  const traffic = agents.map((agent) => keepAsking(balancer.port, agent, tally));
+  const carried = async (more: number) => {
+    const goal = tally.answered + more;
+    while (tally.answered < goal && tally.failures.length === 0)
+      await new Promise((resolve) => void setTimeout(resolve, 10));
+  };
+  await carried(20);
+  for (const replica of old) {
+    const next = await startReplica();
+    balancer.replicas.add(next);
+    await balancer.seen(next, true);
+    replica.signal("SIGTERM");
+    t.equal(await replica.ended, 0);
+    balancer.replicas.delete(replica);
+    await carried(20);
+  }
+  tally.isOver = true;
+  await Promise.all(traffic);
+  t.strictSame(tally.failures, []);
+  t.comment(`${tally.answered} requests, ${tally.written} of them writes`);
+  const after = (await cms.payload.count({ collection: "posts" })).totalDocs;
+  t.equal(after - before, tally.written, "every write was done, and done once");
+});

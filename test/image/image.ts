@@ -1,0 +1,133 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { startCms } from "../support/cms/server.ts";
+import { freePort } from "../support/redis.ts";
+
+/**
+ * `npm run test:image`: builds the image and runs it in front of the real CMS. Needs a container engine that shares
+ * this machine's network, and says so where there is none. IMAGE_BUILD_FLAGS are handed to `docker build`, so that a
+ * machine that pulls from elsewhere can name its bases: `--build-arg BASE=...`.
+ */
+
+const root = join(import.meta.dirname, "../..");
+const IMAGE = "partners-gateway:test";
+const NAME = `partners-gateway-test-${process.pid}`;
+const MEGABYTE = 1_000_000;
+
+if (spawnSync("docker", ["info"], { stdio: "ignore" }).status !== 0) {
+  process.stderr.write(
+    "The image cannot be tested here: no container engine answers (docker info). Start one, or set DOCKER_HOST.\n",
+  );
+  process.exit(1);
+}
+
+function docker(...args: readonly string[]): string {
+  return execFileSync("docker", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
+}
+
+const flags = (process.env["IMAGE_BUILD_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+execFileSync("docker", ["build", ...flags, "-t", IMAGE, root], { stdio: "inherit" });
+
+const dir = mkdtempSync(join(tmpdir(), "image-"));
+const [port, adminPort, cmsPort] = [await freePort(), await freePort(), await freePort()];
+writeFileSync(join(dir, "gateway.yaml"), "server: {drainDelay: 5s}\npartners: {collections: [posts]}\n");
+t.teardown(() => {
+  spawnSync("docker", ["rm", "-f", NAME], { stdio: "ignore" });
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const healthOf = async (): Promise<string> => docker("inspect", "-f", "{{.State.Health.Status}}", NAME);
+
+/** Waits for what `look` says to be `wanted`; whoever runs this sets the limit. */
+async function until(look: () => Promise<string | number>, wanted: string | number): Promise<void> {
+  while ((await look()) !== wanted) await new Promise((resolve) => void setTimeout(resolve, 100));
+}
+
+async function statusOf(url: string, headers: Record<string, string> = {}): Promise<number> {
+  return fetch(url, { headers: { connection: "close", ...headers } }).then(
+    (answer) => answer.status,
+    () => 0,
+  );
+}
+
+t.test("it is small, and its user is nobody", async (t) => {
+  const size = Number(docker("inspect", "-f", "{{.Size}}", IMAGE));
+  t.comment(`${Math.round(size / MEGABYTE)} MB`);
+  t.ok(size < 200 * MEGABYTE, `${size} bytes`);
+  t.equal(docker("inspect", "-f", "{{.Config.User}}", IMAGE), "65532:65532");
+});
+
+t.test("what runs has no shell, no npm and no compiler", async (t) => {
+  for (const tool of ["/bin/sh", "/usr/local/bin/npm", "/app/node_modules/typescript/package.json"]) {
+    const ran = spawnSync("docker", [
+      "run",
+      "--rm",
+      "--network",
+      "host",
+      "--entrypoint",
+      "/usr/local/bin/node",
+      IMAGE,
+      "-e",
+      `process.exit(fs.existsSync("${tool}") ? 3 : 0)`,
+    ]);
+    t.equal(ran.status, 0, tool);
+  }
+});
+
+t.test("another command of the binary runs in it", async (t) => {
+  t.match(
+    docker("run", "--rm", "--network", "host", IMAGE, "version"),
+    /^partners-gateway \d+\.\d+\.\d+ \(Node\.js v24/,
+  );
+  const wrong = spawnSync("docker", ["run", "--rm", "--network", "host", IMAGE, "check"], {
+    encoding: "utf8",
+  });
+  t.equal(wrong.status, 1);
+  t.match(wrong.stderr, /set UPSTREAM_URL/);
+});
+
+t.test("on a root that cannot be written it serves, its health turns, and SIGTERM drains it", async (t) => {
+  const limits = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+  const health = ["--health-interval", "1s", "--health-retries", "1", "--health-start-period", "0s"];
+  const env = {
+    CONFIG_FILE: "/etc/gateway.yaml",
+    UPSTREAM_URL: `http://127.0.0.1:${cmsPort}`,
+    HOST: "127.0.0.1",
+    PORT: port,
+    ADMIN_HOST: "127.0.0.1",
+    ADMIN_PORT: adminPort,
+  };
+  const settings = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+  const volume = ["-v", `${dir}/gateway.yaml:/etc/gateway.yaml:ro`];
+  docker(
+    "run",
+    "-d",
+    "--name",
+    NAME,
+    "--network",
+    "host",
+    ...limits,
+    ...health,
+    ...settings,
+    ...volume,
+    IMAGE,
+  );
+  await until(healthOf, "unhealthy");
+  t.pass("unhealthy without a CMS");
+  const cms = await startCms({ port: cmsPort, record: false });
+  t.teardown(() => cms.close());
+  await until(healthOf, "healthy");
+  t.pass("healthy once the CMS has answered");
+  t.match(docker("top", NAME, "-eo", "uid,args"), /^ *65532 +\/usr\/local\/bin\/node dist\/main\.js start$/m);
+  const posts = `http://127.0.0.1:${port}/partners/2026-02/tenant-a/posts`;
+  const key = { authorization: `users API-Key ${cms.keys.partnerA}` };
+  t.equal(await statusOf(posts, key), 200);
+  docker("kill", "--signal", "TERM", NAME);
+  await until(() => statusOf(`http://127.0.0.1:${adminPort}/readyz`), 503);
+  t.equal(await statusOf(posts, key), 200, "it still answers while it drains");
+  t.equal(docker("wait", NAME), "0", "and ends with 0");
+  t.match(docker("logs", NAME), /"msg":"listening"/);
+});

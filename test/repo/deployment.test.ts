@@ -1,0 +1,169 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { parse, parseAllDocuments } from "yaml";
+import { DRAIN_GRACE_MS } from "../../src/cli/exit.ts";
+import { ENVIRONMENT, SECRET_VARIABLES } from "../../src/config/environment.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/schema.ts";
+import { isObject } from "../../src/core/json.ts";
+
+/** What is shipped to run the gateway, held against the code: ports, variables, probe paths, drain, user. */
+
+const root = join(import.meta.dirname, "../..");
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+const KUBERNETES = ["configuration", "deployment", "availability", "network-policy"];
+const VARIABLES = new Set([
+  ...Object.keys(ENVIRONMENT),
+  ...SECRET_VARIABLES.map((name) => `${name}_FILE`),
+  "CONFIG_FILE",
+]);
+const dockerfile = read("Dockerfile");
+
+/** The member at the end of a path of names and indices, whatever it is. */
+function at(value: unknown, ...path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>(
+    (inner, step) =>
+      Array.isArray(inner) ? inner[Number(step)] : isObject(inner) ? inner[String(step)] : undefined,
+    value,
+  );
+}
+
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+const manifests = KUBERNETES.flatMap((name) =>
+  parseAllDocuments(read(`config/kubernetes/${name}.yaml`)).map((document): unknown => {
+    t.strictSame(document.errors, [], name);
+    return document.toJS();
+  }),
+);
+const ofKind = (kind: string): unknown[] => manifests.filter((manifest) => at(manifest, "kind") === kind);
+const [deployment] = ofKind("Deployment");
+const pod = at(deployment, "spec", "template", "spec");
+const container = at(pod, "containers", 0);
+const config = load({ CONFIG_FILE: "x" }, String(at(ofKind("ConfigMap")[0], "data", "gateway.yaml")));
+
+function load(env: Record<string, string>, yaml: string): Config {
+  return loadConfig({ env, readFile: () => yaml });
+}
+
+t.test("the configurations that are shipped are valid, and editors know their schema", async (t) => {
+  for (const path of ["config/production.example.yaml", "config/default.yaml"]) {
+    t.match(read(path), /^# yaml-language-server: \$schema=\.\/schema\.json\n/);
+    t.ok(load({ CONFIG_FILE: "x", UPSTREAM_URL: "http://cms:3000" }, read(path)), path);
+  }
+  t.match(load({ CONFIG_FILE: "x" }, read("config/production.example.yaml")), {
+    upstream: { url: "http://cms:3000" },
+    redis: { url: "redis://redis:6379", prefix: "partners-gateway" },
+    log: { level: "info" },
+  });
+});
+
+t.test("the pod is told only what the gateway reads, and what it mounts is there", async (t) => {
+  const env = list(at(container, "env"));
+  const mounts = list(at(container, "volumeMounts")).map((mount) => String(at(mount, "mountPath")));
+  for (const variable of env) {
+    const [name, value] = [String(at(variable, "name")), String(at(variable, "value"))];
+    t.ok(VARIABLES.has(name), name);
+    if (name.endsWith("_FILE"))
+      t.ok(
+        mounts.some((mount) => value.startsWith(`${mount}/`)),
+        value,
+      );
+  }
+  const mounted = list(at(container, "volumeMounts")).map((mount) => at(mount, "name"));
+  t.strictSame(
+    mounted,
+    list(at(pod, "volumes")).map((volume) => at(volume, "name")),
+  );
+  const made = read("config/kubernetes/configuration.yaml");
+  for (const [, key] of read("config/kubernetes/deployment.yaml").matchAll(
+    /\/run\/secrets\/[\w-]+\/([\w-]+)/g,
+  ))
+    t.ok(made.includes(`--from-literal=${String(key)}=`), `the secret's ${String(key)} is said how to make`);
+});
+
+t.test("probes ask what the admin port knows, on its port", async (t) => {
+  const known = read("src/server/admin.ts");
+  for (const [probe, path] of [
+    ["startupProbe", "/livez"],
+    ["livenessProbe", "/livez"],
+    ["readinessProbe", "/readyz"],
+  ] as const) {
+    t.strictSame(at(container, probe, "httpGet"), { path, port: "admin" }, probe);
+    t.ok(known.includes(`"${path}"`), path);
+  }
+  const ports = Object.fromEntries(
+    list(at(container, "ports")).map((port) => [at(port, "name"), at(port, "containerPort")]),
+  );
+  t.strictSame(ports, { http: config.server.port, admin: config.server.adminPort });
+  t.match(dockerfile, `EXPOSE ${config.server.port} ${config.server.adminPort}\n`);
+  t.match(dockerfile, `ADMIN_PORT||${config.server.adminPort})+'/readyz'`);
+});
+
+t.test("a pod has the time to drain, and is out of the Service before its port closes", async (t) => {
+  const grace = Number(at(pod, "terminationGracePeriodSeconds")) * 1_000;
+  const { drainDelay, drainTimeout } = config.server;
+  t.ok(grace > drainDelay + drainTimeout + DRAIN_GRACE_MS, `${grace} ms`);
+  const probe = at(container, "readinessProbe");
+  const noticed = Number(at(probe, "periodSeconds")) * Number(at(probe, "failureThreshold")) * 1_000;
+  t.ok(noticed + Number(at(probe, "timeoutSeconds")) * 1_000 <= drainDelay, `${noticed} ms`);
+  t.strictSame(at(deployment, "spec", "strategy", "rollingUpdate"), { maxUnavailable: 0, maxSurge: 1 });
+  const compose: unknown = parse(read("config/compose.yaml"));
+  const stop = Number.parseInt(String(at(compose, "services", "gateway", "stop_grace_period")), 10) * 1_000;
+  const defaults = load({ UPSTREAM_URL: "http://cms:3000" }, "").server;
+  t.ok(stop > defaults.drainDelay + defaults.drainTimeout + DRAIN_GRACE_MS, `${stop} ms`);
+});
+
+t.test("it runs as a user without rights, on a root that cannot be written", async (t) => {
+  const [, user = ""] = /^USER (\d+):\d+$/m.exec(dockerfile) ?? [];
+  t.match(at(pod, "securityContext"), { runAsNonRoot: true, runAsUser: Number(user), fsGroup: Number(user) });
+  t.match(at(container, "securityContext"), {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"] },
+  });
+  t.equal(at(parse(read("config/compose.yaml")), "services", "gateway", "read_only"), true);
+});
+
+t.test("everything that selects pods selects these, and the CMS hears the gateway alone", async (t) => {
+  const labels = at(deployment, "spec", "template", "metadata", "labels");
+  t.strictSame(at(deployment, "spec", "selector", "matchLabels"), labels);
+  t.strictSame(at(ofKind("Service")[0], "spec", "selector"), labels);
+  t.strictSame(at(ofKind("PodDisruptionBudget")[0], "spec", "selector", "matchLabels"), labels);
+  t.equal(
+    at(ofKind("HorizontalPodAutoscaler")[0], "spec", "scaleTargetRef", "name"),
+    at(deployment, "metadata", "name"),
+  );
+  const policies = ofKind("NetworkPolicy");
+  const cms = policies.find((policy) => at(policy, "metadata", "name") === "cms-only-through-the-gateway");
+  t.strictSame(at(cms, "spec", "policyTypes"), ["Ingress"]);
+  t.strictSame(at(cms, "spec", "ingress"), [
+    {
+      from: [{ podSelector: { matchLabels: labels } }],
+      ports: [{ protocol: "TCP", port: Number(new URL(config.upstream.url).port) }],
+    },
+  ]);
+});
+
+t.test("compose publishes the gateway's port and no other, and sets what the gateway reads", async (t) => {
+  const services = at(parse(read("config/compose.yaml")), "services");
+  t.ok(isObject(services));
+  const published = Object.entries(isObject(services) ? services : {}).filter(([, service]) =>
+    at(service, "ports"),
+  );
+  t.strictSame(
+    published.map(([name]) => name),
+    ["gateway"],
+  );
+  for (const name of Object.keys(Object(at(services, "gateway", "environment"))))
+    t.ok(VARIABLES.has(name), name);
+});
+
+t.test("the image is started by its binary, which gets the signals", async (t) => {
+  t.match(dockerfile, /^ENTRYPOINT \["\/usr\/local\/bin\/node", "dist\/main\.js"\]$/m);
+  t.match(dockerfile, /^STOPSIGNAL SIGTERM$/m);
+  t.match(dockerfile, /^FROM \$\{BASE\}$/m, "what runs is not what builds");
+  const { version }: { version: string } = JSON.parse(read("package.json"));
+  t.equal(at(container, "image"), `partners-gateway:${version}`);
+});
