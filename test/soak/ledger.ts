@@ -3,6 +3,18 @@ import type { Outcome } from "./traffic.ts";
 /** Log lines of requests whose clients left are never asked for; so many are kept for those that come late. */
 const KEPT = 20_000;
 
+/** A line of the log, and what it says besides. */
+interface Line {
+  readonly status: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** An answer whose line is still to come, and what is wrong with it. */
+interface Answered {
+  readonly status: number;
+  readonly problem: string | undefined;
+}
+
 /** Holds what clients got against what the log says, and counts. */
 export class Ledger {
   answers = 0;
@@ -11,8 +23,8 @@ export class Ledger {
   readonly statuses = new Map<number, number>();
   readonly kinds = new Map<string, number>();
   readonly wrong: string[] = [];
-  readonly #expected = new Map<string, number>();
-  readonly #logged = new Map<string, number>();
+  readonly #expected = new Map<string, Answered>();
+  readonly #logged = new Map<string, Line>();
 
   answered({ kind, status, requestId, wrong, excused }: Outcome, wasDown: boolean): void {
     if (status === 0 && wrong === undefined) {
@@ -22,22 +34,26 @@ export class Ledger {
     this.answers += 1;
     this.kinds.set(kind, (this.kinds.get(kind) ?? 0) + 1);
     this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
-    if (wrong !== undefined && wasDown && excused === true) this.excused += 1;
-    else if (wrong !== undefined && this.wrong.length < 50) this.wrong.push(`${kind}: ${wrong}`);
-    if (requestId === undefined) return;
-    const said = this.#logged.get(requestId);
-    if (said === undefined) this.#expected.set(requestId, status);
-    else this.#match(requestId, said, status);
-  }
-
-  logged({ requestId, status }: Record<string, unknown>): void {
-    if (typeof requestId !== "string" || typeof status !== "number") return;
-    const got = this.#expected.get(requestId);
-    if (got !== undefined) {
-      this.#match(requestId, status, got);
+    const isExcused = wasDown && excused === true;
+    if (wrong !== undefined && isExcused) this.excused += 1;
+    const problem = wrong === undefined || isExcused ? undefined : `${kind}: ${wrong}`;
+    if (requestId === undefined) {
+      if (problem !== undefined) this.wrong.push(problem);
       return;
     }
-    this.#logged.set(requestId, status);
+    const line = this.#logged.get(requestId);
+    if (line === undefined) this.#expected.set(requestId, { status, problem });
+    else this.#match(requestId, line, { status, problem });
+  }
+
+  logged({ requestId, status, ...facts }: Record<string, unknown>): void {
+    if (typeof requestId !== "string" || typeof status !== "number") return;
+    const answered = this.#expected.get(requestId);
+    if (answered !== undefined) {
+      this.#match(requestId, { status, facts }, answered);
+      return;
+    }
+    this.#logged.set(requestId, { status, facts });
     const [oldest] = this.#logged.keys();
     if (this.#logged.size > KEPT && oldest !== undefined) this.#logged.delete(oldest);
   }
@@ -47,9 +63,12 @@ export class Ledger {
     return this.#expected.size;
   }
 
-  #match(requestId: string, said: number, got: number): void {
+  #match(requestId: string, line: Line, { status, problem }: Answered): void {
     this.#expected.delete(requestId);
     this.#logged.delete(requestId);
-    if (said !== got) this.wrong.push(`the log says ${said} where the client got ${got}`);
+    const why = JSON.stringify(line.facts);
+    if (problem !== undefined) this.wrong.push(`${problem} ${why}`);
+    if (line.status !== status)
+      this.wrong.push(`the log says ${line.status} where the client got ${status}: ${why}`);
   }
 }

@@ -29,7 +29,9 @@ class RestartingCms {
   async start(port: number): Promise<void> {
     const args = [join(import.meta.dirname, "../support/cms/main.ts"), "--port", String(port)];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-    process.once("exit", () => child.kill("SIGKILL"));
+    const kill = (): void => void child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
     this.#child = child;
     const [line] = await once(createInterface({ input: child.stdout }), "line");
     const said: unknown = JSON.parse(String(line));

@@ -24,7 +24,7 @@ function describe(soak: SoakReport): string {
     `kinds: ${kinds.map(([kind, count]) => `${kind} ${count}`).join(", ")}`,
     `failed while the CMS was down: ${ledger.excused}; wrong: ${ledger.wrong.length}; not in the log: ${ledger.unaccounted}; exit code ${exitCode}`,
     "",
-    "| sample | heap in use, MB | V8's young space, MB | V8's old space, MB | all else resident, MB | resident, MB | sockets | timers | event loop delay p99, ms |",
+    "| sample | heap in use, MB | V8's pages, MB | C library's heaps, MB | all else, MB | resident, MB | sockets | timers | event loop delay p99, ms |",
     "|---|---|---|---|---|---|---|---|---|",
     ...rows,
     ...ledger.wrong.slice(0, 20).map((text) => `WRONG ${text}`),
@@ -32,7 +32,7 @@ function describe(soak: SoakReport): string {
   ].join("\n");
 }
 
-function row({ heap, young, old, rss, sockets, timers, p99 }: Gauge): string {
-  const sizes = [heap, young, old, rss - young - old, rss].map((bytes) => (bytes / 1e6).toFixed(1));
+function row({ heap, pages, malloc, rss, sockets, timers, p99 }: Gauge): string {
+  const sizes = [heap, pages, malloc, rss - pages - malloc, rss].map((bytes) => (bytes / 1e6).toFixed(1));
   return [...sizes, sockets, timers, p99.toFixed(1)].join(" | ");
 }
