@@ -3,6 +3,7 @@ import { createLasting, type Lasting, type Surroundings } from "./compose/lastin
 import { purgeOf } from "./compose/remember.ts";
 import type { Config } from "./config/schema.ts";
 import type { Health, Standing } from "./core/status.ts";
+import { causeOf } from "./observe/log.ts";
 import { startAdmin } from "./server/admin.ts";
 import { startServer } from "./server/server.ts";
 
@@ -62,7 +63,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
 
 /** The admin port; where it is taken, what was opened before it is closed. */
 async function startAdminOf(config: Config, standing: () => Standing, lasting: Lasting) {
-  const { cache, metrics, status } = lasting;
+  const { cache, metrics, status, log } = lasting;
   return startAdmin(
     {
       health: () => standing().health,
@@ -70,6 +71,7 @@ async function startAdminOf(config: Config, standing: () => Standing, lasting: L
       metrics: () => metrics.page(standing()),
       snapshot: () => status.snapshot(standing()),
       token: config.server.adminToken,
+      onFault: (cause) => log.error({ cause: causeOf(cause) }, "the admin port could not answer"),
     },
     { host: config.server.adminHost, port: config.server.adminPort },
   ).catch(async (error: unknown) => {

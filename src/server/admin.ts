@@ -15,6 +15,8 @@ export interface AdminOptions {
   readonly snapshot: () => Snapshot;
   /** Whoever knows it may look and purge; without one whoever reaches the port may look, and nobody purge. */
   readonly token: string | undefined;
+  /** Told of what kept the port from answering. */
+  readonly onFault: (cause: unknown) => void;
 }
 
 interface Site extends AdminOptions {
@@ -32,11 +34,12 @@ export async function startAdmin(
   listen: { host: string; port: number },
 ): Promise<{ port: number; close: () => Promise<void> }> {
   const site: Site = { ...options, events: new Events(options.snapshot), page: readPage() };
-  const server = createServer((request, response) => handle(request, response, site));
+  const server = createServer((request, response) => void answered(request, response, site));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(listen.port, listen.host, () => resolve());
   });
+  server.on("error", options.onFault);
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const close = () =>
@@ -47,7 +50,19 @@ export async function startAdmin(
   return { port, close };
 }
 
-function handle(request: IncomingMessage, response: ServerResponse, site: Site): void {
+/** Never rejects: whatever a part cannot tell of itself, asking it is no reason to end the process. */
+async function answered(request: IncomingMessage, response: ServerResponse, site: Site): Promise<void> {
+  try {
+    await handle(request, response, site);
+  } catch (cause) {
+    site.onFault(cause);
+    const error = { error: "Server Error", message: "An unexpected error occurred" };
+    if (response.headersSent) response.destroy();
+    else send(response, 500, error);
+  }
+}
+
+function handle(request: IncomingMessage, response: ServerResponse, site: Site): void | Promise<void> {
   const { method } = request;
   const path = pathOf(request);
   const isRead = method === "GET" || method === "HEAD";
@@ -58,8 +73,7 @@ function handle(request: IncomingMessage, response: ServerResponse, site: Site):
     return send(response, state.ready && !state.draining ? 200 : 503, { status, parts: state.parts });
   }
   if (method === "POST" && path === "/purge") {
-    void handlePurge(request, site).then(({ status, body }) => send(response, status, body));
-    return;
+    return handlePurge(request, site).then(({ status, body }) => send(response, status, body));
   }
   if (isRead && isShown(path, site)) return show(request, response, site);
   return send(response, 404, {
@@ -77,13 +91,12 @@ function isShown(path: string, { page }: Site): boolean {
 }
 
 /** What only those may see who may look. */
-function show(request: IncomingMessage, response: ServerResponse, site: Site): void {
+function show(request: IncomingMessage, response: ServerResponse, site: Site): void | Promise<void> {
   const { method } = request;
   const path = pathOf(request);
   if (!mayLook(request, site.token)) return turnAway(response, site);
   if (path === "/metrics") {
-    void site.metrics().then((page) => write(response, 200, page));
-    return;
+    return site.metrics().then((page) => write(response, 200, page));
   }
   if (path === "/events" && method === "GET") {
     if (!site.events.add(response))

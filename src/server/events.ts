@@ -21,13 +21,15 @@ export class Events {
   /** Sends what there is, and from then on every two seconds. False, and nothing done, where too many look already. */
   add(response: ServerResponse): boolean {
     if (this.#open.size >= MOST) return false;
+    // Before the head: what cannot be told is an error, not an empty page.
+    const first = this.#event();
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       // A proxy in between that gathers the answer would keep all of it (nginx).
       "x-accel-buffering": "no",
     });
-    response.write(`retry: ${EVERY_MS}\n\n${this.#event()}`);
+    response.write(`retry: ${EVERY_MS}\n\n${first}`);
     this.#open.add(response);
     response.once("close", () => this.#drop(response));
     this.#timer ??= setInterval(() => this.#send(), EVERY_MS);

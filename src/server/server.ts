@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { GatewayError } from "../core/errors.ts";
 import { Connections } from "./connections.ts";
 import { Door, type DoorOptions } from "./door.ts";
 
@@ -42,6 +43,8 @@ export async function startServer(
       requestTimeout: 0,
       connectionsCheckingInterval: CHECK_MS,
       maxHeaderSize: options.maxHeaderSize,
+      // Said, so that NODE_OPTIONS cannot say otherwise: a lenient parser is half of every smuggled request.
+      insecureHTTPParser: false,
       optimizeEmptyRequests: true,
       // Partner paths and other protocols have no upgrade: there the header is ignored, as RFC 9110, 7.8 allows.
       shouldUpgradeCallback: (request) => door.isNativeUpgrade(request),
@@ -64,6 +67,14 @@ export async function startServer(
     server.listen(listen.port, listen.host, () => {
       server.off("error", reject);
       resolve();
+    });
+  });
+  // A connection that the system cannot give us (no descriptor, no memory). Unheard, it would end the process.
+  server.on("error", (cause) => {
+    options.onRefused({
+      requestId: randomUUID(),
+      method: "",
+      error: new GatewayError("gateway.busy", { cause }),
     });
   });
   return {

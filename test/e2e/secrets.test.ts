@@ -104,7 +104,7 @@ t.test(
     line.stage(closesEarly);
     await all();
     await line.heal();
-    for (const path of ["/livez", "/readyz", `/${QUERY}`]) {
+    for (const path of ["/", "/livez", "/readyz", "/metrics", `/${QUERY}`]) {
       answers.push(await (await fetch(program.adminUrl + path)).text());
     }
     program.signal("SIGUSR2");

@@ -62,10 +62,10 @@ export function chunked(body: string): string {
 }
 
 /** Fails with what was waited for, where it does not happen in time. */
-export async function inTime<T>(wait: Promise<T>, what: () => string): Promise<T> {
+export async function inTime<T>(wait: Promise<T>, what: () => string, patience = PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain for ${what()}`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`waited in vain for ${what()}`)), patience);
   });
   try {
     return await Promise.race([wait, tooLate]);

@@ -1,0 +1,41 @@
+import t from "tap";
+import { startAdmin, type AdminOptions } from "../../../src/server/admin.ts";
+
+/** A part that fails while it is asked how it is must not take the process along. */
+
+const fails = (): never => {
+  throw new Error("staged");
+};
+const rejects = async (): Promise<never> => fails();
+const TOKEN = "the-token-of-the-admin-port";
+
+t.test("what the admin port cannot tell is 500, told to the log, and harms nobody", async (t) => {
+  const faults: unknown[] = [];
+  const options: AdminOptions = {
+    health: fails,
+    purge: rejects,
+    metrics: rejects,
+    snapshot: fails,
+    token: TOKEN,
+    onFault: (cause) => faults.push(cause),
+  };
+  const admin = await startAdmin(options, { host: "127.0.0.1", port: 0 });
+  t.teardown(() => admin.close());
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const asked = [
+    { path: "/readyz", method: "GET" },
+    { path: "/metrics", method: "GET" },
+    { path: "/events", method: "GET" },
+    { path: "/purge", method: "POST", body: '{"all":true}' },
+  ];
+  for (const { path, ...how } of asked) {
+    const answer = await fetch(`http://127.0.0.1:${admin.port}${path}`, { ...how, headers });
+    t.equal(answer.status, 500, path);
+    t.match(await answer.json(), { error: "Server Error" });
+  }
+  t.match(
+    faults,
+    asked.map(() => ({ message: "staged" })),
+  );
+  t.equal((await fetch(`http://127.0.0.1:${admin.port}/livez`)).status, 200, "alive");
+});
