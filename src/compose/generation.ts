@@ -11,6 +11,7 @@ import type { Lasting } from "./lasting.ts";
 import { nativeOf } from "./native.ts";
 import { remember } from "./remember.ts";
 import { stagesOf } from "./stages.ts";
+import { warnOfObserving } from "./watch.ts";
 
 /** Everything that one configuration decides: connections to the CMS, its adapter, the pipeline, the native proxy. */
 export interface Generation extends Ways {
@@ -30,11 +31,12 @@ export interface Generation extends Ways {
 /** Builds a generation. Nothing is asked of the CMS before somebody does, or `startProbing`. */
 export function createGeneration(config: Config, lasting: Lasting): Generation {
   const { clock, tell, cache, counter } = lasting;
+  warnOfObserving(config, lasting.log);
   const pool = createUpstream({ ...config.upstream, clock });
   const health = watchCms(pool, clock);
   const { upstream } = health;
   const cms = createPayloadCms(config, upstream, {
-    onForeign: (action, collection) => tell.isolation(action, collection),
+    onForeign: (finding) => tell.isolation(finding),
     strangers: narrow(upstream, config.upstream.keyLookups),
   });
   const memory = remember(config, { cms, cache });
@@ -57,6 +59,7 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
     ]),
     native: nativeOf(config, memory, tell),
     nativePrefixes: config.native.prefixes,
+    refusesNativeKeys: config.native.keys === "refuse",
     bodyPause: config.limits.bodyPause,
     get ready() {
       return health.ready;

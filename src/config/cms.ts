@@ -80,7 +80,7 @@ export const cms = z.strictObject({
     .record(slug, z.record(fieldPath, slug))
     .default({})
     .describe(
-      "Which collection a relation leads to, e.g. events: {venue: venues}. Only of a declared relation is a group-mate's shared record populated.",
+      "Which collection a relation leads to, e.g. events: {venue: venues}. Only of a declared relation is a group-mate's shared record populated, and a body may point by it only at what the tenant may read.",
     ),
   joins: z
     .record(slug, z.record(fieldPath, slug))

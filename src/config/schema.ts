@@ -101,6 +101,18 @@ const native = z.strictObject({
     .array(prefix)
     .default(["/api", "/admin", "/_next"])
     .describe("Paths that pass through to the CMS untouched; / is allowed."),
+  keys: z
+    .enum(["refuse", "observe"])
+    .default("refuse")
+    .describe(
+      "A request with an API key on a native path: refused, or let through as before and reported (observe, for a time of changing over: docs/observing.md).",
+    ),
+  targets: z
+    .enum(["refuse", "observe"])
+    .default("refuse")
+    .describe(
+      "A native path that two parsers could read in two ways (dot segments, backslashes): refused, or let through and reported.",
+    ),
   firstByteTimeout: duration.prefault("120s").describe("The longest wait for the CMS's answer to begin."),
   idleTimeout: duration.prefault("120s").describe("The longest silence within a body, either way."),
 });
@@ -143,6 +155,12 @@ const partners = z.strictObject({
   tenantSlugHeader: headerName
     .default("x-basker-tenant-slug")
     .describe("Names a tenant by slug; also sent to the CMS."),
+  tripwire: z
+    .enum(["enforce", "observe", "off"])
+    .default("enforce")
+    .describe(
+      "A record outside the tenant's scope in an answer of the CMS: held back (enforce), let out and reported (observe), or not looked for (off). Users and secret fields never leave.",
+    ),
   deadline: duration.prefault("30s").describe("The longest a partner request may take in all."),
 });
 

@@ -90,16 +90,21 @@ function carelessly(pathname: string): string {
   return text.replace(/\\/g, "/").replace(/[\u0000-\u001f]/g, "");
 }
 
+/** True for a target in origin form and printable, without a second slash in front, which is a host to some. */
+export function isOriginForm(target: string): boolean {
+  return TARGET.test(target) && !target.startsWith("//");
+}
+
 /**
- * True for a native target that can go to the CMS as it is: origin form, printable, and without anything that would
- * make the CMS see another path than the one that was judged (RFC 3986 section 5.2.4 dot segments in any escape,
- * backslashes, a second slash in front, which is a host to some).
+ * True for a native target that can go to the CMS as it is: in origin form, and without anything that would make the
+ * CMS see another path than the one that was judged (RFC 3986 section 5.2.4 dot segments in any escape, backslashes).
  */
 export function isPlainNativeTarget(target: string): boolean {
   const mark = target.indexOf("?");
   const pathname = mark === -1 ? target : target.slice(0, mark);
-  if (!TARGET.test(target) || pathname.startsWith("//") || pathname.includes("\\")) return false;
   return (
+    isOriginForm(target) &&
+    !pathname.includes("\\") &&
     !pathname.split("/").some((segment) => /^(?:\.|%2e){1,2}(?:;.*)?$/i.test(segment)) &&
     !/%5c|%00|%2e%2e%2f|\.\.%2f/i.test(pathname)
   );

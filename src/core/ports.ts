@@ -59,6 +59,12 @@ export interface Cms {
   isReservedId(spelling: string): boolean;
   /** True where the CMS itself says that the record is the tenant's. Rejects where it could not say. */
   owns(record: RecordRef, principal: Principal, asking: Asking): Promise<boolean>;
+  /**
+   * The declared relations of a body that lead to records outside the tenant's scope or to none, which it does not tell
+   * apart; empty where all may be referred to. Of an update what the record refers to already may stay. Rejects where
+   * the CMS could not say.
+   */
+  outsiders(body: BodyRef, principal: Principal, asking: Asking): Promise<readonly string[]>;
   /** The request that carries out a permitted operation. Pure. */
   outgoing(job: Job): Outgoing;
   /** What the partner gets for the CMS's answer. Throws the error that a bad answer stands for. Pure. */
@@ -82,6 +88,14 @@ export interface RecordRef {
   readonly collection: string;
   readonly id: RecordId;
   readonly tenant: Tenant;
+}
+
+/** A body that is to become a record of a tenant's, or to change the record `id`. */
+export interface BodyRef {
+  readonly collection: string;
+  readonly id?: RecordId;
+  readonly tenant: Tenant;
+  readonly fields: Fields;
 }
 
 /** A permitted operation with all that the CMS adapter needs to carry it out. */

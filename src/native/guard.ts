@@ -1,9 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { carriesApiKey, hasPlainFraming, repeatsAny } from "../core/headers.ts";
-import { isPlainNativeTarget } from "../core/path.ts";
+import { isOriginForm, isPlainNativeTarget } from "../core/path.ts";
+
+/** What a request offends against. `message` is what no server may be sent; the others an operator can have observed. */
+export type Rule = "message" | "target" | "key";
 
 /** Why a request is not forwarded: the catalogue code for the client, the reason for the log. */
 export interface Refusal {
+  readonly rule: Rule;
   readonly code: "native.keyed" | "request.malformed";
   readonly reason: string;
 }
@@ -15,10 +19,24 @@ const SINGLE = ["host", "authorization", "content-length", "content-type"];
 const HOST = /^(?:[\w\-.~%]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /**
- * Why this request may not reach the CMS, or `undefined` where it may. Needs no configuration and does not look at
- * which native prefix the target is under, so that no spelling of a path gets a keyed request through.
+ * Why this request may not reach the CMS; empty where it may. Needs no configuration and does not look at which native
+ * prefix the target is under, so that no spelling of a path gets a keyed request through. Each rule is judged for
+ * itself: where one is only observed, another must still refuse.
  */
-export function refusalOf(request: IncomingMessage): Refusal | undefined {
+export function refusalsOf(request: IncomingMessage): readonly Refusal[] {
+  const broken = brokenMessage(request);
+  if (broken !== undefined) return [broken];
+  const refusals: Refusal[] = [];
+  if (!isPlainNativeTarget(request.url ?? "")) {
+    const reason = "target can be read in two ways";
+    refusals.push({ rule: "target", code: "request.malformed", reason });
+  }
+  if (carriesApiKey(request.rawHeaders))
+    refusals.push({ rule: "key", code: "native.keyed", reason: "API key on a native path" });
+  return refusals;
+}
+
+function brokenMessage(request: IncomingMessage): Refusal | undefined {
   const raw = request.rawHeaders;
   if (request.httpVersionMajor !== 1) return malformed("HTTP version is not 1.x");
   if (!hasPlainFraming(raw, request.httpVersion)) return malformed("message length can be read in two ways");
@@ -26,18 +44,20 @@ export function refusalOf(request: IncomingMessage): Refusal | undefined {
   if (!HOST.test(request.headers.host ?? "")) return malformed("no usable Host");
   if (request.method === "TRACE" || request.method === "CONNECT")
     return malformed("method is not for an origin");
-  if (!isPlainNativeTarget(request.url ?? "")) return malformed("target can be read in two ways");
-  if (carriesApiKey(raw)) return { code: "native.keyed", reason: "API key on a native path" };
+  if (!isOriginForm(request.url ?? "")) return malformed("target is not in origin form");
   return undefined;
 }
 
 /**
- * As `refusalOf`, for a request that wants its connection changed. Only a WebSocket handshake is one (RFC 6455 section
+ * As `refusalsOf`, for a request that wants its connection changed. Only a WebSocket handshake is one (RFC 6455 section
  * 4.1), and it has no body: the length would be forwarded and the body not, so that the next request would be eaten.
  */
-export function refusalOfUpgrade(request: IncomingMessage): Refusal | undefined {
-  const refusal = refusalOf(request);
-  if (refusal !== undefined) return refusal;
+export function refusalsOfUpgrade(request: IncomingMessage): readonly Refusal[] {
+  const broken = brokenUpgrade(request);
+  return broken === undefined ? refusalsOf(request) : [...refusalsOf(request), broken];
+}
+
+function brokenUpgrade(request: IncomingMessage): Refusal | undefined {
   if (request.method !== "GET" || request.httpVersionMinor === 0)
     return malformed("upgrade by other than GET");
   if (request.headers.upgrade?.trim().toLowerCase() !== "websocket")
@@ -54,5 +74,5 @@ export function announcesBody(request: IncomingMessage): boolean {
 }
 
 function malformed(reason: string): Refusal {
-  return { code: "request.malformed", reason };
+  return { rule: "message", code: "request.malformed", reason };
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../core/errors.ts";
 import type { NativeRequest } from "../core/ports.ts";
+import type { Rule } from "./guard.ts";
 
 /** What went wrong with one native request, for the log. `cause` may hold text of the CMS: it never goes to a client. */
 export interface NativeFailure {
@@ -13,6 +14,13 @@ export interface NativeFailure {
  * that leaves open whether the CMS has done, or may yet do, what was asked.
  */
 export type Settle = (isSettled: boolean) => Promise<void>;
+
+/** A request that was let through although a rule would have it refused. */
+export interface Observed extends NativeRequest {
+  readonly requestId: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
 
 /** What the native proxy has to be told. Times are milliseconds. */
 export interface NativeOptions {
@@ -30,6 +38,10 @@ export interface NativeOptions {
   readonly isTrustedPeer: (address: string) => boolean;
   /** Asked about every request that is let through. What it gives is called once, as soon as the outcome is known. */
   readonly beforeAnswer?: (request: NativeRequest) => Settle | undefined;
+  /** Rules that refuse nobody for the time being. */
+  readonly observes?: ReadonlySet<Exclude<Rule, "message">>;
+  /** Told of every request that one of these would have refused. Must not throw. */
+  readonly onObserved?: (observed: Observed) => void;
   /** Told of every request when it is over: the status that its client got, 0 for none, 101 once it is a tunnel. */
   readonly onDone?: (status: number) => void;
   /** Told of every request that the gateway itself answered or cut off; not of clients that went away. */

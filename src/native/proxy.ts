@@ -5,13 +5,13 @@ import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import { openConnections } from "./agents.ts";
 import { Exchange, type Parties } from "./exchange.ts";
 import { createForwarder } from "./forwarder.ts";
-import { type Refusal, refusalOf, refusalOfUpgrade } from "./guard.ts";
+import { type Refusal, refusalsOf, refusalsOfUpgrade } from "./guard.ts";
 import type { NativeOptions } from "./options.ts";
 import { answerError } from "./reply.ts";
 import { headerLaw, requestHeaders } from "./request-headers.ts";
 import { respondOn, superviseHandshake, Tunnels } from "./tunnel.ts";
 
-export type { NativeFailure, NativeOptions } from "./options.ts";
+export type { NativeFailure, NativeOptions, Observed } from "./options.ts";
 
 /** The transparent proxy for everything that is not a Partners request. */
 export interface NativeProxy {
@@ -48,8 +48,9 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
   };
 
   /** The exchange of a request that may pass; one that may not is answered, one whose client has gone is left. */
-  const admit = (parties: Parties, refusal: Refusal | undefined): Exchange | undefined => {
+  const admit = (parties: Parties, refusals: readonly Refusal[]): Exchange | undefined => {
     if (closing) return refuse(parties, "gateway.draining", "the native proxy is closing");
+    const refusal = standing(refusals, parties, options);
     if (refusal !== undefined) return refuse(parties, refusal.code, refusal.reason);
     const headers = requestHeaders(parties.request, parties.requestId, law);
     return headers === undefined ? undefined : new Exchange(parties, headers, options);
@@ -58,7 +59,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
   return {
     web(request, response, requestId) {
       tellDone(response, options.onDone);
-      const exchange = admit({ request, response, requestId }, refusalOf(request));
+      const exchange = admit({ request, response, requestId }, refusalsOf(request));
       if (exchange === undefined) return;
       exchange.watch();
       forwarder.send(exchange);
@@ -67,7 +68,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
       const response = takeOver(request, socket);
       if (response === undefined) return;
       tellDone(response, options.onDone);
-      const exchange = admit({ request, response, requestId }, refusalOfUpgrade(request));
+      const exchange = admit({ request, response, requestId }, refusalsOfUpgrade(request));
       if (exchange === undefined) return;
       // A stand-in should have been refused for the body; joined to the CMS it would not hold its limits.
       if (!(socket instanceof Socket)) {
@@ -87,6 +88,20 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
       await connections.close();
     },
   };
+}
+
+/** The refusal that stands, or `undefined` where every one of them is only observed, which is then told. */
+function standing(
+  refusals: readonly Refusal[],
+  { request, requestId }: Parties,
+  { observes, onObserved }: NativeOptions,
+): Refusal | undefined {
+  const refusal = refusals.find(({ rule }) => rule === "message" || observes?.has(rule) !== true);
+  if (refusal !== undefined) return refusal;
+  const { method = "", url: target = "", rawHeaders } = request;
+  for (const { code, reason } of refusals)
+    onObserved?.({ requestId, code, reason, method, target, rawHeaders });
+  return undefined;
 }
 
 /** A response for an upgrade request, which has none of Node's. Without one there is nothing to save: it is dropped. */

@@ -1,5 +1,7 @@
-import type { GatewayError } from "../core/errors.ts";
 import type { RateBucket, RateOutcome } from "../core/rate.ts";
+import type { RecordId } from "../core/context.ts";
+import type { ErrorCode, GatewayError } from "../core/errors.ts";
+import type { Finding } from "../core/foreign.ts";
 import type { Note } from "../core/note.ts";
 
 /** A finished partner request. Milliseconds. */
@@ -18,6 +20,21 @@ export interface Refusal {
   readonly error: GatewayError;
 }
 
+/** Who would have been refused, why and where; what is undefined is not known. Texts but the reason are of closed sets. */
+export interface Sighting {
+  readonly requestId: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly userId: RecordId | undefined;
+  /** The tenants of which that user is a member. */
+  readonly tenants: readonly RecordId[] | "all" | undefined;
+  readonly method: string;
+  /** One of `native.prefixes`. */
+  readonly prefix: string;
+  /** One of `partners.collections`. */
+  readonly collection: string | undefined;
+}
+
 /** Everything that the gateway tells of itself: log, metrics and status page each make of it what they need. */
 export interface Happenings {
   /** A partner request has been answered. */
@@ -28,8 +45,10 @@ export interface Happenings {
   native(status: number): void;
   /** A request was counted for the rate limit, or could not be. */
   counted(bucket: RateBucket, outcome: RateOutcome): void;
-  /** An answer held a record outside the scope. */
-  isolation(action: "replaced" | "refused", collection: string): void;
+  /** An answer held records outside the scope. */
+  isolation(finding: Finding): void;
+  /** A native request was let through that would be refused but for an observing setting. */
+  observed(sighting: Sighting): void;
   /** An invalidation has reached all replicas, or not all of them in time. */
   invalidation(outcome: "complete" | "degraded", seconds: number): void;
   /** A key that nobody knows was not looked up. */
@@ -43,8 +62,8 @@ export function tellAll(listeners: readonly Partial<Happenings>[]): Happenings {
     refused: (refusal) => listeners.forEach((listener) => listener.refused?.(refusal)),
     native: (status) => listeners.forEach((listener) => listener.native?.(status)),
     counted: (bucket, outcome) => listeners.forEach((listener) => listener.counted?.(bucket, outcome)),
-    isolation: (action, collection) =>
-      listeners.forEach((listener) => listener.isolation?.(action, collection)),
+    isolation: (finding) => listeners.forEach((listener) => listener.isolation?.(finding)),
+    observed: (sighting) => listeners.forEach((listener) => listener.observed?.(sighting)),
     invalidation: (outcome, seconds) =>
       listeners.forEach((listener) => listener.invalidation?.(outcome, seconds)),
     lookupRefused: () => listeners.forEach((listener) => listener.lookupRefused?.()),

@@ -25,8 +25,12 @@ export const COUNTERS = {
     labels: ["bucket", "outcome"],
   },
   gateway_isolation_total: {
-    help: "Records outside the scope found in an answer: relations replaced by their id, main records refused.",
-    labels: ["action", "collection"],
+    help: "Records outside the scope in answers of the CMS, and what was done about them.",
+    labels: ["place", "action", "collection"],
+  },
+  gateway_observed_refusals_total: {
+    help: "Native requests let through that would be refused but for an observing setting.",
+    labels: ["code", "prefix", "user"],
   },
 } as const;
 

@@ -31,10 +31,14 @@ export function createLog(level: string, destination?: DestinationStream): { log
 }
 
 /** Writes every request into `log`. */
-export function logging(log: Log): Pick<Happenings, "request" | "refused"> {
+export function logging(log: Log): Pick<Happenings, "request" | "refused" | "isolation" | "observed"> {
   return {
     request: (sample) => logAccess(log, entryOf(sample)),
     refused: (refusal) => logAccess(log, entryOfRefusal(refusal)),
+    // What was asked for in scope and is not is somebody's grave mistake; what came along with a relation is ordinary.
+    isolation: (finding) =>
+      log[finding.place === "relation" ? "info" : "error"](finding, "records outside the scope"),
+    observed: (sighting) => log.info(sighting, "would be refused"),
   };
 }
 

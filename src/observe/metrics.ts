@@ -10,9 +10,8 @@ export interface Metrics extends Happenings {
   page(standing: Pick<Standing, "health" | "load">): Promise<{ contentType: string; body: string }>;
 }
 
-/** Tenants, and collections, that get a label of their own; every later one counts as `other`. */
+/** Tenants, and users observed, that get a label of their own; every later one counts as `other`. */
 const TENANT_LABELS = 50;
-const COLLECTION_LABELS = 50;
 
 /** Metrics in a registry of their own. Labels come from closed sets: operations, versions, codes, never a raw path. */
 export function createMetrics(build: Build): Metrics {
@@ -20,8 +19,7 @@ export function createMetrics(build: Build): Metrics {
   collectDefaultMetrics({ register: registry, prefix: "gateway_" });
   const instruments = createInstruments(registry);
   const tenantLabel = closedSet(TENANT_LABELS);
-  // Named by the CMS's answers, not by the configuration.
-  const collectionLabel = closedSet(COLLECTION_LABELS);
+  const userLabel = closedSet(TENANT_LABELS);
   instruments.set("gateway_build_info", { ...build }, 1);
   return {
     request: (sample) => countRequest(instruments, sample, tenantLabel),
@@ -31,8 +29,12 @@ export function createMetrics(build: Build): Metrics {
       instruments.count("gateway_rate_total", { bucket, outcome });
       instruments.set("gateway_part_state", { part: "rate" }, Number(outcome !== "uncounted"));
     },
-    isolation: (action, collection) =>
-      instruments.count("gateway_isolation_total", { action, collection: collectionLabel(collection) }),
+    isolation: ({ place, action, collection, count }) =>
+      instruments.count("gateway_isolation_total", { place, action, collection }, count),
+    observed: ({ code, prefix, userId }) => {
+      const user = userId === undefined ? "unknown" : userLabel(String(userId));
+      instruments.count("gateway_observed_refusals_total", { code, prefix, user });
+    },
     invalidation: (outcome, seconds) =>
       instruments.observe("gateway_revocation_seconds", { outcome }, seconds),
     lookupRefused: () => instruments.count("gateway_errors_total", { code: "key.unverifiable" }),

@@ -16,6 +16,8 @@ export interface Ways {
   readonly gateway: (request: Incoming) => Promise<Answer>;
   readonly native: NativeProxy;
   readonly nativePrefixes: readonly string[];
+  /** False where a key on a native path is only observed. */
+  readonly refusesNativeKeys: boolean;
   /** The longest pause within a partner's body, in milliseconds. */
   readonly bodyPause: number;
 }
@@ -123,7 +125,8 @@ export class Door {
       const isKeyed = carriesApiKey(request.rawHeaders);
       return this.#refuse(visit, new GatewayError(isKeyed ? "native.keyed" : "route.unknown"));
     }
-    if (expectsContinue && !carriesApiKey(request.rawHeaders)) response.writeContinue();
+    const isRefused = ways.refusesNativeKeys && carriesApiKey(request.rawHeaders);
+    if (expectsContinue && !isRefused) response.writeContinue();
     ways.native.web(request, response, requestId);
   }
 

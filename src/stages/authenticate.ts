@@ -14,11 +14,10 @@ export type Keys = Facts<Secret, Identity>;
  * not be checked rejects with `key.unverifiable` and is not remembered.
  */
 export function createAuthenticate(deps: { readonly keys: Keys; readonly usersCollection: string }) {
-  const scheme = `${deps.usersCollection} API-Key `;
   return async (request: Received): Promise<Authenticated> => {
     const { note } = request;
     note.stage = "authenticate";
-    const credential = readKey(request.headers, scheme);
+    const credential = readKey(request.headers, deps.usersCollection);
     if (credential === undefined) throw new GatewayError("key.rejected");
     const { value: identity, via } = await deps.keys.find(credential, request);
     note.keyVia = via;
@@ -32,7 +31,8 @@ export function createAuthenticate(deps: { readonly keys: Keys; readonly usersCo
  * The key of a request: one `Authorization` header that is exactly `{collection} API-Key {key}`, case and single
  * spaces included, the key visible ASCII without a comma (section 2 of the contract).
  */
-function readKey(headers: RawHeaders, scheme: string): Secret | undefined {
+export function readKey(headers: RawHeaders, usersCollection: string): Secret | undefined {
+  const scheme = `${usersCollection} API-Key `;
   const [value, another] = valuesOf(headers, "authorization");
   if (value === undefined || another !== undefined || !value.startsWith(scheme)) return undefined;
   const key = value.slice(scheme.length);

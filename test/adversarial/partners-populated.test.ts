@@ -7,10 +7,12 @@ import { createPayloadCms } from "../../src/cms/payload/payload.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { mint } from "../../src/core/brand.ts";
 import type { Operation, Permit, Principal, Tenant, UpstreamAnswer } from "../../src/core/context.ts";
+import type { Finding, OnForeign } from "../../src/core/foreign.ts";
 import { Secret } from "../../src/core/secret.ts";
 import {
   breaches,
   docsOf,
+  FIXTURE_SETTINGS,
   isJson,
   objectOf,
   startSite,
@@ -91,6 +93,10 @@ await tap.test("what points at others shows their ids alone", async (t) => {
 });
 
 await tap.test("the answer of a write shows no more than a read would", async (t) => {
+  // Where relations are declared, a body cannot point at others in the first place.
+  const bare = await startSite({ ...FIXTURE_SETTINGS, cms: { ...FIXTURE_SETTINGS.cms, relations: {} } });
+  t.teardown(() => bare.close());
+  const a = bare.as("partnerA");
   // C's venue, C's media, D's page, B's page, the administrator, a category.
   const event = { title: "x", startDate: "2031-01-01", venue: 51, organiser: 1, category: 1 };
   const page = {
@@ -116,12 +122,12 @@ await tap.test("the answer of a write shows no more than a read would", async (t
         const reply = await a.ask(method, `tenant-a/${path}${query}`, { body });
         t.equal(reply.status, isNew ? 201 : 200, `${method} ${path}${query}`);
         holdsToScope(t, reply.text, `${method} ${path}${query}`);
-        t.strictSame(breaches(site.cms.takeRequests(), law), []);
+        t.strictSame(breaches(bare.cms.takeRequests(), law), []);
         if (isNew) {
           const gone = await a.ask("DELETE", `tenant-a/${path}/${String(reply.json["id"])}${query}`);
           t.equal(gone.status, 200);
           holdsToScope(t, gone.text, `DELETE ${path}${query}`);
-          site.cms.takeRequests();
+          bare.cms.takeRequests();
         }
       }
     }
@@ -151,7 +157,7 @@ const SECRETS = words(`
 `);
 
 /** What a partner of tenant A gets where the CMS answers this to an operation on events. */
-function translated(kind: Operation["kind"], body: unknown): string {
+function translated(kind: Operation["kind"], body: unknown, onForeign?: OnForeign): string {
   const answer: UpstreamAnswer = {
     status: kind === "create" ? 201 : 200,
     contentType: "application/json",
@@ -159,7 +165,8 @@ function translated(kind: Operation["kind"], body: unknown): string {
     body: Buffer.from(JSON.stringify(body)),
   };
   const config = loadConfig({ env: { UPSTREAM_URL: "http://cms.invalid" }, readFile: () => "" });
-  const cms = createPayloadCms(config, { send: () => Promise.reject(new Error("not to be asked")) });
+  const upstream = { send: () => Promise.reject(new Error("not to be asked")) };
+  const cms = createPayloadCms(config, upstream, onForeign === undefined ? {} : { onForeign });
   const operation: Operation =
     kind === "list" || kind === "create"
       ? { kind, collection: "events" }
@@ -222,5 +229,21 @@ await tap.test("a CMS that answers with another's record after all is not believ
       );
     }
   }
+  t.end();
+});
+
+await tap.test("a collection's name in a partner's own JSON does not become a label of the metric", (t) => {
+  const found: Finding[] = [];
+  const made = Array.from({ length: 50 }, (_, i) => ({
+    relationTo: `made-up-${i}`,
+    value: { id: 1, tenant: 3 },
+  }));
+  const doc = { id: 1, tenant: 1, json: [...made, { relationTo: "pages", value: { id: 1, tenant: 3 } }] };
+  translated("read", { docs: [doc] }, (finding) => void found.push(finding));
+  const kind = { requestId: "id", place: "relation", action: "replaced" } as const;
+  t.strictSame(found, [
+    { ...kind, collection: "other", count: 50 },
+    { ...kind, collection: "pages", count: 1 },
+  ]);
   t.end();
 });

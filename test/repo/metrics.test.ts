@@ -56,9 +56,11 @@ t.test("a request is counted under labels from closed sets", async (t) => {
     };
     metrics.request({ requestId: "r", method: "GET", status: 200, ms: 7, note });
   }
-  for (let i = 0; i < 60; i++) metrics.isolation("replaced", `named-by-the-cms-${i}`);
+  const seen = { requestId: "r", code: "native.keyed", reason: "", tenants: [], method: "GET" } as const;
+  for (let userId = 0; userId < 60; userId++)
+    metrics.observed({ ...seen, userId, prefix: "/api", collection: undefined });
   const { body } = await metrics.page(STANDING);
-  t.match(body, 'gateway_isolation_total{action="replaced",collection="other"} 10');
+  t.match(body, 'gateway_observed_refusals_total{code="native.keyed",prefix="/api",user="other"} 10');
   t.match(
     body,
     'gateway_partner_requests_total{version="2026-02",tenant="t0",operation="list",status="200"} 1',

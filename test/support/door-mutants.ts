@@ -71,8 +71,8 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "native/guard.ts",
-        find: 'if (carriesApiKey(raw)) return { code: "native.keyed", reason: "API key on a native path" };',
-        replace: "",
+        find: "if (carriesApiKey(request.rawHeaders))",
+        replace: 'if (request.method === "never")',
       },
     ],
     blocks: ["native"],

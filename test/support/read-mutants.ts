@@ -6,7 +6,7 @@ const SIEVE = "cms/payload/sieve.ts";
 /** Switches off that a record of an answer outside the scope is a breach. */
 const BREACH_UNSEEN: Patch = {
   file: "cms/payload/answer.ts",
-  find: 'if (sieve.ownership(record, collection) === "foreign") {',
+  find: "if (!sieve.passes(record, collection)) {",
   replace: "if (collection === undefined) {",
 };
 
@@ -86,8 +86,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: "if (!this.#mayLeave(record, collection)) {",
-        replace: "if (!this.#mayLeave(record, collection) && collection === 'none') {",
+        find: 'if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;',
+        replace: "",
       },
     ],
     blocks: ["shape"],
@@ -104,6 +104,28 @@ export const READ_MUTANTS: readonly Mutant[] = [
         file: SIEVE,
         find: 'if (ownership !== "unseen") return ownership === "ours";',
         replace: 'if (ownership !== "foreign") return true;',
+      },
+    ],
+    blocks: ["shape"],
+  },
+  {
+    name: "a selection may hide whose main record it is, and lists are not scoped",
+    patches: [
+      {
+        file: QUERY,
+        find: "const parts: Where[] = [tenantCondition(settings, scope)];",
+        replace: "const parts: Where[] = [];",
+      },
+      {
+        file: QUERY,
+        find: "chosen === undefined ? undefined : showFields(chosen, seen)",
+        replace: "chosen ?? (seen.length > 99 ? showFields({}, seen) : undefined)",
+      },
+      {
+        file: SIEVE,
+        find: 'return this.#ownership(record, collection) === "ours" || this.#tripwire.lets("main", collection);',
+        replace:
+          'return this.#ownership(record, collection) !== "foreign" || this.#tripwire.lets("main", collection);',
       },
     ],
     blocks: ["shape"],

@@ -96,8 +96,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: "if (!this.#mayLeave(record, collection)) {",
-        replace: "if (this.#mayLeave === undefined) {",
+        find: 'if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;',
+        replace: "",
       },
     ],
     blocks: ["relations"],

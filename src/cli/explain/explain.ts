@@ -90,8 +90,10 @@ export async function explainRequest(config: Config, question: Question, clock: 
 function native(config: Config, { method, target, headers }: Question): Explanation {
   const isNative = isUnderPrefix(target, config.native.prefixes);
   const told = { method, target, steps: [] };
-  if (isNative && !carriesApiKey(headers)) {
-    return { ...told, verdict: "native", reason: "passes through to the CMS untouched" };
+  const isObserved = config.native.keys === "observe";
+  if (isNative && (isObserved || !carriesApiKey(headers))) {
+    const more = carriesApiKey(headers) ? "; native.keyed but for native.keys: observe" : "";
+    return { ...told, verdict: "native", reason: `passes through to the CMS untouched${more}` };
   }
   const error = new GatewayError(carriesApiKey(headers) ? "native.keyed" : "route.unknown");
   return {

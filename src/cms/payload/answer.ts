@@ -36,11 +36,29 @@ export function translate(answer: UpstreamAnswer, job: Job, settings: PayloadSet
     return { status: 200, body: JSON.stringify(EMPTY_LIST) };
   }
   if (!isSuccess(answer) || body === undefined) throw refusal(answer, body, job);
-  const sieve = new Sieve(settings, job.tenant);
   if (kind === "list" && asksByJoin(body, job, settings)) {
     return { status: 200, body: JSON.stringify(nothingJoined(body)) };
   }
-  if (kind === "list") return { status: 200, body: JSON.stringify(list(body, sieve, operation)) };
+  const sieve = new Sieve(settings, job);
+  const shaping = { sieve, operation, hidden: hiddenFields(job, settings) };
+  try {
+    return shaped(body, job, shaping);
+  } finally {
+    sieve.report();
+  }
+}
+
+/** What is needed to make records of the CMS's records for the partner. */
+interface Shaping {
+  readonly sieve: Sieve;
+  readonly operation: Operation;
+  /** Fields that are there only for the gateway to see. */
+  readonly hidden: readonly string[];
+}
+
+function shaped(body: unknown, job: Job, shaping: Shaping): Translation {
+  const { kind } = job.operation;
+  if (kind === "list") return { status: 200, body: JSON.stringify(list(body, shaping)) };
   const record = recordOf(body);
   if (record === undefined) throw nothingMatched(job);
   if (!isObject(record)) throw new GatewayError("upstream.failed", { cause: "no record in the answer" });
@@ -50,7 +68,7 @@ export function translate(answer: UpstreamAnswer, job: Job, settings: PayloadSet
     if (kind !== "read") throw new GatewayError("upstream.failed", { cause: "another record in the answer" });
     throw new GatewayError("document.unknown");
   }
-  return { status: kind === "create" ? 201 : 200, body: JSON.stringify(ours(record, sieve, operation)) };
+  return { status: kind === "create" ? 201 : 200, body: JSON.stringify(ours(record, shaping)) };
 }
 
 /** What a list by a condition that the CMS cannot read comes to: it matches nothing. */
@@ -69,16 +87,13 @@ const EMPTY_LIST = {
 
 /**
  * True where a list was asked by a field that turns out to be a join: whether anything matched tells of records that
- * point here, whoever they belong to, so nothing does. Also takes out what was shown only to find that out.
+ * point here, whoever they belong to, so nothing does.
  */
 function asksByJoin(body: unknown, job: Job, settings: PayloadSettings): boolean {
   const fields = job.query === "" ? [] : askedFields(job.query, job.operation.collection, settings);
   if (fields.length === 0 || !isObject(body) || !Array.isArray(body["docs"])) return false;
   const records = body["docs"].filter((record: unknown) => isObject(record));
-  if (records.some((record) => fields.some((name) => isJoinPage(record[name])))) return true;
-  const hidden = hiddenFields(job.query, fields, settings);
-  for (const record of records) for (const name of hidden) delete record[name];
-  return false;
+  return records.some((record) => fields.some((name) => isJoinPage(record[name])));
 }
 
 /** What Payload answers where nothing matches by a join: not quite what it answers elsewhere. */
@@ -87,26 +102,27 @@ function nothingJoined(body: unknown): Record<string, unknown> {
   return { ...EMPTY_LIST, limit, totalPages: 0, pagingCounter: 0 };
 }
 
-function list(body: unknown, sieve: Sieve, operation: Operation): Record<string, unknown> {
+function list(body: unknown, shaping: Shaping): Record<string, unknown> {
   if (!isObject(body) || !Array.isArray(body["docs"]))
     throw new GatewayError("upstream.failed", { cause: "no list in the answer" });
-  const shaped: Record<string, unknown> = {};
-  for (const name of LIST_MEMBERS) shaped[name] = body[name];
-  shaped["docs"] = body["docs"].map((record: unknown) =>
-    isObject(record) ? ours(record, sieve, operation) : null,
-  );
-  return shaped;
+  const page: Record<string, unknown> = {};
+  for (const name of LIST_MEMBERS) page[name] = body[name];
+  page["docs"] = body["docs"].map((record: unknown) => (isObject(record) ? ours(record, shaping) : null));
+  return page;
 }
 
 /** The main record of an answer. The CMS was asked for the scope's only, so a foreign one is a breach, not a miss. */
-function ours(record: Record<string, unknown>, sieve: Sieve, operation: Operation): Record<string, unknown> {
+function ours(
+  record: Record<string, unknown>,
+  { sieve, operation, hidden }: Shaping,
+): Record<string, unknown> {
   const { kind, collection } = operation;
-  if (sieve.ownership(record, collection) === "foreign") {
-    sieve.report(collection);
+  if (!sieve.passes(record, collection)) {
     throw new GatewayError("upstream.failed", {
       cause: `isolation: a record of ${collection} outside the scope`,
     });
   }
+  for (const name of hidden) delete record[name];
   sieve.clean(record, collection, kind === "list" || kind === "read");
   return record;
 }

@@ -1,13 +1,19 @@
 import { GatewayError, type ErrorCode } from "../../core/errors.ts";
 import type { Identity, RecordId, TenantFacts, TenantRef, UpstreamAnswer } from "../../core/context.ts";
-import type { Asking, RecordRef, Upstream, Viewer } from "../../core/ports.ts";
+import type { Asking, BodyRef, RecordRef, Upstream, Viewer } from "../../core/ports.ts";
 import { isObject } from "../../core/json.ts";
+import { readScope } from "../../core/scope.ts";
 import { Secret } from "../../core/secret.ts";
 import { isRecord, isSameId, relatedId } from "./ids.ts";
 import { readJson } from "./json.ts";
 import { get, type Sender } from "./outgoing.ts";
-import { detail } from "./refusal.ts";
+import { tenantCondition } from "./query.ts";
+import { referencesIn, type Reference } from "./references.ts";
+import { detail, isUnreadableCondition } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
+
+/** References of one body, at the most: each hundred is a question to the CMS. */
+const MOST_REFERENCES = 1_000;
 
 const NOBODY = new Secret("partners-gateway-probe");
 
@@ -104,6 +110,65 @@ export class Lookups {
     const docs = this.#docs(this.#read(answer, "document.unverifiable"), "document.unverifiable");
     const [found] = docs;
     return isRecord(found, id) && isObject(found) && isSameId(relatedId(found[tenantField]), tenant.id);
+  }
+
+  /** See the port. One question for each collection and hundred records; one more where any was not found. */
+  async outsiders(body: BodyRef, sender: Required<Sender>, asking: Asking): Promise<readonly string[]> {
+    const { collection, tenant, fields } = body;
+    const reading = { settings: this.#settings, numericIds: typeof tenant.id === "number" };
+    const references = referencesIn(fields, collection, reading);
+    if (references.length > MOST_REFERENCES) return [...new Set(references.map(({ path }) => path))];
+    const found = await this.#inScope(references, sender, asking);
+    const missing = references.filter(({ target, id }) => id === undefined || !found.has(`${target} ${id}`));
+    if (missing.length === 0) return [];
+    const held = body.id === undefined ? {} : await this.#held({ ...body, id: body.id }, sender, asking);
+    const kept = new Set(referencesIn(held, collection, reading).map(({ path, id }) => `${path} ${id}`));
+    return [...new Set(missing.filter(({ path, id }) => !kept.has(`${path} ${id}`)).map(({ path }) => path))];
+  }
+
+  /** Those of the references that the tenant may read, as `collection id`. */
+  async #inScope(
+    references: readonly Reference[],
+    sender: Required<Sender>,
+    asking: Asking,
+  ): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    const ask = async (target: string, ids: readonly RecordId[]): Promise<void> => {
+      const scope = tenantCondition(this.#settings, readScope(sender.tenant, target));
+      const where = { and: [scope, { id: { in: ids } }] };
+      const { tenantField } = this.#settings.cms;
+      const query = `where=${encodeURIComponent(JSON.stringify(where))}&limit=${ids.length}&pagination=false&depth=0${selecting([tenantField])}`;
+      const code = "document.unverifiable";
+      const answer = await this.#send(get(this.#settings, sender, [target, query]), code, asking);
+      // Without tenants a collection hides nothing from one: who may be pointed at is the CMS's affair.
+      if (isUnreadableCondition(answer.status, readJson(answer)))
+        for (const id of ids) found.add(`${target} ${id}`);
+      else
+        for (const doc of this.#docs(this.#read(answer, code), code))
+          found.add(`${target} ${relatedId(doc)}`);
+    };
+    const questions: Promise<void>[] = [];
+    for (const target of new Set(references.map((reference) => reference.target))) {
+      const wanted = references.filter((reference) => reference.target === target).map(({ id }) => id);
+      const ids = [...new Set(wanted)].filter((id) => id !== undefined);
+      for (let i = 0; i < ids.length; i += 100) questions.push(ask(target, ids.slice(i, i + 100)));
+    }
+    await Promise.all(questions);
+    return found;
+  }
+
+  /** The declared relations of the tenant's record as they are, so that a record can be written back as it was read. */
+  async #held(record: RecordRef, sender: Required<Sender>, asking: Asking): Promise<Record<string, unknown>> {
+    const { collection, id, tenant } = record;
+    const where = { and: [{ id: { equals: id } }, tenantCondition(this.#settings, [tenant.id])] };
+    const names = Object.keys(this.#settings.cms.relations[collection] ?? {}).map(
+      (path) => path.split(".")[0] ?? "",
+    );
+    const query = `where=${encodeURIComponent(JSON.stringify(where))}&limit=1&pagination=false&depth=0${selecting(names)}`;
+    const code = "document.unverifiable";
+    const answer = await this.#send(get(this.#settings, sender, [collection, query]), code, asking);
+    const [held] = this.#docs(this.#read(answer, code), code);
+    return isRecord(held, id) && isObject(held) ? held : {};
   }
 
   async #groupMembers(groupId: RecordId, credential: Secret, asking: Asking): Promise<RecordId[]> {

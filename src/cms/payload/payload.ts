@@ -1,11 +1,12 @@
 import type { Config } from "../../config/schema.ts";
+import type { OnForeign } from "../../core/foreign.ts";
 import type { Cms, Upstream } from "../../core/ports.ts";
 import { translate } from "./answer.ts";
 import { isReservedId, recordId } from "./ids.ts";
 import { Lookups } from "./lookups.ts";
 import { writesTo } from "./native-writes.ts";
 import { jobRequest } from "./outgoing.ts";
-import { payloadSettings, type OnForeign } from "./settings.ts";
+import { payloadSettings } from "./settings.ts";
 
 /** What the adapter can be given besides. */
 export interface PayloadExtras {
@@ -37,6 +38,11 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
         { credential: principal.credential, requestId: asking.requestId, tenant: record.tenant },
         asking,
       ),
+    outsiders: (body, principal, asking) => {
+      const { credential } = principal;
+      const sender = { credential, requestId: asking.requestId, tenant: body.tenant };
+      return lookups.outsiders(body, sender, asking);
+    },
     outgoing: (job) => jobRequest(job, settings),
     translate: (answer, job) => translate(answer, job, settings),
     writesTo: (request) => writesTo(request, settings),

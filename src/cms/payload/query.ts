@@ -1,5 +1,6 @@
 import { parse } from "qs-esm";
 import type { RecordId, Tenant } from "../../core/context.ts";
+import type { Job } from "../../core/ports.ts";
 import { readScope } from "../../core/scope.ts";
 import { fieldsOf, isOwnField, readWhere, type Operand, type Where } from "../../core/where.ts";
 import { isHidden, readPopulate, readSelect, showFields, type Selection } from "./selection.ts";
@@ -42,10 +43,7 @@ export function listQuery(query: string, collection: string, context: QueryConte
   else if (isPositive(asked["page"])) parameters.add("page", asked["page"]);
   const sort = readSort(asked["sort"], settings, collection);
   if (sort !== "") parameters.add("sort", sort);
-  const select = readSelect(asked["select"], settings);
-  const shown =
-    select === undefined ? undefined : showFields(select, askedFields(query, collection, settings));
-  addShape(parameters, { asked, settings, shown });
+  addShape(parameters, asked, { settings, seen: seenFields(query, collection, settings) });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
@@ -66,14 +64,21 @@ export function askedFields(query: string, collection: string, settings: Payload
   return [...names].filter((name) => name !== "" && name !== "id" && !name.includes("."));
 }
 
-/** Which of these fields a client's `select` hides. */
-export function hiddenFields(
-  query: string,
-  fields: readonly string[],
-  settings: PayloadSettings,
-): readonly string[] {
-  const select = readSelect(readQuery(query)["select"], settings);
-  return select === undefined ? [] : fields.filter((name) => isHidden(select, name));
+/**
+ * The fields that the gateway has to see of each record, whatever a client selects: whose it is, without which the
+ * tripwire would be blind, and what a list is asked by.
+ */
+function seenFields(query: string, listed: string | undefined, settings: PayloadSettings): readonly string[] {
+  const { tenantField } = settings.cms;
+  return listed === undefined ? [tenantField] : [tenantField, ...askedFields(query, listed, settings)];
+}
+
+/** Which of the fields that were shown for the gateway alone a client's `select` hides. */
+export function hiddenFields({ query, operation }: Job, settings: PayloadSettings): readonly string[] {
+  const select = query === "" ? undefined : readSelect(readQuery(query)["select"], settings);
+  if (select === undefined) return [];
+  const listed = operation.kind === "list" ? operation.collection : undefined;
+  return seenFields(query, listed, settings).filter((name) => isHidden(select, name));
 }
 
 /** The query of a single read: a list of one, so that the CMS itself applies the tenant's constraint. */
@@ -87,7 +92,8 @@ export function readOneQuery(
   parameters.add("where", JSON.stringify(where));
   parameters.add("limit", "1");
   parameters.add("pagination", "false");
-  addShape(parameters, { asked: readQuery(query), settings: context.settings });
+  const { settings } = context;
+  addShape(parameters, readQuery(query), { settings, seen: seenFields(query, undefined, settings) });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
@@ -95,7 +101,7 @@ export function readOneQuery(
 /** The query of a write: only what shapes the answer, and whether a draft is meant. */
 export function writeQuery(query: string, settings: PayloadSettings): string {
   const parameters = new Parameters();
-  addShape(parameters, { asked: readQuery(query), settings });
+  addShape(parameters, readQuery(query), { settings, seen: seenFields(query, undefined, settings) });
   return parameters.toString();
 }
 
@@ -111,15 +117,15 @@ export function tenantCondition(settings: PayloadSettings, scope: readonly Recor
   return { [settings.cms.tenantField]: { in: scope as readonly Operand[] } };
 }
 
-/** What a client asked of the answer's shape; `shown` where more fields are needed than its `select` names. */
+/** What an answer has to show besides what a client asked for. */
 interface Shape {
-  readonly asked: ClientQuery;
   readonly settings: PayloadSettings;
-  readonly shown?: Selection | undefined;
+  readonly seen: readonly string[];
 }
 
-function addShape(parameters: Parameters, { asked, settings, shown }: Shape): void {
-  const select = shown ?? readSelect(asked["select"], settings);
+function addShape(parameters: Parameters, asked: ClientQuery, { settings, seen }: Shape): void {
+  const chosen = readSelect(asked["select"], settings);
+  const select = chosen === undefined ? undefined : showFields(chosen, seen);
   parameters.add("depth", String(depth(asked["depth"], settings.maxDepth)));
   if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
     parameters.add("locale", asked["locale"]);

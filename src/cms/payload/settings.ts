@@ -1,13 +1,14 @@
+import type { OnForeign } from "../../core/foreign.ts";
 import type { WhereLimits } from "../../core/where.ts";
 import type { Config } from "../../config/schema.ts";
-
-/** Told of a record outside the scope: a relation that was replaced by its id, or a main record that was refused. */
-export type OnForeign = (action: "replaced" | "refused", collection: string) => void;
 
 /** What this room needs of the configuration, in the shape it is used in. Built once. */
 export interface PayloadSettings {
   readonly cms: Config["cms"];
   readonly onForeign: OnForeign;
+  readonly tripwire: Config["partners"]["tripwire"];
+  /** Every collection that the configuration names. */
+  readonly knownCollections: ReadonlySet<string>;
   readonly exposed: ReadonlySet<string>;
   readonly secretFields: ReadonlySet<string>;
   /** Roles that have a limit of their own: no other is worth remembering of a user. */
@@ -24,6 +25,8 @@ export interface PayloadSettings {
 export function payloadSettings(config: Config, onForeign: OnForeign = () => undefined): PayloadSettings {
   return {
     onForeign,
+    tripwire: config.partners.tripwire,
+    knownCollections: namedIn(config),
     cms: config.cms,
     exposed: new Set(config.partners.collections),
     secretFields: new Set(config.cms.secretFields),
@@ -35,6 +38,21 @@ export function payloadSettings(config: Config, onForeign: OnForeign = () => und
     tenantIdHeader: config.partners.tenantIdHeader,
     tenantSlugHeader: config.partners.tenantSlugHeader,
   };
+}
+
+function namedIn({ cms, partners }: Config): ReadonlySet<string> {
+  const targets = [...Object.values(cms.relations), ...Object.values(cms.joins)].flatMap((fields) =>
+    Object.values(fields),
+  );
+  return new Set([
+    ...partners.collections,
+    ...cms.openCollections,
+    ...cms.internal,
+    ...targets,
+    cms.users,
+    cms.tenants,
+    cms.groups,
+  ]);
 }
 
 /** Payload 3.90's `validOperators`: every one of them only compares. */

@@ -1,8 +1,11 @@
+import type { Place as Found } from "../../core/foreign.ts";
+import type { Job } from "../../core/ports.ts";
 import type { Tenant } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
 import { relatedId, isSameId } from "./ids.ts";
 import type { PayloadSettings } from "./settings.ts";
+import { Tripwire } from "./tripwire.ts";
 
 /**
  * What may leave in a record: nothing secret at any depth, and of populated relations only records that are provably
@@ -13,11 +16,23 @@ export class Sieve {
   readonly #settings: PayloadSettings;
   readonly #tenant: Tenant;
   readonly #numericIds: boolean;
+  readonly #tripwire: Tripwire;
 
-  constructor(settings: PayloadSettings, tenant: Tenant) {
+  constructor(settings: PayloadSettings, job: Pick<Job, "tenant" | "requestId">) {
     this.#settings = settings;
-    this.#tenant = tenant;
-    this.#numericIds = typeof tenant.id === "number";
+    this.#tenant = job.tenant;
+    this.#numericIds = typeof job.tenant.id === "number";
+    this.#tripwire = new Tripwire(settings, job);
+  }
+
+  /** True where the main record of an answer may leave. One that does not show whose it is may not either. */
+  passes(record: Record<string, unknown>, collection: string): boolean {
+    return this.#ownership(record, collection) === "ours" || this.#tripwire.lets("main", collection);
+  }
+
+  /** Tells of what was found. Call it once, at the end, whatever the end. */
+  report(): void {
+    this.#tripwire.report();
   }
 
   /**
@@ -26,22 +41,18 @@ export class Sieve {
    */
   clean(record: Record<string, unknown>, collection: string | undefined, joinsInScope = false): void {
     const { tenantField } = this.#settings.cms;
-    this.#members(record, { collection, path: "", joinsInScope });
+    // First: populated, the tenant would be taken for a record that does not show whose it is.
     if (tenantField in record) record[tenantField] = relatedId(record[tenantField]) ?? null;
+    this.#members(record, { collection, path: "", joinsInScope });
   }
 
   /** Whose record it is: in scope, somebody else's, or not to be seen (a client's `select` left it out). */
-  ownership(record: Record<string, unknown>, collection: string | undefined): "ours" | "foreign" | "unseen" {
+  #ownership(record: Record<string, unknown>, collection: string | undefined): "ours" | "foreign" | "unseen" {
     const { tenantField } = this.#settings.cms;
     if (!(tenantField in record)) return "unseen";
     const owner = relatedId(record[tenantField]);
     if (owner === undefined) return "foreign";
     return readScope(this.#tenant, collection).some((id) => isSameId(owner, id)) ? "ours" : "foreign";
-  }
-
-  /** Says that the main record of an answer was outside the scope. Must never happen: the CMS was asked for the scope's. */
-  report(collection: string): void {
-    this.#settings.onForeign("refused", collection);
   }
 
   #members(holder: Record<string, unknown>, at: Place): void {
@@ -60,11 +71,11 @@ export class Sieve {
 
   #object(value: Record<string, unknown>, at: Place, inList: boolean): unknown {
     if (isJoinPage(value)) return this.#join(value, value.docs, at);
-    const { relationTo, value: target } = value;
+    const { value: target, ...rest } = value;
+    const { relationTo } = rest;
     if (typeof relationTo === "string" && isObject(target)) {
-      this.#members(value, { ...at, path: `${at.path}.polymorphic` });
-      value["value"] = this.#populated(target, relationTo);
-      return value;
+      this.#members(rest, { ...at, path: `${at.path}.polymorphic` });
+      return { ...rest, value: this.#populated(target, relationTo) };
     }
     if (this.#looksPopulated(value, inList) && !this.#isPlain(at))
       return this.#populated(value, this.#declaredTarget(at));
@@ -74,18 +85,19 @@ export class Sieve {
 
   /** A populated record as it may leave: itself, cleaned, or its id. */
   #populated(record: Record<string, unknown>, collection: string | undefined): unknown {
-    if (!this.#mayLeave(record, collection)) {
-      if (this.ownership(record, collection) === "foreign")
-        this.#settings.onForeign("replaced", collection ?? "unknown");
-      return relatedId(record) ?? null;
-    }
+    if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;
     this.clean(record, collection);
     return record;
   }
 
-  #mayLeave(record: Record<string, unknown>, collection: string | undefined): boolean {
+  /** A user never does, whatever the tripwire's mode: that would be no record of a tenant's, but a person's. */
+  #mayLeave(record: Record<string, unknown>, collection: string | undefined, place: Found): boolean {
     if (this.#looksLikeUser(record)) return false;
-    const ownership = this.ownership(record, collection);
+    return this.#isOurs(record, collection) || this.#tripwire.lets(place, collection);
+  }
+
+  #isOurs(record: Record<string, unknown>, collection: string | undefined): boolean {
+    const ownership = this.#ownership(record, collection);
     if (ownership !== "unseen") return ownership === "ours";
     return collection !== undefined && this.#settings.cms.openCollections.includes(collection);
   }
@@ -95,18 +107,20 @@ export class Sieve {
     const collection =
       at.collection === undefined ? undefined : this.#settings.cms.joins[at.collection]?.[at.path];
     const isAsked = at.joinsInScope && collection !== undefined;
+    const place = isAsked ? "join" : "relation";
     const kept: unknown[] = [];
     for (const item of docs) {
       const record = polymorphicTarget(item);
+      const target = polymorphicName(item) ?? collection;
       if (!isObject(record)) {
-        if (isAsked) kept.push(item);
-      } else if (this.#mayLeave(record, polymorphicName(item) ?? collection)) {
-        this.clean(record, polymorphicName(item) ?? collection);
+        if (isAsked || this.#tripwire.lets(place, target)) kept.push(item);
+      } else if (this.#mayLeave(record, target, place)) {
+        this.clean(record, target);
         kept.push(item);
       }
     }
-    if (isAsked && kept.length === docs.length) return { ...page, docs: kept };
-    return { docs: kept, hasNextPage: false };
+    const isWhole = kept.length === docs.length && (isAsked || this.#tripwire.isOpen);
+    return isWhole ? { ...page, docs: kept } : { docs: kept, hasNextPage: false };
   }
 
   /**

@@ -1,0 +1,153 @@
+import { setTimeout as delay } from "node:timers/promises";
+import t, { type Test } from "tap";
+import { startCms } from "../support/cms/server.ts";
+import { hangs, startFaultyLine } from "../support/faults.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { rawExchange, rawRequest } from "../support/raw.ts";
+import { samplesOf } from "../support/scrape.ts";
+
+/** A gateway that is to be run beside the existing way in: who would be refused is let through, and told of. */
+
+const cms = await startCms();
+t.teardown(() => cms.close());
+
+const METRIC = "gateway_observed_refusals_total";
+
+async function started(t: Test, native: object, upstream = cms.url): Promise<TestGateway> {
+  const gateway = await startTestGateway(upstream, { native, upstream: { firstByteTimeout: "1s" } });
+  t.teardown(() => gateway.stop());
+  return gateway;
+}
+
+/** The first `n` lines of those who would be refused; waits for them, since they are written beside the requests. */
+async function observed(gateway: TestGateway, n: number): Promise<Record<string, unknown>[]> {
+  for (;;) {
+    const lines = gateway.lines().filter(({ msg }) => msg === "would be refused");
+    if (lines.length >= n) return lines;
+    await delay(10);
+  }
+}
+
+const keyed = (key: string): { headers: Record<string, string> } => ({
+  headers: { authorization: `users API-Key ${key}` },
+});
+
+/** The status of a request whose target is sent as it is spelt. */
+async function statusOf(gateway: TestGateway, target: string, more: readonly string[] = []): Promise<number> {
+  const head = [`GET ${target} HTTP/1.1`, "Host: cms", ...more, "Connection: close"];
+  const answer = await rawExchange(gateway.port, rawRequest(head));
+  return Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
+}
+
+t.test("a key on a native path is served as before, and who it was is told without the key", async (t) => {
+  const gateway = await started(t, { keys: "observe" });
+  cms.takeRequests();
+  const answer = await fetch(`${gateway.url}/api/posts?limit=1&depth=0`, keyed(cms.keys.partnerA));
+  t.equal(answer.status, 200);
+  t.match(await answer.json(), { docs: [{ title: /post/ }] });
+  t.ok(
+    cms
+      .takeRequests()
+      .some(
+        ({ path, headers }) =>
+          path.startsWith("/api/posts") && headers.authorization === `users API-Key ${cms.keys.partnerA}`,
+      ),
+    "the CMS got the key",
+  );
+  const [line] = await observed(gateway, 1);
+  t.match(line, {
+    level: 30,
+    requestId: answer.headers.get("x-request-id"),
+    code: "native.keyed",
+    userId: 2,
+    tenants: [1],
+    method: "GET",
+    prefix: "/api",
+    collection: "posts",
+  });
+  await fetch(`${gateway.url}/api/secret-words/17?x=y`, keyed("nobody's"));
+  const [, nobody] = await observed(gateway, 2);
+  t.notOk(
+    nobody && ("userId" in nobody || "collection" in nobody),
+    "a stranger, and a word that nobody knows",
+  );
+  t.notMatch(JSON.stringify(gateway.lines()), new RegExp(`${cms.keys.partnerA}|nobody's|secret-words`));
+  t.strictSame(await samplesOf(gateway, METRIC), {
+    "code=native.keyed,prefix=/api,user=2": 1,
+    "code=native.keyed,prefix=/api,user=unknown": 1,
+  });
+});
+
+t.test("writes, uploads that wait for leave, and unkeyed traffic go on as before", async (t) => {
+  const gateway = await started(t, { keys: "observe" });
+  const body = JSON.stringify({ title: "as before", tenant: 1 });
+  const headers = { ...keyed(cms.keys.partnerA).headers, "content-type": "application/json" };
+  const made = await fetch(`${gateway.url}/api/posts`, { method: "POST", headers, body });
+  t.equal(made.status, 201);
+  const head = [
+    "POST /api/posts HTTP/1.1",
+    "Host: cms",
+    `Authorization: users API-Key ${cms.keys.partnerA}`,
+    "Expect: 100-continue",
+    "Content-Type: application/json",
+    `Content-Length: ${body.length}`,
+    "Connection: close",
+  ];
+  const told = await rawExchange(gateway.port, rawRequest(head, body));
+  t.match(told, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201/);
+  t.equal((await fetch(`${gateway.url}/api/posts/1`)).status, 403, "the CMS's own answer to a stranger");
+  t.equal((await observed(gateway, 2)).length, 2);
+});
+
+t.test("the request does not wait for whose key it is", async (t) => {
+  const line = await startFaultyLine(() => cms.port);
+  t.teardown(() => line.close());
+  const gateway = await started(t, { keys: "observe" }, line.url);
+  line.stage(hangs, /^GET \/api\/users\/me/);
+  const answer = await fetch(`${gateway.url}/api/posts/1?depth=0`, keyed(cms.keys.partnerA));
+  t.equal(answer.status, 200);
+  t.strictSame(
+    gateway.lines().filter(({ msg }) => msg === "would be refused"),
+    [],
+    "answered before it was known",
+  );
+  const [told] = await observed(gateway, 1);
+  t.notOk(told && "userId" in told);
+});
+
+t.test("one rule observed leaves the other, and what no server may be sent, refused", async (t) => {
+  const key = [`Authorization: users API-Key ${cms.keys.partnerA}`];
+  const odd = "/api/posts/../posts/1?depth=0";
+  const keysOnly = await started(t, { keys: "observe" });
+  t.equal(await statusOf(keysOnly, odd, key), 400);
+  t.equal(await statusOf(keysOnly, odd), 400);
+  t.equal(await statusOf(keysOnly, "/nowhere", key), 403);
+  t.equal(await statusOf(keysOnly, "/api/posts", [...key, "Authorization: JWT x"]), 400);
+  t.equal(await statusOf(keysOnly, "/partners/2026-02/tenant-c/posts", key), 404);
+
+  const targetsOnly = await started(t, { targets: "observe" });
+  t.equal(await statusOf(targetsOnly, odd, key), 403);
+  t.equal(await statusOf(targetsOnly, "/api/posts/1", key), 403);
+  t.equal(await statusOf(targetsOnly, odd), 403, "the CMS's own answer to a stranger");
+  t.equal(await statusOf(targetsOnly, "/api/posts\u0001"), 400);
+  t.equal(await statusOf(targetsOnly, "/api/../partners/2026-02/tenant-a/posts"), 400);
+  const [line] = await observed(targetsOnly, 1);
+  t.match(line, { code: "request.malformed", reason: "target can be read in two ways", prefix: "/api" });
+
+  const both = await started(t, { keys: "observe", targets: "observe" });
+  t.equal(await statusOf(both, odd, key), 200);
+  t.equal((await observed(both, 2)).length, 2, "a line for each rule");
+});
+
+t.test("enforcing is the default; observing is said aloud at every start", async (t) => {
+  const enforcing = await started(t, {});
+  t.equal(await statusOf(enforcing, "/api/posts", ["Authorization: users API-Key k"]), 403);
+  const loud = (gateway: TestGateway) =>
+    gateway.lines().filter(({ level, setting }) => level === 40 && setting !== undefined);
+  t.strictSame(loud(enforcing), []);
+  const observing = await started(t, { keys: "observe", targets: "observe" });
+  t.match(loud(observing), [
+    { setting: "native.keys", value: "observe", msg: /API keys pass on native paths/ },
+    { setting: "native.targets", value: "observe" },
+  ]);
+});
