@@ -1,10 +1,11 @@
 import { startGateway } from "../compose.ts";
 import type { Clock } from "../core/clock.ts";
-import { causeOf, createLog } from "../observe/log.ts";
+import { causeOf } from "../observe/log.ts";
 import { addressProblem } from "./address.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_FLAG, configOf } from "./config.ts";
 import { Exit } from "./exit.ts";
+import { openLog, openTracing } from "./outlets.ts";
 
 /** `partners-gateway start`, and what `npm start` does. Ends the process itself; its promise stays open. */
 export const start: Command = {
@@ -19,7 +20,7 @@ export const start: Command = {
   ],
   async run(given, io) {
     const config = configOf(given, io);
-    const { log, flush } = createLog(config.log.level);
+    const { log, flush } = await openLog(config, io);
     const exit = new Exit(flush, io);
     process.on("exit", flush);
     flushEachSecond(flush, io.clock);
@@ -34,14 +35,21 @@ export const start: Command = {
     };
     process.on("uncaughtException", onFault("uncaught exception"));
     process.on("unhandledRejection", onFault("unhandled rejection"));
-    const gateway = await startGateway(config, { clock: io.clock, log }).catch((error: unknown) => {
-      io.fail(addressProblem(error, config));
-      // What was already started (a connection to Redis) would keep a gateway alive that never listens.
-      exit.end(1);
-      throw error;
-    });
+    const tracing = await openTracing(config, io, log);
+    const { clock } = io;
+    const gateway = await startGateway(config, { clock, log, tracer: tracing?.tracer }).catch(
+      (error: unknown) => {
+        io.fail(addressProblem(error, config));
+        // What was already started (a connection to Redis) would keep a gateway alive that never listens.
+        exit.end(1);
+        throw error;
+      },
+    );
     exit.limit = config.server.drainDelay + config.server.drainTimeout;
-    exit.drain = () => gateway.stop();
+    exit.drain = async () => {
+      await gateway.stop();
+      await tracing?.stop();
+    };
     const { port, adminPort } = gateway;
     log.info({ port, adminPort, upstream: config.upstream.url }, "listening");
     flush();

@@ -1,12 +1,13 @@
 import { createPayloadCms } from "../cms/payload/payload.ts";
 import type { Config } from "../config/schema.ts";
 import { createPipeline } from "../gateway/gateway.ts";
-import { admission, deadline, inLayers, record, rescue } from "../gateway/layers.ts";
+import { admission, deadline, inLayers, record, rescue, traced as traceRequests } from "../gateway/layers.ts";
 import type { Ending, Load } from "../core/status.ts";
 import type { Ways } from "../server/door.ts";
 import { watchCms, type CmsState } from "../upstream/health.ts";
 import { narrow } from "../upstream/narrow.ts";
 import { createUpstream } from "../upstream/pool.ts";
+import { traced as traceQuestions } from "../upstream/traced.ts";
 import type { Lasting } from "./lasting.ts";
 import { nativeOf } from "./native.ts";
 import { remember } from "./remember.ts";
@@ -30,11 +31,11 @@ export interface Generation extends Ways {
 
 /** Builds a generation. Nothing is asked of the CMS before somebody does, or `startProbing`. */
 export function createGeneration(config: Config, lasting: Lasting): Generation {
-  const { clock, tell, cache, counter } = lasting;
+  const { clock, tell, cache, counter, tracer } = lasting;
   warnOfObserving(config, lasting.log);
   const pool = createUpstream({ ...config.upstream, clock });
   const health = watchCms(pool, clock);
-  const { upstream } = health;
+  const upstream = tracer === undefined ? health.upstream : traceQuestions(health.upstream);
   const cms = createPayloadCms(config, upstream, {
     onForeign: (finding) => tell.isolation(finding),
     strangers: narrow(upstream, config.upstream.keyLookups),
@@ -52,6 +53,7 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
   let stop: (() => void) | undefined;
   return {
     gateway: inLayers(pipeline, [
+      ...(tracer === undefined ? [] : [traceRequests(tracer)]),
       record((finished) => tell.request(finished), clock),
       rescue,
       deadline(config.partners.deadline, clock),

@@ -4,6 +4,7 @@ import type { Config } from "../config/schema.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Counter } from "../core/rate.ts";
+import type { Tracer } from "../core/trace.ts";
 import { tellAll, type Happenings } from "../observe/happenings.ts";
 import { logging, type Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
@@ -15,6 +16,8 @@ import { openCache } from "./remember.ts";
 export interface Surroundings {
   readonly clock: Clock;
   readonly log: Log;
+  /** Where traces are wanted. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** What lives as long as the process, whatever becomes of the configuration: what was counted and what was learnt. */
@@ -28,13 +31,13 @@ export interface Lasting extends Surroundings {
 }
 
 /** Opens it. The cache has to be closed. */
-export function createLasting(config: Config, { clock, log }: Surroundings): Lasting {
+export function createLasting(config: Config, { clock, log, tracer }: Surroundings): Lasting {
   const build = readBuild();
   const metrics = createMetrics(build);
   const status = createStatus({ clock, wallTime, build });
   const tell = tellAll([logging(log), metrics, status]);
   const cache = openCache(config, { clock, wallTime, log, events: eventsOf(tell) });
-  return { clock, log, tell, metrics, status, cache, counter: cache.counter() };
+  return { clock, log, tracer, tell, metrics, status, cache, counter: cache.counter() };
 }
 
 /** What the caches tell. */

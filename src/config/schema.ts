@@ -197,6 +197,12 @@ const log = z.strictObject({
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
     .default("info")
     .describe("The least severe level that is logged."),
+  format: z
+    .enum(["auto", "json", "pretty"])
+    .default("auto")
+    .describe(
+      "auto: for people on a terminal (and without NO_COLOR), one JSON line a request everywhere else.",
+    ),
 });
 
 /** The whole configuration. Sections may be left out; `upstream.url` may not. */
@@ -210,7 +216,7 @@ export const schema = z.strictObject({
   cache: cache.prefault({}).describe("What is remembered of keys and tenants, and for how long."),
   redis: redis.prefault({}).describe("Where replicas share what they know."),
   rate: rate.prefault({}).describe("How many requests a partner may make in a minute. Off by default."),
-  log: log.prefault({}).describe("The log, one JSON line a request on standard output."),
+  log: log.prefault({}).describe("The log on standard output, one line a request."),
 });
 
 /** A configuration that was checked: durations in milliseconds, sizes in bytes, nothing missing. */

@@ -3,6 +3,7 @@ import type { RawHeaders } from "./headers.ts";
 import type { CanonicalPath, Target } from "./path.ts";
 import type { Note } from "./note.ts";
 import type { Secret } from "./secret.ts";
+import type { RequestSpan } from "./trace.ts";
 
 /**
  * The words of the pipeline: a request is a value that collects evidence. Each stage takes the value that carries what
@@ -87,6 +88,8 @@ export interface Incoming {
   readonly signal: AbortSignal;
   /** What the access log will say; written by stages, read by nobody who decides. */
   readonly note: Note;
+  /** Its trace, where traces are wanted. */
+  readonly span?: RequestSpan;
 }
 
 /** A request on a path with one meaning and of a shape that exists. */

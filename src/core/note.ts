@@ -11,6 +11,8 @@ export interface Note {
   /** The last stage that was begun. */
   stage: string;
   clientRequestId?: string;
+  /** Under which its trace is found, where traces are wanted. */
+  traceId?: string;
   userId?: string | number;
   keyVia?: Via;
   version?: string;

@@ -14,12 +14,15 @@ import type {
 import type { RawHeaders } from "./headers.ts";
 import type { Via, Note } from "./note.ts";
 import type { Secret } from "./secret.ts";
+import type { RequestSpan } from "./trace.ts";
 
 /** A question's circumstances: on whose behalf it is asked, until when, and where the cost is noted. */
 export interface Asking {
   readonly requestId: string;
   readonly signal: AbortSignal;
   readonly note: Note;
+  /** The trace that the question belongs to, where traces are wanted. */
+  readonly span?: RequestSpan;
   /** Whose the connection to the CMS is that it takes, once that is known: no tenant has more than its share. */
   readonly principal?: Pick<Identity, "userId">;
   readonly tenant?: Pick<TenantFacts, "id">;

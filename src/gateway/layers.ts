@@ -4,6 +4,7 @@ import type { Answer } from "../core/envelope.ts";
 import { renderError } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import type { Note } from "../core/note.ts";
+import type { Tracer } from "../core/trace.ts";
 import type { Handler } from "./gateway.ts";
 
 /** What adds no evidence goes around the whole: each layer is a function from handler to handler. */
@@ -26,6 +27,22 @@ export function record(report: (finished: Finished) => void, clock: Clock): Laye
     const { requestId, method, note } = request;
     report({ requestId, method, status: answer.status, ms: clock.now() - begun, note });
     return answer;
+  };
+}
+
+/** Tells `tracer` of every request; what is asked of the CMS for it is told as part of it. */
+export function traced(tracer: Tracer): Layer {
+  return (inner) => async (request) => {
+    const span = tracer.begin(request);
+    request.note.traceId = span.traceId;
+    let status = 500;
+    try {
+      const answer = await inner({ ...request, span });
+      ({ status } = answer);
+      return answer;
+    } finally {
+      span.end(status);
+    }
   };
 }
 

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { COUNTERS, GAUGES, HISTOGRAMS } from "../../src/observe/instruments.ts";
-import type { Standing } from "../../src/core/status.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
+import { STANDING } from "../support/standing.ts";
 
 t.test("docs/operating.md lists exactly the metrics that exist, with their labels and meaning", async (t) => {
   const docs = readFileSync(join(import.meta.dirname, "../../docs/operating.md"), "utf8");
@@ -15,17 +15,6 @@ t.test("docs/operating.md lists exactly the metrics that exist, with their label
     known.map(([name, { labels, help }]) => `${name}: ${labels.join(", ")}: ${help}`).toSorted(),
   );
 });
-
-const STANDING: Standing = {
-  health: { ready: true, draining: false, parts: { cms: "ok", redis: "degraded" } },
-  load: {
-    inFlight: { now: 3, most: 1_000 },
-    connections: { now: 2, most: 64 },
-    waiting: { now: 0, most: 256 },
-    breakerOpen: true,
-  },
-  endings: {},
-};
 
 t.test("how things stand is read at each scrape", async (t) => {
   const { body } = await createMetrics({ version: "1.2.3", node: "v24.0.0" }).page(STANDING);

@@ -2,6 +2,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { startGateway, type RunningGateway } from "../../src/compose.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { systemClock } from "../../src/clock.ts";
+import type { Tracer } from "../../src/core/trace.ts";
 import { stringify } from "yaml";
 
 /** A gateway in this process, and what it logged. */
@@ -16,14 +17,22 @@ export interface TestGateway extends RunningGateway {
 export async function startTestGateway(
   upstream: string,
   settings: Record<string, unknown> = {},
+  given: { readonly env?: Record<string, string>; readonly tracer?: Tracer } = {},
 ): Promise<TestGateway> {
   const written: string[] = [];
   const { log } = createLog("info", { write: (line: string) => void written.push(line) });
   const config = loadConfig({
-    env: { UPSTREAM_URL: upstream, HOST: "127.0.0.1", PORT: "0", ADMIN_PORT: "0", CONFIG_FILE: "settings" },
+    env: {
+      UPSTREAM_URL: upstream,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ADMIN_PORT: "0",
+      CONFIG_FILE: "settings",
+      ...given.env,
+    },
     readFile: () => stringify(settings),
   });
-  const gateway = await startGateway(config, { clock: systemClock, log });
+  const gateway = await startGateway(config, { clock: systemClock, log, tracer: given.tracer });
   return {
     ...gateway,
     url: `http://127.0.0.1:${gateway.port}`,

@@ -96,6 +96,9 @@ function levelTile(level) {
   return { value: String(level.now), more: `of ${level.most}`, level };
 }
 
+/** @type {Readonly<Record<string, string>>} */
+const PART_NOTES = { redis: "shared by replicas", rate: "counts for the limits" };
+
 /**
  * @param {string} part
  * @param {string} state
@@ -110,7 +113,7 @@ function partTile(part, state, isOpen) {
     name: titled(part),
     value,
     tone,
-    more: part === "cms" ? `breaker ${isOpen ? "open" : "closed"}` : "shared by replicas",
+    more: PART_NOTES[part] ?? (part === "cms" ? `breaker ${isOpen ? "open" : "closed"}` : ""),
   };
 }
 

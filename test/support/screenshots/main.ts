@@ -15,7 +15,7 @@ await shoot(browser, { name: "status-idle-dark", colorScheme: "dark", viewport: 
 await scene.play();
 await shoot(browser, { name: "status-failing-light", colorScheme: "light", viewport: WIDE });
 await shoot(browser, { name: "status-failing-dark", colorScheme: "dark", viewport: WIDE });
-await shoot(browser, { name: "status-failing-phone", colorScheme: "dark", viewport: PHONE });
+await shoot(browser, { name: "status-failing-phone", colorScheme: "dark", viewport: PHONE, first: true });
 await browser.close();
 await scene.close();
 
@@ -23,14 +23,16 @@ interface Shot {
   readonly name: string;
   readonly colorScheme: "light" | "dark";
   readonly viewport: { readonly width: number; readonly height: number };
+  /** Only what is seen without scrolling. */
+  readonly first?: boolean;
 }
 
-async function shoot(from: Browser, { name, ...look }: Shot): Promise<void> {
+async function shoot(from: Browser, { name, first = false, ...look }: Shot): Promise<void> {
   const page = await from.newPage(look);
   await page.goto(`${scene.adminUrl}/`);
   await page.locator('[data-link="live"]').waitFor();
   // Once more: the first snapshot came before the charts knew their width.
   await page.waitForTimeout(2_500);
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: !first });
   await page.close();
 }

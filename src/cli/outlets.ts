@@ -1,0 +1,34 @@
+import { readBuild } from "../compose/build.ts";
+import type { Config } from "../config/schema.ts";
+import { createLog, type Log } from "../observe/log.ts";
+import type { Tracing } from "../observe/tracing.ts";
+import type { Io } from "./io.ts";
+
+/** The log as the configuration and the terminal want it. */
+export async function openLog(config: Config, io: Io): Promise<ReturnType<typeof createLog>> {
+  const { level, format } = config.log;
+  if (format === "json" || (format === "auto" && !io.colours)) return createLog(level);
+  const { prettyDestination } = await import("../observe/pretty.ts");
+  return createLog(level, prettyDestination(io.out, io.colours));
+}
+
+/**
+ * Traces, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to; otherwise nothing of OpenTelemetry is even loaded. Of the
+ * other variables OpenTelemetry reads those of the exporter (`OTEL_EXPORTER_OTLP_HEADERS`, ...) and of the resource.
+ */
+export async function openTracing(config: Config, io: Io, log: Log): Promise<Tracing | undefined> {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = "", OTEL_TRACES_SAMPLER_ARG: share = "1" } = io.env;
+  if (endpoint === "") return undefined;
+  if (!URL.canParse(endpoint)) {
+    log.warn({ endpoint }, "OTEL_EXPORTER_OTLP_ENDPOINT is no URL such as http://127.0.0.1:4318: no traces");
+    return undefined;
+  }
+  const ratio = Number(share);
+  if (!(ratio >= 0 && ratio <= 1)) {
+    log.warn({ share }, "OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1: no traces");
+    return undefined;
+  }
+  const { startTracing } = await import("../observe/tracing.ts");
+  const upstream = new URL(config.upstream.url);
+  return startTracing({ endpoint, ratio, upstream, version: readBuild().version, clock: io.clock, log });
+}

@@ -1,0 +1,152 @@
+import t, { type Test } from "tap";
+import { startCms } from "../support/cms/server.ts";
+import { startCollector } from "../support/collector.ts";
+import { startProgram, type Program } from "../support/program.ts";
+import { inTime } from "../support/raw.ts";
+
+/** Traces as a collector gets them from the program, in front of a real CMS. */
+
+const cms = await startCms();
+const collector = await startCollector();
+t.teardown(async () => {
+  await collector.close();
+  await cms.close();
+});
+
+const CLIENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const AUTH = `users API-Key ${cms.keys.partnerA}`;
+
+async function start(t: Test, env: Record<string, string> = {}): Promise<Program> {
+  const program = await startProgram(cms.url, { settings: { partners: { collections: ["posts"] } }, env });
+  t.teardown(async () => {
+    program.signal("SIGKILL");
+    await program.ended;
+  });
+  return program;
+}
+
+async function ask(program: Program, path: string, headers: Record<string, string> = {}): Promise<string> {
+  const answer = await fetch(`${program.url}${path}`, { headers: { authorization: AUTH, ...headers } });
+  await answer.arrayBuffer();
+  return answer.headers.get("x-request-id") ?? "";
+}
+
+const traceparents = (): (string | undefined)[] =>
+  cms.takeRequests().map(({ headers }) => headers["traceparent"]?.toString());
+
+t.test(
+  "a partner request is a span, its requests to the CMS are spans below it, in the client's trace",
+  async (t) => {
+    const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+    cms.takeRequests();
+    const secret = "VALUE-OF-A-QUERY";
+    const requestId = await ask(program, `/partners/2026-02/tenant-a/posts?where[title][equals]=${secret}`, {
+      traceparent: CLIENT,
+      tracestate: "vendor=text-of-the-client",
+    });
+    const seen = traceparents().filter((value) => value !== undefined);
+    program.signal("SIGTERM");
+    t.equal(await inTime(program.ended, () => "the end"), 0, "what was not sent yet is sent on the way out");
+    const spans = await inTime(collector.until(5), () => collector.text());
+    const server = spans.filter(({ kind }) => kind === 2);
+    const asked = spans.filter(({ kind }) => kind === 3);
+    t.match(server, [
+      {
+        traceId: TRACE,
+        parentSpanId: "00f067aa0ba902b7",
+        name: "GET /partners/:version/:tenant/:collection",
+        attributes: {
+          "http.request.method": "GET",
+          "http.response.status_code": 200,
+          "http.route": "/partners/:version/:tenant/:collection",
+          "url.path": "/partners/2026-02/tenant-a/posts",
+          "gateway.request_id": requestId,
+          "gateway.tenant": "tenant-a",
+          "gateway.key_via": "cms",
+          "user.id": "2",
+        },
+      },
+    ]);
+    t.strictSame(
+      asked.map(({ attributes }) => attributes["url.path"]),
+      ["/api/users/me", "/api/tenants", "/api/tenants", "/api/posts"],
+    );
+    for (const { traceId, parentSpanId, attributes } of asked) {
+      t.equal(traceId, TRACE);
+      t.equal(parentSpanId, server[0]?.spanId);
+      t.match(attributes, {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "server.address": "127.0.0.1",
+      });
+    }
+    t.strictSame(
+      seen,
+      asked.map(({ spanId }) => `00-${TRACE}-${spanId}-01`),
+      "and the CMS is told of each",
+    );
+    const line = program.lines().find((entry) => entry["requestId"] === requestId);
+    t.equal(line?.["traceId"], TRACE, "the log names the trace");
+    for (const text of [cms.keys.partnerA, secret, "text-of-the-client"]) t.notMatch(collector.text(), text);
+  },
+);
+
+t.test("a malformed traceparent begins a trace of our own, and is not passed on", async (t) => {
+  const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  cms.takeRequests();
+  for (const traceparent of [
+    `${CLIENT}\tx`,
+    "00-0-0-00",
+    `ff${CLIENT.slice(2)}`,
+    `${CLIENT.slice(0, 3)}${"0".repeat(32)}-00f067aa0ba902b7-01`,
+  ]) {
+    await ask(program, "/partners/2026-02/tenant-a/posts?limit=1", { traceparent });
+    const [own] = traceparents().slice(-1);
+    t.match(own, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    t.notMatch(own, /4bf92f35|-0{32}-/, traceparent);
+  }
+});
+
+t.test("native requests pass a traceparent on as it came", async (t) => {
+  const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  cms.takeRequests();
+  await (await fetch(`${program.url}/api/posts?limit=1`, { headers: { traceparent: CLIENT } })).arrayBuffer();
+  t.strictSame(
+    traceparents().filter((value) => value !== undefined),
+    [CLIENT],
+  );
+});
+
+t.test("without the variable there is no trace, and nothing of OpenTelemetry is loaded", async (t) => {
+  const program = await start(t);
+  cms.takeRequests();
+  await ask(program, "/partners/2026-02/tenant-a/posts?limit=1", { traceparent: CLIENT });
+  t.ok(
+    traceparents().every((value) => value === undefined),
+    "the bag of headers begins empty",
+  );
+  t.ok(program.lines().every((entry) => !("traceId" in entry)));
+});
+
+t.test("a collector that is gone costs nobody anything, and is said once a minute", async (t) => {
+  const program = await start(t, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1",
+    OTEL_EXPORTER_OTLP_TIMEOUT: "500",
+  });
+  for (let i = 0; i < 20; i += 1) t.ok(await ask(program, "/partners/2026-02/tenant-a/posts?limit=1"));
+  program.signal("SIGTERM");
+  t.equal(await inTime(program.ended, () => "the end"), 0);
+  t.equal(program.lines().filter(({ msg }) => msg === "traces are not delivered").length, 1);
+});
+
+t.test("a wrong endpoint or share is said, and starts without traces", async (t) => {
+  const wrong = [
+    { OTEL_EXPORTER_OTLP_ENDPOINT: "collector" },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER_ARG: "ten" },
+  ];
+  for (const env of wrong) {
+    const program = await start(t, env);
+    t.match(program.lines(), [{ level: 40, msg: /no traces$/ }], JSON.stringify(env));
+  }
+});

@@ -1,0 +1,201 @@
+import type { Page } from "playwright-core";
+import t, { type Test } from "tap";
+import { startBrowser } from "../support/browser.ts";
+import { startCms } from "../support/cms/server.ts";
+import { startFaultyLine } from "../support/faults.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { readPosts } from "../support/partner.ts";
+
+/** The status page as an operator has it: in a real Chromium, from a real gateway in front of a real CMS. */
+
+const [browser, cms] = await Promise.all([startBrowser(), startCms({ record: false })]);
+const line = await startFaultyLine(() => cms.port);
+t.teardown(async () => {
+  await browser.close();
+  await line.close();
+  await cms.close();
+});
+
+const SETTINGS = {
+  partners: {
+    collections: ["posts"],
+    versionDates: { "2025-07": { deprecation: "2026-02-01", sunset: "2026-03-01" } },
+  },
+  upstream: { breakerFailures: 2, breakerRetry: "200ms" },
+};
+
+async function gatewayFor(t: Test, env: Record<string, string> = {}): Promise<TestGateway> {
+  const gateway = await startTestGateway(line.url, SETTINGS, { env });
+  t.teardown(async () => {
+    await gateway.stop();
+    await line.heal();
+  });
+  return gateway;
+}
+
+/** Opens the page, and notes whatever it complains of and whomever else it asks. */
+async function open(t: Test, gateway: TestGateway, options: Parameters<typeof browser.newPage>[0] = {}) {
+  const page = await browser.newPage(options);
+  t.teardown(() => page.close());
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => void complaints.push(String(error)));
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(gateway.adminUrl) && !url.startsWith("data:")) complaints.push(`asks ${url}`);
+  });
+  await page.goto(`${gateway.adminUrl}/`);
+  await page.locator('[data-link="live"]').waitFor();
+  return { page, complaints };
+}
+
+const heading = (page: Page, text: string) => page.getByRole("heading", { level: 1, name: text });
+
+t.test("what happens is on the page without a reload: traffic, an outage, the way back", async (t) => {
+  const gateway = await gatewayFor(t);
+  const { page, complaints } = await open(t, gateway);
+  await heading(page, "All is well.").waitFor();
+  t.equal(
+    await page.locator(".empty", { hasText: "No key has been used" }).count(),
+    1,
+    "empty states say so",
+  );
+  t.equal((await readPosts(gateway, "partnerA")).status, 200);
+  const old = { authorization: `users API-Key ${cms.keys.partnerA}` };
+  await fetch(`${gateway.url}/partners/2025-07/tenant-a/posts?limit=1`, { headers: old });
+  await page
+    .locator("#tenants")
+    .getByRole("row", { name: /^tenant-a 2 0 0/ })
+    .waitFor();
+  await page.locator("#uses").getByText("Sunset 2026-03-01").waitFor();
+  await page
+    .locator("#findings, h1")
+    .getByText("1 key still uses a version past its sunset.")
+    .first()
+    .waitFor();
+  await page
+    .locator("#tiers")
+    .getByText(/asked for/)
+    .first()
+    .waitFor();
+  await line.refuse();
+  for (let i = 0; i < 6; i += 1) await readPosts(gateway, "partnerA");
+  await heading(page, "The CMS does not answer.").waitFor();
+  await page.locator("#refusals").getByText("the breaker is open").first().waitFor();
+  t.match(await page.title(), /^The CMS does not answer\./, "the tab says it too");
+  t.match(await page.locator('.tile[data-tone="bad"]').allInnerTexts(), [
+    /Failed/,
+    /CMS\s+down\s+breaker open/,
+  ]);
+  await line.heal();
+  await page.locator(".tile", { hasText: /^CMS\s*answers/ }).waitFor();
+  t.strictSame(complaints, [], "no error, no violation of its policy, nobody else asked");
+});
+
+t.test("no text of a client, of a tenant or of the CMS is ever markup", async (t) => {
+  const gateway = await gatewayFor(t);
+  const attack = `<img src=x onerror="document.title='owned'">`;
+  const slug = `${attack}<script>document.title='owned'</script>`;
+  const { id } = await cms.payload.create({ collection: "tenants", data: { name: "Bad", slug } });
+  t.teardown(() => cms.payload.delete({ collection: "tenants", id }));
+  const headers = {
+    authorization: `users API-Key ${cms.keys.admin}`,
+    "x-basker-tenant-slug": slug,
+    "x-request-id": attack,
+  };
+  const listed = await fetch(`${gateway.url}/partners/2026-02/${encodeURIComponent(attack)}/posts`, {
+    headers,
+  });
+  t.equal(listed.status, 200, "a tenant of that name there is");
+  for (const path of [
+    "2026-02/x/nothing",
+    `${encodeURIComponent(attack)}/x/posts`,
+    "2026-02/x/posts/%3Cscript%3E",
+  ])
+    await fetch(`${gateway.url}/partners/${path}`, { headers });
+  const { page, complaints } = await open(t, gateway);
+  await page.locator("#tenants").getByText(slug, { exact: true }).waitFor();
+  await page.locator("#refusals").getByText(`theirs: ${attack}`).first().waitFor();
+  t.equal(await page.locator("main img, main script").count(), 0);
+  t.not(await page.title(), "owned");
+  t.strictSame(complaints, []);
+});
+
+t.test("a lost connection is said in so many words, and ends by itself", async (t) => {
+  const first = await startTestGateway(line.url, SETTINGS);
+  const { page } = await open(t, first);
+  await first.stop();
+  await heading(page, "No word from the gateway since").waitFor();
+  t.equal(await page.locator("body").getAttribute("data-link"), "lost");
+  await gatewayFor(t, { ADMIN_PORT: String(first.adminPort) });
+  await page.locator('[data-link="live"]').waitFor();
+  await heading(page, "All is well.").waitFor();
+});
+
+t.test("it can be read on a phone, by keyboard and by a screen reader, in light and in dark", async (t) => {
+  const gateway = await gatewayFor(t);
+  await readPosts(gateway, "partnerA");
+  await readPosts(gateway, "disabled");
+  for (const colorScheme of ["light", "dark"] as const) {
+    const { page } = await open(t, gateway, { colorScheme, viewport: { width: 360, height: 740 } });
+    await page.locator("#refusals").getByText("key.rejected").waitFor();
+    const overflow = await page.evaluate<number>(
+      "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+    );
+    t.equal(overflow, 0, `${colorScheme}: nothing sticks out`);
+    t.strictSame(await page.evaluate<string[]>(FAINT), [], `${colorScheme}: text stands out by 4.5 to 1`);
+    t.equal(await page.getByRole("meter").count(), 2);
+    const chart = page.getByRole("img", { name: /^Partner requests per second/ });
+    await chart.focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.locator("#requests-chart .when").waitFor();
+    await page.getByRole("searchbox", { name: "Filter" }).fill("no such thing");
+    await page.locator("#refusals").getByText("Nothing like that").waitFor();
+    await page.getByRole("searchbox", { name: "Filter" }).fill("key.rej");
+    await page.getByRole("radio", { name: "CMS, gateway" }).check();
+    await page.locator("#refusals").getByText("Nothing like that").waitFor();
+  }
+});
+
+t.test("with a token, the browser's own question for a password opens it", async (t) => {
+  const adminToken = "the-token-of-the-admin-port";
+  const gateway = await gatewayFor(t, { ADMIN_TOKEN: adminToken });
+  const httpCredentials = { username: "anybody", password: adminToken };
+  const { page } = await open(t, gateway, { httpCredentials });
+  await heading(page, "All is well.").waitFor();
+});
+
+/** Elements whose text stands out from its background by less than WCAG 2.2, 1.4.3 asks for. */
+const FAINT = `(() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgb = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const behind = (element) => {
+    for (let at = element; at !== null; at = at.parentElement) {
+      const colour = rgb(getComputedStyle(at).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "");
+    if (!own || element.closest("noscript, script, .skip, .hidden") !== null) continue;
+    const style = getComputedStyle(element);
+    const text = light(rgb(element instanceof SVGElement ? style.fill : style.color));
+    const back = light(behind(element));
+    const ratio = (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
+    if (ratio < 4.5) faint.push(element.className + " " + element.textContent + " " + ratio.toFixed(2));
+  }
+  return faint;
+})()`;

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { parse } from "yaml";
+import { COUNTERS, GAUGES, HISTOGRAMS } from "../../src/observe/instruments.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { STANDING } from "../support/standing.ts";
+
+const read = (path: string): string => readFileSync(join(import.meta.dirname, "../..", path), "utf8");
+
+/** What Prometheus itself adds to every metric. */
+const SCRAPED = ["instance", "job"];
+const known = new Map<string, readonly string[]>();
+for (const [name, { labels }] of Object.entries({ ...COUNTERS, ...GAUGES })) known.set(name, labels);
+for (const [name, { labels }] of Object.entries(HISTOGRAMS)) {
+  known.set(`${name}_bucket`, [...labels, "le"]);
+  for (const part of ["sum", "count"]) known.set(`${name}_${part}`, labels);
+}
+const { body } = await createMetrics({ version: "1", node: "v24" }).page(STANDING);
+for (const [, name = ""] of body.matchAll(/^# TYPE (gateway_(?:nodejs|process)_\w+)/gm)) known.set(name, []);
+
+/** What is wrong with a query: metrics and labels that do not exist. */
+function problemsOf(expr: string): string[] {
+  const used = [...expr.matchAll(/\b(gateway_\w+)(?:\{([^}]*)\})?/g)];
+  const labelsOf = (name: string): readonly string[] => [...(known.get(name) ?? []), ...SCRAPED];
+  const unknown = used.filter(([, name = ""]) => !known.has(name)).map(([, name]) => `no metric ${name}`);
+  const matched = used.flatMap(([, name = "", matchers = ""]) =>
+    [...matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)]
+      .filter(([, label = ""]) => !labelsOf(name).includes(label))
+      .map(([, label]) => `${name} has no label ${label}`),
+  );
+  const all = new Set(used.flatMap(([, name = ""]) => labelsOf(name)));
+  const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)]
+    .flatMap(([, list = ""]) => list.split(",").map((label) => label.trim()))
+    .filter((label) => !all.has(label))
+    .map((label) => `nothing is labelled ${label}`);
+  return [...(used.length === 0 ? ["names no metric"] : []), ...unknown, ...matched, ...grouped];
+}
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: { readonly summary: string; readonly runbook: string };
+}
+
+const { groups }: { groups: { rules: Rule[] }[] } = parse(read("config/prometheus/alerts.yaml"));
+const rules = groups.flatMap((group) => group.rules);
+
+t.test("a query that names what does not exist is found", async (t) => {
+  t.strictSame(problemsOf('sum by (tennant) (rate(gateway_partner_requests_total{status="1"}[5m]))'), [
+    "nothing is labelled tennant",
+  ]);
+  t.strictSame(problemsOf('gateway_load{off="x"} / gateway_limit'), [
+    "no metric gateway_limit",
+    "gateway_load has no label off",
+  ]);
+  t.strictSame(problemsOf("up"), ["names no metric"]);
+});
+
+t.test("every alert asks for metrics and labels that exist", async (t) => {
+  t.ok(rules.length >= 10);
+  for (const { alert, expr } of rules) t.strictSame(problemsOf(expr), [], alert);
+});
+
+t.test("every alert has its section in the runbook, and no section is of none", async (t) => {
+  const runbook = read("docs/operating.md").split("## Runbook")[1] ?? "";
+  const sections = [...runbook.matchAll(/^### (\w+)$/gm)].map(([, name = ""]) => name);
+  t.strictSame(sections.toSorted(), rules.map(({ alert }) => alert).toSorted());
+  for (const { alert, annotations } of rules) {
+    t.equal(annotations.runbook, `docs/operating.md#${alert.toLowerCase()}`);
+    t.ok(annotations.summary.length > 10, alert);
+  }
+});
+
+t.test("every panel of the dashboard asks for metrics and labels that exist", async (t) => {
+  interface Panel {
+    readonly title: string;
+    readonly targets: { readonly expr: string }[];
+  }
+  const { panels }: { panels: Panel[] } = JSON.parse(read("config/grafana/partners-gateway.json"));
+  t.ok(panels.length >= 15);
+  for (const { title, targets } of panels)
+    for (const { expr } of targets) t.strictSame(problemsOf(expr), [], title);
+});

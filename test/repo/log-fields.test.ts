@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { GatewayError } from "../../src/core/errors.ts";
+import type { Note } from "../../src/core/note.ts";
+import { createLog, logging } from "../../src/observe/log.ts";
+
+/** A note with all that a note can hold: one member less, or one more, does not compile. */
+const WHOLE: Required<Note> = {
+  stage: "forward",
+  clientRequestId: "c",
+  traceId: "t",
+  userId: 1,
+  keyVia: "memory",
+  version: "2026-02",
+  tenant: "acme",
+  tenantVia: "redis",
+  operation: "list",
+  collection: "posts",
+  upstreamRequests: 1,
+  upstreamMs: 1.23456,
+  upstreamStatus: 200,
+  code: "upstream.timeout",
+  cause: new Error("slow"),
+};
+
+/** What pino writes into every line, a request's or not. */
+const OF_EVERY_LINE: ReadonlySet<string> = new Set(["level", "time", "msg"]);
+
+t.test("docs/operating.md lists exactly the fields of a request's line", async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const { log } = createLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const { request, refused } = logging(log);
+  request({ requestId: "r", method: "GET", status: 504, ms: 1.23456, note: WHOLE });
+  refused({ requestId: "r", method: "GET", error: new GatewayError("native.keyed", { cause: "why" }) });
+  const [whole = [], bare = []] = lines.map((line) =>
+    Object.keys(line).filter((name) => !OF_EVERY_LINE.has(name)),
+  );
+  const docs = readFileSync(join(import.meta.dirname, "../../docs/operating.md"), "utf8");
+  const rows = [...docs.matchAll(/^\| `(\w+)` \| (all|partners|errors) \|/gm)];
+  t.strictSame(rows.map(([, name]) => name).toSorted(), whole.toSorted());
+  const everywhere = rows.filter(([, , on]) => on !== "partners").map(([, name]) => name);
+  t.strictSame(everywhere.toSorted(), bare.toSorted(), "and of a refused one");
+});

@@ -1,0 +1,13 @@
+import type { Standing } from "../../src/core/status.ts";
+
+/** How things may stand with a gateway. */
+export const STANDING: Standing = {
+  health: { ready: true, draining: false, parts: { cms: "ok", redis: "degraded" } },
+  load: {
+    inFlight: { now: 3, most: 1_000 },
+    connections: { now: 2, most: 64 },
+    waiting: { now: 0, most: 256 },
+    breakerOpen: true,
+  },
+  endings: {},
+};
