@@ -86,5 +86,6 @@ function listOf(value: unknown, name: string): readonly unknown[] {
 }
 
 function textOf(value: unknown, name: string): string {
-  return isObject(value) && value[name] !== undefined ? String(value[name]) : "";
+  const text = isObject(value) ? value[name] : undefined;
+  return typeof text === "string" || typeof text === "number" ? String(text) : "";
 }
