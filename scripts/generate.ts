@@ -79,15 +79,9 @@ function reference(sections: Readonly<Record<string, Setting>>): string {
     "Durations are written `250ms`, `15s`, `5m`, `1h`; sizes `512B`, `16KiB`, `1MiB`.",
   ];
   for (const [section, { description, properties }] of Object.entries(sections)) {
-    lines.push(
-      "",
-      `## ${section}`,
-      "",
-      description ?? "",
-      "",
-      "| setting | default | meaning |",
-      "|---|---|---|",
-    );
+    lines.push("", `## ${section}`, "", description ?? "");
+    if (properties === undefined) continue;
+    lines.push("", "| setting | default | meaning |", "|---|---|---|");
     for (const [name, setting] of Object.entries(properties ?? {})) {
       const variable = variables.get(`${section}.${name}`);
       const meaning = `${setting.description ?? ""}${variable === undefined ? "" : ` Environment: ${environmentOf(variable)}.`}`;

@@ -1,4 +1,4 @@
-import { createGeneration } from "./compose/generation.ts";
+import { House } from "./compose/house.ts";
 import { createLasting, type Lasting, type Surroundings } from "./compose/lasting.ts";
 import { purgeOf } from "./compose/remember.ts";
 import type { Config } from "./config/schema.ts";
@@ -11,6 +11,12 @@ import { startServer } from "./server/server.ts";
 export interface RunningGateway {
   readonly port: number;
   readonly adminPort: number;
+  /**
+   * Goes over to the configuration that `read` gives; requests under way end by the one they began with. Settings of the
+   * sections `server`, `cache` and `redis` stay: the log names those that differ. Where it cannot be read or built, the
+   * log says why and all stays as it is. Never rejects. Resolves when new requests come to it.
+   */
+  reload(read: () => Config): Promise<void>;
   /** Goes out of service without a reset connection: see `server.drainDelay` and `server.drainTimeout`. */
   stop(): Promise<void>;
 }
@@ -22,66 +28,78 @@ export interface RunningGateway {
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
   const lasting = createLasting(config, surroundings);
   const { clock, cache, tell } = lasting;
-  const current = createGeneration(config, lasting);
+  const house = await House.open(config, lasting);
   let draining = false;
-  const standing = (): Standing => ({
-    health: { ready: current.ready, draining, parts: { cms: current.cmsState, ...redisPart(lasting) } },
-    load: current.load,
-    endings: current.endings,
+  const standing = (): Standing => {
+    const { current } = house;
+    return {
+      health: { ready: house.ready, draining, parts: { ...current.parts(), ...redisPart(lasting) } },
+      load: current.load,
+      targets: current.targets(),
+      endings: current.endings,
+    };
+  };
+  const closeAll = async (): Promise<void> => {
+    await house.close();
+    await cache.close();
+  };
+  const admin = await startAdminOf({ config, standing, house }, lasting).catch(async (error: unknown) => {
+    await closeAll();
+    throw error;
   });
-  const admin = await startAdminOf(config, standing, lasting);
   const server = await startServer(
     {
       ...config.server,
-      ways: () => current,
+      ways: () => house.current,
       onRefused: (refused) => tell.refused(refused),
     },
     { host: config.server.host, port: config.server.port },
   ).catch(async (error: unknown) => {
     await admin.close();
-    await cache.close();
+    await closeAll();
     throw error;
   });
-  current.startProbing();
+  house.current.keepLooking();
 
   return {
     port: server.port,
     adminPort: admin.port,
+    reload: (read) => house.reload(read),
     async stop() {
       draining = true;
       server.announceClosing();
-      current.stopProbing();
+      house.stopLooking();
       await new Promise<void>((resolve) => void clock.after(config.server.drainDelay, resolve));
       // Together: a WebSocket does not end of itself, and the server waits for its connection.
-      await Promise.all([server.drain(config.server.drainTimeout), current.native.close()]);
-      await current.close();
-      await cache.close();
+      await Promise.all([server.drain(config.server.drainTimeout), house.closeNative()]);
+      await closeAll();
       await admin.close();
     },
   };
 }
 
-/** The admin port; where it is taken, what was opened before it is closed. */
-async function startAdminOf(config: Config, standing: () => Standing, lasting: Lasting) {
-  const { cache, metrics, status, log } = lasting;
+interface AdminParts {
+  readonly config: Config;
+  readonly standing: () => Standing;
+  readonly house: House;
+}
+
+function startAdminOf({ config, standing, house }: AdminParts, { cache, metrics, status, log }: Lasting) {
   return startAdmin(
     {
       health: () => standing().health,
-      purge: purgeOf(cache),
+      purge: purgeOf(cache, () => house.current.facilities.keys()),
       metrics: () => metrics.page(standing()),
       snapshot: () => status.snapshot(standing()),
       token: config.server.adminToken,
       onFault: (cause) => log.error({ cause: causeOf(cause) }, "the admin port could not answer"),
     },
     { host: config.server.adminHost, port: config.server.adminPort },
-  ).catch(async (error: unknown) => {
-    await cache.close();
-    throw error;
-  });
+  );
 }
 
 /** Redis as `/readyz` shows it. Without it the gateway serves on, so that its loss is no reason to be taken out. */
-function redisPart({ cache }: Lasting): Partial<Health["parts"]> {
+function redisPart({ cache }: Lasting): Health["parts"] {
   const state = cache.redisState;
   return state === undefined ? {} : { redis: state.heard && state.shared ? "ok" : "degraded" };
 }

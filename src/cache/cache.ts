@@ -11,10 +11,11 @@ import { CounterShared } from "./counter-shared.ts";
 import { Digests } from "./digest.ts";
 import type { Delivery } from "./deliveries.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
-import { createFacts, type StoredFacts } from "./facts.ts";
+import { createFacts, type FactStore, type Marked } from "./facts.ts";
 import { Invalidator } from "./invalidator.ts";
 import { Link } from "./link.ts";
 import { Memory } from "./memory.ts";
+import { parseMarked } from "./parse.ts";
 import { Places } from "./places.ts";
 import { hasRedis, openRedis, type RedisClient } from "./redis.ts";
 import { Shared } from "./shared.ts";
@@ -27,12 +28,9 @@ export interface CacheOptions {
   readonly events: CacheEvents;
 }
 
-/** One kind of fact, as its lookup is given to the cache. */
-export interface KindOptions<K, T> {
+/** One kind of fact. */
+export interface KindOptions<T> {
   readonly kind: FactKind;
-  readonly lookup: (key: K, asking: Asking) => Promise<T | undefined>;
-  /** What tells one fact from another; may be secret, and is kept nowhere but as a digest. */
-  readonly textOf: (key: K) => string;
   readonly parse: (value: unknown) => T | undefined;
   readonly ttl: number;
   readonly max: number;
@@ -42,6 +40,23 @@ export interface KindOptions<K, T> {
   readonly guarded?: boolean;
 }
 
+/** Where facts of a kind come from. */
+export interface Origin<K, T> {
+  /** The name of the CMS that is asked. */
+  readonly of: string;
+  readonly lookup: (key: K, asking: Asking) => Promise<T | undefined>;
+  /** What tells one fact from another; may be secret, and is kept nowhere but as a digest. */
+  readonly textOf: (key: K) => string;
+  /** What facts are learnt from, in words that change with their meaning: see `Source.marks`. May be secret. */
+  readonly learntFrom: readonly string[];
+}
+
+/** The facts of one kind. */
+export interface Kind<T> {
+  /** The facts of one CMS, behind the cache. */
+  from<K>(origin: Origin<K, T>): Facts<K, T>;
+}
+
 /** The memory of one process and its share in that of all replicas. */
 export class Cache {
   readonly #options: CacheOptions;
@@ -49,7 +64,7 @@ export class Cache {
   readonly #places: Places;
   readonly #redis: { readonly commands: RedisClient; readonly link: Link } | undefined;
   readonly #invalidator: Invalidator;
-  readonly #stores = new Map<FactKind, Pick<StoredFacts<unknown, unknown>, "flush" | "drop">>();
+  readonly #stores = new Map<FactKind, Pick<FactStore<unknown>, "flush" | "drop">>();
   #isClosed = false;
 
   constructor(options: CacheOptions) {
@@ -63,7 +78,7 @@ export class Cache {
       link: this.#redis?.link,
       places: this.#places,
       events: options.events,
-      flush: (kinds) => this.#flush(kinds),
+      flush: (kinds) => this.flush(kinds),
     });
   }
 
@@ -78,13 +93,11 @@ export class Cache {
     return link === undefined ? undefined : { shared: link.gate.isOpen, heard: link.hears };
   }
 
-  /** A lookup behind the cache. To be called once for each kind. */
-  facts<K, T extends object>(kind: KindOptions<K, T>): Facts<K, T> {
+  /** The facts of one kind. To be called once for each. */
+  facts<T extends object>(kind: KindOptions<T>): Kind<T> {
     const { clock, events, config } = this.#options;
     const { cache } = config;
-    const store = createFacts<K, T>({
-      lookup: kind.lookup,
-      nameOf: (key) => this.#digests.name(kind.kind, kind.textOf(key)),
+    const store = createFacts<T>({
       clock,
       memory: this.#memory(kind),
       shared: this.#shared(kind),
@@ -97,7 +110,19 @@ export class Cache {
       onForget: (name) => void this.#tellForget(kind.kind, name),
     });
     this.#stores.set(kind.kind, store);
-    return store;
+    return {
+      from: ({ of, lookup, textOf, learntFrom }) =>
+        store.from({
+          lookup,
+          nameOf: (key) => this.#digests.name(kind.kind, of, textOf(key)),
+          marks: learntFrom.map((text) => this.#digests.mark(text)),
+        }),
+    };
+  }
+
+  /** Makes this process alone forget. */
+  flush(kinds: readonly FactKind[]): void {
+    for (const kind of kinds) this.#stores.get(kind)?.flush();
   }
 
   /** What counts requests: for all replicas where there is Redis, else for this process. */
@@ -119,9 +144,9 @@ export class Cache {
     return this.#invalidator.invalidate(kinds, reason);
   }
 
-  /** The same for one fact, by the text that `textOf` gives of its key. */
-  forget(kind: FactKind, text: string): Promise<Delivery> {
-    const name = this.#digests.name(kind, text);
+  /** The same for one fact of one CMS, by the text that `textOf` gives of its key. */
+  forget(kind: FactKind, of: string, text: string): Promise<Delivery> {
+    const name = this.#digests.name(kind, of, text);
     this.#stores.get(kind)?.drop(name);
     return this.#tellForget(kind, name);
   }
@@ -143,7 +168,7 @@ export class Cache {
       clock,
       commandTimeout: config.redis.commandTimeout,
       ackTimeout: config.redis.ackTimeout,
-      onFlush: (kinds) => this.#flush(kinds),
+      onFlush: (kinds) => this.flush(kinds),
       onForget: (kind, name) => this.#stores.get(kind)?.drop(name),
       onChange: () => this.#tellState(),
       onFailed,
@@ -151,10 +176,10 @@ export class Cache {
     return { commands, link };
   }
 
-  #memory<K, T extends object>(kind: KindOptions<K, T>): Memory<T> {
+  #memory<T extends object>(kind: KindOptions<T>): Memory<Marked<T>> {
     const { cache } = this.#options.config;
     const link = this.#redis?.link;
-    return new Memory<T>({
+    return new Memory<Marked<T>>({
       clock: this.#options.clock,
       ttl: kind.ttl,
       absentTtl: cache.absentTtl,
@@ -168,10 +193,10 @@ export class Cache {
     });
   }
 
-  #shared<K, T extends object>({ kind, parse, ttl }: KindOptions<K, T>): Shared<T> | undefined {
+  #shared<T extends object>({ kind, parse, ttl }: KindOptions<T>): Shared<Marked<T>> | undefined {
     if (this.#redis === undefined || !this.sharesFacts) return undefined;
     const { wallTime, events, clock, config } = this.#options;
-    return new Shared<T>({
+    return new Shared<Marked<T>>({
       kind,
       client: this.#redis.commands,
       places: this.#places,
@@ -179,7 +204,7 @@ export class Cache {
       digests: this.#digests,
       clock,
       timeout: config.redis.commandTimeout,
-      parse,
+      parse: (value) => parseMarked(value, parse),
       wallTime,
       ttl,
       onFailed: (cause) => events.redisFailed(cause),
@@ -192,10 +217,6 @@ export class Cache {
       this.#redis?.link.tell({ type: "forget", kind, name, distrust: false }, [place]) ??
       Promise.resolve({ peers: 0, acknowledged: 0, complete: true })
     );
-  }
-
-  #flush(kinds: readonly FactKind[]): void {
-    for (const kind of kinds) this.#stores.get(kind)?.flush();
   }
 
   #tellState(): void {

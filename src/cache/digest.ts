@@ -13,9 +13,17 @@ export class Digests {
     this.#secret = Secret.reveal(secret);
   }
 
-  /** The name of a fact of one kind. One way; 43 characters, whatever the length of `text`. */
-  name(kind: FactKind, text: string): string {
-    return this.#hmac(`name\0${kind}\0${text}`);
+  /**
+   * The name of a fact of one kind of one CMS. One way; 43 characters, whatever the length of `text`. With the CMS in
+   * it, what one says can never be found where another is asked.
+   */
+  name(kind: FactKind, of: string, text: string): string {
+    return this.#hmac(`name\0${kind}\0${of}\0${text}`);
+  }
+
+  /** A short mark of what facts are learnt from. */
+  mark(text: string): string {
+    return this.#hmac(`mark\0${text}`).slice(0, 11);
   }
 
   /** The seal of a record's text in its place: a record moved to another place does not bear its seal. */

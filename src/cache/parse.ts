@@ -1,4 +1,5 @@
 import { isObject } from "../core/json.ts";
+import type { Marked } from "./facts.ts";
 import type { Identity, RecordId, TenantFacts } from "../core/context.ts";
 
 /** An identity out of a record, or `undefined` where something else stands there. */
@@ -22,6 +23,16 @@ export function parseTenant(value: unknown): TenantFacts | undefined {
   return isIds(memberIds) && isTexts(sharedCollections)
     ? { ...facts, group: { memberIds, sharedCollections } }
     : undefined;
+}
+
+/** A fact with its marks out of a record; `parse` judges the fact. */
+export function parseMarked<T>(
+  value: unknown,
+  parse: (fact: unknown) => T | undefined,
+): Marked<T> | undefined {
+  if (!isObject(value) || !isTexts(value["marks"])) return undefined;
+  const fact = parse(value["fact"]);
+  return fact === undefined ? undefined : { fact, marks: value["marks"] };
 }
 
 function isId(value: unknown): value is RecordId {

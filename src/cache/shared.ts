@@ -9,7 +9,7 @@ import type { RedisClient } from "./redis.ts";
 import { within } from "./within.ts";
 
 /** The shape of records. A record of another shape is a miss: raise it whenever a fact's fields change. */
-const SCHEMA = 2;
+const SCHEMA = 3;
 
 /** What the second tier said: under which epoch, and the fact with what is left of its life. */
 export interface SharedRecord<T> {

@@ -4,9 +4,11 @@ import { hasRedis } from "../cache/redis.ts";
 import { createPayloadCms } from "../cms/payload/payload.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
+import { DEFAULT_UPSTREAM, upstreamsOf, type UpstreamSettings } from "../config/upstream.ts";
+import { configFor, connectTo } from "../compose/facility.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
-import { createUpstream } from "../upstream/pool.ts";
+import type { Target } from "../upstream/target.ts";
 import { EXIT, type Command } from "./command.ts";
 import { CONFIG_FLAG, configOf, redacted } from "./config.ts";
 import { paint, type Io } from "./io.ts";
@@ -61,27 +63,43 @@ function livePraise({ redis }: Config): string {
   return hasRedis(redis) ? "The CMS and Redis answer." : "The CMS answers.";
 }
 
-/** What the CMS has to say, as problems. */
+/** What the CMSs have to say, as problems. */
 async function askCms(config: Config, io: Io): Promise<string[]> {
-  const pool = createUpstream({ ...config.upstream, clock: io.clock });
-  const cms = createPayloadCms(config, pool);
+  const asked = [...upstreamsOf(config)].map(([name, settings]) => askOne(config, { name, settings }, io));
+  return (await Promise.all(asked)).flat();
+}
+
+async function askOne(
+  config: Config,
+  { name, settings }: { readonly name: string; readonly settings: UpstreamSettings },
+  io: Io,
+): Promise<string[]> {
+  const pool = connectTo(settings, io.clock);
+  const own = configFor(config, settings);
   const asking = {
     requestId: "check",
     signal: new AbortController().signal,
     note: { stage: "check", upstreamRequests: 0, upstreamMs: 0 },
   };
+  const isDefault = name === DEFAULT_UPSTREAM;
+  const ask = async (target: Target): Promise<string[]> => {
+    try {
+      const cms = createPayloadCms(own, pool.only(target));
+      await cms.probe(asking);
+      const { serviceKey } = settings;
+      if (serviceKey === undefined) return [];
+      const identity = await cms.identify(new Secret(serviceKey), asking);
+      const setting = isDefault ? "cms.serviceKey (CMS_SERVICE_KEY)" : `upstreams.${name}.serviceKey`;
+      return identity === undefined ? [`${setting}: the CMS says it is nobody's key`] : [];
+    } catch (error) {
+      const code = error instanceof GatewayError ? error.code : String(error);
+      const cause = error instanceof Error && error.cause !== undefined ? `: ${reason(error.cause)}` : "";
+      const setting = isDefault ? "upstream.url" : `upstreams.${name}`;
+      return [`${setting}: the CMS at ${target.origin} could not be asked (${code}${cause})`];
+    }
+  };
   try {
-    await cms.probe(asking);
-    const { serviceKey } = config.cms;
-    if (serviceKey === undefined) return [];
-    const identity = await cms.identify(new Secret(serviceKey), asking);
-    return identity === undefined
-      ? ["cms.serviceKey (CMS_SERVICE_KEY): the CMS says it is nobody's key"]
-      : [];
-  } catch (error) {
-    const code = error instanceof GatewayError ? error.code : String(error);
-    const cause = error instanceof Error && error.cause !== undefined ? `: ${reason(error.cause)}` : "";
-    return [`upstream.url: the CMS at ${config.upstream.url} could not be asked (${code}${cause})`];
+    return [...new Set((await Promise.all(pool.targets.map(ask))).flat())];
   } finally {
     await pool.close();
   }

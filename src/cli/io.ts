@@ -24,6 +24,8 @@ export interface Io {
   readonly colours: boolean;
   /** Calls back at every SIGINT and SIGTERM; returns how to stop listening. */
   readonly onStop: (task: () => void) => () => void;
+  /** Calls back at every SIGHUP, which then no longer ends the process; returns how to stop listening. */
+  readonly onReload: (task: () => void) => () => void;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;
 }
@@ -45,6 +47,10 @@ export function processIo(self: NodeJS.Process): Io {
     onStop(task) {
       self.on("SIGINT", task).on("SIGTERM", task);
       return () => void self.off("SIGINT", task).off("SIGTERM", task);
+    },
+    onReload(task) {
+      self.on("SIGHUP", task);
+      return () => void self.off("SIGHUP", task);
     },
     exit: (code) => self.exit(code),
   };

@@ -1,5 +1,6 @@
 import { readBuild } from "../compose/build.ts";
 import type { Config } from "../config/schema.ts";
+import { targetsOf } from "../config/upstream.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { Io } from "./io.ts";
@@ -29,6 +30,6 @@ export async function openTracing(config: Config, io: Io, log: Log): Promise<Tra
     return undefined;
   }
   const { startTracing } = await import("../observe/tracing.ts");
-  const upstream = new URL(config.upstream.url);
+  const upstream = new URL(targetsOf(config.upstream)[0] ?? "");
   return startTracing({ endpoint, ratio, upstream, version: readBuild().version, clock: io.clock, log });
 }

@@ -1,4 +1,5 @@
-import { startGateway } from "../compose.ts";
+import { startGateway, type RunningGateway } from "../compose.ts";
+import { upstreamsOf } from "../config/upstream.ts";
 import type { Clock } from "../core/clock.ts";
 import { causeOf } from "../observe/log.ts";
 import { addressProblem } from "./address.ts";
@@ -11,8 +12,8 @@ import { openLog, openTracing } from "./outlets.ts";
 export const start: Command = {
   synopsis: "",
   about:
-    "Runs the gateway until SIGTERM or SIGINT, which drains it; a second one ends it at once.\n" +
-    "Settings come from the environment and from a YAML file.",
+    "Runs the gateway until SIGTERM or SIGINT, which drains it; a second one ends it at once. SIGHUP reads the\n" +
+    "configuration again. Settings come from the environment and from a YAML file.",
   flags: CONFIG_FLAG,
   examples: [
     "UPSTREAM_URL=http://cms.internal:3000 partners-gateway start",
@@ -35,6 +36,9 @@ export const start: Command = {
     };
     process.on("uncaughtException", onFault("uncaught exception"));
     process.on("unhandledRejection", onFault("unhandled rejection"));
+    // Until it runs there is nothing to reload; without a listener the signal would end the process.
+    let running: RunningGateway | undefined;
+    io.onReload(() => void running?.reload(() => configOf(given, io)).then(flush));
     const tracing = await openTracing(config, io, log);
     const { clock } = io;
     const gateway = await startGateway(config, { clock, log, tracer: tracing?.tracer }).catch(
@@ -50,8 +54,12 @@ export const start: Command = {
       await gateway.stop();
       await tracing?.stop();
     };
+    running = gateway;
     const { port, adminPort } = gateway;
-    log.info({ port, adminPort, upstream: config.upstream.url }, "listening");
+    const upstreams = Object.fromEntries(
+      [...upstreamsOf(config)].map(([name, { targets }]) => [name, targets]),
+    );
+    log.info({ port, adminPort, upstreams }, "listening");
     flush();
     return new Promise(() => undefined);
   },

@@ -1,87 +1,166 @@
-import { createPayloadCms } from "../cms/payload/payload.ts";
 import type { Config } from "../config/schema.ts";
-import { createPipeline } from "../gateway/gateway.ts";
-import { admission, deadline, inLayers, record, rescue, traced as traceRequests } from "../gateway/layers.ts";
-import type { Ending, Load } from "../core/status.ts";
+import { DEFAULT_UPSTREAM, upstreamsOf } from "../config/upstream.ts";
+import { InFlight } from "../core/in-flight.ts";
+import { byUpstream } from "../gateway/by-upstream.ts";
+import { createPipeline, type Handler } from "../gateway/gateway.ts";
+import { admission, deadline, inLayers, record, rescue, traced } from "../gateway/layers.ts";
+import type { Counter, RateBucket, RateOutcome } from "../core/rate.ts";
+import type { Ending, Load, PartState, TargetStanding } from "../core/status.ts";
 import type { Ways } from "../server/door.ts";
-import { watchCms, type CmsState } from "../upstream/health.ts";
-import { narrow } from "../upstream/narrow.ts";
-import { createUpstream } from "../upstream/pool.ts";
-import { traced as traceQuestions } from "../upstream/traced.ts";
+import { createChoose, homeOf, type Homes } from "../stages/choose.ts";
+import { openFacility, type Facility } from "./facility.ts";
 import type { Lasting } from "./lasting.ts";
 import { nativeOf } from "./native.ts";
-import { remember } from "./remember.ts";
 import { stagesOf } from "./stages.ts";
 import { warnOfObserving } from "./watch.ts";
 
-/** Everything that one configuration decides: connections to the CMS, its adapter, the pipeline, the native proxy. */
+/** Everything that one configuration decides: the CMSs with the connections to them, the pipelines, the native proxy. */
 export interface Generation extends Ways {
-  /** True from the first time that the CMS answered. */
+  readonly facilities: ReadonlyMap<string, Facility>;
+  /** True from the first time that a CMS answered. */
   readonly ready: boolean;
-  readonly cmsState: CmsState;
+  /** How each CMS is, as `/readyz` names them. */
+  parts(): Record<string, PartState>;
   readonly load: Load;
   /** When versions end. */
   readonly endings: Readonly<Record<string, Ending>>;
-  /** Begins to ask how the CMS is, for as long as it is not well. */
-  startProbing(): void;
-  stopProbing(): void;
-  /** Ends what is under way and closes every connection to the CMS. */
+  /** Every target, as the metrics have it. */
+  targets(): readonly TargetStanding[];
+  /** Asks every target once how it is. */
+  look(): Promise<void>;
+  /** Goes on asking, until `stopLooking`. */
+  keepLooking(): void;
+  stopLooking(): void;
+  /**
+   * When nothing new comes to it any more: waits for what is under way to end, closes WebSockets after `patience` ms,
+   * then every connection.
+   */
+  retire(patience: number): Promise<void>;
+  /** Ends what is under way and closes every connection to the CMSs. */
   close(): Promise<void>;
 }
 
-/** Builds a generation. Nothing is asked of the CMS before somebody does, or `startProbing`. */
+/** Builds a generation. Nothing is asked of a CMS before somebody does. Throws where a certificate cannot be read. */
 export function createGeneration(config: Config, lasting: Lasting): Generation {
-  const { clock, tell, cache, counter, tracer } = lasting;
   warnOfObserving(config, lasting.log);
-  const pool = createUpstream({ ...config.upstream, clock });
-  const health = watchCms(pool, clock);
-  const upstream = tracer === undefined ? health.upstream : traceQuestions(health.upstream);
-  const cms = createPayloadCms(config, upstream, {
-    onForeign: (finding) => tell.isolation(finding),
-    strangers: narrow(upstream, config.upstream.keyLookups),
-  });
-  const memory = remember(config, { cms, cache });
+  const facilities = openAll(config, lasting);
+  const all = [...facilities.values()];
+  const underWay = new InFlight();
   const house = admission(config.limits.inFlight);
-  const pipeline = createPipeline(
-    stagesOf(config, {
-      cms,
-      upstream,
-      memory,
-      rate: { counter, onCounted: (bucket, outcome) => tell.counted(bucket, outcome) },
-    }),
-  );
-  let stop: (() => void) | undefined;
+  const gateway = inLayers(pipelineOf(config, facilities, lasting), [
+    ...(lasting.tracer === undefined ? [] : [traced(lasting.tracer)]),
+    record((finished) => lasting.tell.request(finished), lasting.clock),
+    rescue,
+    deadline(config.partners.deadline, lasting.clock),
+    house.layer,
+  ]);
+  const native = nativeOf(config, facilities, lasting.tell);
+  let stops: readonly (() => void)[] = [];
+  const stopLooking = (): void => {
+    for (const stop of stops) stop();
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all(all.map(({ pool }) => pool.close()));
+  };
   return {
-    gateway: inLayers(pipeline, [
-      ...(tracer === undefined ? [] : [traceRequests(tracer)]),
-      record((finished) => tell.request(finished), clock),
-      rescue,
-      deadline(config.partners.deadline, clock),
-      house.layer,
-    ]),
-    native: nativeOf(config, memory, tell),
+    facilities,
+    gateway: (request) => underWay.during(() => gateway(request)),
+    native,
     nativePrefixes: config.native.prefixes,
     refusesNativeKeys: config.native.keys === "refuse",
     bodyPause: config.limits.bodyPause,
     get ready() {
-      return health.ready;
+      return all.some(({ health }) => health.ready);
     },
-    get cmsState() {
-      return health.state;
-    },
+    parts: () =>
+      Object.fromEntries(
+        all.map(({ name, pool }) => [name === DEFAULT_UPSTREAM ? "cms" : `cms.${name}`, pool.state]),
+      ),
     get load() {
-      return {
-        inFlight: { now: house.inFlight, most: config.limits.inFlight },
-        connections: { now: pool.load.taken, most: config.upstream.connections },
-        waiting: { now: pool.load.waiting, most: config.upstream.queue },
-        breakerOpen: pool.isOpen,
-      };
+      return loadOf(all, { now: house.inFlight, most: config.limits.inFlight });
     },
     endings: config.partners.versionDates,
-    startProbing() {
-      stop = health.keepProbing(cms);
+    targets: () => all.flatMap((facility) => samplesOf(facility)),
+    async look() {
+      await Promise.all(all.map(({ health }) => health.look()));
     },
-    stopProbing: () => stop?.(),
-    close: () => pool.close(),
+    keepLooking() {
+      stops = all.map(({ health }) => health.keepLooking());
+    },
+    stopLooking,
+    async retire(patience) {
+      stopLooking();
+      await Promise.all([underWay.idle(), native.close(patience)]);
+      // Lookups outlast the request that began them: others, of later generations too, may wait for the same.
+      await Promise.all(all.map(({ pool }) => pool.idle()));
+      await close();
+    },
+    close,
   };
+}
+
+function openAll(config: Config, lasting: Lasting): ReadonlyMap<string, Facility> {
+  const all = [...upstreamsOf(config)].map(([name, settings]): [string, Facility] => [
+    name,
+    openFacility(config, { name, settings }, lasting),
+  ]);
+  return new Map(all);
+}
+
+/** A pipeline for each CMS, as one. */
+function pipelineOf(
+  config: Config,
+  facilities: ReadonlyMap<string, Facility>,
+  { counter, tell }: Lasting,
+): Handler {
+  const homes = homesOf(config);
+  const pipelines = new Map(
+    [...facilities].map(([name, { cms, upstream, memory }]): [string, Handler] => {
+      const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
+      const rate = {
+        // The same user id is somebody else in another CMS.
+        counter: name === DEFAULT_UPSTREAM ? counter : within(name, counter),
+        onCounted: (bucket: RateBucket, outcome: RateOutcome) => tell.counted(bucket, outcome),
+      };
+      return [name, createPipeline(stagesOf(config, { cms, upstream, memory, rate, isHome }))];
+    }),
+  );
+  return byUpstream(createChoose(homes), pipelines);
+}
+
+function within(upstream: string, counter: Counter): Counter {
+  return { count: (key, rate) => counter.count(`${upstream}/${key}`, rate) };
+}
+
+/** What is under way at all CMSs together. */
+function loadOf(all: readonly Facility[], inFlight: Load["inFlight"]): Load {
+  const sum = (of: (facility: Facility) => number): number => all.reduce((total, one) => total + of(one), 0);
+  return {
+    inFlight,
+    connections: {
+      now: sum(({ pool }) => pool.load.taken),
+      most: sum(({ settings }) => settings.connections),
+    },
+    waiting: { now: sum(({ pool }) => pool.load.waiting), most: sum(({ settings }) => settings.queue) },
+    breakerOpen: all.some(({ pool }) => pool.state === "down"),
+  };
+}
+
+/** Which CMS serves which version and tenant. */
+export function homesOf({ partners }: Config): Homes {
+  return {
+    fallback: DEFAULT_UPSTREAM,
+    versions: new Map(Object.entries(partners.versionUpstreams)),
+    tenants: new Map(Object.entries(partners.tenantUpstreams)),
+    slugHeader: partners.tenantSlugHeader,
+  };
+}
+
+function samplesOf({ name: upstream, pool }: Facility): TargetStanding[] {
+  return pool.targets.map(({ origin: target, state, pending: requests }) => ({
+    upstream,
+    target,
+    state,
+    requests,
+  }));
 }

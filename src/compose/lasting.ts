@@ -10,7 +10,7 @@ import { logging, type Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createStatus, type Status } from "../observe/status.ts";
 import { readBuild } from "./build.ts";
-import { openCache } from "./remember.ts";
+import { openCache, openFacts, type RememberedFacts } from "./remember.ts";
 
 /** What a gateway is given besides its configuration. */
 export interface Surroundings {
@@ -28,6 +28,7 @@ export interface Lasting extends Surroundings {
   readonly status: Status;
   readonly cache: Cache;
   readonly counter: Counter;
+  readonly facts: RememberedFacts;
 }
 
 /** Opens it. The cache has to be closed. */
@@ -37,7 +38,8 @@ export function createLasting(config: Config, { clock, log, tracer }: Surroundin
   const status = createStatus({ clock, wallTime, build });
   const tell = tellAll([logging(log), metrics, status]);
   const cache = openCache(config, { clock, wallTime, log, events: eventsOf(tell) });
-  return { clock, log, tracer, tell, metrics, status, cache, counter: cache.counter() };
+  const [counter, facts] = [cache.counter(), openFacts(config, cache)];
+  return { clock, log, tracer, tell, metrics, status, cache, counter, facts };
 }
 
 /** What the caches tell. */

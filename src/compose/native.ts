@@ -1,17 +1,19 @@
 import { BlockList, isIP } from "node:net";
 import type { Config } from "../config/schema.ts";
+import { readTls } from "../config/tls.ts";
 import { GatewayError } from "../core/errors.ts";
 import { createNativeProxy, type NativeProxy } from "../native/proxy.ts";
 import type { Happenings } from "../observe/happenings.ts";
-import type { Remembering } from "./remember.ts";
+import { readText, type Facility } from "./facility.ts";
 import { observedRules, watchObserved } from "./watch.ts";
 
 /** The native proxy as the configuration has it. `tell` hears of what it answered, and of what it refused. */
 export function nativeOf(
   config: Config,
-  { beforeAnswer, keys }: Remembering,
+  facilities: ReadonlyMap<string, Facility>,
   tell: Pick<Happenings, "native" | "refused" | "observed">,
 ): NativeProxy {
+  const { settings, pool, memory } = facilityOf(config, facilities);
   const trusted = new BlockList();
   for (const block of config.server.trustedProxies) {
     const [address = "", bits] = block.split("/");
@@ -19,18 +21,26 @@ export function nativeOf(
     trusted.addSubnet(address, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
   }
   return createNativeProxy({
-    target: new URL(config.upstream.url),
-    connectTimeoutMs: config.upstream.connectTimeout,
+    targets: settings.targets.map((origin) => new URL(origin)),
+    pick: (but) => pool.pick(but).origin,
+    tls: readTls(settings.tls, readText),
+    connectTimeoutMs: settings.connectTimeout,
     firstByteTimeoutMs: config.native.firstByteTimeout,
     idleTimeoutMs: config.native.idleTimeout,
     reservedNames: [config.partners.tenantIdHeader, config.partners.tenantSlugHeader, "x-request-id"],
     isTrustedPeer: (address) =>
       isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
-    beforeAnswer,
+    beforeAnswer: memory.beforeAnswer,
     observes: observedRules(config),
-    onObserved: watchObserved(config, keys, tell),
+    onObserved: watchObserved(config, memory.keys, tell),
     onDone: (status) => tell.native(status),
     onFailure: ({ requestId, code, cause }) =>
       tell.refused({ requestId, method: "", error: new GatewayError(code, { cause }) }),
   });
+}
+
+function facilityOf({ native }: Config, facilities: ReadonlyMap<string, Facility>): Facility {
+  const facility = facilities.get(native.upstream);
+  if (facility === undefined) throw new Error(`native.upstream: there is no upstream ${native.upstream}`);
+  return facility;
 }

@@ -1,4 +1,4 @@
-import { Cache } from "../cache/cache.ts";
+import { Cache, type Kind } from "../cache/cache.ts";
 import { parseIdentity, parseTenant } from "../cache/parse.ts";
 import type { Config } from "../config/schema.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
@@ -11,7 +11,8 @@ import type { Purge } from "../server/purge.ts";
 import type { Keys } from "../stages/authenticate.ts";
 import type { ResolveTenantDeps, TenantQuestion } from "../stages/resolve-tenant.ts";
 
-const BOTH: readonly FactKind[] = ["keys", "tenants"];
+/** Every kind of fact. */
+export const BOTH: readonly FactKind[] = ["keys", "tenants"];
 
 /** All that is remembered of one CMS, and the ways to have it forgotten. */
 export interface Remembering {
@@ -37,38 +38,75 @@ export function openCache(config: Config, options: CacheOptions): Cache {
   return cache;
 }
 
-/** Puts the caches between the stages and the CMS. */
-export function remember(config: Config, { cms, cache }: { cms: Cms; cache: Cache }): Remembering {
+/** What is remembered of every CMS, in one bounded memory for each kind. */
+export interface RememberedFacts {
+  readonly keys: Kind<Identity>;
+  readonly tenants: Kind<TenantFacts>;
+}
+
+/** Opens the memory; once for each cache. */
+export function openFacts(config: Config, cache: Cache): RememberedFacts {
   const { keyTtl, tenantTtl, tenantGrace, keys: maxKeys, tenants: maxTenants } = config.cache;
-  const keys = cache.facts<Secret, Identity>({
-    kind: "keys",
+  return {
+    keys: cache.facts<Identity>({
+      kind: "keys",
+      parse: parseIdentity,
+      ttl: keyTtl,
+      max: maxKeys,
+      guarded: true,
+    }),
+    tenants: cache.facts<TenantFacts>({
+      kind: "tenants",
+      parse: parseTenant,
+      ttl: tenantTtl,
+      max: maxTenants,
+      stale: { grace: tenantGrace, on: "tenant.unverifiable" },
+    }),
+  };
+}
+
+/** The CMS whose facts they are. */
+export interface FactSource {
+  /** Its configured name. */
+  readonly name: string;
+  readonly cms: Cms;
+  /** With a key of the gateway's own everybody sees the same tenants; without one, each caller its own. */
+  readonly hasServiceKey: boolean;
+  readonly learntFrom: readonly string[];
+}
+
+/** Puts the caches between the stages and one CMS. */
+export function remember(
+  { cache, facts }: { readonly cache: Cache; readonly facts: RememberedFacts },
+  { name: of, cms, hasServiceKey, learntFrom }: FactSource,
+): Remembering {
+  const keys = facts.keys.from<Secret>({
+    of,
+    learntFrom,
     lookup: (key, asking) => cms.identify(key, asking),
     textOf: (key) => Secret.reveal(key),
-    parse: parseIdentity,
-    ttl: keyTtl,
-    max: maxKeys,
-    guarded: true,
   });
-  // With a key of the gateway's own everybody sees the same tenants; without one, each caller its own.
-  const isShared = config.cms.serviceKey !== undefined;
-  const tenants = cache.facts<TenantQuestion, TenantFacts>({
-    kind: "tenants",
+  const tenants = facts.tenants.from<TenantQuestion>({
+    of,
+    learntFrom,
     lookup: ({ ref, viewer }, asking) => cms.findTenant(ref, viewer, asking),
     textOf: ({ ref, viewer }) =>
-      JSON.stringify([isShared ? "" : viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]),
-    parse: parseTenant,
-    ttl: tenantTtl,
-    max: maxTenants,
-    stale: { grace: tenantGrace, on: "tenant.unverifiable" },
+      JSON.stringify([hasServiceKey ? "" : viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]),
   });
   return { keys, tenants, beforeAnswer: beforeAnswerOf(cms, cache) };
 }
 
-/** A purge by user or tenant forgets all of the kind: nothing here says which keys are whose, and it costs a lookup each. */
-export function purgeOf(cache: Cache): Purge {
-  return (request) => {
-    if (request.what === "key") return cache.forget("keys", Secret.reveal(request.key));
-    return cache.invalidate(BOTH, "purge");
+/**
+ * A purge by user or tenant forgets all of the kind: nothing here says which keys are whose, and it costs a lookup each.
+ * A key is forgotten as that of each CMS.
+ */
+export function purgeOf(cache: Cache, upstreams: () => Iterable<string>): Purge {
+  return async (request) => {
+    if (request.what !== "key") return cache.invalidate(BOTH, "purge");
+    const key = Secret.reveal(request.key);
+    const done = await Promise.all([...upstreams()].map((of) => cache.forget("keys", of, key)));
+    const [worst] = done.toSorted((a, b) => Number(a.complete) - Number(b.complete));
+    return worst ?? { peers: 0, acknowledged: 0, complete: true };
   };
 }
 

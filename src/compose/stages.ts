@@ -8,7 +8,7 @@ import { createReadBody } from "../stages/read-body.ts";
 import { createRate, type RateDeps } from "../stages/rate.ts";
 import { receive } from "../stages/receive.ts";
 import { createRecheck } from "../stages/recheck.ts";
-import { createResolveTenant } from "../stages/resolve-tenant.ts";
+import { createResolveTenant, type ResolveTenantDeps } from "../stages/resolve-tenant.ts";
 import { createRoute } from "../stages/route.ts";
 import { createShare, inShare } from "../stages/share.ts";
 import { createVersion } from "../stages/version.ts";
@@ -21,10 +21,11 @@ export interface StageDeps {
   readonly memory: Remembering;
   /** What counts requests, and is told how that went. */
   readonly rate: Pick<RateDeps, "counter" | "onCounted">;
+  readonly isHome: ResolveTenantDeps["isHome"];
 }
 
 /** The stages of the pipeline; `explain` runs these very ones. */
-export function stagesOf(config: Config, { cms, upstream, memory, rate }: StageDeps): Stages {
+export function stagesOf(config: Config, { cms, upstream, memory, rate, isHome }: StageDeps): Stages {
   const { keys, tenants } = memory;
   return {
     receive,
@@ -36,6 +37,7 @@ export function stagesOf(config: Config, { cms, upstream, memory, rate }: StageD
       cms,
       idHeader: config.partners.tenantIdHeader,
       slugHeader: config.partners.tenantSlugHeader,
+      isHome,
     }),
     route: createRoute({ cms, collections: config.partners.collections }),
     readBody: createReadBody({ maxBytes: config.limits.body }),

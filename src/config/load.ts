@@ -3,8 +3,9 @@ import { isObject } from "../core/json.ts";
 import { readEnvironment, type FromEnvironment, type Sources } from "./environment.ts";
 import { exposureProblems } from "./exposure.ts";
 import { NO_FILE, readSettingsFile, type SettingsFile } from "./file.ts";
-import { nearestTo, suggestion } from "./nearest.ts";
+import { suggestion } from "./nearest.ts";
 import { ConfigError, type Problem } from "./problem.ts";
+import { upstreamProblems } from "./references.ts";
 import { schema, type Config } from "./schema.ts";
 
 /**
@@ -19,8 +20,8 @@ export function loadConfig(sources: Sources): Config {
   for (const { setting, value } of found) assign(settings, setting, value);
   if (settings["upstream"] === undefined) settings["upstream"] = {};
   const result = schema.safeParse(settings);
-  if (!result.success) problems.push(...result.error.issues.flatMap((issue) => explain(issue, sources)));
-  problems.push(...exposureProblems(settings));
+  if (!result.success) problems.push(...result.error.issues.flatMap((issue) => explain(issue)));
+  problems.push(...exposureProblems(settings), ...upstreamProblems(settings, sources));
   if (!result.success || problems.length > 0)
     throw new ConfigError(problems.map((problem) => tell(problem, file, found)));
   return deepFreeze(result.data);
@@ -44,7 +45,7 @@ function tell(
   return `${place === undefined ? "" : `${place} `}${label ?? name}${variable === undefined ? "" : ` (${variable})`}: ${message}`;
 }
 
-function explain(issue: z.core.$ZodIssue, { env }: Sources): Problem[] {
+function explain(issue: z.core.$ZodIssue): Problem[] {
   const { path } = issue;
   if (issue.code === "unrecognized_keys") {
     const known = knownKeys(path);
@@ -53,17 +54,6 @@ function explain(issue: z.core.$ZodIssue, { env }: Sources): Problem[] {
       message: `there is no such setting${suggestion(key, known)}`,
     }));
   }
-  if (path.join(".") === "upstream.url" && issue.code === "invalid_type") {
-    const others = Object.keys(env).filter((name) => name !== "UPSTREAM_URL");
-    const misspelt = nearestTo("UPSTREAM_URL", others);
-    const hint = misspelt === undefined ? "" : ` (${misspelt} is set: a slip?)`;
-    return [
-      {
-        path,
-        message: `set UPSTREAM_URL (or upstream.url in the file) to the CMS's origin, such as http://127.0.0.1:3000${hint}`,
-      },
-    ];
-  }
   return [{ path, message: issue.message }];
 }
 
@@ -71,10 +61,16 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   let at: unknown = schema;
   for (const key of path) {
     while (isObject(at) && isObject(at["def"]) && "innerType" in at["def"]) at = at["def"]["innerType"];
-    at = isObject(at) && isObject(at["shape"]) ? at["shape"][String(key)] : undefined;
+    at = isObject(at) ? inside(at, String(key)) : undefined;
   }
   while (isObject(at) && isObject(at["def"]) && "innerType" in at["def"]) at = at["def"]["innerType"];
   return isObject(at) && isObject(at["shape"]) ? Object.keys(at["shape"]) : [];
+}
+
+/** The schema of a member: of an object the one of that name, of a record the one for all names. */
+function inside(at: Record<string, unknown>, key: string): unknown {
+  if (isObject(at["shape"])) return at["shape"][key];
+  return isObject(at["def"]) ? at["def"]["valueType"] : undefined;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -3,7 +3,8 @@ import { cache, redis } from "./cache.ts";
 import { cms } from "./cms.ts";
 import { rate } from "./rate.ts";
 import { duration, size } from "./units.ts";
-import { VERSIONS, cidr, count, day, headerName, httpUrl, link, port, prefix, slug } from "./words.ts";
+import { upstream, upstreamName, upstreams } from "./upstream.ts";
+import { VERSIONS, cidr, count, day, headerName, link, port, prefix, slug } from "./words.ts";
 
 /**
  * Every setting with its default and its meaning: the type, the check and the documentation of the configuration.
@@ -51,51 +52,6 @@ const server = z.strictObject({
     .describe("Peers whose X-Forwarded-* headers are believed. None by default."),
 });
 
-const upstream = z.strictObject({
-  url: httpUrl.describe("Origin of the CMS. Required."),
-  connections: count.default(64).describe("Connections to the CMS for partner traffic, at the most."),
-  connectTimeout: duration.prefault("3s").describe("The longest that connecting may take."),
-  firstByteTimeout: duration
-    .prefault("15s")
-    .describe("Partner traffic: the longest wait for the CMS's answer to begin."),
-  idleTimeout: duration
-    .prefault("10s")
-    .describe("Partner traffic: the longest silence within the CMS's answer."),
-  queue: count
-    .default(256)
-    .describe("Partner requests that may wait for a CMS connection, at the most; over it 503."),
-  tenantShare: z.coerce
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.5)
-    .describe(
-      "The part of the connections that one tenant may have; further requests of it wait, in the same part of the queue, over that 429. 1 takes the limit away.",
-    ),
-  keyLookups: count
-    .default(16)
-    .describe(
-      "Of the connections, those that asking whose a key is may take: a flood of unknown keys gets no more.",
-    ),
-  breakerFailures: count
-    .default(5)
-    .describe("After so many failures in a row to get any answer, partners are told 503 at once."),
-  breakerRetry: duration
-    .prefault("1s")
-    .describe("While that lasts, one request in this time is sent to see whether the CMS is back."),
-  deadline: duration
-    .prefault("20s")
-    .describe(
-      "Partner traffic: the longest that one request to the CMS may take in all; keep it below partners.deadline.",
-    ),
-  keepAlive: duration
-    .prefault("4s")
-    .describe("Idle CMS connections are closed after this; keep it below the CMS's own (Node: 5s)."),
-  maxAnswer: size
-    .prefault("16MiB")
-    .describe("The largest answer of the CMS that is translated; a larger one is a 500."),
-});
-
 const native = z.strictObject({
   prefixes: z
     .array(prefix)
@@ -113,6 +69,7 @@ const native = z.strictObject({
     .describe(
       "A native path that two parsers could read in two ways (dot segments, backslashes): refused, or let through and reported.",
     ),
+  upstream: upstreamName.default("default").describe("The upstream that native traffic goes to."),
   firstByteTimeout: duration.prefault("120s").describe("The longest wait for the CMS's answer to begin."),
   idleTimeout: duration.prefault("120s").describe("The longest silence within a body, either way."),
 });
@@ -132,6 +89,14 @@ const partners = z.strictObject({
     .describe(
       "When a version ends, told in Deprecation, Sunset and Link headers, e.g. 2025-07: {deprecation: 2026-02-01, sunset: 2026-08-01, link: https://example.com/migrate}.",
     ),
+  versionUpstreams: z
+    .record(z.string(), upstreamName)
+    .default({})
+    .describe("The upstream of a version, where that is not the default one, e.g. 2025-07: old."),
+  tenantUpstreams: z
+    .record(z.string(), upstreamName)
+    .default({})
+    .describe("The upstream of a tenant by its slug, whatever the version, e.g. acme: old."),
   collections: z
     .array(slug)
     .default([
@@ -205,10 +170,11 @@ const log = z.strictObject({
     ),
 });
 
-/** The whole configuration. Sections may be left out; `upstream.url` may not. */
+/** The whole configuration. Sections may be left out; where the CMS is may not. */
 export const schema = z.strictObject({
   server: server.prefault({}).describe("Where the gateway listens and how it treats client connections."),
-  upstream: upstream.describe("The CMS, and the connections to it."),
+  upstream: upstream.describe("The CMS, and the connections to it: the upstream called default."),
+  upstreams,
   native: native.prefault({}).describe("Native traffic: what passes through to the CMS untouched."),
   partners: partners.prefault({}).describe("The Partners API."),
   limits: limits.prefault({}).describe("What partners may ask for at the most."),

@@ -16,6 +16,8 @@ export interface Note {
   userId?: string | number;
   keyVia?: Via;
   version?: string;
+  /** The CMS that was chosen, by its configured name. */
+  upstream?: string;
   tenant?: string;
   tenantVia?: Via;
   operation?: string;

@@ -35,8 +35,18 @@ export interface Health {
 export interface Standing {
   readonly health: Health;
   readonly load: Load;
+  readonly targets: readonly TargetStanding[];
   /** When versions end, by their names. */
   readonly endings: Readonly<Record<string, Ending>>;
+}
+
+/** One target of an upstream, by its origin. */
+export interface TargetStanding {
+  readonly upstream: string;
+  readonly target: string;
+  readonly state: PartState;
+  /** Partner requests that hold a connection to it. */
+  readonly requests: number;
 }
 
 /** When a version ends, ISO 8601. */

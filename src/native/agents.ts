@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
+import type { NativeTls } from "./options.ts";
 
 /**
  * Node servers close an idle connection after 5 s. Closing ours a second earlier keeps us from sending a request into
@@ -25,10 +26,10 @@ export interface Connections {
 }
 
 /** Connections to one origin. */
-export function openConnections(target: URL): Connections {
+export function openConnections(target: URL, tls: NativeTls = {}): Connections {
   const live = new Set<Duplex>();
-  const pool = agentFor(target, live, true);
-  const single = agentFor(target, live, false);
+  const pool = agentFor({ target, tls, live }, true);
+  const single = agentFor({ target, tls, live }, false);
   const dropIdle = (): void => {
     for (const sockets of Object.values(pool.freeSockets)) {
       for (const socket of sockets ?? []) socket.destroy();
@@ -46,8 +47,14 @@ export function openConnections(target: URL): Connections {
   };
 }
 
+interface Site {
+  readonly target: URL;
+  readonly tls: NativeTls;
+  readonly live: Set<Duplex>;
+}
+
 /** An agent whose sockets are listed in `live` for as long as they are open, upgraded ones too. */
-function agentFor(target: URL, live: Set<Duplex>, keepAlive: boolean): HttpAgent {
+function agentFor({ target, tls, live }: Site, keepAlive: boolean): HttpAgent {
   const host = target.hostname.replace(/^\[|\]$/g, "");
   const options = {
     keepAlive,
@@ -57,7 +64,7 @@ function agentFor(target: URL, live: Set<Duplex>, keepAlive: boolean): HttpAgent
   // Without `servername` Node takes TLS's name from the client's Host header: the client would pick the certificate.
   const agent =
     target.protocol === "https:"
-      ? new HttpsAgent({ ...options, servername: isIP(host) === 0 ? host : "" })
+      ? new HttpsAgent({ ...options, servername: isIP(host) === 0 ? host : "", ...tls })
       : new HttpAgent(options);
   const connect = agent.createConnection.bind(agent);
   agent.createConnection = (request, done) => {

@@ -36,8 +36,8 @@ export class Exchange {
   upstream: ClientRequest | undefined;
   /** The CMS's answer, once it has begun. */
   answer: IncomingMessage | undefined;
-  /** How often this request was sent; see `forwarder.ts` for the one case of a second time. */
-  attempts = 0;
+  /** The origins it was sent to, or tried to be; see `forwarder.ts` for the cases of a second time. */
+  readonly tried = new Set<string>();
   #over = false;
   #settle: Settle | undefined;
   readonly #limits: Limits;

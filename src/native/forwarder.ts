@@ -19,18 +19,29 @@ interface Call extends ServerOptions {
   readonly exchange: Exchange;
 }
 
+/** Where requests can go: the CMS's origins, with the connections to each. */
+export interface Sites {
+  /** The next one; `but` are origins that were tried. */
+  pick(but: ReadonlySet<string>): Site;
+}
+
+/** One origin of the CMS. */
+export interface Site {
+  readonly target: URL;
+  readonly connections: Connections;
+}
+
 /** Methods that may be sent a second time without having happened twice (RFC 9110 section 9.2.1). */
 const SAFE: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * A forwarder to `options.target`. `toProxy` sends the target as it was judged; without it http-proxy-3 parses it as a
+ * A forwarder to `sites`. `toProxy` sends the target as it was judged; without it http-proxy-3 parses it as a
  * URL, which resolves dot segments after the guard and throws at what it cannot parse. `selfHandleResponse` leaves the
  * answer to `relay`.
  */
-export function createForwarder(options: NativeOptions, connections: Connections): Forwarder {
-  const { target, connectTimeoutMs: connectTimeout } = options;
+export function createForwarder(options: NativeOptions, sites: Sites): Forwarder {
+  const { connectTimeoutMs: connectTimeout } = options;
   const proxy = createProxyServer({
-    target,
     connectTimeout,
     prependPath: false,
     toProxy: true,
@@ -51,20 +62,25 @@ export function createForwarder(options: NativeOptions, connections: Connections
   const forwarder: Forwarder = {
     send(exchange) {
       const { request, response, headers } = exchange;
-      exchange.attempts += 1;
-      const call: Call = { headers, agent: connections.pool, exchange };
+      const { target, connections } = sites.pick(exchange.tried);
+      const isFirst = exchange.tried.size === 0;
+      exchange.tried.add(target.origin);
+      const call: Call = { target, headers, agent: connections.pool, exchange };
       guarded(exchange, () => {
         proxy.web(request, response, call, (error) => {
-          if (!mayRepeat(exchange, error)) return failed(exchange, error);
+          const isStale = isFirst && mayRepeat(exchange, error);
           // What was closed under one request was closed under all that lie idle: mostly a CMS that restarted.
-          connections.dropIdle();
-          forwarder.send(exchange);
+          if (isStale) connections.dropIdle();
+          const isElsewhere = !exchange.tried.has(sites.pick(exchange.tried).target.origin);
+          if (isStale || (isElsewhere && isUnsent(exchange, error))) forwarder.send(exchange);
+          else failed(exchange, error);
         });
       });
     },
     handshake(exchange, socket, head) {
       const { request, headers } = exchange;
-      const call: Call = { headers, agent: connections.single, exchange };
+      const { target, connections } = sites.pick(exchange.tried);
+      const call: Call = { target, headers, agent: connections.single, exchange };
       guarded(exchange, () => {
         proxy.ws(request, socket, head, call, (error) => failed(exchange, error));
       });
@@ -130,7 +146,6 @@ function mayRepeat(exchange: Exchange, error: unknown): boolean {
   const { upstream, request } = exchange;
   return (
     !exchange.over &&
-    exchange.attempts === 1 &&
     exchange.answer === undefined &&
     upstream?.reusedSocket === true &&
     SAFE.has(request.method) &&
@@ -138,6 +153,12 @@ function mayRepeat(exchange: Exchange, error: unknown): boolean {
     !exchange.clientGone &&
     codeOf(error) === "ECONNRESET"
   );
+}
+
+/** True for a request that never got a connection: the CMS has seen nothing of it, and there is no body half sent. */
+function isUnsent(exchange: Exchange, error: unknown): boolean {
+  const { over, hasBody, clientGone } = exchange;
+  return !over && !hasBody && !clientGone && codeOf(error) === "ECONNREFUSED";
 }
 
 function isTimeout(error: unknown): boolean {

@@ -22,10 +22,22 @@ export interface Observed extends NativeRequest {
   readonly reason: string;
 }
 
+/** TLS towards the CMS. */
+export interface NativeTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+}
+
 /** What the native proxy has to be told. Times are milliseconds. */
 export interface NativeOptions {
-  /** The CMS's origin, `http:` or `https:`. */
-  readonly target: URL;
+  /** The CMS's origins, `http:` or `https:`; at least one. */
+  readonly targets: readonly URL[];
+  /** The origin for the next request, of those in `targets`; one in `but` only where there is no other. */
+  readonly pick: (but: ReadonlySet<string>) => string;
+  /** For `https:`, PEM texts: whom to trust in place of the public authorities, what to show, which name to ask for. */
+  readonly tls?: NativeTls;
   /** For the TCP connection to the CMS; longer is 504. */
   readonly connectTimeoutMs: number;
   /** From the end of the request to the head of the answer; longer is 504. */

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import { openConnections } from "./agents.ts";
 import { Exchange, type Parties } from "./exchange.ts";
-import { createForwarder } from "./forwarder.ts";
+import { createForwarder, type Site } from "./forwarder.ts";
 import { type Refusal, refusalsOf, refusalsOfUpgrade } from "./guard.ts";
 import type { NativeOptions } from "./options.ts";
 import { answerError } from "./reply.ts";
@@ -21,19 +21,19 @@ export interface NativeProxy {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
   /**
    * Refuses new requests (503), closes idle connections and all WebSockets, and resolves when no connection to the CMS
-   * is left. Has no time limit of its own.
+   * is left. Has no time limit of its own. WebSockets may go on for `patience` ms; called again, for no longer.
    */
-  close(): Promise<void>;
+  close(patience?: number): Promise<void>;
 }
 
 /**
- * A native proxy in front of `options.target`. Bodies, statuses, redirects and cookies go through untouched; the guard
+ * A native proxy in front of `options.targets`. Bodies, statuses, redirects and cookies go through untouched; the guard
  * (`guard.ts`) stands here, behind both doors, so that no caller can forget it and no path can lead round it.
  */
 export function createNativeProxy(options: NativeOptions): NativeProxy {
   const law = headerLaw(options);
-  const connections = openConnections(options.target);
-  const forwarder = createForwarder(options, connections);
+  const sites = sitesOf(options);
+  const forwarder = createForwarder(options, { pick: (but) => siteOf(sites, options.pick(but)) });
   const tunnels = new Tunnels();
   let closing = false;
 
@@ -82,10 +82,9 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
       superviseHandshake(upstream, { exchange, socket, tunnels, idleTimeoutMs: options.idleTimeoutMs });
       exchange.watch(); // last: http-proxy-3 has taken the socket's time limit off
     },
-    async close() {
+    close(patience = 0) {
       closing = true;
-      tunnels.close();
-      await connections.close();
+      return closeAll({ sites, tunnels, patience });
     },
   };
 }
@@ -122,4 +121,31 @@ function tellDone(response: ServerResponse, onDone: NativeOptions["onDone"]): vo
     isTold = true;
   };
   response.once("finish", tell).once("close", tell);
+}
+
+interface Closing {
+  readonly sites: ReadonlyMap<string, Site>;
+  readonly tunnels: Tunnels;
+  /** How long WebSockets may go on, in milliseconds. */
+  readonly patience: number;
+}
+
+async function closeAll({ sites, tunnels, patience }: Closing): Promise<void> {
+  const timer = setTimeout(() => tunnels.close(), patience);
+  if (patience === 0) tunnels.close();
+  await Promise.all(Array.from(sites.values(), ({ connections }) => connections.close()));
+  clearTimeout(timer);
+}
+
+/** Every origin with the connections to it. */
+function sitesOf({ targets, tls }: NativeOptions): ReadonlyMap<string, Site> {
+  return new Map(
+    targets.map((target) => [target.origin, { target, connections: openConnections(target, tls) }]),
+  );
+}
+
+function siteOf(sites: ReadonlyMap<string, Site>, origin: string): Site {
+  const site = sites.get(origin);
+  if (site === undefined) throw new Error(`no target ${origin}`);
+  return site;
 }

@@ -53,6 +53,8 @@ export interface Happenings {
   invalidation(outcome: "complete" | "degraded", seconds: number): void;
   /** A key that nobody knows was not looked up. */
   lookupRefused(): void;
+  /** A configuration has been read again. */
+  reloaded(outcome: "applied" | "refused"): void;
 }
 
 /** Tells all of `listeners`, each of what it listens to. */
@@ -66,6 +68,7 @@ export function tellAll(listeners: readonly Partial<Happenings>[]): Happenings {
     observed: (sighting) => listeners.forEach((listener) => listener.observed?.(sighting)),
     invalidation: (outcome, seconds) =>
       listeners.forEach((listener) => listener.invalidation?.(outcome, seconds)),
+    reloaded: (outcome) => listeners.forEach((listener) => listener.reloaded?.(outcome)),
     lookupRefused: () => listeners.forEach((listener) => listener.lookupRefused?.()),
   };
 }

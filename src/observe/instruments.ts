@@ -6,6 +6,7 @@ const LATENCY = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 const PROPAGATION = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
 export const COUNTERS = {
+  gateway_reloads_total: { help: "Configurations read again, by what became of them.", labels: ["outcome"] },
   gateway_partner_requests_total: {
     help: "Partner requests answered.",
     labels: ["version", "tenant", "operation", "status"],
@@ -53,6 +54,14 @@ export const HISTOGRAMS = {
 } as const;
 
 export const GAUGES = {
+  gateway_target_state: {
+    help: "A target of an upstream: 1 ok, 0.5 last asked in vain or not asked yet, 0 taken out.",
+    labels: ["upstream", "target"],
+  },
+  gateway_target_requests: {
+    help: "Partner requests under way to a target.",
+    labels: ["upstream", "target"],
+  },
   gateway_part_state: { help: "State of a part: 1 ok, 0 not.", labels: ["part"] },
   gateway_breaker_open: {
     help: "1 while the CMS is taken for dead and asked once in a while only.",
@@ -74,6 +83,8 @@ export interface Instruments {
   count(name: keyof typeof COUNTERS, labels: Labels, by?: number): void;
   observe(name: keyof typeof HISTOGRAMS, labels: Labels, value: number): void;
   set(name: keyof typeof GAUGES, labels: Labels, value: number): void;
+  /** Forgets every value of a gauge: what it was set for may be no more. */
+  clear(name: keyof typeof GAUGES): void;
 }
 
 /** The listed metrics, registered. */
@@ -98,5 +109,6 @@ export function createInstruments(registry: Registry): Instruments {
     count: (name, labels, by = 1) => counters.get(name)?.inc(labels, by),
     observe: (name, labels, value) => histograms.get(name)?.observe(labels, value),
     set: (name, labels, value) => gauges.get(name)?.set(labels, value),
+    clear: (name) => gauges.get(name)?.reset(),
   };
 }

@@ -1,5 +1,5 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
-import type { Build, Load, Standing } from "../core/status.ts";
+import type { Build, Load, Standing, TargetStanding } from "../core/status.ts";
 import type { Happenings, RequestSample } from "./happenings.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
 import { closedSet } from "./labels.ts";
@@ -7,7 +7,7 @@ import { closedSet } from "./labels.ts";
 /** Listens, and gives the page to scrape. */
 export interface Metrics extends Happenings {
   /** The text that Prometheus scrapes, with how things stand. */
-  page(standing: Pick<Standing, "health" | "load">): Promise<{ contentType: string; body: string }>;
+  page(standing: Omit<Standing, "endings">): Promise<{ contentType: string; body: string }>;
 }
 
 /** Tenants, and users observed, that get a label of their own; every later one counts as `other`. */
@@ -38,8 +38,11 @@ export function createMetrics(build: Build): Metrics {
     invalidation: (outcome, seconds) =>
       instruments.observe("gateway_revocation_seconds", { outcome }, seconds),
     lookupRefused: () => instruments.count("gateway_errors_total", { code: "key.unverifiable" }),
-    async page({ health: { draining, parts }, load }) {
+    reloaded: (outcome) => instruments.count("gateway_reloads_total", { outcome }),
+    async page({ health: { draining, parts }, load, targets }) {
       setLoad(instruments, load);
+      setTargets(instruments, targets);
+      instruments.clear("gateway_part_state");
       instruments.set("gateway_draining", {}, Number(draining));
       for (const [part, state] of Object.entries(parts))
         instruments.set("gateway_part_state", { part }, Number(state === "ok"));
@@ -74,6 +77,17 @@ function setLoad(instruments: Instruments, { inFlight, connections, waiting, bre
   for (const [of, { now, most }] of Object.entries(levels)) {
     instruments.set("gateway_load", { of }, now);
     instruments.set("gateway_load_limit", { of }, most);
+  }
+}
+
+/** Those of the moment only: a reload may have put others in their place. */
+function setTargets(instruments: Instruments, targets: readonly TargetStanding[]): void {
+  instruments.clear("gateway_target_state");
+  instruments.clear("gateway_target_requests");
+  for (const { upstream, target, state, requests } of targets) {
+    const value = state === "ok" ? 1 : state === "down" ? 0 : 0.5;
+    instruments.set("gateway_target_state", { upstream, target }, value);
+    instruments.set("gateway_target_requests", { upstream, target }, requests);
   }
 }
 

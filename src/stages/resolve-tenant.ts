@@ -15,6 +15,8 @@ export interface ResolveTenantDeps {
   readonly cms: Pick<Cms, "recordId">;
   readonly idHeader: string;
   readonly slugHeader: string;
+  /** True where the tenant of that slug is, under that version, served by the CMS that is asked. */
+  readonly isHome: (version: string, slug: string) => boolean;
 }
 
 /**
@@ -38,6 +40,8 @@ export function createResolveTenant(deps: ResolveTenantDeps) {
       const { value: facts, via } = await deps.tenants.find({ ref, viewer }, request);
       note.tenantVia = via;
       if (facts === undefined || !isMember(principal, facts)) continue;
+      // Another CMS's tenant, of which this one knows too: what it says of it is old, or not yet true.
+      if (!deps.isHome(request.version.name, facts.slug)) continue;
       note.tenant = facts.slug;
       return { ...request, tenant: mint<Tenant>(facts) };
     }

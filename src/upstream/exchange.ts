@@ -16,6 +16,8 @@ export interface ExchangeOptions {
   readonly maxAnswer: number;
   readonly patience: Patience;
   readonly clock: Clock;
+  /** Called when the request is about to be written: until then nobody can have carried it out. */
+  readonly onSending: () => void;
   readonly resolve: (answer: UpstreamAnswer) => void;
   readonly reject: (error: unknown) => void;
   /** Called once when undici has let go of the connection, which can be later than the answer to the caller. */
@@ -49,7 +51,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#isSettled) controller.abort(new Error("no longer wanted"));
-    else this.#allow(this.#options.patience.firstByteTimeout, "answer");
+    else {
+      this.#options.onSending();
+      this.#allow(this.#options.patience.firstByteTimeout, "answer");
+    }
   }
 
   onResponseStart(
@@ -89,6 +94,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     this.#leave();
     this.#fail(error);
+  }
+
+  /** Ends it as `upstream.timeout`: nobody expects an answer any more. */
+  giveUp(cause: string): void {
+    this.#cut(new GatewayError("upstream.timeout", { cause }));
   }
 
   readonly #abort = (): void => this.#cut(this.#options.signal.reason);

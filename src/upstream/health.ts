@@ -1,74 +1,133 @@
 import type { Clock } from "../core/clock.ts";
 import { GatewayError } from "../core/errors.ts";
-import type { Cms, Upstream } from "../core/ports.ts";
+import type { Asking } from "../core/ports.ts";
 import type { UpstreamPool } from "./pool.ts";
+import type { Target } from "./target.ts";
 
-/** How the CMS is doing: `degraded`, the last request got no answer; `down`, so many did that few are sent. */
-export type CmsState = "unknown" | "ok" | "degraded" | "down";
+/** How often the targets of an upstream are asked, and who hears of it. Milliseconds. */
+export interface HealthOptions {
+  readonly healthInterval: number;
+  readonly healthTimeout: number;
+  readonly clock: Clock;
+  /** Asks one target whether it works; rejects where it does not. */
+  readonly probe: (target: Target, asking: Asking) => Promise<void>;
+  /** Told when a target gets no more requests, and when it does again. */
+  readonly onChange: (target: Target) => void;
+}
 
-/** What is known of the CMS from what comes back from it. */
-export interface CmsHealth {
-  /** The CMS, watched. */
-  readonly upstream: Upstream;
-  readonly state: CmsState;
-  /** True from the first time that the CMS answered a probe. */
+/** What is known of an upstream from asking its targets. */
+export interface UpstreamHealth {
+  /** True from the first time that a target answered a probe. */
   readonly ready: boolean;
+  /** Asks every target once; resolves when all have answered or failed to. */
+  look(): Promise<void>;
   /**
-   * Asks every `PROBE_MS` for as long as the CMS is not `ok`, so that its return is noticed without a partner's request
-   * being the one to try it, and without any traffic. Stop it by the function returned.
+   * Goes on asking. An only target is asked for as long as it is not well, so that its return is noticed without a
+   * partner's request being the one to try it, and without any traffic; one of several always. Stop it by the
+   * function returned.
    */
-  keepProbing(cms: Pick<Cms, "probe">): () => void;
+  keepLooking(): () => void;
 }
 
 const PROBE_MS = 1_000;
-const SILENCE: ReadonlySet<string> = new Set(["upstream.unreachable", "upstream.timeout", "upstream.open"]);
+/** Failed checks in a row after which a target gets no more requests: one may be chance. */
+const TO_FAIL = 2;
 
-/** Watches `pool`. */
-export function watchCms(pool: UpstreamPool, clock: Clock): CmsHealth {
-  let last: CmsState = "unknown";
-  let ready = false;
-  const upstream: Upstream = {
-    async send(outgoing, asking) {
-      try {
-        const answer = await pool.send(outgoing, asking);
-        last = "ok";
-        return answer;
-      } catch (error) {
-        // Not for a caller that left, nor for a full queue: those tell of clients.
-        const isSilent = error instanceof GatewayError && SILENCE.has(error.code);
-        if (isSilent && !asking.signal.aborted) last = "degraded";
-        throw error;
-      }
-    },
-  };
+/** Watches the targets of `pool`. */
+export function watchTargets(pool: UpstreamPool, options: HealthOptions): UpstreamHealth {
+  const stopped = new AbortController();
+  const checks = pool.targets.map(
+    (target) => new Check(target, { ...options, pool, stopped: stopped.signal }),
+  );
   return {
-    upstream,
-    get state() {
-      return pool.isOpen ? "down" : last;
-    },
     get ready() {
-      return ready;
+      return checks.some(({ hasAnswered }) => hasAnswered);
     },
-    keepProbing(cms) {
-      const controller = new AbortController();
-      let cancel: (() => void) | undefined;
-      const later = (): void => {
-        if (!controller.signal.aborted) cancel = clock.after(PROBE_MS, look);
-      };
-      const look = (): void => {
-        if (ready && last === "ok") return later();
-        const note = { stage: "probe", upstreamRequests: 0, upstreamMs: 0 };
-        const answered = (): void => {
-          ready = true;
-          later();
-        };
-        void cms.probe({ requestId: "probe", signal: controller.signal, note }).then(answered, later);
-      };
-      look();
+    async look() {
+      await Promise.all(checks.map((check) => check.look()));
+    },
+    keepLooking() {
+      for (const check of checks) check.keepLooking();
       return () => {
-        cancel?.();
-        controller.abort(new GatewayError("gateway.draining"));
+        for (const check of checks) check.stop();
+        stopped.abort(new GatewayError("gateway.draining"));
       };
     },
   };
+}
+
+interface CheckOptions extends HealthOptions {
+  readonly pool: UpstreamPool;
+  readonly stopped: AbortSignal;
+}
+
+/** The checks of one target. */
+class Check {
+  hasAnswered = false;
+  readonly #target: Target;
+  readonly #options: CheckOptions;
+  #failures = 0;
+  #cancel: (() => void) | undefined;
+
+  constructor(target: Target, options: CheckOptions) {
+    this.#target = target;
+    this.#options = options;
+  }
+
+  async look(): Promise<void> {
+    const { probe, healthTimeout, clock, stopped } = this.#options;
+    const controller = new AbortController();
+    const leave = (): void => controller.abort(stopped.reason);
+    stopped.addEventListener("abort", leave, { once: true });
+    // An only target has no other to take its place: it gets the time that every request gets.
+    const cancel = this.#isOnly
+      ? undefined
+      : clock.after(healthTimeout, () => controller.abort(new GatewayError("upstream.timeout")));
+    const note = { stage: "probe", upstreamRequests: 0, upstreamMs: 0 };
+    try {
+      await probe(this.#target, { requestId: "probe", signal: controller.signal, note });
+      this.#succeeded();
+    } catch {
+      if (!stopped.aborted) this.#failed();
+    } finally {
+      cancel?.();
+      stopped.removeEventListener("abort", leave);
+    }
+  }
+
+  keepLooking(): void {
+    const { clock, healthInterval, stopped } = this.#options;
+    if (stopped.aborted) return;
+    const isWell = this.hasAnswered && this.#target.state === "ok";
+    const wait = this.#isOnly || !isWell ? Math.min(PROBE_MS, healthInterval) : healthInterval;
+    const again = (): void => {
+      this.#cancel = clock.after(wait, () => this.keepLooking());
+    };
+    if (this.#isOnly && isWell) again();
+    else void this.look().then(again);
+  }
+
+  stop(): void {
+    this.#cancel?.();
+  }
+
+  get #isOnly(): boolean {
+    return this.#options.pool.targets.length === 1;
+  }
+
+  #succeeded(): void {
+    this.hasAnswered = true;
+    this.#failures = 0;
+    if (!this.#target.isFailing) return;
+    this.#target.isFailing = false;
+    this.#options.onChange(this.#target);
+  }
+
+  #failed(): void {
+    this.#failures += 1;
+    if (this.#isOnly || this.#target.isFailing || this.#failures < TO_FAIL) return;
+    this.#target.isFailing = true;
+    this.#options.onChange(this.#target);
+    if (this.#options.pool.pick() !== this.#target) this.#target.abandonReads();
+  }
 }

@@ -39,7 +39,7 @@ tap.teardown(closeAll);
 
 await tap.test("a poisoned record", async (t) => {
   const digests = new Digests(new Secret(SECRET));
-  const place = (key: string) => `{partners-gateway}:keys:${digests.name("keys", key)}`;
+  const place = (key: string) => `{partners-gateway}:keys:${digests.name("keys", "default", key)}`;
   const disabled = place(cms.keys.disabled);
   await healthy(t);
   await judge(one, cms.keys.admin);
@@ -48,20 +48,24 @@ await tap.test("a poisoned record", async (t) => {
   const ofAdmin = (await redis.admin.get(place(cms.keys.admin))) ?? "";
   t.not(ofAdmin, "");
   const text = (record: object) =>
-    JSON.stringify({ schema: 2, epoch, life: 15_000, until: Date.now() + 15_000, ...record });
-  const value = { userId: 1, tenantIds: [1, 2, 3, 4], allTenants: true, roles: [] };
+    JSON.stringify({ schema: 3, epoch, life: 15_000, until: Date.now() + 15_000, ...record });
+  const fact = { userId: 1, tenantIds: [1, 2, 3, 4], allTenants: true, roles: [] };
+  const marks: unknown = JSON.parse(ofAdmin.slice(43)).value.marks;
+  const value = { fact, marks };
   const sealed = (body: string) => digests.seal(disabled, body) + body;
   const poisons: Record<string, string> = {
     "somebody else's record in its place": ofAdmin,
     "no seal": text({ value }),
     "a wrong seal": "x".repeat(43) + text({ value }),
-    "an older schema": sealed(text({ schema: 1, value })),
+    "an older schema": sealed(text({ schema: 2, value })),
     "another epoch": sealed(text({ epoch: "older", value })),
     "past its end": sealed(text({ until: Date.now() - 1, value })),
     "no end": sealed(text({ until: undefined, value })),
     "no life": sealed(text({ life: undefined, value })),
     "a life that is over here": sealed(text({ life: 15_000 + KEY_TTL, value })),
-    "fields of other types": sealed(text({ value: { ...value, tenantIds: "all" } })),
+    "fields of other types": sealed(text({ value: { marks, fact: { ...fact, tenantIds: "all" } } })),
+    "learnt from another CMS": sealed(text({ value: { fact, marks: ["another"] } })),
+    "learnt from nowhere": sealed(text({ value: { fact } })),
     "a sealed text that is no JSON": sealed("{"),
     nothing: "",
   };

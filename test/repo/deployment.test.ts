@@ -141,7 +141,7 @@ t.test("everything that selects pods selects these, and the CMS hears the gatewa
   t.strictSame(at(cms, "spec", "ingress"), [
     {
       from: [{ podSelector: { matchLabels: labels } }],
-      ports: [{ protocol: "TCP", port: Number(new URL(config.upstream.url).port) }],
+      ports: [{ protocol: "TCP", port: Number(new URL(config.upstream.url ?? "").port) }],
     },
   ]);
 });

@@ -12,6 +12,7 @@ const WHOLE: Required<Note> = {
   traceId: "t",
   userId: 1,
   keyVia: "memory",
+  upstream: "default",
   version: "2026-02",
   tenant: "acme",
   tenantVia: "redis",

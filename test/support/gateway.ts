@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { loadConfig } from "../../src/config/load.ts";
 import { startGateway, type RunningGateway } from "../../src/compose.ts";
 import { createLog } from "../../src/observe/log.ts";
@@ -30,7 +31,7 @@ export async function startTestGateway(
       CONFIG_FILE: "settings",
       ...given.env,
     },
-    readFile: () => stringify(settings),
+    readFile: (path) => (path === "settings" ? stringify(settings) : readFileSync(path, "utf8")),
   });
   const gateway = await startGateway(config, { clock: systemClock, log, tracer: given.tracer });
   return {

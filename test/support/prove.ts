@@ -31,6 +31,7 @@ export async function runCli(argv: readonly string[], env: Io["env"] = {}): Prom
     progress: () => undefined,
     colours: false,
     onStop: () => () => undefined,
+    onReload: () => () => undefined,
     exit: () => undefined,
   };
   const code = await runCommand(argv, io);

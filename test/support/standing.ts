@@ -9,5 +9,6 @@ export const STANDING: Standing = {
     waiting: { now: 0, most: 256 },
     breakerOpen: true,
   },
+  targets: [],
   endings: {},
 };

@@ -1,5 +1,6 @@
 import { hasRedis } from "../../cache/redis.ts";
 import type { Config } from "../../config/schema.ts";
+import { targetsOf } from "../../config/upstream.ts";
 import type { Finding } from "../../core/finding.ts";
 
 /** What a configuration that is right may still be advised: one finding for each piece of advice, `ok` where none. */
@@ -26,7 +27,8 @@ const RULES: readonly Rule[] = [
   },
   {
     check: "config.plain-upstream",
-    applies: ({ upstream }) => upstream.url.startsWith("http:") && !isNear(new URL(upstream.url).hostname),
+    applies: ({ upstream }) =>
+      targetsOf(upstream).some((url) => url.startsWith("http:") && !isNear(new URL(url).hostname)),
     severity: "medium",
     seen: "keys go to the CMS in clear, by a name that looks public",
     change: "use https:// in upstream.url, or a private address",

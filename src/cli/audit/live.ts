@@ -1,5 +1,6 @@
 import { PAYLOAD_CHECKS, keyedProbe, type Ask } from "../../cms/payload/audit.ts";
 import type { Config } from "../../config/schema.ts";
+import { targetsOf } from "../../config/upstream.ts";
 import { CATALOGUE } from "../../core/errors.ts";
 import type { Finding } from "../../core/finding.ts";
 import { isObject } from "../../core/json.ts";
@@ -38,7 +39,7 @@ export async function auditLive(options: LiveOptions): Promise<Finding[]> {
     io.progress(check);
     findings.push({ check, ...(await run().catch(unknown)) });
   };
-  const wire = open(new URL(config.upstream.url));
+  const wire = open(new URL(firstTarget(config)));
   try {
     for (const origin of publicOrigins) {
       const there = open(origin);
@@ -48,7 +49,7 @@ export async function auditLive(options: LiveOptions): Promise<Finding[]> {
     const ask = askBy(wire);
     const { target, headers } = keyedProbe(config);
     const seen = await ask("GET", target, headers).catch(unknown);
-    findings.push({ check: "cms.answers", ...judgeReach(seen, { url: config.upstream.url, isOutside }) });
+    findings.push({ check: "cms.answers", ...judgeReach(seen, { url: firstTarget(config), isOutside }) });
     if ("severity" in seen || isOutside) return findings;
     await look("cms.keep-alive", () => keepAlive(options));
     for (const { check, run } of PAYLOAD_CHECKS) await look(check, () => run({ config, ask, key }));
@@ -114,9 +115,15 @@ async function gatewayAt(config: Config, ask: Ask, origin: URL): Promise<Judgeme
   };
 }
 
+/** The CMS's processes are alike: what holds of one of the default upstream's is taken to hold of all. */
+function firstTarget({ upstream }: Pick<Config, "upstream">): string {
+  const [first = ""] = targetsOf(upstream);
+  return first;
+}
+
 /** Measures when the CMS closes an idle connection, and compares that with when the gateway's clients do. */
 async function keepAlive({ config: { upstream, ...config }, io }: LiveOptions): Promise<Judgement> {
-  const origin = new URL(upstream.url);
+  const origin = new URL(firstTarget({ upstream }));
   const longest = Math.max(upstream.keepAlive, IDLE_CONNECTION_MS);
   const wait = Math.min(longest + 1_000, LONGEST_IDLE_MS);
   const { target } = keyedProbe({ upstream, ...config });

@@ -1,9 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { createPayloadCms } from "../../cms/payload/payload.ts";
 import { wallTime } from "../../clock.ts";
-import { openCache, remember } from "../../compose/remember.ts";
+import { configFor, connectTo } from "../../compose/facility.ts";
+import { homesOf } from "../../compose/generation.ts";
+import { openCache, openFacts, remember } from "../../compose/remember.ts";
 import { stagesOf } from "../../compose/stages.ts";
 import type { Config } from "../../config/schema.ts";
+import { upstreamsOf } from "../../config/upstream.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Incoming, Outgoing } from "../../core/context.ts";
 import { renderError, type Answer } from "../../core/envelope.ts";
@@ -12,7 +15,7 @@ import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../../core/path.ts";
 import { createPipeline, type Stages } from "../../gateway/gateway.ts";
 import { createLog } from "../../observe/log.ts";
-import { createUpstream } from "../../upstream/pool.ts";
+import { createChoose, homeOf } from "../../stages/choose.ts";
 import { shapeOf } from "./redact.ts";
 import { shownRequest, Trace, type ShownRequest, type Step } from "./trace.ts";
 
@@ -46,19 +49,26 @@ export async function explainRequest(config: Config, question: Question, clock: 
   const { method, target } = question;
   const parsed = parseTarget(target);
   if (parsed.kind === "other") return native(config, question);
-  const pool = createUpstream({ ...config.upstream, clock });
+  const homes = homesOf(config);
+  const name = createChoose(homes)({ target: parsed, headers: question.headers }).upstream;
+  const settings = upstreamsOf(config).get(name);
+  if (settings === undefined) throw new GatewayError("gateway.fault", { cause: `no upstream ${name}` });
+  const pool = connectTo(settings, clock);
   const trace = new Trace(clock, question.sends);
   let prepared: Outgoing | undefined;
   try {
     const upstream = trace.upstream(pool);
-    const cms = createPayloadCms(config, upstream);
+    const cms = createPayloadCms(configFor(config, settings), upstream);
     const { log } = createLog("silent");
     // A memory of its own: what replicas have remembered would hide where the facts come from.
-    const redis = { ...config.redis, url: undefined, sentinels: [], cluster: [] };
-    const cache = openCache({ ...config, redis }, { clock, wallTime, log });
-    const memory = remember(config, { cms, cache });
+    const alone = { ...config, redis: { ...config.redis, url: undefined, sentinels: [], cluster: [] } };
+    const cache = openCache(alone, { clock, wallTime, log });
     const rate = { counter: cache.counter(), onCounted: () => undefined };
-    const real = stagesOf(config, { cms, upstream, memory, rate });
+    const hasServiceKey = settings.serviceKey !== undefined;
+    const source = { name, cms, hasServiceKey, learntFrom: settings.targets };
+    const memory = remember({ cache, facts: openFacts(alone, cache) }, source);
+    const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
+    const real = stagesOf(config, { cms, upstream, memory, rate, isHome });
     const noticing: Stages = {
       ...real,
       prepare(request) {

@@ -1,4 +1,4 @@
-import { createFacts, type FactsOptions } from "../../../src/cache/facts.ts";
+import { createFacts, type FactsOptions, type Marked } from "../../../src/cache/facts.ts";
 import { Memory, type MemoryOptions } from "../../../src/cache/memory.ts";
 import type { Asking } from "../../../src/core/ports.ts";
 
@@ -12,21 +12,16 @@ const asking: Asking = {
 };
 
 /** A cache whose time and whose CMS the test moves by hand. */
-export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsOptions<string, Fact>> = {}) {
+export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsOptions<Fact>> = {}) {
   let now = 1_000;
   const clock = { now: () => now, after: () => () => undefined };
   const asked: string[] = [];
   const waiting: { key: string; answer: (fact: Fact | undefined) => void; fail: (error: Error) => void }[] =
     [];
   const seen: string[] = [];
-  const options: FactsOptions<string, Fact> = {
-    lookup: (key) => {
-      asked.push(key);
-      return new Promise((answer, fail) => void waiting.push({ key, answer, fail }));
-    },
-    nameOf: (key) => key,
+  const options: FactsOptions<Fact> = {
     clock,
-    memory: new Memory<Fact>({
+    memory: new Memory<Marked<Fact>>({
       clock,
       ttl: 1_000,
       absentTtl: 100,
@@ -45,7 +40,18 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
     onForget: () => undefined,
     ...facts,
   };
-  const store = createFacts(options);
+  const all = createFacts(options);
+  /** The facts as a CMS with these marks tells them. */
+  const from = (...marks: string[]) =>
+    all.from<string>({
+      lookup: (key) => {
+        asked.push(key);
+        return new Promise((answer, fail) => void waiting.push({ key, answer, fail }));
+      },
+      nameOf: (key) => key,
+      marks,
+    });
+  const store = { ...all, ...from("mark") };
   const find = (key: string, more: Partial<Asking> = {}) => store.find(key, { ...asking, ...more });
   /** Answers the oldest open question. */
   const answer = async (fact: Fact | undefined) => {
@@ -58,7 +64,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
     waiting.shift()?.fail(error);
     await settled();
   };
-  return { store, find, answer, fail, asked, seen, clock, pass: (ms: number) => void (now += ms) };
+  return { store, from, find, answer, fail, asked, seen, clock, pass: (ms: number) => void (now += ms) };
 }
 
 /** When all that can happen without further ado has happened. */

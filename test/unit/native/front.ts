@@ -41,7 +41,8 @@ export async function startFront(
 ): Promise<Front> {
   const failures: NativeFailure[] = [];
   const native = createNativeProxy({
-    target,
+    targets: [target],
+    pick: () => target.origin,
     connectTimeoutMs: 5_000,
     firstByteTimeoutMs: 9_000,
     idleTimeoutMs: 9_000,

@@ -14,6 +14,7 @@ const level = { now: 0, most: 10 };
 const STANDING: Standing = {
   health: { ready: true, draining: false, parts: { cms: "ok" } },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
+  targets: [],
   endings: { "2025-07": { deprecation: "2026-02-01", sunset: "2026-08-01" } },
 };
 

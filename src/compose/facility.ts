@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { createPayloadCms } from "../cms/payload/payload.ts";
+import type { Config } from "../config/schema.ts";
+import { readTls } from "../config/tls.ts";
+import type { UpstreamSettings } from "../config/upstream.ts";
+import type { Cms, Upstream } from "../core/ports.ts";
+import { watchTargets, type UpstreamHealth } from "../upstream/health.ts";
+import { narrow } from "../upstream/narrow.ts";
+import { createUpstream, type UpstreamPool } from "../upstream/pool.ts";
+import { traced } from "../upstream/traced.ts";
+import type { Lasting } from "./lasting.ts";
+import { remember, type Remembering } from "./remember.ts";
+
+/** One CMS with all that the gateway has for it. Nothing in it knows of another CMS. */
+export interface Facility {
+  readonly name: string;
+  readonly settings: UpstreamSettings;
+  readonly pool: UpstreamPool;
+  /** The pool as requests are sent to it, traced where traces are wanted. */
+  readonly upstream: Upstream;
+  readonly health: UpstreamHealth;
+  readonly cms: Cms;
+  readonly memory: Remembering;
+  /** What its facts are learnt from; where none of it stays, neither does what is remembered. */
+  readonly learntFrom: readonly string[];
+}
+
+/** The connections to a CMS. Throws where a certificate cannot be read. */
+export function connectTo({ tls, ...settings }: UpstreamSettings, clock: Lasting["clock"]): UpstreamPool {
+  return createUpstream({ ...settings, tls: readTls(tls, readText), clock });
+}
+
+/** The configuration as the adapter of one CMS is to see it: each CMS knows the gateway by a key of its own. */
+export function configFor(config: Config, { serviceKey }: UpstreamSettings): Config {
+  return { ...config, cms: { ...config.cms, serviceKey } };
+}
+
+/** Opens one. Throws where a certificate cannot be read. */
+export function openFacility(
+  config: Config,
+  { name, settings }: Pick<Facility, "name" | "settings">,
+  lasting: Lasting,
+): Facility {
+  const { clock, tell, log, tracer } = lasting;
+  const own = configFor(config, settings);
+  const pool = connectTo(settings, clock);
+  const upstream = tracer === undefined ? pool : traced(pool);
+  const cms = createPayloadCms(own, upstream, {
+    onForeign: (finding) => tell.isolation(finding),
+    strangers: narrow(upstream, settings.keyLookups),
+  });
+  const adapters = new Map(pool.targets.map((target) => [target, createPayloadCms(own, pool.only(target))]));
+  const health = watchTargets(pool, {
+    ...settings,
+    clock,
+    probe: async (target, asking) => adapters.get(target)?.probe(asking),
+    onChange: ({ origin, isFailing }) => {
+      const line = { upstream: name, target: origin };
+      if (isFailing) log.warn(line, "target does not work: it gets no more requests");
+      else log.info(line, "target works again");
+    },
+  });
+  // With what decides how the CMS is read: roles that have a limit are part of what is remembered of a user.
+  const reading = [own.cms, Object.keys(own.rate.roles)];
+  const learntFrom = settings.targets.map((origin) => JSON.stringify([name, origin, reading]));
+  const hasServiceKey = settings.serviceKey !== undefined;
+  const memory = remember(lasting, { name, cms, hasServiceKey, learntFrom });
+  return { name, settings, pool, upstream, health, cms, memory, learntFrom };
+}
+
+/** A file's text, for `readTls`. */
+export function readText(path: string): string {
+  return readFileSync(path, "utf8");
+}

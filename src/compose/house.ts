@@ -1,0 +1,105 @@
+import { ConfigError } from "../config/problem.ts";
+import type { Config } from "../config/schema.ts";
+import { causeOf } from "../observe/log.ts";
+import { createGeneration, type Generation } from "./generation.ts";
+import type { Lasting } from "./lasting.ts";
+import { meansAnother, reloadable } from "./reload.ts";
+import { BOTH } from "./remember.ts";
+
+/** The generations of one process: the one that requests come to, and those that still have some to end. */
+export class House {
+  current: Generation;
+  readonly #lasting: Lasting;
+  readonly #retiring = new Set<Generation>();
+  #config: Config;
+  #wasReady = false;
+  #isStopping = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  private constructor(config: Config, current: Generation, lasting: Lasting) {
+    this.#config = config;
+    this.current = current;
+    this.#lasting = lasting;
+  }
+
+  static async open(config: Config, lasting: Lasting): Promise<House> {
+    try {
+      return new House(config, createGeneration(config, lasting), lasting);
+    } catch (error) {
+      await lasting.cache.close();
+      throw error;
+    }
+  }
+
+  /** True from the first time that a CMS answered, in whatever generation. */
+  get ready(): boolean {
+    this.#wasReady ||= this.current.ready;
+    return this.#wasReady;
+  }
+
+  /** One reload at a time, in the order in which they were asked for. */
+  reload(read: () => Config): Promise<void> {
+    const { log, tell } = this.#lasting;
+    const turn = async (): Promise<void> => {
+      await this.#turn;
+      try {
+        const needRestart = await this.#replace(read());
+        tell.reloaded("applied");
+        log.info(needRestart.length === 0 ? {} : { needRestart }, "configuration reloaded");
+        log.level = this.#config.log.level;
+      } catch (error) {
+        tell.reloaded("refused");
+        const problems = error instanceof ConfigError ? error.problems : [causeOf(error)];
+        log.error({ problems }, "configuration not reloaded: the old one stays");
+      }
+    };
+    this.#turn = turn();
+    return this.#turn;
+  }
+
+  stopLooking(): void {
+    this.#isStopping = true;
+    for (const generation of this.#all()) generation.stopLooking();
+  }
+
+  async closeNative(): Promise<void> {
+    await Promise.all(this.#all().map(({ native }) => native.close()));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#all().map((generation) => generation.close()));
+  }
+
+  async #replace(next: Config): Promise<readonly string[]> {
+    const { clock, cache } = this.#lasting;
+    const { config, needRestart } = reloadable(this.#config, next);
+    const generation = createGeneration(config, this.#lasting);
+    // Before anybody is sent there: a target that hangs is known for it then. Not for ever, since all may hang.
+    const patience = Math.max(
+      ...[...generation.facilities.values()].map((one) => one.settings.healthTimeout),
+    );
+    await Promise.race([
+      generation.look(),
+      new Promise<void>((resolve) => void clock.after(patience, resolve)),
+    ]);
+    if (this.#isStopping) {
+      await generation.close();
+      return needRestart;
+    }
+    const previous = this.current;
+    // Also noted of the previous one, whose answer would be lost with it.
+    this.#wasReady ||= previous.ready;
+    this.current = generation;
+    this.#config = config;
+    // What is known to be absent has no mark of what it was learnt from.
+    if (meansAnother(previous, generation)) cache.flush(BOTH);
+    generation.keepLooking();
+    this.#retiring.add(previous);
+    void previous.retire(config.server.drainTimeout).finally(() => this.#retiring.delete(previous));
+    return needRestart;
+  }
+
+  #all(): readonly Generation[] {
+    return [this.current, ...this.#retiring];
+  }
+}

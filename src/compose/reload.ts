@@ -1,0 +1,31 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Config } from "../config/schema.ts";
+import type { Generation } from "./generation.ts";
+
+/** Sections that are read once: sockets that listen, the memory and whom it is shared with. */
+const FIXED = ["server", "cache", "redis"] as const;
+
+/** A new configuration with what cannot change while running left as it is, and the settings that a restart would change. */
+export function reloadable(
+  current: Config,
+  next: Config,
+): { config: Config; needRestart: readonly string[] } {
+  const needRestart = FIXED.flatMap((section) => {
+    const [before, after] = [new Map(Object.entries(current[section])), Object.entries(next[section])];
+    const names = new Set([...before.keys(), ...after.map(([name]) => name)]);
+    const values = new Map(after);
+    return [...names]
+      .filter((name) => !isDeepStrictEqual(before.get(name), values.get(name)))
+      .map((name) => `${section}.${name}`);
+  });
+  const { server, cache, redis } = current;
+  return { config: { ...next, server, cache, redis }, needRestart };
+}
+
+/** True where a CMS of `before` is, under the same name, another one in `after`, or is read by other settings. */
+export function meansAnother(before: Generation, after: Generation): boolean {
+  return [...after.facilities].some(([name, { learntFrom }]) => {
+    const known = before.facilities.get(name);
+    return known !== undefined && !known.learntFrom.some((text) => learntFrom.includes(text));
+  });
+}

@@ -1,0 +1,29 @@
+/** Counts what is under way, so that its end can be waited for. */
+export class InFlight {
+  #count = 0;
+  readonly #waiting = new Set<() => void>();
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Does `work`, counted. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#count += 1;
+    try {
+      return await work();
+    } finally {
+      this.#count -= 1;
+      if (this.#count === 0) {
+        for (const tell of this.#waiting) tell();
+        this.#waiting.clear();
+      }
+    }
+  }
+
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void> {
+    if (this.#count === 0) return Promise.resolve();
+    return new Promise((resolve) => void this.#waiting.add(resolve));
+  }
+}

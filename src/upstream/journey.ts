@@ -1,0 +1,118 @@
+import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
+import { GatewayError } from "../core/errors.ts";
+import type { Asking } from "../core/ports.ts";
+import { isWorthRepeating } from "./failure.ts";
+import type { Places } from "./places.ts";
+import type { Target } from "./target.ts";
+
+const OPEN = "the breaker is open";
+
+/** The way of one request from target to target. */
+export class Route {
+  readonly #targets: readonly Target[];
+  readonly #tried = new Set<Target>();
+  #isRepeated = false;
+
+  constructor(targets: readonly Target[]) {
+    this.#targets = targets;
+  }
+
+  /** Where no target may be asked but for a trial: the trial, which is then this request's to send. */
+  trial(): Target | undefined {
+    if (this.#targets.some(({ breaker }) => !breaker.isOpen)) return undefined;
+    const trial = this.#targets.find(({ breaker }) => breaker.admits());
+    if (trial === undefined) throw new GatewayError("upstream.open", { cause: OPEN });
+    this.#tried.add(trial);
+    return trial;
+  }
+
+  /** A target that was not asked yet; `undefined` where none is left that may be. */
+  next(): Target | undefined {
+    const next = pick(this.#targets.filter((target) => !this.#tried.has(target)));
+    if (next !== undefined) this.#tried.add(next);
+    return next;
+  }
+
+  /** One that was, once: for a connection that had gone stale, where there is no other target. */
+  again(): Target | undefined {
+    if (this.#isRepeated) return undefined;
+    this.#isRepeated = true;
+    return pick(this.#targets);
+  }
+}
+
+/** One request, where it may go, and the places that it has to wait for. */
+export interface Journey {
+  readonly route: Route;
+  readonly outgoing: Outgoing;
+  readonly asking: Asking;
+  readonly places: Places;
+}
+
+/**
+ * Sends a request, if need be to one target after another, where breakers and places allow it. Each sending takes a
+ * place of its own, for as long as it holds a connection.
+ */
+export async function travel({ route, outgoing, asking, places }: Journey): Promise<UpstreamAnswer> {
+  const { signal, note } = asking;
+  const holder = holderOf(asking);
+  const onLeft = (): void => places.release(holder);
+  const isSafe = outgoing.method === "GET";
+  let sent = 0;
+  let target = route.trial();
+  await places.take(signal, holder);
+  // Chosen after the wait: those who queued before the failures hear of them instead of adding to them.
+  target ??= route.next();
+  if (target === undefined) {
+    onLeft();
+    throw new GatewayError("upstream.open", { cause: OPEN });
+  }
+  for (;;) {
+    let isSent = false;
+    const onSending = (): void => {
+      isSent = true;
+      sent += 1;
+    };
+    note.upstreamRequests += 1;
+    try {
+      return await target.send({ outgoing, signal, onSending, onLeft });
+    } catch (error) {
+      if (signal.aborted || isAnswered(error) || (isSent && !(isSafe && sent < 2))) throw error;
+      const other = route.next() ?? (isWorthRepeating(error, outgoing.method) ? route.again() : undefined);
+      if (other === undefined) throw error;
+      target = other;
+      await places.take(signal, holder);
+    }
+  }
+}
+
+/**
+ * On whose account a connection goes: the tenant's, or the user's while the tenant is not yet known, since a user who
+ * asks for ever new tenants has none. Whose a key is, is asked on nobody's account; that has a lane of its own.
+ */
+function holderOf({ tenant, principal }: Asking): string | undefined {
+  if (tenant !== undefined) return `tenant ${tenant.id}`;
+  return principal === undefined ? undefined : `user ${principal.userId}`;
+}
+
+/** True where the CMS did answer, though with more than can be taken in. */
+function isAnswered(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === "upstream.failed";
+}
+
+/**
+ * The one with the fewest requests under way: of those that are well; where checks say that none is, of those that still
+ * answer, since checks that fail everywhere say more of the checks. `undefined` where no breaker lets anything through.
+ */
+export function pick(targets: readonly Target[]): Target | undefined {
+  const closed = targets.filter(({ breaker }) => !breaker.isOpen);
+  const well = closed.filter(({ isFailing }) => !isFailing);
+  return leastBusy(well.length > 0 ? well : closed);
+}
+
+/** Of equals one at random: by their order the first would get all the traffic of a quiet hour, and every first request. */
+export function leastBusy(targets: readonly Target[]): Target | undefined {
+  const least = Math.min(...targets.map(({ pending }) => pending));
+  const equals = targets.filter(({ pending }) => pending === least);
+  return equals[Math.floor(Math.random() * equals.length)];
+}

@@ -1,0 +1,142 @@
+import { Pool } from "undici";
+import type { Clock } from "../core/clock.ts";
+import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
+import { GatewayError } from "../core/errors.ts";
+import { createBreaker, type Breaker } from "./breaker.ts";
+import { Exchange, type Patience } from "./exchange.ts";
+import { isTimeout } from "./failure.ts";
+
+/** How a CMS, or one target of it, is doing: `degraded`, it was last asked in vain; `down`, it is asked once in a while only. */
+export type CmsState = "unknown" | "ok" | "degraded" | "down";
+
+/** TLS towards a target: PEM texts, and the name to ask for. */
+export interface Tls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+}
+
+/** Times in milliseconds, sizes in bytes. */
+export interface TargetOptions extends Patience {
+  readonly connections: number;
+  /** How long an idle connection is kept: below the CMS's own, lest a request meets a closing one. */
+  readonly keepAlive: number;
+  readonly maxAnswer: number;
+  readonly breakerFailures: number;
+  readonly breakerRetry: number;
+  readonly tls?: Tls | undefined;
+  readonly clock: Clock;
+}
+
+/** One request on its way to one target. */
+export interface Errand {
+  readonly outgoing: Outgoing;
+  readonly signal: AbortSignal;
+  /** Called once when the connection is free again, which can be later than the answer. */
+  readonly onLeft: () => void;
+  /** Called when nothing can be taken back any more. */
+  readonly onSending: () => void;
+}
+
+const SILENCE: ReadonlySet<string> = new Set(["upstream.unreachable", "upstream.timeout", "upstream.open"]);
+
+/** One process of the CMS: the connections to it, its breaker, and what is known of its health. */
+export class Target {
+  readonly origin: string;
+  readonly breaker: Breaker;
+  /** True while checks say that it does not work. */
+  isFailing = false;
+  readonly #options: TargetOptions;
+  readonly #pool: Pool;
+  readonly #reads = new Set<Exchange>();
+  #pending = 0;
+  #last: CmsState = "unknown";
+
+  constructor(origin: string, options: TargetOptions) {
+    const { breakerFailures: failures, breakerRetry: retryAfter, clock } = options;
+    this.origin = origin;
+    this.#options = options;
+    this.breaker = createBreaker({ failures, retryAfter, clock });
+    this.#pool = poolOf(origin, options);
+  }
+
+  /** Requests that hold a connection to it, those included that nobody waits for any more. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  get state(): CmsState {
+    if (this.breaker.isOpen || this.isFailing) return "down";
+    return this.#last;
+  }
+
+  /** Sends a request once and tells the breaker how that went. Rejects with whatever went wrong. */
+  async send(errand: Errand): Promise<UpstreamAnswer> {
+    const { signal } = errand;
+    const begun = this.#options.clock.now();
+    try {
+      const answer = await this.#exchange(errand);
+      this.breaker.answered();
+      this.#last = "ok";
+      return answer;
+    } catch (error) {
+      // Too large, or given up by the caller: neither says that the CMS is down, and clients can cause both.
+      const isOurs = error instanceof GatewayError;
+      if (isOurs && error.code === "upstream.failed") this.breaker.answered();
+      else if (!signal.aborted) this.breaker.failed({ begun, slow: isTimeout(error) });
+      if (!signal.aborted && (!isOurs || SILENCE.has(error.code))) this.#last = "degraded";
+      throw error;
+    }
+  }
+
+  /** Gives up the reads that wait for it, so that they can go elsewhere; of a write nobody knows what became. */
+  abandonReads(): void {
+    for (const read of this.#reads) read.giveUp("the target was taken out");
+  }
+
+  /** Ends what is under way and closes every connection. */
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+
+  #exchange({ outgoing, signal, onLeft, onSending }: Errand): Promise<UpstreamAnswer> {
+    const { maxAnswer, clock } = this.#options;
+    this.#pending += 1;
+    return new Promise((resolve, reject) => {
+      const handler: Exchange = new Exchange({
+        signal,
+        maxAnswer,
+        patience: this.#options,
+        clock,
+        resolve,
+        reject,
+        onSending,
+        onLeft: () => {
+          this.#pending -= 1;
+          this.#reads.delete(handler);
+          onLeft();
+        },
+      });
+      const { method, target: path, headers, body = null } = outgoing;
+      if (method === "GET") this.#reads.add(handler);
+      this.#pool.dispatch({ method, path, headers: [...headers], body }, handler);
+    });
+  }
+}
+
+/** undici's own limits are off, or a last resort above ours: see `Exchange`. */
+function poolOf(origin: string, options: TargetOptions): Pool {
+  return new Pool(origin, {
+    // One more than requests may take: for the question how it is.
+    connections: options.connections + 1,
+    pipelining: 1,
+    connectTimeout: options.connectTimeout,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: options.keepAlive,
+    keepAliveMaxTimeout: options.keepAlive,
+    allowH2: false,
+    connect: { ...options.tls },
+  });
+}

@@ -1,0 +1,164 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer } from "node:tls";
+import { promisify } from "node:util";
+import t from "tap";
+
+import { loadConfig } from "../../src/config/load.ts";
+import { startCms } from "../support/cms/server.ts";
+import { startTestGateway } from "../support/gateway.ts";
+import { readPosts } from "../support/partner.ts";
+
+// The CMS behind TLS with an authority of its own, a name that is not its address, and a client's certificate wanted.
+t.setTimeout(120_000);
+
+const run = promisify(execFile);
+const dir = await mkdtemp(join(tmpdir(), "tls-"));
+t.teardown(() => rm(dir, { recursive: true, force: true }));
+const file = (name: string): string => join(dir, name);
+const text = (name: string): string => readFileSync(file(name), "utf8");
+const openssl = (...words: string[]) => run("openssl", words, { cwd: dir });
+
+/** A key and a certificate for `name`, signed by the authority. */
+async function certify(name: string): Promise<void> {
+  await writeFile(file(`${name}.ext`), `subjectAltName=DNS:${name}\n`);
+  await openssl(
+    "req",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-subj",
+    `/CN=${name}`,
+    "-keyout",
+    `${name}.key`,
+    "-out",
+    `${name}.csr`,
+  );
+  await openssl(
+    "x509",
+    "-req",
+    "-in",
+    `${name}.csr`,
+    "-CA",
+    "ca.crt",
+    "-CAkey",
+    "ca.key",
+    "-days",
+    "2",
+    "-extfile",
+    `${name}.ext`,
+    "-out",
+    `${name}.crt`,
+  );
+}
+
+await openssl(
+  "req",
+  "-x509",
+  "-newkey",
+  "rsa:2048",
+  "-nodes",
+  "-subj",
+  "/CN=Test authority",
+  "-days",
+  "2",
+  "-keyout",
+  "ca.key",
+  "-out",
+  "ca.crt",
+);
+await certify("cms.internal");
+await certify("gateway.internal");
+
+const cms = await startCms({ record: false });
+const names: unknown[] = [];
+const front = createServer(
+  { ca: text("ca.crt"), cert: text("cms.internal.crt"), key: text("cms.internal.key"), requestCert: true },
+  (socket) => {
+    names.push([socket.servername, socket.getPeerCertificate().subject?.CN]);
+    const plain = connect(cms.port, "127.0.0.1");
+    socket.pipe(plain).pipe(socket);
+    for (const end of [socket, plain]) end.on("error", () => [socket, plain].map((each) => each.destroy()));
+  },
+).listen(0, "127.0.0.1");
+front.on("tlsClientError", () => undefined);
+await once(front, "listening");
+t.teardown(async () => {
+  front.close();
+  await cms.close();
+});
+const address = front.address();
+const origin = `https://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+
+const TLS = {
+  caFile: file("ca.crt"),
+  certFile: file("gateway.internal.crt"),
+  keyFile: file("gateway.internal.key"),
+  servername: "cms.internal",
+};
+
+/** Partners' and native traffic through a gateway with these TLS settings. */
+async function statuses(tls: Record<string, string>): Promise<readonly number[]> {
+  const gateway = await startTestGateway(origin, { upstream: { tls, breakerFailures: 1_000 } });
+  try {
+    const partners = await readPosts(gateway, "partnerA");
+    const native = await fetch(`${gateway.url}/api/users/me`);
+    await Promise.all([partners.text(), native.text()]);
+    return [partners.status, native.status];
+  } finally {
+    await gateway.stop();
+  }
+}
+
+await t.test("with authority, certificate and name both ways reach the CMS", async (t) => {
+  names.length = 0;
+  t.strictSame(await statuses(TLS), [200, 200]);
+  t.ok(names.length >= 2);
+  for (const name of names)
+    t.strictSame(name, ["cms.internal", "gateway.internal"], "name asked for, name shown");
+});
+
+await t.test("without one of them neither does", async (t) => {
+  const { caFile, certFile, keyFile, servername } = TLS;
+  names.length = 0;
+  t.strictSame(await statuses({ caFile, servername }), [503, 502], "no certificate");
+  t.strictSame(
+    await statuses({ certFile, keyFile, servername }),
+    [503, 502],
+    "an authority that nobody knows",
+  );
+  t.strictSame(
+    await statuses({ caFile, certFile, keyFile, servername: "gateway.internal" }),
+    [503, 502],
+    "another name",
+  );
+  t.strictSame(await statuses({ caFile, certFile, keyFile }), [503, 502], "the address for a name");
+});
+
+await t.test("certificates that cannot be used stop the start with one message", async (t) => {
+  const problem = (tls: Record<string, string>, url = origin) => {
+    try {
+      loadConfig({
+        env: { CONFIG_FILE: "settings" },
+        readFile: (path) =>
+          path === "settings"
+            ? JSON.stringify({ upstreams: { old: { url, tls } }, upstream: { url } })
+            : readFileSync(path, "utf8"),
+      });
+      return "";
+    } catch (error) {
+      return String(error);
+    }
+  };
+  t.equal(problem(TLS), "");
+  t.match(problem({ ...TLS, caFile: file("missing.crt") }), /upstreams\.old\.tls.*: caFile: ENOENT/);
+  t.match(problem({ certFile: TLS.certFile }), /certFile and keyFile go together/);
+  t.match(problem({ ...TLS, keyFile: file("cms.internal.key") }), /no certificates that can be used/);
+  t.match(problem(TLS, "http://cms.internal"), /http:\/\/cms\.internal is not https/);
+  t.match(problem({ ...TLS, caFiles: "x" }), /caFiles: there is no such setting; did you mean caFile\?/);
+});
