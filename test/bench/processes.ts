@@ -1,0 +1,109 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+
+/** The core that what is measured runs on alone, and the one for everything else: load and upstream. */
+export const MEASURED_CORE = "1";
+export const OTHER_CORE = "0";
+
+/** Kernel ticks in a second, as /proc counts CPU time (`getconf CLK_TCK`, 100 on Linux). */
+const TICKS = 100;
+
+/** A started program, pinned to a core. */
+export interface Started {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly core: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a program on one core; its output is dropped, its errors are shown. */
+export function startOn({ core, command, args, env }: StartOptions): Started {
+  const child = spawn("taskset", ["-c", core, command, ...args], {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  const ended = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
+  return {
+    pid: child.pid ?? 0,
+    child,
+    async stop() {
+      child.kill("SIGKILL");
+      await ended;
+      process.off("exit", kill);
+    },
+  };
+}
+
+/** A port that nobody listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Resolves when `url` answers at all; rejects after 20 s. */
+export async function untilAnswers(url: string, headers: Record<string, string> = {}): Promise<void> {
+  const until = performance.now() + 20_000;
+  for (;;) {
+    try {
+      await (await fetch(url, { headers })).arrayBuffer();
+      return;
+    } catch (error) {
+      if (performance.now() > until) throw new Error(`${url} does not answer`, { cause: error });
+      await new Promise((resolve) => void setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** CPU seconds that a process and all below it have used so far, and the memory they hold now, in MB. */
+export function usage(pid: number): { cpu: number; rss: number } {
+  let cpu = 0;
+  let rss = 0;
+  for (const member of family(pid)) {
+    const stat = read(`/proc/${member}/stat`);
+    // The command's name is in brackets and may hold blanks; utime and stime are the 12th and 13th fields after it.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    cpu += (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS;
+    rss += Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${member}/status`))?.[1] ?? 0) / 1024;
+  }
+  return { cpu, rss };
+}
+
+function family(pid: number): number[] {
+  const parents = new Map<number, number[]>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = read(`/proc/${name}/stat`);
+    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
+    parents.set(parent, [...(parents.get(parent) ?? []), Number(name)]);
+  }
+  const found: number[] = [];
+  const visit = (member: number): void => {
+    found.push(member);
+    for (const child of parents.get(member) ?? []) visit(child);
+  };
+  visit(pid);
+  return found;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // It has ended since it was listed.
+    return "";
+  }
+}
