@@ -58,7 +58,7 @@ try {
     }
   }
 } finally {
-  for (const { stop } of running.values()) await stop();
+  for (const subject of running.values()) await subject.stop();
   await upstream.stop();
 }
 writeFileSync(
