@@ -27,6 +27,11 @@ export const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./explain/command.ts")).explain,
   },
   {
+    name: "openapi",
+    summary: "print the OpenAPI description",
+    load: async () => (await import("./openapi.ts")).openapi,
+  },
+  {
     name: "purge",
     summary: "make all replicas forget",
     load: async () => (await import("./purge.ts")).purge,

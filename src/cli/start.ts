@@ -1,3 +1,4 @@
+import { wallTime } from "../clock.ts";
 import { startGateway, type RunningGateway } from "../compose.ts";
 import { upstreamsOf } from "../config/upstream.ts";
 import type { Clock } from "../core/clock.ts";
@@ -41,7 +42,7 @@ export const start: Command = {
     io.onReload(() => void running?.reload(() => configOf(given, io)).then(flush));
     const tracing = await openTracing(config, io, log);
     const { clock } = io;
-    const gateway = await startGateway(config, { clock, log, tracer: tracing?.tracer }).catch(
+    const gateway = await startGateway(config, { clock, wallTime, log, tracer: tracing?.tracer }).catch(
       (error: unknown) => {
         io.fail(addressProblem(error, config));
         // What was already started (a connection to Redis) would keep a gateway alive that never listens.

@@ -79,7 +79,7 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
     get load() {
       return loadOf(all, { now: house.inFlight, most: config.limits.inFlight });
     },
-    endings: config.partners.versionDates,
+    endings: endingsOf(config),
     targets: () => all.flatMap((facility) => samplesOf(facility)),
     async look() {
       await Promise.all(all.map(({ health }) => health.look()));
@@ -99,6 +99,16 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
   };
 }
 
+/** When versions end, and nothing else that they have of their own. */
+function endingsOf({ partners }: Config): Readonly<Record<string, Ending>> {
+  return Object.fromEntries(
+    Object.entries(partners.versionSettings).map(([name, { deprecation, sunset }]) => [
+      name,
+      { deprecation, sunset },
+    ]),
+  );
+}
+
 function openAll(config: Config, lasting: Lasting): ReadonlyMap<string, Facility> {
   const all = [...upstreamsOf(config)].map(([name, settings]): [string, Facility] => [
     name,
@@ -111,7 +121,7 @@ function openAll(config: Config, lasting: Lasting): ReadonlyMap<string, Facility
 function pipelineOf(
   config: Config,
   facilities: ReadonlyMap<string, Facility>,
-  { counter, tell }: Lasting,
+  { counter, tell, wallTime }: Lasting,
 ): Handler {
   const homes = homesOf(config);
   const pipelines = new Map(
@@ -122,7 +132,7 @@ function pipelineOf(
         counter: name === DEFAULT_UPSTREAM ? counter : within(name, counter),
         onCounted: (bucket: RateBucket, outcome: RateOutcome) => tell.counted(bucket, outcome),
       };
-      return [name, createPipeline(stagesOf(config, { cms, upstream, memory, rate, isHome }))];
+      return [name, createPipeline(stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome }))];
     }),
   );
   return byUpstream(createChoose(homes), pipelines);

@@ -1,5 +1,4 @@
 import type { Cache } from "../cache/cache.ts";
-import { wallTime } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
@@ -15,6 +14,8 @@ import { openCache, openFacts, type RememberedFacts } from "./remember.ts";
 /** What a gateway is given besides its configuration. */
 export interface Surroundings {
   readonly clock: Clock;
+  /** The time of day in milliseconds since 1970. */
+  readonly wallTime: () => number;
   readonly log: Log;
   /** Where traces are wanted. */
   readonly tracer?: Tracer | undefined;
@@ -32,14 +33,14 @@ export interface Lasting extends Surroundings {
 }
 
 /** Opens it. The cache has to be closed. */
-export function createLasting(config: Config, { clock, log, tracer }: Surroundings): Lasting {
+export function createLasting(config: Config, { clock, wallTime, log, tracer }: Surroundings): Lasting {
   const build = readBuild();
   const metrics = createMetrics(build);
   const status = createStatus({ clock, wallTime, build });
   const tell = tellAll([logging(log), metrics, status]);
   const cache = openCache(config, { clock, wallTime, log, events: eventsOf(tell) });
   const [counter, facts] = [cache.counter(), openFacts(config, cache)];
-  return { clock, log, tracer, tell, metrics, status, cache, counter, facts };
+  return { clock, wallTime, log, tracer, tell, metrics, status, cache, counter, facts };
 }
 
 /** What the caches tell. */

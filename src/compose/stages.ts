@@ -1,9 +1,11 @@
 import type { Config } from "../config/schema.ts";
 import type { Cms, Upstream } from "../core/ports.ts";
+import { describer } from "../describe/document.ts";
 import type { Stages } from "../gateway/gateway.ts";
 import { createAuthenticate } from "../stages/authenticate.ts";
 import { createAuthorise } from "../stages/authorise.ts";
 import { createAnswer, createForward, createPrepare } from "../stages/forward.ts";
+import { createDescribe } from "../stages/describe.ts";
 import { createReadBody } from "../stages/read-body.ts";
 import { createRate, type RateDeps } from "../stages/rate.ts";
 import { receive } from "../stages/receive.ts";
@@ -19,19 +21,34 @@ export interface StageDeps {
   readonly cms: Cms;
   readonly upstream: Upstream;
   readonly memory: Remembering;
+  /** The time of day in milliseconds since 1970. */
+  readonly wallTime: () => number;
   /** What counts requests, and is told how that went. */
   readonly rate: Pick<RateDeps, "counter" | "onCounted">;
   readonly isHome: ResolveTenantDeps["isHome"];
 }
 
 /** The stages of the pipeline; `explain` runs these very ones. */
-export function stagesOf(config: Config, { cms, upstream, memory, rate, isHome }: StageDeps): Stages {
+export function stagesOf(
+  config: Config,
+  { cms, upstream, memory, wallTime, rate, isHome }: StageDeps,
+): Stages {
   const { keys, tenants } = memory;
+  const authenticate = createAuthenticate({ keys, usersCollection: config.cms.users });
   return {
     receive,
-    authenticate: createAuthenticate({ keys, usersCollection: config.cms.users }),
+    describe: createDescribe({
+      authenticate,
+      isPublic: config.partners.publicDescription,
+      document: describer(config, wallTime),
+    }),
+    authenticate,
     recheck: aroundOf(config, { keys, rate }),
-    version: createVersion({ versions: config.partners.versions, dates: config.partners.versionDates }),
+    version: createVersion({
+      versions: config.partners.versions,
+      settings: config.partners.versionSettings,
+      wallTime,
+    }),
     resolveTenant: createResolveTenant({
       tenants,
       cms,

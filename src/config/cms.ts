@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { field, fieldPath, prefix, slug } from "./words.ts";
+import { SECRET_FIELDS, field, fieldPath, prefix, slug } from "./words.ts";
 
 /** What the CMS is called and how it names what the gateway needs: the section `cms`. */
 export const cms = z.strictObject({
@@ -48,19 +48,7 @@ export const cms = z.strictObject({
     .describe("The gateway's own API key for tenant lookups; without it the caller's is used."),
   secretFields: z
     .array(field)
-    .default([
-      "password",
-      "salt",
-      "hash",
-      "apiKey",
-      "apiKeyIndex",
-      "enableAPIKey",
-      "resetPasswordToken",
-      "resetPasswordExpiration",
-      "sessions",
-      "lockUntil",
-      "loginAttempts",
-    ])
+    .default(SECRET_FIELDS)
     .describe("Fields that never leave, at any depth, and that nobody may ask by."),
   textIds: z
     .array(slug)

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Problem } from "./problem.ts";
-import { VERSIONS } from "./words.ts";
+import { versionProblems } from "./versions.ts";
+import { COLLECTIONS, SECRET_FIELDS, VERSIONS } from "./words.ts";
 
 /**
  * What no configuration may say, whatever its types: auth collections, tenants and the CMS's internal ones exposed, a
@@ -24,13 +25,19 @@ export function exposureProblems(settings: unknown): Problem[] {
   };
   refuse("partners.collections", partners.collections);
   refuse("cms.openCollections", cms.openCollections);
-  for (const name of Object.keys(partners.versionDates)) {
+  for (const name of Object.keys(partners.versionSettings)) {
     if (!partners.versions.includes(name))
       problems.push({
-        path: ["partners", "versionDates", name],
+        path: ["partners", "versionSettings", name],
         message: `${name} is no supported version; known are ${partners.versions.join(", ")}`,
       });
   }
+  problems.push(
+    ...versionProblems(partners.versionSettings, {
+      collections: [...partners.collections, ...cms.openCollections],
+      secretFields: cms.secretFields,
+    }),
+  );
   for (const [index, name] of partners.versions.entries()) {
     if (partners.versions.indexOf(name) !== index)
       problems.push({
@@ -47,11 +54,11 @@ const names = z.array(z.string()).catch([]);
 const shape = z.object({
   partners: z
     .object({
-      collections: names,
+      collections: z.array(z.string()).catch(COLLECTIONS),
       versions: z.array(z.string()).catch(VERSIONS),
-      versionDates: z.record(z.string(), z.unknown()).catch({}),
+      versionSettings: z.record(z.string(), z.unknown()).catch({}),
     })
-    .catch({ collections: [], versions: VERSIONS, versionDates: {} }),
+    .catch({ collections: COLLECTIONS, versions: VERSIONS, versionSettings: {} }),
   cms: z
     .object({
       users: z.string().catch("users"),
@@ -59,6 +66,7 @@ const shape = z.object({
       groups: z.string().catch("tenant-groups"),
       internal: names,
       openCollections: names,
+      secretFields: z.array(z.string()).catch(SECRET_FIELDS),
     })
     .catch({
       users: "users",
@@ -66,5 +74,6 @@ const shape = z.object({
       groups: "tenant-groups",
       internal: [],
       openCollections: [],
+      secretFields: SECRET_FIELDS,
     }),
 });

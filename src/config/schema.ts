@@ -4,7 +4,8 @@ import { cms } from "./cms.ts";
 import { rate } from "./rate.ts";
 import { duration, size } from "./units.ts";
 import { upstream, upstreamName, upstreams } from "./upstream.ts";
-import { VERSIONS, cidr, count, day, headerName, link, port, prefix, slug } from "./words.ts";
+import { versionSettings } from "./versions.ts";
+import { COLLECTIONS, VERSIONS, cidr, count, headerName, port, prefix, slug } from "./words.ts";
 
 /**
  * Every setting with its default and its meaning: the type, the check and the documentation of the configuration.
@@ -80,15 +81,7 @@ const partners = z.strictObject({
     .min(1)
     .default(VERSIONS)
     .describe("Supported versions, in the order in which messages list them."),
-  versionDates: z
-    .record(
-      z.string(),
-      z.strictObject({ deprecation: day.optional(), sunset: day.optional(), link: link.optional() }),
-    )
-    .default({})
-    .describe(
-      "When a version ends, told in Deprecation, Sunset and Link headers, e.g. 2025-07: {deprecation: 2026-02-01, sunset: 2026-08-01, link: https://example.com/migrate}.",
-    ),
+  versionSettings,
   versionUpstreams: z
     .record(z.string(), upstreamName)
     .default({})
@@ -99,21 +92,9 @@ const partners = z.strictObject({
     .describe("The upstream of a tenant by its slug, whatever the version, e.g. acme: old."),
   collections: z
     .array(slug)
-    .default([
-      "pages",
-      "blogs",
-      "posts",
-      "events",
-      "people",
-      "works",
-      "venues",
-      "series",
-      "seasons",
-      "organizations",
-      "media",
-      "files",
-    ])
+    .default(COLLECTIONS)
     .describe("Collections that partners may use; nothing else is reachable."),
+  publicDescription: z.boolean().default(false).describe("Whether GET /partners/openapi.json needs no key."),
   tenantIdHeader: headerName
     .default("x-basker-tenant-id")
     .describe("Names a tenant by id; also sent to the CMS."),

@@ -33,6 +33,35 @@ export const cidr = z.string().regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, {
 
 /** The versions that hold where none are listed. */
 export const VERSIONS = ["2025-07", "2026-02"];
+/** What partners may use where nothing is listed: the published collections. */
+export const COLLECTIONS = [
+  "pages",
+  "blogs",
+  "posts",
+  "events",
+  "people",
+  "works",
+  "venues",
+  "series",
+  "seasons",
+  "organizations",
+  "media",
+  "files",
+];
+/** What never leaves where nothing is listed. */
+export const SECRET_FIELDS = [
+  "password",
+  "salt",
+  "hash",
+  "apiKey",
+  "apiKeyIndex",
+  "enableAPIKey",
+  "resetPasswordToken",
+  "resetPasswordExpiration",
+  "sessions",
+  "lockUntil",
+  "loginAttempts",
+];
 /** A day or a moment, ISO 8601. */
 export const day = z.iso.date().or(z.iso.datetime());
 /** Where something is explained. */

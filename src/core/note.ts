@@ -1,4 +1,5 @@
 import type { ErrorCode } from "./errors.ts";
+import type { VersionState } from "./version-end.ts";
 
 /** How a fact was found; `stale`: remembered, out of date, and the CMS could not be asked. */
 export type Via = "memory" | "joined" | "redis" | "cms" | "stale";
@@ -16,6 +17,7 @@ export interface Note {
   userId?: string | number;
   keyVia?: Via;
   version?: string;
+  versionState?: VersionState;
   /** The CMS that was chosen, by its configured name. */
   upstream?: string;
   tenant?: string;

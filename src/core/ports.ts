@@ -95,6 +95,8 @@ export interface RecordRef {
 
 /** A body that is to become a record of a tenant's, or to change the record `id`. */
 export interface BodyRef {
+  /** The version's name, by which the body's fields may have other names. */
+  readonly version: string;
   readonly collection: string;
   readonly id?: RecordId;
   readonly tenant: Tenant;
@@ -105,6 +107,8 @@ export interface BodyRef {
 export interface Job {
   readonly requestId: string;
   readonly operation: Operation;
+  /** The version's name, by which fields may have other names. */
+  readonly version: string;
   readonly query: string;
   readonly tenant: Tenant;
   readonly principal: Principal;

@@ -31,6 +31,8 @@ export type ClientWhere =
 
 /** What the law needs to know of the CMS and of the configuration. */
 export interface WhereLimits {
+  /** The CMS's path for a client's, `undefined` for none. Every other limit is about the CMS's. */
+  readonly fieldOf: (path: string) => string | undefined;
   /** Operators that only compare: lower-case, as the CMS spells them. */
   readonly operators: ReadonlySet<string>;
   /** Field names that no condition may touch, at any place of a path. */
@@ -108,8 +110,9 @@ class Reader {
       const list = this.#list(content, depth);
       return list === undefined ? undefined : { [connective]: list };
     }
-    const conditions = isOwnField(name, this.#limits) ? this.#conditions(content) : undefined;
-    return conditions === undefined ? undefined : { [name]: conditions };
+    const field = ownField(name, this.#limits);
+    const conditions = field === undefined ? undefined : this.#conditions(content);
+    return field === undefined || conditions === undefined ? undefined : { [field]: conditions };
   }
 
   #list(value: unknown, depth: number): readonly Where[] | undefined {
@@ -136,14 +139,25 @@ class Reader {
   }
 }
 
+/** What the law of single fields needs. */
+type FieldLimits = Omit<WhereLimits, "operators" | "maxDepth" | "maxConditions">;
+
 /**
- * True for a field of the record itself that a client may compare or sort by. Payload's SQL adapters read `__` as a
- * dot (`venue__tenant`, measured on 3.90), so both are a path into another record unless it is known to be none.
+ * The CMS's path for a field that a client may compare or sort by, `undefined` where there is none. The law looks at
+ * the CMS's path: a client's own name for a field must not be a way round it.
  */
-export function isOwnField(
-  path: string,
-  limits: Omit<WhereLimits, "operators" | "maxDepth" | "maxConditions">,
-): boolean {
+export function ownField(asked: string, limits: FieldLimits): string | undefined {
+  const path = limits.fieldOf(asked);
+  return path !== undefined && isOwnField(path, limits) ? path : undefined;
+}
+
+/**
+ * True for a field of the record itself. Payload's SQL adapters read `__` as a dot (`venue__tenant`, measured on 3.90),
+ * so both are a path into another record unless it is known to be none.
+ */
+function isOwnField(path: string, limits: FieldLimits): boolean {
+  // Payload looks at these before it looks for a field.
+  if (/^(?:and|or)$/i.test(path)) return false;
   if (path.length > 100 || !FIELD.test(path) || path.includes("__") || limits.joinFields.has(path))
     return false;
   if (path.includes(".") && !limits.ownPaths.has(path)) return false;

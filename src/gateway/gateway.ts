@@ -15,6 +15,7 @@ import type { Answer } from "../core/envelope.ts";
 /** The life of a request, as one type a stage: each needs the evidence that the one before it gives. */
 export interface Stages {
   receive(request: Incoming): Received;
+  describe(request: Received, next: (request: Received) => Promise<Answer>): Promise<Answer>;
   authenticate(request: Received): Promise<Authenticated>;
   version(request: Authenticated): Versioned;
   recheck(request: Versioned, next: (request: Versioned) => Promise<Answer>): Promise<Answer>;
@@ -34,16 +35,18 @@ export type Handler = (request: Incoming) => Promise<Answer>;
 export function createPipeline(stages: Stages): Handler {
   return async (incoming) => {
     const received = stages.receive(incoming);
-    const authenticated = await stages.authenticate(received);
-    const versioned = stages.version(authenticated);
-    return stages.recheck(versioned, async (known) => {
-      const tenanted = await stages.resolveTenant(known);
-      const routed = stages.route(tenanted);
-      const bodied = await stages.readBody(routed);
-      const permitted = await stages.authorise(bodied);
-      const prepared = stages.prepare(permitted);
-      const answered = await stages.forward(prepared);
-      return stages.answer(answered);
+    return stages.describe(received, async (asked) => {
+      const authenticated = await stages.authenticate(asked);
+      const versioned = stages.version(authenticated);
+      return stages.recheck(versioned, async (known) => {
+        const tenanted = await stages.resolveTenant(known);
+        const routed = stages.route(tenanted);
+        const bodied = await stages.readBody(routed);
+        const permitted = await stages.authorise(bodied);
+        const prepared = stages.prepare(permitted);
+        const answered = await stages.forward(prepared);
+        return stages.answer(answered);
+      });
     });
   };
 }

@@ -11,6 +11,10 @@ export const COUNTERS = {
     help: "Partner requests answered.",
     labels: ["version", "tenant", "operation", "status"],
   },
+  gateway_version_requests_total: {
+    help: "Who still calls which version: requests by the key's user, sunset versions included.",
+    labels: ["version", "state", "user"],
+  },
   gateway_upstream_requests_total: {
     help: "Requests to the CMS made for partner requests.",
     labels: ["operation"],

@@ -12,6 +12,8 @@ export interface Metrics extends Happenings {
 
 /** Tenants, and users observed, that get a label of their own; every later one counts as `other`. */
 const TENANT_LABELS = 50;
+/** Users that get a label of their own among those who call a version. */
+const CALLER_LABELS = 100;
 
 /** Metrics in a registry of their own. Labels come from closed sets: operations, versions, codes, never a raw path. */
 export function createMetrics(build: Build): Metrics {
@@ -20,9 +22,13 @@ export function createMetrics(build: Build): Metrics {
   const instruments = createInstruments(registry);
   const tenantLabel = closedSet(TENANT_LABELS);
   const userLabel = closedSet(TENANT_LABELS);
+  const callerLabel = closedSet(CALLER_LABELS);
   instruments.set("gateway_build_info", { ...build }, 1);
   return {
-    request: (sample) => countRequest(instruments, sample, tenantLabel),
+    request(sample) {
+      countRequest(instruments, sample, tenantLabel);
+      countVersion(instruments, sample, callerLabel);
+    },
     refused: ({ error }) => instruments.count("gateway_errors_total", { code: error.code }),
     native: (status) => instruments.count("gateway_native_requests_total", { status: classOf(status) }),
     counted(bucket, outcome) {
@@ -69,6 +75,15 @@ function countRequest(
   if (tenantVia !== undefined)
     instruments.count("gateway_fact_lookups_total", { fact: "tenant", via: tenantVia });
   if (code !== undefined) instruments.count("gateway_errors_total", { code });
+}
+
+function countVersion(
+  instruments: Instruments,
+  { note: { version, versionState: state, userId } }: RequestSample,
+  callerLabel: (name: string) => string,
+): void {
+  if (version === undefined || state === undefined || userId === undefined) return;
+  instruments.count("gateway_version_requests_total", { version, state, user: callerLabel(String(userId)) });
 }
 
 function setLoad(instruments: Instruments, { inFlight, connections, waiting, breakerOpen }: Load): void {

@@ -11,10 +11,10 @@ import type { BodyRef, Cms } from "../core/ports.ts";
  */
 export function createAuthorise(deps: { readonly cms: Pick<Cms, "owns" | "recordId" | "outsiders"> }) {
   /** Rejects where the body refers to what the tenant may not read. */
-  const judge = async (body: Omit<BodyRef, "fields">, request: Bodied): Promise<void> => {
-    const { fields, principal } = request;
+  const judge = async (body: Omit<BodyRef, "fields" | "version">, request: Bodied): Promise<void> => {
+    const { fields, principal, version } = request;
     if (fields === undefined) return;
-    const paths = await deps.cms.outsiders({ ...body, fields }, principal, request);
+    const paths = await deps.cms.outsiders({ ...body, version: version.name, fields }, principal, request);
     if (paths.length > 0) throw outsideScope(paths);
   };
   return async (request: Bodied): Promise<Permitted> => {

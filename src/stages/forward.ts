@@ -58,6 +58,15 @@ function translated<T>(translate: () => T): T {
 }
 
 function jobOf(request: Permitted): Job {
-  const { requestId, operation, path, tenant, principal, permit, fields } = request;
-  return { requestId, operation, query: path.query, tenant, principal, permit, fields };
+  const { requestId, operation, version, path, tenant, principal, permit, fields } = request;
+  return {
+    requestId,
+    operation,
+    version: version.name,
+    query: path.query,
+    tenant,
+    principal,
+    permit,
+    fields,
+  };
 }

@@ -148,7 +148,7 @@ await tap.test("whatever is asked beside an id, the CMS is asked for that record
     fc.property(query, scopes, fc.integer({ min: 1 }), (asked, scope, id) => {
       const where = whereOf(readOneQuery(asked, "venues", { settings, tenant, scope, id }));
       // And a write has no where at all.
-      const none = whereOf(writeQuery(asked, settings));
+      const none = whereOf(writeQuery(asked, "pages", settings));
       const expected = [{ and: [{ id: { equals: id } }, { tenant: { in: scope } }] }, {}];
       return JSON.stringify([where, none]) === JSON.stringify(expected);
     }),

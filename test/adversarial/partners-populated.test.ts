@@ -174,6 +174,7 @@ function translated(kind: Operation["kind"], body: unknown, onForeign?: OnForeig
   return cms.translate(answer, {
     requestId: "id",
     operation,
+    version: "2026-02",
     query: "",
     tenant: mint<Tenant>({ id: 1, slug: "tenant-a", installedApps: [] }),
     principal: mint<Principal>({

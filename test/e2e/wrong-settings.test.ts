@@ -73,7 +73,7 @@ const WRONG: readonly Wrong[] = [
   ],
   [
     "dates of a version that is not supported",
-    "partners: {versionDates: {2024-01: {}}}",
+    "partners: {versionSettings: {2024-01: {}}}",
     {},
     /2024-01 is no supported version; known are 2025-07, 2026-02$/,
   ],

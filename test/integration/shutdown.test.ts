@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
 import t from "tap";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock, wallTime } from "../../src/clock.ts";
 import { startGateway } from "../../src/compose.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { createLog } from "../../src/observe/log.ts";
@@ -88,7 +88,7 @@ t.test("nothing of a gateway outlives its stop, nor a start that failed", async 
     };
     const config = loadConfig({ env: { ...env, ...ports }, readFile: () => "" });
     const { log } = createLog("silent", { write: () => undefined });
-    await t.rejects(startGateway(config, { clock: systemClock, log }), { code: "EADDRINUSE" });
+    await t.rejects(startGateway(config, { clock: systemClock, wallTime, log }), { code: "EADDRINUSE" });
     t.strictSame(await untilSame(held), held, JSON.stringify(ports));
   }
   taken.close();

@@ -19,7 +19,7 @@ t.teardown(async () => {
 const SETTINGS = {
   partners: {
     collections: ["posts"],
-    versionDates: { "2025-07": { deprecation: "2026-02-01", sunset: "2026-03-01" } },
+    versionSettings: { "2025-07": { deprecation: "2026-02-01", sunset: "2026-03-01" } },
   },
   upstream: { breakerFailures: 2, breakerRetry: "200ms" },
 };
@@ -67,7 +67,7 @@ t.test("what happens is on the page without a reload: traffic, an outage, the wa
   await fetch(`${gateway.url}/partners/2025-07/tenant-a/posts?limit=1`, { headers: old });
   await page
     .locator("#tenants")
-    .getByRole("row", { name: /^tenant-a 2 0 0/ })
+    .getByRole("row", { name: /^tenant-a 1 0 0/ })
     .waitFor();
   await page.locator("#uses").getByText("Sunset 2026-03-01").waitFor();
   await page

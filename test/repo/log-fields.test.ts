@@ -14,6 +14,7 @@ const WHOLE: Required<Note> = {
   keyVia: "memory",
   upstream: "default",
   version: "2026-02",
+  versionState: "current",
   tenant: "acme",
   tenantVia: "redis",
   operation: "list",

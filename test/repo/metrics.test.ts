@@ -34,7 +34,7 @@ t.test("how things stand is read at each scrape", async (t) => {
 
 t.test("a request is counted under labels from closed sets", async (t) => {
   const metrics = createMetrics({ version: "1.2.3", node: "v24.0.0" });
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 120; i++) {
     const note = {
       stage: "answer",
       upstreamRequests: 1,
@@ -42,6 +42,8 @@ t.test("a request is counted under labels from closed sets", async (t) => {
       tenant: `t${i}`,
       operation: "list",
       version: "2026-02",
+      versionState: "deprecated" as const,
+      userId: i,
     };
     metrics.request({ requestId: "r", method: "GET", status: 200, ms: 7, note });
   }
@@ -54,6 +56,7 @@ t.test("a request is counted under labels from closed sets", async (t) => {
     body,
     'gateway_partner_requests_total{version="2026-02",tenant="t0",operation="list",status="200"} 1',
   );
-  t.match(body, 'tenant="other",operation="list",status="200"} 10');
+  t.match(body, 'tenant="other",operation="list",status="200"} 70');
+  t.match(body, 'gateway_version_requests_total{version="2026-02",state="deprecated",user="other"} 20');
   t.notMatch(body, 'tenant="t50"');
 });

@@ -82,8 +82,8 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "stages/version.ts",
-        find: "const version = known.get(asked);",
-        replace: "const version = known.get(asked) ?? [...known.values()][0];",
+        find: "const found = known.get(asked);",
+        replace: "const found = known.get(asked) ?? [...known.values()][0];",
       },
     ],
     blocks: ["versions"],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { loadConfig } from "../../src/config/load.ts";
 import { startGateway, type RunningGateway } from "../../src/compose.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock, wallTime } from "../../src/clock.ts";
 import type { Tracer } from "../../src/core/trace.ts";
 import { stringify } from "yaml";
 
@@ -18,7 +18,11 @@ export interface TestGateway extends RunningGateway {
 export async function startTestGateway(
   upstream: string,
   settings: Record<string, unknown> = {},
-  given: { readonly env?: Record<string, string>; readonly tracer?: Tracer } = {},
+  given: {
+    readonly env?: Record<string, string>;
+    readonly tracer?: Tracer;
+    readonly wallTime?: () => number;
+  } = {},
 ): Promise<TestGateway> {
   const written: string[] = [];
   const { log } = createLog("info", { write: (line: string) => void written.push(line) });
@@ -33,7 +37,13 @@ export async function startTestGateway(
     },
     readFile: (path) => (path === "settings" ? stringify(settings) : readFileSync(path, "utf8")),
   });
-  const gateway = await startGateway(config, { clock: systemClock, log, tracer: given.tracer });
+  const { tracer } = given;
+  const gateway = await startGateway(config, {
+    clock: systemClock,
+    wallTime: given.wallTime ?? wallTime,
+    log,
+    tracer,
+  });
   return {
     ...gateway,
     url: `http://127.0.0.1:${gateway.port}`,

@@ -75,8 +75,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: QUERY,
-        find: '.filter((name) => isOwnField(name.replace(/^-/, ""), limits))',
-        replace: ".filter(() => limits !== undefined)",
+        find: 'const field = ownField(name.replace(/^-/, ""), limits);',
+        replace: 'const field = limits === undefined ? undefined : name.replace(/^-/, "");',
       },
     ],
     blocks: ["oracles"],

@@ -68,7 +68,7 @@ export async function explainRequest(config: Config, question: Question, clock: 
     const source = { name, cms, hasServiceKey, learntFrom: settings.targets };
     const memory = remember({ cache, facts: openFacts(alone, cache) }, source);
     const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
-    const real = stagesOf(config, { cms, upstream, memory, rate, isHome });
+    const real = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
     const noticing: Stages = {
       ...real,
       prepare(request) {

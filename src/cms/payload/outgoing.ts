@@ -25,7 +25,7 @@ export function jobRequest(job: Job, settings: PayloadSettings): Outgoing {
   if (kind === "list") return get(settings, sender, [collection, listQuery(query, collection, context)]);
   if (kind === "create") {
     const body = stampedBody(fields ?? {}, { collection, tenantId: tenant.id, isNew: true }, settings);
-    const target = path(settings, [collection], writeQuery(query, settings));
+    const target = path(settings, [collection], writeQuery(query, collection, settings));
     return { method: "POST", target, headers: headers(settings, sender, true), body };
   }
   if (recordId === undefined)
@@ -45,7 +45,7 @@ export function jobRequest(job: Job, settings: PayloadSettings): Outgoing {
  */
 function writeTarget(job: Job, recordId: RecordId, settings: PayloadSettings): string {
   const { collection } = job.operation;
-  const query = writeQuery(job.query, settings);
+  const query = writeQuery(job.query, collection, settings);
   const lock = lockOf(job);
   if (settings.cms.writesById.includes(collection)) {
     if (lock !== undefined) throw badLock("This collection cannot be written under a condition.");

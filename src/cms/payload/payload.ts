@@ -1,12 +1,13 @@
 import type { Config } from "../../config/schema.ts";
 import type { OnForeign } from "../../core/foreign.ts";
-import type { Cms, Upstream } from "../../core/ports.ts";
+import type { Cms, Job, Upstream } from "../../core/ports.ts";
 import { translate } from "./answer.ts";
 import { isReservedId, recordId } from "./ids.ts";
 import { Lookups } from "./lookups.ts";
 import { writesTo } from "./native-writes.ts";
+import { inwardFields, outwardRefusal, versionNames } from "./names.ts";
 import { jobRequest } from "./outgoing.ts";
-import { payloadSettings } from "./settings.ts";
+import { payloadSettings, type PayloadSettings } from "./settings.ts";
 
 /** What the adapter can be given besides. */
 export interface PayloadExtras {
@@ -22,6 +23,23 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
   const lookups = new Lookups(settings, upstream);
   const strangers = new Lookups(settings, extras.strangers ?? upstream);
   const textIds = new Set(settings.cms.textIds);
+  const versions = new Map(
+    Object.entries(config.partners.versionSettings).map(([version, { fields }]) => [
+      version,
+      { ...settings, names: versionNames(fields) },
+    ]),
+  );
+  const settingsOf = (version: string): PayloadSettings => versions.get(version) ?? settings;
+  /** Does a job in the CMS's words: what the version calls otherwise is renamed before, in a refusal after. */
+  const spoken = <T>(job: Job, run: (words: Job, version: PayloadSettings) => T): T => {
+    const version = settingsOf(job.version);
+    const names = version.names(job.operation.collection);
+    try {
+      return run({ ...job, fields: inwardFields(job.fields, names) }, version);
+    } catch (thrown) {
+      throw outwardRefusal(thrown, names);
+    }
+  };
   return {
     probe: (asking) => lookups.probe(asking),
     identify: (key, asking) => strangers.identify(key, asking),
@@ -38,13 +56,19 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
         { credential: principal.credential, requestId: asking.requestId, tenant: record.tenant },
         asking,
       ),
-    outsiders: (body, principal, asking) => {
+    async outsiders(body, principal, asking) {
       const { credential } = principal;
+      const names = settingsOf(body.version).names(body.collection);
       const sender = { credential, requestId: asking.requestId, tenant: body.tenant };
-      return lookups.outsiders(body, sender, asking);
+      const paths = await lookups.outsiders(
+        { ...body, fields: inwardFields(body.fields, names) },
+        sender,
+        asking,
+      );
+      return paths.map((path) => names.outward(path) ?? path);
     },
-    outgoing: (job) => jobRequest(job, settings),
-    translate: (answer, job) => translate(answer, job, settings),
+    outgoing: (job) => spoken(job, jobRequest),
+    translate: (answer, job) => spoken(job, (words, version) => translate(answer, words, version)),
     writesTo: (request) => writesTo(request, settings),
   };
 }

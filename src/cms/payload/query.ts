@@ -2,7 +2,7 @@ import { parse } from "qs-esm";
 import type { RecordId, Tenant } from "../../core/context.ts";
 import type { Job } from "../../core/ports.ts";
 import { readScope } from "../../core/scope.ts";
-import { fieldsOf, isOwnField, readWhere, type Operand, type Where } from "../../core/where.ts";
+import { fieldsOf, ownField, readWhere, type Operand, type Where } from "../../core/where.ts";
 import { isHidden, readPopulate, readSelect, showFields, type Selection } from "./selection.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
 
@@ -43,7 +43,7 @@ export function listQuery(query: string, collection: string, context: QueryConte
   else if (isPositive(asked["page"])) parameters.add("page", asked["page"]);
   const sort = readSort(asked["sort"], settings, collection);
   if (sort !== "") parameters.add("sort", sort);
-  addShape(parameters, asked, { settings, seen: seenFields(query, collection, settings) });
+  addShape(parameters, asked, { settings, collection, seen: seenFields(query, collection, settings) });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
@@ -75,7 +75,8 @@ function seenFields(query: string, listed: string | undefined, settings: Payload
 
 /** Which of the fields that were shown for the gateway alone a client's `select` hides. */
 export function hiddenFields({ query, operation }: Job, settings: PayloadSettings): readonly string[] {
-  const select = query === "" ? undefined : readSelect(readQuery(query)["select"], settings);
+  const select =
+    query === "" ? undefined : readSelect(readQuery(query)["select"], settings, operation.collection);
   if (select === undefined) return [];
   const listed = operation.kind === "list" ? operation.collection : undefined;
   return seenFields(query, listed, settings).filter((name) => isHidden(select, name));
@@ -93,15 +94,17 @@ export function readOneQuery(
   parameters.add("limit", "1");
   parameters.add("pagination", "false");
   const { settings } = context;
-  addShape(parameters, readQuery(query), { settings, seen: seenFields(query, undefined, settings) });
+  const seen = seenFields(query, undefined, settings);
+  addShape(parameters, readQuery(query), { settings, collection, seen });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
 
 /** The query of a write: only what shapes the answer, and whether a draft is meant. */
-export function writeQuery(query: string, settings: PayloadSettings): string {
+export function writeQuery(query: string, collection: string, settings: PayloadSettings): string {
   const parameters = new Parameters();
-  addShape(parameters, readQuery(query), { settings, seen: seenFields(query, undefined, settings) });
+  const seen = seenFields(query, undefined, settings);
+  addShape(parameters, readQuery(query), { settings, collection, seen });
   return parameters.toString();
 }
 
@@ -120,11 +123,12 @@ export function tenantCondition(settings: PayloadSettings, scope: readonly Recor
 /** What an answer has to show besides what a client asked for. */
 interface Shape {
   readonly settings: PayloadSettings;
+  readonly collection: string;
   readonly seen: readonly string[];
 }
 
-function addShape(parameters: Parameters, asked: ClientQuery, { settings, seen }: Shape): void {
-  const chosen = readSelect(asked["select"], settings);
+function addShape(parameters: Parameters, asked: ClientQuery, { settings, collection, seen }: Shape): void {
+  const chosen = readSelect(asked["select"], settings, collection);
   const select = chosen === undefined ? undefined : showFields(chosen, seen);
   parameters.add("depth", String(depth(asked["depth"], settings.maxDepth)));
   if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
@@ -173,7 +177,10 @@ function readSort(asked: unknown, settings: PayloadSettings, collection: string)
     .slice(0, 10)
     .filter((name): name is string => typeof name === "string")
     .map((name) => name.trim())
-    .filter((name) => isOwnField(name.replace(/^-/, ""), limits))
+    .flatMap((name) => {
+      const field = ownField(name.replace(/^-/, ""), limits);
+      return field === undefined ? [] : [name.startsWith("-") ? `-${field}` : field];
+    })
     .join(",");
 }
 

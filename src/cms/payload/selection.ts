@@ -1,4 +1,5 @@
 import { isObject } from "../../core/json.ts";
+import { inwardFields } from "./names.ts";
 import type { PayloadSettings } from "./settings.ts";
 
 /** Which fields to include (`true`) or leave out (`false`), by name; as Payload's `select`. */
@@ -10,9 +11,14 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
 const MAX_FIELDS = 200;
 const MAX_NESTING = 6;
 
-/** A client's `select`, less what is no selection; `undefined` where nothing is left. */
-export function readSelect(raw: unknown, settings: PayloadSettings): Selection | undefined {
-  const tree = readTree(raw, { settings, left: MAX_FIELDS }, 0);
+/** A client's `select` of a record of `collection`, less what is no selection; `undefined` where nothing is left. */
+export function readSelect(
+  raw: unknown,
+  settings: PayloadSettings,
+  collection: string,
+): Selection | undefined {
+  const asked = inwardFields(raw, settings.names(collection));
+  const tree = readTree(asked, { settings, left: MAX_FIELDS }, 0);
   const selection = tree !== undefined && includes(tree) ? inclusionOf(tree) : tree;
   return selection === undefined || Object.keys(selection).length === 0 ? undefined : selection;
 }
@@ -25,7 +31,7 @@ export function readSelect(raw: unknown, settings: PayloadSettings): Selection |
 export function* readPopulate(raw: unknown, settings: PayloadSettings): Generator<[string, Selection]> {
   if (!isObject(raw)) return;
   for (const [name, value] of Object.entries(raw)) {
-    const selection = settings.exposed.has(name) ? readSelect(value, settings) : undefined;
+    const selection = settings.exposed.has(name) ? readSelect(value, settings, name) : undefined;
     if (selection !== undefined) yield [name, showTenant(selection, settings.cms.tenantField)];
   }
 }

@@ -1,11 +1,14 @@
 import type { OnForeign } from "../../core/foreign.ts";
 import type { WhereLimits } from "../../core/where.ts";
 import type { Config } from "../../config/schema.ts";
+import { cmsNames, type NamesOf } from "./names.ts";
 
 /** What this room needs of the configuration, in the shape it is used in. Built once. */
 export interface PayloadSettings {
   readonly cms: Config["cms"];
   readonly onForeign: OnForeign;
+  /** What the version that is spoken calls the fields of a collection. */
+  readonly names: NamesOf;
   readonly tripwire: Config["partners"]["tripwire"];
   /** Every collection that the configuration names. */
   readonly knownCollections: ReadonlySet<string>;
@@ -25,6 +28,7 @@ export interface PayloadSettings {
 export function payloadSettings(config: Config, onForeign: OnForeign = () => undefined): PayloadSettings {
   return {
     onForeign,
+    names: cmsNames,
     tripwire: config.partners.tripwire,
     knownCollections: namedIn(config),
     cms: config.cms,
@@ -79,6 +83,7 @@ const OPERATORS: ReadonlySet<string> = new Set([
 export function whereLimits(settings: PayloadSettings, collection: string): WhereLimits {
   return {
     operators: OPERATORS,
+    fieldOf: (path) => settings.names(collection).inward(path),
     secretFields: settings.secretFields,
     ownPaths: new Set(settings.cms.ownPaths[collection]),
     joinFields: new Set(Object.keys(settings.cms.joins[collection] ?? {})),

@@ -4,6 +4,7 @@ import type { Tenant } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
 import { relatedId, isSameId } from "./ids.ts";
+import { renameOutward } from "./names.ts";
 import type { PayloadSettings } from "./settings.ts";
 import { Tripwire } from "./tripwire.ts";
 
@@ -36,7 +37,7 @@ export class Sieve {
   }
 
   /**
-   * Cleans a record of `collection` in place, populated relations included. `joinsInScope` where its declared joins
+   * Cleans a record of `collection` in place, populated relations included, and gives its fields their version's names. `joinsInScope` where its declared joins
    * were asked for in scope only, which the CMS does for the main record of a read.
    */
   clean(record: Record<string, unknown>, collection: string | undefined, joinsInScope = false): void {
@@ -44,6 +45,8 @@ export class Sieve {
     // First: populated, the tenant would be taken for a record that does not show whose it is.
     if (tenantField in record) record[tenantField] = relatedId(record[tenantField]) ?? null;
     this.#members(record, { collection, path: "", joinsInScope });
+    // Last: everything before knows fields by the CMS's names.
+    renameOutward(record, this.#settings.names(collection));
   }
 
   /** Whose record it is: in scope, somebody else's, or not to be seen (a client's `select` left it out). */

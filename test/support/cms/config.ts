@@ -19,6 +19,21 @@ export interface ConfigOptions {
   /** The instance's own directory: database and uploads. */
   readonly dir: string;
   readonly access: Access;
+  /** Fields that this instance calls otherwise: by collection, the fixture's name to its own. Plain top-level ones. */
+  readonly renamed?: Renamed | undefined;
+}
+
+export type Renamed = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+function withNames(collection: CollectionConfig, renamed: Renamed): CollectionConfig {
+  const names = renamed[collection.slug] ?? {};
+  return {
+    ...collection,
+    fields: collection.fields.map((field) => {
+      const name = "name" in field ? names[field.name] : undefined;
+      return name === undefined ? field : { ...field, name };
+    }),
+  };
 }
 
 function isSuperAdmin(user: unknown): boolean {
@@ -54,7 +69,7 @@ function tenancy(access: Access): Plugin {
 }
 
 /** Payload's configuration for one instance. */
-export function cmsConfig({ dir, access }: ConfigOptions): Promise<SanitizedConfig> {
+export function cmsConfig({ dir, access, renamed = {} }: ConfigOptions): Promise<SanitizedConfig> {
   return buildConfig({
     secret: "a secret of the test CMS only",
     telemetry: false,
@@ -64,7 +79,7 @@ export function cmsConfig({ dir, access }: ConfigOptions): Promise<SanitizedConf
     // Tables come with the template: comparing them at every start costs a second and talks on stdout.
     db: sqliteAdapter({ client: { url: `file:${dir}/cms.db` }, push: false, busyTimeout: 5000 }),
     localization: { locales: ["en", "de"], defaultLocale: "en", fallback: true },
-    collections: collections(dir),
+    collections: collections(dir).map((collection) => withNames(collection, renamed)),
     globals: [siteSettings()],
     jobs: { tasks: [{ slug: "noop", handler: () => ({ output: {} }) }] },
     plugins: [tenancy(access), acrossTenants],

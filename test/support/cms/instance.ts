@@ -1,6 +1,6 @@
 import { getPayload, type Payload, type SanitizedConfig } from "payload";
 
-import { cmsConfig, type ConfigOptions } from "./config.ts";
+import { cmsConfig, type ConfigOptions, type Renamed } from "./config.ts";
 
 /** A running Payload without its HTTP side. */
 export interface Instance {
@@ -25,7 +25,23 @@ export async function openInstance(options: ConfigOptions): Promise<Instance> {
   const payload = await getPayload({ config, key: cacheKey });
   // A disposable database has no use for waiting on the disk.
   await sqlClient(payload).executeMultiple("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;");
+  await renameColumns(payload, options.renamed ?? {});
   return { payload, config, cacheKey };
+}
+
+/** Does to the fixture's tables what a migration would that goes with renamed fields. */
+async function renameColumns(payload: Payload, renamed: Renamed): Promise<void> {
+  const column = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  for (const [slug, names] of Object.entries(renamed)) {
+    const versioned = Boolean(payload.collections[slug]?.config.versions);
+    for (const [from, to] of Object.entries(names).map((pair) => pair.map(column))) {
+      const rename = (table: string, before = "") =>
+        `ALTER TABLE ${table} RENAME COLUMN ${before}${from} TO ${before}${to};`;
+      await sqlClient(payload).executeMultiple(
+        versioned ? rename(slug) + rename(`_${slug}_v`, "version_") : rename(slug),
+      );
+    }
+  }
 }
 
 /** Creates the tables in an empty database. */

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { handleEndpoints, type Payload } from "payload";
 import { WebSocketServer } from "ws";
 
-import type { Access } from "./config.ts";
+import type { Access, Renamed } from "./config.ts";
 import { graphqlHandler, type GraphqlHandler } from "./graphql.ts";
 import { closeInstance, openInstance, type Instance } from "./instance.ts";
 import { KEYS } from "./keys.ts";
@@ -22,6 +22,8 @@ const METHODS = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELE
 export interface CmsOptions {
   /** Default `loose`: see `Access`. */
   readonly access?: Access;
+  /** Default none: see `ConfigOptions`. */
+  readonly renamed?: Renamed;
   /** Default 0: any free one. */
   readonly port?: number;
   /** Default 127.0.0.1. */
@@ -52,12 +54,12 @@ export interface Cms {
 
 /** Starts a seeded CMS. */
 export async function startCms(options: CmsOptions = {}): Promise<Cms> {
-  const { access = "loose", port = 0, host = "127.0.0.1", record = true } = options;
+  const { access = "loose", renamed, port = 0, host = "127.0.0.1", record = true } = options;
   const dir = await freshCopy();
   const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
   let instance: Instance | undefined;
   try {
-    instance = await openInstance({ dir, access });
+    instance = await openInstance({ dir, access, renamed });
     const http = new CmsHttp(instance, record);
     const bound = await http.listen(port, host);
     return cmsOf(instance, http, { url: `http://${host}:${bound}`, port: bound, dir });

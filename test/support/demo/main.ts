@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "../../../src/clock.ts";
+import { systemClock, wallTime } from "../../../src/clock.ts";
 import { startGateway } from "../../../src/compose.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { createLog } from "../../../src/observe/log.ts";
@@ -20,9 +20,11 @@ const env = {
   CONFIG_FILE: join(import.meta.dirname, "config.yaml"),
 };
 const config = loadConfig({ env, readFile: (path) => readFileSync(path, "utf8") });
-const gateway = await startGateway(config, { clock: systemClock, log: createLog("silent").log }).catch(
-  explain,
-);
+const gateway = await startGateway(config, {
+  clock: systemClock,
+  wallTime,
+  log: createLog("silent").log,
+}).catch(explain);
 
 out(`A Payload CMS that knows nothing of partners: ${cms.url}`);
 out(`The gateway in front of it:                   http://127.0.0.1:${gateway.port}`);

@@ -1,4 +1,4 @@
-import { systemClock } from "../../../src/clock.ts";
+import { systemClock, wallTime } from "../../../src/clock.ts";
 import { startGateway } from "../../../src/compose.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { createLog } from "../../../src/observe/log.ts";
@@ -20,8 +20,8 @@ const SLOTS = 180;
 const SETTINGS = {
   partners: {
     versions: ["2024-11", "2025-07", "2026-02"],
-    versionDates: {
-      "2024-11": { deprecation: "2025-03-01", sunset: "2026-03-01" },
+    versionSettings: {
+      "2024-11": { deprecation: "2025-03-01", sunset: "2027-03-01" },
       "2025-07": { deprecation: "2026-02-01", sunset: "2028-01-31" },
     },
   },
@@ -45,7 +45,7 @@ export async function openScene(): Promise<Scene> {
     readFile: () => stringify(SETTINGS),
   });
   const clock = { ...systemClock, now: () => systemClock.now() + skipped };
-  const gateway = await startGateway(config, { clock, log: createLog("silent").log });
+  const gateway = await startGateway(config, { clock, wallTime, log: createLog("silent").log });
   const ask = asker(`http://127.0.0.1:${gateway.port}`, cms.keys);
   return {
     adminUrl: `http://127.0.0.1:${gateway.adminPort}`,

@@ -16,6 +16,9 @@ function problemsOf(yaml: string, env: Record<string, string> = {}): readonly st
   }
 }
 
+/** Names that a version gives, as a file. */
+const named = (fields: string) => `partners: {versionSettings: {2025-07: {fields: {${fields}}}}}`;
+
 t.test("an upstream is all that has to be said", async (t) => {
   const config = loadConfig({ env: { UPSTREAM_URL }, readFile: () => "" });
   t.equal(config.server.port, 8080);
@@ -62,6 +65,18 @@ t.test("each wrong setting is answered by one message that says what to change",
     ["partners: {collections: [payload-jobs]}", {}, /payload-jobs can never be exposed/],
     ["cms: {users: members}\npartners: {collections: [members]}", {}, /members can never be exposed/],
     ["cms: {internal: [admins]}\npartners: {collections: [admins]}", {}, /admins can never be exposed/],
+    [
+      named("events: {rename: {key: apiKey}}"),
+      {},
+      /fields\.events: apiKey can be neither renamed nor removed/,
+    ],
+    [named("events: {rename: {apiKey: title}}"), {}, /apiKey can be neither renamed/],
+    [named("events: {rename: {number: id}}"), {}, /id can be neither renamed/],
+    [named("events: {remove: [ifUpdatedAt]}"), {}, /ifUpdatedAt can be neither renamed nor removed/],
+    [named("events: {rename: {a: title, b: title}}"), {}, /two names mean title/],
+    [named("events: {rename: {a: title}, remove: [title]}"), {}, /title is renamed and removed/],
+    [named("evens: {remove: [title]}"), {}, /partners cannot see evens/],
+    [named("events: {rename: {a: location.city}}"), {}, /rename\.a: expected a field name/],
     ["cms: {openCollections: [users]}", {}, /cms\.openCollections: users can never be exposed/],
     ["partners: {versions: ['2026-02', '2026-02']}", {}, /2026-02 is listed twice/],
     ["partners: {versions: [v1]}", {}, /expected a version such as/],

@@ -1,7 +1,8 @@
 import t from "tap";
-import { isOwnField, readWhere, type WhereLimits } from "../../../src/core/where.ts";
+import { ownField, readWhere, type WhereLimits } from "../../../src/core/where.ts";
 
 const limits: WhereLimits = {
+  fieldOf: (path) => path,
   operators: new Set(["equals", "in", "contains"]),
   secretFields: new Set(["apiKey"]),
   ownPaths: new Set(["location.city"]),
@@ -70,7 +71,7 @@ t.test(
       "x".repeat(101),
     ]) {
       t.equal(read({ [field]: { equals: 1 } }), "nothing", field);
-      t.notOk(isOwnField(field, limits), field);
+      t.equal(ownField(field, limits), undefined, field);
     }
     t.strictSame(read({ "location.city": { equals: "Oslo" } }), { "location.city": { equals: "Oslo" } });
   },
@@ -96,4 +97,21 @@ t.test("nesting and number of conditions are limited", async (t) => {
   t.not(read(nested(3)), "nothing");
   t.equal(read(nested(4)), "nothing");
   t.equal(read({ or: Array.from({ length: 6 }, () => ({ a: { equals: 1 } })) }), "nothing");
+});
+
+t.test("a client's own name for a field is no way round the law: it is applied to the CMS's", async (t) => {
+  const names = new Map(
+    Object.entries({ a: "apiKey", b: "events", c: "venue__tenant", d: "or", e: "AND", f: "title" }),
+  );
+  names.set("g", "venue.tenant");
+  const renaming: WhereLimits = {
+    ...limits,
+    fieldOf: (path) => (path === "gone" ? undefined : (names.get(path) ?? path)),
+  };
+  for (const name of ["a", "b", "c", "d", "e", "g", "gone"]) {
+    t.same(readWhere({ [name]: { equals: 1 } }, renaming), { kind: "nothing" }, name);
+    t.same(readWhere({ or: [{ [name]: { equals: 1 } }] }, renaming), { kind: "nothing" }, `or: ${name}`);
+    t.equal(ownField(name, renaming), undefined, `sort: ${name}`);
+  }
+  t.same(readWhere({ f: { equals: 1 } }, renaming), { kind: "narrow", where: { title: { equals: 1 } } });
 });

@@ -1,0 +1,18 @@
+import { wallTime } from "../clock.ts";
+import { describeApi } from "../describe/document.ts";
+import { EXIT, type Command } from "./command.ts";
+import { CONFIG_FLAG, configOf } from "./config.ts";
+
+/** `partners-gateway openapi`. */
+export const openapi: Command = {
+  synopsis: "",
+  about:
+    "Prints the OpenAPI 3.1 description of what this configuration exposes, as of now: what\n" +
+    "GET /partners/openapi.json answers.",
+  flags: CONFIG_FLAG,
+  examples: ["partners-gateway openapi --config gateway.yaml > partners.json"],
+  run(given, io) {
+    io.out(JSON.stringify(describeApi(configOf(given, io), wallTime()), undefined, 2));
+    return Promise.resolve(EXIT.ok);
+  },
+};
