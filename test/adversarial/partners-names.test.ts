@@ -194,3 +194,17 @@ await tap.test(
     }
   },
 );
+
+await tap.test("a relation by the name of an own path is still a relation", async (t) => {
+  const renamed = { events: { rename: { location: "venue", events: "title" } } };
+  const { ask: asking } = await openHouse(t, cms.url, {
+    cms: { ownPaths: { events: ["location.city"] } },
+    partners: { versionSettings: { "2025-07": { fields: renamed } } },
+  });
+  const by = (name: string) => asking(`GET ${OLD}/events?depth=0&where[${name}][exists]=true`);
+  t.same(ids(await by("location.city")), [], "the own path is the CMS's, and here it means venue.city");
+  t.notSame(ids(await by("events")), [], "while a plain field can be asked by under any name");
+  cms.takeRequests();
+  await asking(`GET ${OLD}/events?depth=0&sort=location.city`);
+  t.notMatch(cms.requests.map((request) => queryOf(request).get("sort")).join(), /venue|location/);
+});
