@@ -6,7 +6,7 @@
  * who leaves takes the request to the CMS along.
  */
 import { once } from "node:events";
-import t from "tap";
+import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { hangs, startFaultyLine } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
@@ -16,7 +16,6 @@ const cms = await startCms();
 const line = await startFaultyLine(() => cms.port);
 const gateway = await startTestGateway(line.url, {
   partners: { collections: ["posts"] },
-  server: { headersTimeout: "1s" },
   limits: { bodyPause: "400ms", inFlightPerKey: 1_000 },
   upstream: { connections: 2 },
 });
@@ -35,17 +34,31 @@ function get(port = gateway.port): Promise<Response> {
   return fetch(`http://127.0.0.1:${port}/partners/2026-02/tenant-a/posts?limit=1`, { headers });
 }
 
+/** A gateway that waits for headers, or within a body, for so long and no longer. */
+async function startHasty(t: Test, limits: { headersTimeout?: string; bodyPause?: string }) {
+  const { headersTimeout = "15s", bodyPause = "10s" } = limits;
+  const hasty = await startTestGateway(line.url, {
+    partners: { collections: ["posts"] },
+    server: { headersTimeout },
+    limits: { bodyPause },
+  });
+  t.teardown(() => hasty.stop());
+  return hasty;
+}
+
 t.test("headers that do not come end in 400 and a closed connection, and hold up nobody", async (t) => {
-  const slow = await Promise.all(Array.from({ length: 50 }, () => rawConnect(gateway.port)));
+  const hasty = await startHasty(t, { headersTimeout: "3s" });
+  const slow = await Promise.all(Array.from({ length: 50 }, () => rawConnect(hasty.port)));
   for (const client of slow) client.send("GET /partners/2026-02 HTTP/1.1\r\nHost: h\r\nX-Slow: ");
-  t.equal((await get()).status, 200);
+  t.equal((await get(hasty.port)).status, 200);
   const ends = await Promise.all(slow.map((client) => client.end()));
   for (const { text } of ends) t.match(text, STALLED);
-  t.match(gateway.lines().at(-1), { code: "request.stalled", status: 400 });
+  t.match(hasty.lines().at(-1), { code: "request.stalled", status: 400 });
 });
 
 t.test("a connection on which nothing comes at all is closed", async (t) => {
-  const silent = await rawConnect(gateway.port);
+  const hasty = await startHasty(t, { headersTimeout: "1s" });
+  const silent = await rawConnect(hasty.port);
   await silent.end();
   t.pass("closed");
 });
@@ -68,11 +81,13 @@ t.test("200 bodies that stop hold no connection to the CMS, which has two", asyn
 
 t.test("a body that moves is let move, however slow it is", async (t) => {
   const body = '{"title":"slow but honest"}';
-  const client = await rawConnect(gateway.port);
+  // Each pause is far within the limit, so that a loaded machine makes none of them too long; all together are beyond it.
+  const hasty = await startHasty(t, { bodyPause: "5s" });
+  const client = await rawConnect(hasty.port);
   client.send(rawRequest([...POST, `Content-Length: ${body.length}`, "Connection: close"]));
   for (const byte of body) {
     client.send(byte);
-    await new Promise((resolve) => void setTimeout(resolve, 25));
+    await new Promise((resolve) => void setTimeout(resolve, 250));
   }
   t.match((await client.end()).text, /^HTTP\/1\.1 201 /);
 });

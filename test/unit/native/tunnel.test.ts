@@ -56,10 +56,10 @@ t.test("a WebSocket's early bytes arrive after its handshake", async (t) => {
 
 t.test("a WebSocket outlives the idle time", async (t) => {
   const origin = await startEcho(t);
-  const front = await startFront(t, origin.url, { idleTimeoutMs: 50, firstByteTimeoutMs: 50 });
+  const front = await startFront(t, origin.url, { idleTimeoutMs: 3_000, firstByteTimeoutMs: 3_000 });
   const socket = new WebSocket(`ws://127.0.0.1:${String(front.port)}/_next/webpack-hmr`);
   await once(socket, "open");
-  await new Promise((done) => setTimeout(done, 200)); // the point is that nothing happens
+  await new Promise((done) => setTimeout(done, 3_500)); // the point is that nothing happens
   socket.send("still here");
   t.match(String((await once(socket, "message"))[0]), "still here");
   socket.close();
