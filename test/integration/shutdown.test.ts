@@ -67,7 +67,7 @@ t.test("a request that is under way when the drain begins is told that it is the
 
 t.test("nothing of a gateway outlives its stop, nor a start that failed", async (t) => {
   const redis = { url: `redis://127.0.0.1:${await freePort()}` };
-  const before = await resources();
+  const before = await settled();
   const gateway = await startTestGateway(cms.url, { redis });
   t.equal((await fetch(`${gateway.url}/admin`)).status, 200);
   await gateway.stop();
@@ -77,7 +77,7 @@ t.test("nothing of a gateway outlives its stop, nor a start that failed", async 
   await once(taken, "listening");
   const address = taken.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  const held = await resources();
+  const held = await settled();
   for (const ports of [{ PORT: `${port}` }, { ADMIN_PORT: `${port}` }]) {
     const env = {
       UPSTREAM_URL: cms.url,
@@ -101,6 +101,14 @@ async function resources(): Promise<string[]> {
     .getActiveResourcesInfo()
     .filter((kind) => kind === "TCPServerWrap" || kind === "Timeout")
     .toSorted((a, b) => a.localeCompare(b));
+}
+
+/** The resources once no timer of a test before this one is left among them. */
+async function settled(): Promise<string[]> {
+  for (;;) {
+    const now = await resources();
+    if (!now.includes("Timeout")) return now;
+  }
 }
 
 /** The resources, once they are as they were or enough time has gone by. */
