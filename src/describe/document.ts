@@ -1,5 +1,13 @@
 import type { Config } from "../config/schema.ts";
-import { FAILURE_HEADERS, errorTable, failureSchemas, failuresOf, withoutBody } from "./failures.ts";
+import {
+  COUNT_HEADERS,
+  FAILURE_HEADERS,
+  type Circumstances,
+  errorTable,
+  failureSchemas,
+  failuresOf,
+  withoutBody,
+} from "./failures.ts";
 import type { Json, Kind } from "./json.ts";
 import { parameters } from "./parameters.ts";
 import { endComponents, livingVersions, paths } from "./paths.ts";
@@ -14,6 +22,7 @@ const KINDS: readonly Kind[] = ["list", "read", "create", "update", "delete"];
  */
 export function describeApi(config: Config, now: number): Json {
   const versions = livingVersions(config, now);
+  const circumstances = { isKeyed: true, isCounted: config.rate.enabled };
   return {
     openapi: "3.1.0",
     info: {
@@ -41,10 +50,10 @@ export function describeApi(config: Config, now: number): Json {
       },
       headers: headers(config, now),
       parameters: parameters(config),
-      responses: responses(),
-      schemas: { ...SCHEMAS, ...failureSchemas() },
+      responses: responses(circumstances),
+      schemas: { ...SCHEMAS, ...failureSchemas(circumstances) },
     },
-    "x-errors": errorTable(),
+    "x-errors": errorTable(circumstances),
     "x-limits": limitsOf(config),
   };
 }
@@ -64,9 +73,9 @@ export function describer(config: Config, wallTime: () => number): () => string 
 }
 
 /** The failures of each kind of operation, and of the two that have a HEAD without their bodies. */
-function responses(): Json {
+function responses(circumstances: Circumstances): Json {
   const entries = KINDS.flatMap((kind) =>
-    Object.entries(failuresOf(kind)).flatMap(([status, response]): [string, Json][] => {
+    Object.entries(failuresOf(kind, circumstances)).flatMap(([status, response]): [string, Json][] => {
       const whole: [string, Json] = [`${kind}.${status}`, response];
       const isRead = kind === "list" || kind === "read";
       return isRead ? [whole, [`head.${kind}.${status}`, withoutBody(response)]] : [whole];
@@ -84,6 +93,7 @@ function headers(config: Config, now: number): Json {
     },
     "Cache-Control": { description: "Nobody keeps an answer.", required: true, schema: { type: "string" } },
     ...FAILURE_HEADERS,
+    ...(config.rate.enabled ? COUNT_HEADERS : {}),
     ...endComponents(config, now),
   };
 }

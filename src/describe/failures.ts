@@ -28,7 +28,7 @@ const FAILURES: Readonly<Record<ErrorCode, readonly Kind[]>> = {
   "body.malformed": BODIES,
   "body.too-large": BODIES,
   "document.unknown": ["read", "update", "delete"],
-  "document.unverifiable": ["update", "delete"],
+  "document.unverifiable": WRITES,
   "document.conflict": WRITES,
   "document.invalid": BODIES,
   "upstream.failed": RECORDS,
@@ -43,27 +43,50 @@ const FAILURES: Readonly<Record<ErrorCode, readonly Kind[]>> = {
   "gateway.fault": ANY,
 };
 
+/** What decides which failures there are: whether a key is asked for, and whether requests are counted (`rate`). */
+export interface Circumstances {
+  readonly isKeyed: boolean;
+  readonly isCounted: boolean;
+}
+
 /** Every code with what a caller sees of it and the operations that can meet it: the document's `x-errors`. */
-export function errorTable(): Json {
+export function errorTable(circumstances: Circumstances): Json {
   return Object.fromEntries(
     codes().map((code) => {
       const { status, error, message, retry }: ErrorEntry = CATALOGUE[code];
-      return [code, { status, error, message, retry, operations: FAILURES[code] }];
+      const operations = canHappen(code, circumstances) ? FAILURES[code] : [];
+      return [code, { status, error, message, retry, operations }];
     }),
   );
 }
 
 /** The failures of an operation as its responses, by status. */
-export function failuresOf(kind: Kind, isKeyed = true): Readonly<Record<string, Json>> {
-  const kinds = codes().filter(
-    (code) => FAILURES[code].includes(kind) && (isKeyed || !code.startsWith("key.")),
-  );
+export function failuresOf(kind: Kind, circumstances: Circumstances): Readonly<Record<string, Json>> {
+  const kinds = codes().filter((code) => FAILURES[code].includes(kind) && canHappen(code, circumstances));
+  const counted = kind === "describe" ? [] : countHeaders(circumstances);
   const statuses = new Set(kinds.map((code) => CATALOGUE[code].status));
   return Object.fromEntries(
     [...statuses]
       .toSorted((a, b) => a - b)
-      .map((status) => [String(status), response(kinds.filter((code) => CATALOGUE[code].status === status))]),
+      .map((status) => [
+        String(status),
+        response(
+          kinds.filter((code) => CATALOGUE[code].status === status),
+          // Whose request was not counted is told nothing of how many are left.
+          status === 401 ? [] : counted,
+        ),
+      ]),
   );
+}
+
+/** The headers that tell how many requests are left, where they are counted. */
+export function countHeaders({ isCounted }: Circumstances): readonly string[] {
+  return isCounted ? Object.keys(COUNT_HEADERS) : [];
+}
+
+function canHappen(code: ErrorCode, { isKeyed, isCounted }: Circumstances): boolean {
+  if (code === "key.limited") return isCounted;
+  return isKeyed || !code.startsWith("key.");
 }
 
 /** A response as a HEAD gets it. */
@@ -72,10 +95,10 @@ export function withoutBody({ description, headers }: Json): Json {
 }
 
 /** A schema for each code that an operation can meet. */
-export function failureSchemas(): Readonly<Record<string, Json>> {
+export function failureSchemas(circumstances: Circumstances): Readonly<Record<string, Json>> {
   return Object.fromEntries(
     codes()
-      .filter((code) => FAILURES[code].length > 0)
+      .filter((code) => FAILURES[code].length > 0 && canHappen(code, circumstances))
       .map((code) => [schemaName(code), schemaOf(code)]),
   );
 }
@@ -89,12 +112,21 @@ export const FAILURE_HEADERS: Readonly<Record<string, Json>> = {
   "WWW-Authenticate": { description: "How to authenticate.", schema: { type: "string" } },
 };
 
-function response(kinds: readonly ErrorCode[]): Json {
+/** The headers of every answer to a request that was counted (draft-ietf-httpapi-ratelimit-headers-10). */
+export const COUNT_HEADERS: Readonly<Record<string, Json>> = {
+  RateLimit: { description: "How many requests are left, and for how long.", schema: { type: "string" } },
+  "RateLimit-Policy": {
+    description: "How many requests there are in which time.",
+    schema: { type: "string" },
+  },
+};
+
+function response(kinds: readonly ErrorCode[], counted: readonly string[]): Json {
   const [first] = kinds;
   const status = first === undefined ? 500 : CATALOGUE[first].status;
   const extra =
     status === 401 ? ["WWW-Authenticate"] : status === 429 || status === 503 ? ["Retry-After"] : [];
-  const headers = ["X-Request-Id", "Cache-Control", ...extra];
+  const headers = ["X-Request-Id", "Cache-Control", ...counted, ...extra];
   const schemas = kinds.map((code) => ref("schemas", schemaName(code)));
   return {
     description: kinds

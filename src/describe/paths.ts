@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import { endHeaders, versionState } from "../core/version-end.ts";
-import { failuresOf, withoutBody } from "./failures.ts";
+import { countHeaders, failuresOf, withoutBody } from "./failures.ts";
 import { ref, type Json, type Kind } from "./json.ts";
 import { LIST_PARAMETERS, sharedParameters } from "./parameters.ts";
 
@@ -86,13 +86,14 @@ function operation(
 ): Json {
   const isHead = method === "head";
   const success = kind === "create" ? "201" : "200";
-  const told = ["X-Request-Id", "Cache-Control", ...headers];
+  const circumstances = { isKeyed: true, isCounted: config.rate.enabled };
+  const told = ["X-Request-Id", "Cache-Control", ...countHeaders(circumstances), ...headers];
   const answered = {
     description: kind === "list" ? "A page of documents." : "The document.",
     headers: Object.fromEntries(told.map((header) => [headerName(header), ref("headers", header)])),
     ...(isHead ? {} : json(ref("schemas", kind === "list" ? "List" : "Document"))),
   };
-  const failures = Object.keys(failuresOf(kind)).map((status): [string, Json] => [
+  const failures = Object.keys(failuresOf(kind, circumstances)).map((status): [string, Json] => [
     status,
     ref("responses", `${isHead ? "head." : ""}${kind}.${status}`),
   ]);
@@ -115,13 +116,14 @@ function headerName(component: string): string {
   return component.slice(component.indexOf(".") + 1);
 }
 
-function description({ partners }: Config): Json {
+function description({ partners, rate }: Config): Json {
   const isKeyed = !partners.publicDescription;
+  const circumstances = { isKeyed, isCounted: rate.enabled };
   const headers = Object.fromEntries(
     ["X-Request-Id", "Cache-Control"].map((name) => [name, ref("headers", name)]),
   );
   const get = (method: string): Json => {
-    const failures = Object.entries(failuresOf("describe", isKeyed)).map(
+    const failures = Object.entries(failuresOf("describe", circumstances)).map(
       ([status, whole]): [string, Json] => [status, method === "head" ? withoutBody(whole) : whole],
     );
     return {

@@ -88,7 +88,7 @@ await tap.test("an independent validator finds nothing wrong with it", async (t)
   const ended = { partners: { versionSettings: ENDING } };
   const later = { "2025-07": { ...ENDING["2025-07"], sunset: "2999-01-01" } };
   const ending = { partners: { versionSettings: later, publicDescription: true } };
-  for (const settings of [{}, demo, ended, ending]) {
+  for (const settings of [{}, demo, ended, ending, { rate: { enabled: true } }]) {
     const { ask } = await openHouse(t, cms.url, settings);
     const { text } = await ask(`GET ${WHERE}`);
     const problems = await lintFromString({ source: text, absoluteRef: "openapi.json", config: rules });
@@ -120,6 +120,29 @@ await tap.test("it lists each code of docs/errors.md, with what a partner sees o
     }
   }
 });
+
+await tap.test(
+  "where requests are counted it says so, and an answer has the headers it tells of",
+  async (t) => {
+    for (const enabled of [true, false]) {
+      const { ask } = await openHouse(t, cms.url, { rate: { enabled } });
+      const { json: document } = await ask(`GET ${WHERE}`);
+      const responses = at(document, "paths", "/partners/2026-02/{tenant}/posts", "get", "responses");
+      const answers = {
+        "200": await ask(`GET ${A}/posts`),
+        "401": await ask(`GET ${A}/posts`, { key: null }),
+      };
+      for (const [status, answer] of Object.entries(answers)) {
+        const told = Object.keys(at(at({ ...document, response: responses[status] }, "response"), "headers"));
+        for (const name of ["RateLimit", "RateLimit-Policy"]) {
+          t.equal(told.includes(name), name.toLowerCase() in answer.headers, `${status} ${name}`);
+          t.equal(told.includes(name), enabled && status === "200");
+        }
+      }
+      t.equal(descriptionOf(document, responses["429"]).includes("key.limited"), enabled);
+    }
+  },
+);
 
 await tap.test("a version that ends is marked, and leaves the description with its sunset", async (t) => {
   let now = Date.parse("2026-01-31T23:59:59.999Z");
