@@ -34,8 +34,8 @@ export function nativeOf(
     observes: observedRules(config),
     onObserved: watchObserved(config, memory.keys, tell),
     onDone: (status) => tell.native(status),
-    onFailure: ({ requestId, code, cause }) =>
-      tell.refused({ requestId, method: "", error: new GatewayError(code, { cause }) }),
+    onFailure: ({ requestId, method, code, cause }) =>
+      tell.refused({ requestId, method, error: new GatewayError(code, { cause }) }),
   });
 }
 

@@ -110,7 +110,7 @@ export class Exchange {
     // Also where the client has gone: the CMS may have done what was asked.
     const settling = this.settle(false);
     if (this.clientGone) return;
-    this.#limits.onFailure({ requestId: this.requestId, code, cause });
+    this.#limits.onFailure({ requestId: this.requestId, method: this.request.method ?? "", code, cause });
     const tell = (): void => {
       if (this.clientGone) return;
       answerError(this.response, new GatewayError(code, { cause }), {

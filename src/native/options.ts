@@ -5,6 +5,7 @@ import type { Rule } from "./guard.ts";
 /** What went wrong with one native request, for the log. `cause` may hold text of the CMS: it never goes to a client. */
 export interface NativeFailure {
   readonly requestId: string;
+  readonly method: string;
   readonly code: ErrorCode;
   readonly cause: unknown;
 }

@@ -38,8 +38,8 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
   let closing = false;
 
   const refuse = (parties: Parties, code: ErrorCode, cause: unknown): undefined => {
-    const { response, requestId } = parties;
-    options.onFailure({ requestId, code, cause });
+    const { request, response, requestId } = parties;
+    options.onFailure({ requestId, method: request.method ?? "", code, cause });
     // Framing that two servers read in two ways has no next request that one could rely on.
     answerError(response, new GatewayError(code, { cause }), {
       requestId,

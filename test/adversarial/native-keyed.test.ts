@@ -146,6 +146,6 @@ t.test("the log hears of a refusal, under the id that the client was given", asy
   ];
   const answer = await rawExchange(front.port, rawRequest(head));
   t.match(answer, /"requestId":"id-1"/);
-  t.match(front.failures, [{ requestId: "id-1", code: "native.keyed" }]);
+  t.match(front.failures, [{ requestId: "id-1", method: "GET", code: "native.keyed" }]);
   t.notMatch(JSON.stringify(front.failures), /secret/);
 });
