@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import t from "tap";
 import { parse } from "yaml";
 import { isObject } from "../../src/core/json.ts";
-import { sqlClient } from "../support/cms/instance.ts";
+import { sqlClient, tableNames } from "../support/cms/database.ts";
 import { startCms } from "../support/cms/server.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { startMutant } from "../support/mutant.ts";
@@ -39,11 +39,10 @@ async function made(): Promise<number> {
 /** Every table of the CMS with how many rows it has. */
 async function tableCounts(): Promise<Record<string, number>> {
   const sql = sqlClient(cms.payload);
-  const { rows } = await sql.execute("SELECT name FROM sqlite_master WHERE type = 'table'");
   const counts: Record<string, number> = {};
-  for (const { name } of Array.from(rows)) {
-    const counted = await sql.execute(`SELECT count(*) AS n FROM "${String(name)}"`);
-    counts[String(name)] = Number(counted.rows[0]?.["n"]);
+  for (const name of await tableNames(cms.payload)) {
+    const counted = await sql.execute(`SELECT count(*) AS n FROM "${name}"`);
+    counts[name] = Number(counted.rows[0]?.["n"]);
   }
   return counts;
 }

@@ -1,7 +1,7 @@
 import { Pool } from "undici";
 
 import { startTestGateway, type TestGateway } from "./gateway.ts";
-import { sqlClient } from "./cms/instance.ts";
+import { sqlClient, tableNames } from "./cms/database.ts";
 import { KEYS, type KeyName } from "./cms/keys.ts";
 import type { RecordedRequest } from "./cms/recorder.ts";
 import { TENANTS } from "./cms/seed.ts";
@@ -139,13 +139,10 @@ export type Snapshot = ReadonlyMap<string, ReadonlySet<string>>;
 /** Takes down the CMS's whole database. */
 export async function snapshotOf(cms: Cms): Promise<Snapshot> {
   const sql = sqlClient(cms.payload);
-  const tables = await sql.execute(
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
-  );
   const snapshot = new Map<string, ReadonlySet<string>>();
-  for (const { name } of Array.from(tables.rows)) {
-    const { rows } = await sql.execute(`SELECT * FROM "${String(name)}"`);
-    snapshot.set(String(name), new Set(Array.from(rows, (row) => JSON.stringify({ ...row }))));
+  for (const name of await tableNames(cms.payload)) {
+    const { rows } = await sql.execute(`SELECT * FROM "${name}"`);
+    snapshot.set(name, new Set(Array.from(rows, (row) => JSON.stringify({ ...row }))));
   }
   return snapshot;
 }

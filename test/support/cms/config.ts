@@ -1,8 +1,8 @@
-import { sqliteAdapter } from "@payloadcms/db-sqlite";
 import { multiTenantPlugin } from "@payloadcms/plugin-multi-tenant";
 import { buildConfig, type CollectionConfig, type Field, type Plugin, type SanitizedConfig } from "payload";
 
 import { collections, siteSettings, TENANT_OWNED } from "./collections.ts";
+import { adapterFor } from "./database.ts";
 
 // Payload would otherwise look for a Next.js development server, and compare the versions in node_modules.
 process.env["DISABLE_PAYLOAD_HMR"] ??= "true";
@@ -76,8 +76,7 @@ export function cmsConfig({ dir, access, renamed = {} }: ConfigOptions): Promise
     logger: { options: { level: "silent" } },
     typescript: { autoGenerate: false },
     admin: { user: "users", importMap: { autoGenerate: false } },
-    // Tables come with the template: comparing them at every start costs a second and talks on stdout.
-    db: sqliteAdapter({ client: { url: `file:${dir}/cms.db` }, push: false, busyTimeout: 5000 }),
+    db: adapterFor(dir),
     localization: { locales: ["en", "de"], defaultLocale: "en", fallback: true },
     collections: collections(dir).map((collection) => withNames(collection, renamed)),
     globals: [siteSettings()],

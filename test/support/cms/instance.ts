@@ -1,6 +1,7 @@
 import { getPayload, type Payload, type SanitizedConfig } from "payload";
 
 import { cmsConfig, type ConfigOptions, type Renamed } from "./config.ts";
+import { disconnect, onPostgres, sqlClient } from "./database.ts";
 
 /** A running Payload without its HTTP side. */
 export interface Instance {
@@ -8,12 +9,6 @@ export interface Instance {
   readonly config: SanitizedConfig;
   /** Under which name Payload keeps this instance, so that several fit into one process. */
   readonly cacheKey: string;
-}
-
-interface SqlClient {
-  execute(sql: string): Promise<{ rows: ArrayLike<Record<string, unknown>> }>;
-  executeMultiple(sql: string): Promise<void>;
-  close(): void;
 }
 
 let started = 0;
@@ -24,7 +19,8 @@ export async function openInstance(options: ConfigOptions): Promise<Instance> {
   const cacheKey = `cms-${(started += 1)}`;
   const payload = await getPayload({ config, key: cacheKey });
   // A disposable database has no use for waiting on the disk.
-  await sqlClient(payload).executeMultiple("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;");
+  if (!onPostgres)
+    await sqlClient(payload).executeMultiple("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;");
   await renameColumns(payload, options.renamed ?? {});
   return { payload, config, cacheKey };
 }
@@ -52,20 +48,8 @@ export async function createTables({ payload }: Instance): Promise<void> {
   await sqlClient(payload).executeMultiple((await generateMigration(empty, wanted)).join("\n"));
 }
 
-/** Ends Payload. Its own `destroy` leaves the database open. */
+/** Ends Payload and its connection. */
 export async function closeInstance({ payload }: Instance): Promise<void> {
-  const client = sqlClient(payload);
   await payload.destroy();
-  client.close();
-}
-
-/** The SQLite connection under Payload. */
-export function sqlClient(payload: Payload): SqlClient {
-  const db: object = payload.db;
-  if (!("client" in db) || !isSqlClient(db.client)) throw new Error("the SQLite adapter has no connection");
-  return db.client;
-}
-
-function isSqlClient(value: unknown): value is SqlClient {
-  return typeof value === "object" && value !== null && "executeMultiple" in value && "close" in value;
+  disconnect(payload);
 }

@@ -2,18 +2,19 @@ import { join } from "node:path";
 
 import type { Payload } from "payload";
 
-import { sqlClient } from "./instance.ts";
+import { onPostgres, restoreRows, sqlClient, tableNames } from "./database.ts";
 import { restoreUploads, templateDir } from "./template.ts";
 
 /** Gives every table and every uploaded file of an instance the content of the template again. */
 export async function resetData(payload: Payload, dir: string): Promise<void> {
-  const sql = sqlClient(payload);
-  const { rows } = await sql.execute(
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
-  );
-  const tables = Array.from(rows, (row) => `"${String(row["name"])}"`);
+  await (onPostgres ? restoreRows(payload) : copyRows(payload));
+  await restoreUploads(dir);
+}
+
+async function copyRows(payload: Payload): Promise<void> {
+  const tables = (await tableNames(payload)).map((name) => `"${name}"`);
   const template = join(await templateDir(), "cms.db").replaceAll("'", "''");
-  await sql.executeMultiple(
+  await sqlClient(payload).executeMultiple(
     [
       `ATTACH '${template}' AS template`,
       "PRAGMA foreign_keys = OFF",
@@ -26,5 +27,4 @@ export async function resetData(payload: Payload, dir: string): Promise<void> {
       "DETACH template",
     ].join(";\n"),
   );
-  await restoreUploads(dir);
 }

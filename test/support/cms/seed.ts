@@ -3,7 +3,7 @@ import { crc32, deflateSync } from "node:zlib";
 import type { Payload } from "payload";
 
 import { USERS } from "./keys.ts";
-import { sqlClient } from "./instance.ts";
+import { withoutForeignKeys } from "./database.ts";
 
 /** How many records a tenant has in pages, events, venues and posts. */
 export const PER_TENANT = 24;
@@ -207,15 +207,14 @@ function png(red: number, green: number): Buffer {
  * as fast; what needs hooks (passwords, keys, files) goes through them. Ids follow from the order.
  */
 export async function seed(payload: Payload): Promise<void> {
-  const sql = sqlClient(payload);
   // Page 2 points at page 26, which comes later.
-  await sql.execute("PRAGMA foreign_keys = OFF");
-  await tenancy(payload);
-  await shared(payload);
-  await uploads(payload);
-  await fill(payload, "venues", venue);
-  await fill(payload, "events", event);
-  await fill(payload, "pages", page);
-  await fill(payload, "posts", post);
-  await sql.execute("PRAGMA foreign_keys = ON");
+  await withoutForeignKeys(payload, async () => {
+    await tenancy(payload);
+    await shared(payload);
+    await uploads(payload);
+    await fill(payload, "venues", venue);
+    await fill(payload, "events", event);
+    await fill(payload, "pages", page);
+    await fill(payload, "posts", post);
+  });
 }

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
@@ -12,7 +11,7 @@ import { KEYS } from "./keys.ts";
 import { nextRoute } from "./next-paths.ts";
 import { readBody, recordOf, type RecordedRequest } from "./recorder.ts";
 import { resetData } from "./reset.ts";
-import { freshCopy } from "./template.ts";
+import { freshCopy, removeCopy } from "./template.ts";
 import { html, sendResponse, webRequest, type Incoming } from "./web.ts";
 
 /** Next.js answers any other method 400 by itself, but for TRACE, of which no web request can be made: 500. */
@@ -56,7 +55,6 @@ export interface Cms {
 export async function startCms(options: CmsOptions = {}): Promise<Cms> {
   const { access = "loose", renamed, port = 0, host = "127.0.0.1", record = true } = options;
   const dir = await freshCopy();
-  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
   let instance: Instance | undefined;
   try {
     instance = await openInstance({ dir, access, renamed });
@@ -65,7 +63,7 @@ export async function startCms(options: CmsOptions = {}): Promise<Cms> {
     return cmsOf(instance, http, { url: `http://${host}:${bound}`, port: bound, dir });
   } catch (error) {
     if (instance) await closeInstance(instance);
-    await remove();
+    await removeCopy(dir);
     throw error;
   }
 }
@@ -76,7 +74,7 @@ function cmsOf(instance: Instance, http: CmsHttp, at: { url: string; port: numbe
   const shut = async (): Promise<void> => {
     await http.close();
     await closeInstance(instance);
-    await rm(at.dir, { recursive: true, force: true });
+    await removeCopy(at.dir);
   };
   return {
     url: at.url,

@@ -3,10 +3,26 @@ import { cp, mkdtemp, mkdir, readFile, rename, rm, stat } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import {
+  createDatabase,
+  dropDatabase,
+  hasDatabase,
+  keepSeeded,
+  onPostgres,
+  renameDatabase,
+} from "./database.ts";
 import { closeInstance, createTables, openInstance } from "./instance.ts";
 import { seed } from "./seed.ts";
 
-const SOURCES = ["collections.ts", "config.ts", "instance.ts", "keys.ts", "seed.ts", "template.ts"];
+const SOURCES = [
+  "collections.ts",
+  "config.ts",
+  "database.ts",
+  "instance.ts",
+  "keys.ts",
+  "seed.ts",
+  "template.ts",
+];
 const UPLOADS = ["media", "files", "incoming"];
 
 /** Makes a new directory that holds a seeded database and its uploads. The caller removes it. */
@@ -14,7 +30,14 @@ export async function freshCopy(): Promise<string> {
   const template = await templateDir();
   const dir = await mkdtemp(join(tmpdir(), "partners-gateway-cms-run-"));
   await cp(template, dir, { recursive: true });
+  await createDatabase(dir, template);
   return dir;
+}
+
+/** Removes an instance's directory and its database. */
+export async function removeCopy(dir: string): Promise<void> {
+  await dropDatabase(dir);
+  await rm(dir, { recursive: true, force: true });
 }
 
 /** Puts the seeded uploads back into an instance's directory. */
@@ -29,30 +52,42 @@ export async function restoreUploads(dir: string): Promise<void> {
 /** The directory of the seeded template, made if these sources have not been seeded on this machine yet. */
 export async function templateDir(): Promise<string> {
   const dir = join(tmpdir(), `partners-gateway-cms-template-${await fingerprint()}`);
-  if (await exists(dir)) return dir;
+  if (await exists(dir)) {
+    if (await hasDatabase(dir)) return dir;
+    // Left from a server that is no more.
+    await rm(dir, { recursive: true, force: true });
+  }
   const building = await mkdtemp(join(tmpdir(), "partners-gateway-cms-build-"));
   try {
     for (const name of UPLOADS) await mkdir(join(building, name));
+    await createDatabase(building);
     const instance = await openInstance({ dir: building, access: "loose" });
     try {
       await createTables(instance);
       await seed(instance.payload);
+      await keepSeeded(instance.payload);
     } finally {
       await closeInstance(instance);
     }
     // Two test processes may seed at once: the first to get here wins, and both results are the same.
+    await renameDatabase(building, dir);
     await rename(building, dir);
   } catch (error) {
-    await rm(building, { recursive: true, force: true });
+    await removeCopy(building);
     if (!(await exists(dir))) throw error;
   }
   return dir;
 }
 
 async function fingerprint(): Promise<string> {
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(onPostgres ? "PostgreSQL" : "SQLite");
   for (const name of SOURCES) hash.update(await readFile(new URL(name, import.meta.url)));
-  for (const name of ["payload", "@payloadcms/db-sqlite", "@payloadcms/plugin-multi-tenant"]) {
+  for (const name of [
+    "payload",
+    "@payloadcms/db-sqlite",
+    "@payloadcms/db-postgres",
+    "@payloadcms/plugin-multi-tenant",
+  ]) {
     hash.update(await readFile(new URL("../package.json", import.meta.resolve(name))));
   }
   return hash.digest("hex").slice(0, 16);

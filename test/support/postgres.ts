@@ -1,0 +1,33 @@
+import { spawn } from "node:child_process";
+import { Client } from "pg";
+
+/** `npm run test:postgres`: the isolation matrix and the raced moves before a Payload that keeps its data in PostgreSQL. */
+
+const FILES = ["test/integration/isolation-matrix.test.ts", "test/integration/isolation-race.test.ts"];
+const url = process.env["TEST_POSTGRES_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
+
+if (await answers()) {
+  const tap = spawn("tap", ["--disable-coverage", "--jobs=1", "--reporter=tap", ...FILES], {
+    stdio: "inherit",
+    env: { ...process.env, TEST_POSTGRES_URL: url },
+  });
+  tap.once("exit", (code) => {
+    process.exitCode = code ?? 1;
+  });
+} else {
+  process.stderr.write(
+    "no PostgreSQL: install it (Debian: postgresql; or the image postgres:17) and set TEST_POSTGRES_URL to a superuser's URL\n",
+  );
+  process.exitCode = 1;
+}
+
+async function answers(): Promise<boolean> {
+  try {
+    const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
