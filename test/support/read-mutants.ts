@@ -109,12 +109,13 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["shape"],
   },
   {
-    name: "a selection may hide whose main record it is, and lists are not scoped",
+    name: "a selection may hide whose main record it is, and lists with one are not scoped",
     patches: [
       {
         file: QUERY,
         find: "const parts: Where[] = [tenantCondition(settings, scope)];",
-        replace: "const parts: Where[] = [];",
+        replace:
+          'const parts: Where[] = asked["select"] === undefined ? [tenantCondition(settings, scope)] : [];',
       },
       {
         file: QUERY,
