@@ -103,6 +103,17 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     blocks: ["relations"],
   },
   {
+    name: "who may be pointed at is asked without the scope",
+    patches: [
+      {
+        file: "cms/payload/lookups.ts",
+        find: "const where = { and: [scope, { id: { in: ids } }] };",
+        replace: "const where = { and: [{ id: { in: ids } }, ...(scope ? [] : [scope])] };",
+      },
+    ],
+    blocks: ["relations"],
+  },
+  {
     name: "a POST can be another method",
     patches: [
       {

@@ -1,9 +1,23 @@
 import { isObject } from "../../../core/json.ts";
 import { all, shown, status } from "../laws.ts";
 import { relationFields } from "../relations.ts";
-import { ask, pathOf, tell, type Block, type Desk, type Doc, type Id, type Law } from "../world.ts";
+import type { Attempt } from "../wire.ts";
+import {
+  ask,
+  missingLike,
+  pathOf,
+  tell,
+  type Block,
+  type Desk,
+  type Doc,
+  type Id,
+  type Law,
+} from "../world.ts";
 import type { Spot } from "../write-laws.ts";
 import { spots } from "./bodies.ts";
+
+/** How the gateway refuses a relation to what the tenant may not use. */
+const UNUSABLE = "This relationship leads to no record that can be used here.";
 
 /**
  * Points the asker's own record at a record of the other's and looks at every answer that could populate it. A CMS may
@@ -24,22 +38,21 @@ export const relations: Block = {
           if (theirs === undefined) continue;
           for (const [i, depth] of [2, 1, 10].entries()) {
             if (i > 0 && !world.isThorough) continue;
-            const attempt = async (desk: Desk) => {
+            const pointingAt = async (desk: Desk, to: Id) => {
               const { id } = await desk.record(own, collection);
-              const body = {
-                ...desk.sample(collection),
-                [field]: pointer(docs, field, { target, id: theirs.id }),
-              };
+              const body = { ...desk.sample(collection), [field]: pointer(docs, field, { target, id: to }) };
               return tell(own, "PATCH", {
                 target: `${pathOf(world.names, own.slug, collection, id)}?depth=${depth}`,
                 body,
               });
             };
+            const attempt = (desk: Desk) => pointingAt(desk, theirs.id);
             // A relation that leads nowhere is more than some databases take: 500, and nothing of the CMS in it.
             const law = all(
               status(200, 400, 409, 422, 500),
               hides(spot, theirs.texts),
               laterHides(spot, { depth, texts: theirs.texts }),
+              asIfMissing(spot, field, (desk) => pointingAt(desk, missingLike(theirs.id))),
             );
             const name = `${collection}.${field} to ${target}/${theirs.id}, depth ${depth}, key ${own.side}`;
             yield { name, own, other, attempt, law };
@@ -78,6 +91,27 @@ function hides({ other }: Spot, texts: readonly string[]): Law {
     const leaked = texts.find((text) => seen.text.includes(text));
     return leaked === undefined ? undefined : `tenant ${other.side}'s record, populated: ${shown(seen)}`;
   };
+}
+
+/**
+ * Where the gateway refuses a relation to a record that does not exist, in its own words, it has asked who may be
+ * pointed at: the other's record must then be refused too. Of other fields the CMS decides. An id may be of several
+ * collections, and so of a record that the asker may use: then it is populated for it.
+ */
+function asIfMissing(spot: Spot, field: string, toMissing: (desk: Desk) => Promise<Attempt>): Law {
+  return async (seen, { desk, send }) => {
+    if (seen.status !== 200 || (isObject(seen.json) && isPopulated(seen.json[field]))) return undefined;
+    const missing = await send(await toMissing(desk));
+    desk.spoil(spot.own, spot.collection);
+    return missing.status === 422 && missing.text.includes(UNUSABLE)
+      ? `a missing record is refused, the other's is not: ${shown(seen)}`
+      : undefined;
+  };
+}
+
+function isPopulated(relation: unknown): boolean {
+  const one: unknown = Array.isArray(relation) ? relation[0] : relation;
+  return isObject(one) && (!("relationTo" in one) || isObject(one["value"]));
 }
 
 /** The same of the reads that follow: the record by id, and in a list. */
