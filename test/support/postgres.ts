@@ -7,7 +7,7 @@ const FILES = ["test/integration/isolation-matrix.test.ts", "test/integration/is
 const url = process.env["TEST_POSTGRES_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
 if (await answers()) {
-  const tap = spawn("tap", ["--disable-coverage", "--jobs=1", "--reporter=tap", ...FILES], {
+  const tap = spawn("tap", ["--disable-coverage", "--jobs=1", "--timeout=900", "--reporter=tap", ...FILES], {
     stdio: "inherit",
     env: { ...process.env, TEST_POSTGRES_URL: url },
   });
