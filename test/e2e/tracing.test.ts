@@ -135,9 +135,12 @@ t.test("a collector that is gone costs nobody anything, and is said once a minut
     OTEL_EXPORTER_OTLP_TIMEOUT: "500",
   });
   for (let i = 0; i < 20; i += 1) t.ok(await ask(program, "/partners/2026-02/tenant-a/posts?limit=1"));
+  const complaints = () => program.lines().filter(({ msg }) => msg === "traces are not delivered");
+  while (complaints().length === 0) await new Promise((resolve) => void setTimeout(resolve, 50));
+  for (let i = 0; i < 20; i += 1) await ask(program, "/partners/2026-02/tenant-a/posts?limit=1");
   program.signal("SIGTERM");
   t.equal(await inTime(program.ended, () => "the end"), 0);
-  t.equal(program.lines().filter(({ msg }) => msg === "traces are not delivered").length, 1);
+  t.equal(complaints().length, 1);
 });
 
 t.test("a wrong endpoint or share is said, and starts without traces", async (t) => {
