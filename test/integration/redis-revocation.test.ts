@@ -12,6 +12,7 @@ import {
   pause,
   purge,
   statusOf,
+  TOKEN,
   USER,
 } from "../support/revocation.ts";
 
@@ -174,6 +175,22 @@ await tap.test(
     }
     t.equal((await purge(one, { all: true }, "a-wrong-token-of-some-length")).status, 401);
     t.equal((await purge(one, { everything: true })).status, 400);
+  },
+);
+
+await tap.test(
+  "each invalidation is in the histogram of revocations, and says whether all have heard",
+  async (t) => {
+    const count = async (): Promise<number> => {
+      const page = await fetch(`${one.adminUrl}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
+      const [, value] =
+        /^gateway_revocation_seconds_count\{outcome="complete"\} (\d+)$/m.exec(await page.text()) ?? [];
+      return Number(value);
+    };
+    await afresh();
+    const before = await count();
+    await admin.write("PATCH", USER, { enableAPIKey: false });
+    t.equal(await count(), before + 1);
   },
 );
 
