@@ -24,6 +24,8 @@ export function createMetrics(build: Build): Metrics {
   const userLabel = closedSet(TENANT_LABELS);
   const callerLabel = closedSet(CALLER_LABELS);
   instruments.set("gateway_build_info", { ...build }, 1);
+  /** Whether the last request to be counted was; undefined where none was to be. */
+  let rateCounts: boolean | undefined;
   return {
     request(sample) {
       countRequest(instruments, sample, tenantLabel);
@@ -33,7 +35,7 @@ export function createMetrics(build: Build): Metrics {
     native: (status) => instruments.count("gateway_native_requests_total", { status: classOf(status) }),
     counted(bucket, outcome) {
       instruments.count("gateway_rate_total", { bucket, outcome });
-      instruments.set("gateway_part_state", { part: "rate" }, Number(outcome !== "uncounted"));
+      rateCounts = outcome !== "uncounted";
     },
     isolation: ({ place, action, collection, count }) =>
       instruments.count("gateway_isolation_total", { place, action, collection }, count),
@@ -52,6 +54,8 @@ export function createMetrics(build: Build): Metrics {
       instruments.set("gateway_draining", {}, Number(draining));
       for (const [part, state] of Object.entries(parts))
         instruments.set("gateway_part_state", { part }, Number(state === "ok"));
+      if (rateCounts !== undefined)
+        instruments.set("gateway_part_state", { part: "rate" }, Number(rateCounts));
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };

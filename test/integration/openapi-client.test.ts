@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,6 +5,7 @@ import tap from "tap";
 import { parse } from "yaml";
 import { startCms } from "../support/cms/server.ts";
 import { typesOf } from "../support/openapi/types.ts";
+import { typeCheck } from "../support/type-check.ts";
 import { openHouse } from "./support-contract.ts";
 
 const support = join(import.meta.dirname, "../support");
@@ -27,9 +27,9 @@ await tap.test(
         include: ["*.ts"],
       }),
     });
-    const checked = spawnSync("tsc", ["-p", join(dir, "tsconfig.json")], { encoding: "utf8" });
-    t.equal(checked.stdout, "", "the type checker has nothing to say");
-    t.equal(checked.status, 0);
+    const { output, status } = await typeCheck(join(dir, "tsconfig.json"));
+    t.equal(output, "", "the type checker has nothing to say");
+    t.equal(status, 0);
 
     const client: { tour(baseUrl: string, key: string): Promise<string[]> } = await import(
       pathToFileURL(join(dir, "client.ts")).href

@@ -218,7 +218,11 @@ await tap.test("TLS, an ACL user with no more than it needs, and a prefix", asyn
   await works("over TLS");
   await redis.auth("others");
   const names = await redis.keys("*");
-  t.ok(names.length > 0 && names.every((name) => name.startsWith("{of-staging}:")));
+  t.ok(names.length > 0, "something is in it");
+  t.strictSame(
+    names.filter((name) => !name.startsWith("{of-staging}:")),
+    [],
+  );
   const apart = {
     url: `rediss://localhost:${port}`,
     username: "gateway",

@@ -45,7 +45,8 @@ t.test("a setting that a document names exists", async (t) => {
 t.test("a variable that a document names is read, and each that is read is documented", async (t) => {
   const files = SECRET_VARIABLES.map((name) => `${name}_FILE`);
   const known = new Set([...Object.keys(ENVIRONMENT), ...files, "CONFIG_FILE"]);
-  const others = /^(?:TEST_|PROVE_|OTEL_|DEMO_|SOAK_|NO_COLOR$|IMAGE_|DOCKER_|FORCE_|NODE_|CRASH_)/;
+  const others =
+    /^(?:TEST_|PROVE_|OTEL_|DEMO_|SOAK_|NO_COLOR$|IMAGE_|DOCKER_|FORCE_|NODE_|CRASH_|CHROMIUM_PATH$)/;
   for (const [path, text] of texts) {
     for (const [, name = ""] of text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g))
       t.ok(known.has(name) || others.test(name), `${path}: ${name}`);

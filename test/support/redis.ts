@@ -85,9 +85,13 @@ function hasRedisServer(): boolean {
   return spawnSync("redis-server", ["--version"]).status === 0;
 }
 
-/** A `redis-server` process, ready, on its port; ends with the test's process whatever happens. */
+/**
+ * A `redis-server` process, ready, on its port; ends with the test's process whatever happens. Its dump has a name of its
+ * own: a replica writes one when it is filled, and the next server in that folder would begin with what is in it.
+ */
 export function runRedisServer(port: number, args: readonly string[], dir: string): Promise<ChildProcess> {
-  return spawnRedis(["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", ...args]);
+  const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--dbfilename", `${port}.rdb`];
+  return spawnRedis([...place, "--save", "", ...args]);
 }
 
 /** The same with all of its arguments given: a Sentinel has others. */
