@@ -1,12 +1,16 @@
 import { spawn } from "node:child_process";
 import { Client } from "pg";
+import { buildTap } from "./build-tap.ts";
 
 /** `npm run test:postgres`: the isolation matrix and the raced moves before a Payload that keeps its data in PostgreSQL. */
 
 const FILES = ["test/integration/isolation-matrix.test.ts", "test/integration/isolation-race.test.ts"];
 const url = process.env["TEST_POSTGRES_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
-if (await answers()) {
+const built = buildTap();
+if (built !== 0) {
+  process.exitCode = built;
+} else if (await answers()) {
   const tap = spawn("tap", ["--disable-coverage", "--jobs=1", "--timeout=900", "--reporter=tap", ...FILES], {
     stdio: "inherit",
     env: { ...process.env, TEST_POSTGRES_URL: url },
