@@ -1,5 +1,9 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { Program } from "./program.ts";
+import { pause } from "./revocation.ts";
 
 /** The bytes of heap that are still in use after everything that can be has been collected. */
 export function heapAfterCollection(): number {
@@ -7,4 +11,19 @@ export function heapAfterCollection(): number {
   const collect: unknown = runInNewContext("gc");
   for (let i = 0; i < 3; i++) if (typeof collect === "function") collect();
   return process.memoryUsage().heapUsed;
+}
+
+/** What a program is to be started with, so that `snapshotOf` can take a picture of it. */
+export const SNAPSHOTS = { NODE_OPTIONS: "--heapsnapshot-signal=SIGUSR2" };
+
+/** The heap of a process as text, with all its strings. It writes the file into its own working directory. */
+export async function snapshotOf(program: Pick<Program, "signal" | "cwd">): Promise<string> {
+  program.signal("SIGUSR2");
+  for (let i = 0; i < 600; i += 1) {
+    await pause(100);
+    const name = (await readdir(program.cwd)).find((file) => file.endsWith(".heapsnapshot"));
+    const text = name === undefined ? "" : await readFile(join(program.cwd, name), "utf8");
+    if (text.trimEnd().endsWith("}")) return text;
+  }
+  throw new Error("no heap snapshot");
 }

@@ -16,13 +16,13 @@ export interface Pair {
 export async function startPair(
   t: Test,
   settings: Record<string, unknown>,
-  { record = false, envOfTwo = {} }: { record?: boolean; envOfTwo?: Record<string, string> } = {},
+  { record = false }: { record?: boolean } = {},
 ): Promise<Pair> {
   const [cms, redis] = [await startCms({ record }), await startRedis()];
   const env = sharing(redis.url);
   const [one, two] = await Promise.all([
     startProgram(cms.url, { settings, env }),
-    startProgram(cms.url, { settings, env: { ...env, ...envOfTwo } }),
+    startProgram(cms.url, { settings, env }),
   ]);
   t.teardown(async () => {
     await Promise.all([one.stop(), two.stop()]);
