@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # Two bases, so that what runs has neither shell nor npm nor compiler: Node's own image builds, and lends its binary to
 # one that holds the C and C++ libraries, certificates and an unprivileged user, and nothing else.
 ARG BUILD_BASE=node:24-bookworm-slim

@@ -2,15 +2,20 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { freePort } from "../support/redis.ts";
+import { LOCAL_BASES, makeLocalBases } from "./bases.ts";
 
 /**
  * `npm run test:image`: builds the image and runs it in front of the real CMS. Needs a container engine that shares
  * this machine's network, and says so where there is none. IMAGE_BUILD_FLAGS are handed to `docker build`, so that a
- * machine that pulls from elsewhere can name its bases: `--build-arg BASE=...`.
+ * machine that pulls from elsewhere can name its bases: `--build-arg BASE=...`. With `-- --local-bases` they are made of
+ * what this machine has, and no registry of images is asked.
  */
+
+t.setTimeout(600_000);
 
 const root = join(import.meta.dirname, "../..");
 const IMAGE = "partners-gateway:test";
@@ -28,8 +33,18 @@ function docker(...args: readonly string[]): string {
   return execFileSync("docker", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
 }
 
+const { values } = parseArgs({ options: { "local-bases": { type: "boolean", default: false } } });
 const flags = (process.env["IMAGE_BUILD_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
-execFileSync("docker", ["build", ...flags, "-t", IMAGE, root], { stdio: "inherit" });
+if (values["local-bases"]) {
+  makeLocalBases();
+  flags.push(...Object.entries(LOCAL_BASES).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]));
+}
+if (spawnSync("docker", ["build", ...flags, "-t", IMAGE, root], { stdio: "inherit" }).status !== 0) {
+  process.stderr.write(
+    "The image could not be built (see above). Where no registry of images is reached: npm run test:image -- --local-bases\n",
+  );
+  process.exit(1);
+}
 
 const dir = mkdtempSync(join(tmpdir(), "image-"));
 const [port, adminPort, cmsPort] = [await freePort(), await freePort(), await freePort()];
@@ -40,6 +55,12 @@ t.teardown(() => {
 });
 
 const healthOf = async (): Promise<string> => docker("inspect", "-f", "{{.State.Health.Status}}", NAME);
+
+/** From the engine's start of the process to its line `listening`, in milliseconds. */
+function startTook(): number {
+  const [, time = ""] = /"time":"([^"]+)"[^\n]*"msg":"listening"/.exec(docker("logs", NAME)) ?? [];
+  return Date.parse(time) - Date.parse(docker("inspect", "-f", "{{.State.StartedAt}}", NAME));
+}
 
 /** Waits for what `look` says to be `wanted`; whoever runs this sets the limit. */
 async function until(look: () => Promise<string | number>, wanted: string | number): Promise<void> {
@@ -91,7 +112,8 @@ t.test("another command of the binary runs in it", async (t) => {
 
 t.test("on a root that cannot be written it serves, its health turns, and SIGTERM drains it", async (t) => {
   const limits = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-  const health = ["--health-interval", "1s", "--health-retries", "1", "--health-start-period", "0s"];
+  // A start period of 0 would be the image's own.
+  const health = ["--health-interval", "1s", "--health-retries", "1", "--health-start-period", "1s"];
   const env = {
     CONFIG_FILE: "/etc/gateway.yaml",
     UPSTREAM_URL: `http://127.0.0.1:${cmsPort}`,
@@ -121,7 +143,12 @@ t.test("on a root that cannot be written it serves, its health turns, and SIGTER
   t.teardown(() => cms.close());
   await until(healthOf, "healthy");
   t.pass("healthy once the CMS has answered");
-  t.match(docker("top", NAME, "-eo", "uid,args"), /^ *65532 +\/usr\/local\/bin\/node dist\/main\.js start$/m);
+  t.comment(`listening ${startTook()} ms after the engine started it`);
+  // Without the column pid the engine refuses.
+  t.match(
+    docker("top", NAME, "-eo", "pid,uid,args"),
+    /^ *\d+ +65532 +\/usr\/local\/bin\/node dist\/main\.js start$/m,
+  );
   const posts = `http://127.0.0.1:${port}/partners/2026-02/tenant-a/posts`;
   const key = { authorization: `users API-Key ${cms.keys.partnerA}` };
   t.equal(await statusOf(posts, key), 200);
