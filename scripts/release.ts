@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { billOfMaterials } from "./sbom.ts";
 
 /**
  * `npm run release -- 0.2.0`: says what a release would change; with `--yes` it writes the version, dates the changelog,
@@ -53,8 +54,12 @@ function isOlder(version: string, than: string): boolean {
   return at !== undefined && Number(a?.[at]) < Number(b?.[at]);
 }
 
+function read(path: string): string {
+  return readFileSync(join(root, path), "utf8");
+}
+
 function run(command: string, ...args: readonly string[]): string {
-  return execFileSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1_024 * 1_024 });
+  return execFileSync(command, args, { cwd: root, encoding: "utf8" });
 }
 
 function say(line: string): void {
@@ -67,7 +72,6 @@ function main(): void {
     options: { yes: { type: "boolean", default: false } },
   });
   const [version = ""] = positionals;
-  const read = (path: string): string => readFileSync(join(root, path), "utf8");
   const files = {
     "package.json": read("package.json"),
     "package-lock.json": read("package-lock.json"),
@@ -79,10 +83,19 @@ function main(): void {
   say(`write  ${SBOM}\ncommit release: ${version}\ntag    v${version}`);
   if (!values.yes) return say("Nothing was changed: this was a rehearsal. With --yes it is done.");
   if (run("git", "status", "--porcelain") !== "") throw new Error("commit or put away your changes first");
-  for (const path of VERSIONED) writeFileSync(join(root, path), after[path]);
-  writeFileSync(join(root, SBOM), run("npm", "sbom", "--omit=dev", "--sbom-format=cyclonedx"));
-  run("git", "add", SBOM, ...VERSIONED);
-  run("git", "commit", "-m", `release: ${version}`);
+  if (run("git", "tag", "--list", `v${version}`) !== "")
+    throw new Error(`there is a tag v${version} already`);
+  try {
+    for (const path of VERSIONED) writeFileSync(join(root, path), after[path]);
+    writeFileSync(join(root, SBOM), billOfMaterials(root));
+    run("git", "add", SBOM, ...VERSIONED);
+    run("git", "commit", "--quiet", "-m", `release: ${version}`);
+  } catch (error) {
+    // Half a release must not be taken for what somebody was working on. Nothing else was changed before it.
+    rmSync(join(root, SBOM), { force: true });
+    run("git", "reset", "--quiet", "--hard");
+    throw error;
+  }
   run("git", "tag", "-a", `v${version}`, "-m", `partners-gateway ${version}`);
   say(`Done. Next: git push --follow-tags, and docker build -t partners-gateway:${version} .`);
 }
