@@ -160,6 +160,23 @@ t.test("compose publishes the gateway's port and no other, and sets what the gat
     t.ok(VARIABLES.has(name), name);
 });
 
+t.test(
+  "compose asks for what its first lines say, and puts nothing into a root that is read-only",
+  async (t) => {
+    const text = read("config/compose.yaml");
+    const asked = new Set([...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name));
+    const [, said = ""] = /^# {3}export (.*)$/m.exec(text) ?? [];
+    t.strictSame(
+      [...said.matchAll(/(\w+)=/g)].map(([, name]) => name),
+      [...asked],
+    );
+    // Compose refuses it: of secrets and configs only files can be mounted there.
+    const compose: unknown = parse(text);
+    for (const kind of ["secrets", "configs"])
+      for (const [name, source] of Object.entries(Object(at(compose, kind)))) t.ok(at(source, "file"), name);
+  },
+);
+
 t.test("the image is started by its binary, which gets the signals", async (t) => {
   t.match(dockerfile, /^ENTRYPOINT \["\/usr\/local\/bin\/node", "dist\/main\.js"\]$/m);
   t.match(dockerfile, /^STOPSIGNAL SIGTERM$/m);
