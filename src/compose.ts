@@ -27,7 +27,7 @@ export interface RunningGateway {
  */
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
   const lasting = createLasting(config, surroundings);
-  const { clock, cache, tell } = lasting;
+  const { clock, cache } = lasting;
   const house = await House.open(config, lasting);
   let draining = false;
   const standing = (): Standing => {
@@ -51,7 +51,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     {
       ...config.server,
       ways: () => house.current,
-      onRefused: (refused) => tell.refused(refused),
+      onRefused: (refused) => house.current.recording.tell.refused(refused),
     },
     { host: config.server.host, port: config.server.port },
   ).catch(async (error: unknown) => {
@@ -91,6 +91,7 @@ function startAdminOf({ config, standing, house }: AdminParts, { cache, metrics,
       purge: purgeOf(cache, () => house.current.facilities.keys()),
       metrics: () => metrics.page(standing()),
       snapshot: () => status.snapshot(standing()),
+      recorder: () => house.current.recording.recorder,
       token: config.server.adminToken,
       onFault: (cause) => log.error({ cause: causeOf(cause) }, "the admin port could not answer"),
     },

@@ -1,4 +1,4 @@
-import { readVariable } from "../config/environment.ts";
+import { ADMIN_FLAG, adminToken, adminUrl, askAdmin } from "./admin.ts";
 import { EXIT, UsageError, type Command, type Given } from "./command.ts";
 import type { Io } from "./io.ts";
 
@@ -14,23 +14,15 @@ export const purge: Command = {
     user: { type: "string", value: "id", help: "what is known of a user's keys" },
     tenant: { type: "string", value: "id", help: "what is known of a tenant" },
     key: { type: "boolean", help: "one key, read from standard input: arguments can be read by others" },
-    "admin-url": {
-      type: "string",
-      value: "url",
-      help: "the admin port of any replica; by default http://$ADMIN_HOST:$ADMIN_PORT",
-    },
+    ...ADMIN_FLAG,
   },
   examples: ["ADMIN_TOKEN=... partners-gateway purge --all", "partners-gateway purge --key < key.txt"],
   async run(given, io) {
-    const { ADMIN_HOST: host = "127.0.0.1", ADMIN_PORT: port = "9090" } = io.env;
     const wish = await wishOf(given, io);
-    const token = readVariable("ADMIN_TOKEN", io) ?? {
-      from: "ADMIN_TOKEN",
-      message: "set it to the gateway's",
-    };
-    if (typeof token === "object") throw new UsageError(`${token.from}: ${token.message}`);
-    const url = new URL("/purge", given.text("admin-url") ?? `http://${host}:${port}`);
-    const response = await ask(url, token, wish);
+    const token = adminToken(io);
+    if (token === undefined) throw new UsageError("ADMIN_TOKEN: set it to the gateway's");
+    const url = adminUrl(given, io, "/purge");
+    const response = await askAdmin(url, token, { method: "POST", body: JSON.stringify(wish) });
     if (response === undefined) {
       io.err(`${url.origin} cannot be reached`);
       return EXIT.failed;
@@ -39,16 +31,6 @@ export const purge: Command = {
     return response.status === 200 ? EXIT.ok : EXIT.failed;
   },
 };
-
-/** Asks a replica; `undefined` where it cannot be reached. */
-async function ask(url: URL, token: string, wish: object): Promise<Response | undefined> {
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-  try {
-    return await fetch(url, { method: "POST", headers, body: JSON.stringify(wish) });
-  } catch {
-    return undefined;
-  }
-}
 
 /** The body of the request: exactly one thing to forget. */
 async function wishOf(given: Given, { readInput }: Pick<Io, "readInput">): Promise<object> {

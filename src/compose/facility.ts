@@ -4,6 +4,7 @@ import type { Config } from "../config/schema.ts";
 import { readTls } from "../config/tls.ts";
 import type { UpstreamSettings } from "../config/upstream.ts";
 import type { Cms, Upstream } from "../core/ports.ts";
+import type { Recorder } from "../observe/explain/recorder.ts";
 import { watchTargets, type UpstreamHealth } from "../upstream/health.ts";
 import { narrow } from "../upstream/narrow.ts";
 import { createUpstream, type UpstreamPool } from "../upstream/pool.ts";
@@ -38,13 +39,14 @@ export function configFor(config: Config, { serviceKey }: UpstreamSettings): Con
 /** Opens one. Throws where a certificate cannot be read. */
 export function openFacility(
   config: Config,
-  { name, settings }: Pick<Facility, "name" | "settings">,
+  { name, settings, recorder }: Pick<Facility, "name" | "settings"> & { recorder?: Recorder | undefined },
   lasting: Lasting,
 ): Facility {
   const { clock, tell, log, tracer } = lasting;
   const own = configFor(config, settings);
   const pool = connectTo(settings, clock);
-  const upstream = tracer === undefined ? pool : traced(pool);
+  const sender = tracer === undefined ? pool : traced(pool);
+  const upstream = recorder?.upstream(sender) ?? sender;
   const cms = createPayloadCms(own, upstream, {
     onForeign: (finding) => tell.isolation(finding),
     strangers: narrow(upstream, settings.keyLookups),

@@ -2,7 +2,7 @@ import type { Config } from "../config/schema.ts";
 import { DEFAULT_UPSTREAM, upstreamsOf } from "../config/upstream.ts";
 import { InFlight } from "../core/in-flight.ts";
 import { byUpstream } from "../gateway/by-upstream.ts";
-import { createPipeline, type Handler } from "../gateway/gateway.ts";
+import type { Handler } from "../gateway/gateway.ts";
 import { admission, deadline, inLayers, record, rescue, traced } from "../gateway/layers.ts";
 import type { Counter, RateBucket, RateOutcome } from "../core/rate.ts";
 import type { Ending, Load, PartState, TargetStanding } from "../core/status.ts";
@@ -11,12 +11,14 @@ import { createChoose, homeOf, type Homes } from "../stages/choose.ts";
 import { openFacility, type Facility } from "./facility.ts";
 import type { Lasting } from "./lasting.ts";
 import { nativeOf } from "./native.ts";
+import { recordingOf, type Recording } from "./recording.ts";
 import { stagesOf } from "./stages.ts";
 import { warnOfObserving } from "./watch.ts";
 
 /** Everything that one configuration decides: the CMSs with the connections to them, the pipelines, the native proxy. */
 export interface Generation extends Ways {
   readonly facilities: ReadonlyMap<string, Facility>;
+  readonly recording: Recording;
   /** True from the first time that a CMS answered. */
   readonly ready: boolean;
   /** How each CMS is, as `/readyz` names them. */
@@ -43,18 +45,20 @@ export interface Generation extends Ways {
 /** Builds a generation. Nothing is asked of a CMS before somebody does. Throws where a certificate cannot be read. */
 export function createGeneration(config: Config, lasting: Lasting): Generation {
   warnOfObserving(config, lasting.log);
-  const facilities = openAll(config, lasting);
+  const recording = recordingOf(config, lasting);
+  const facilities = openAll(config, recording, lasting);
   const all = [...facilities.values()];
   const underWay = new InFlight();
   const house = admission(config.limits.inFlight);
-  const gateway = inLayers(pipelineOf(config, facilities, lasting), [
+  const gateway = inLayers(pipelineOf(config, { facilities, recording }, lasting), [
     ...(lasting.tracer === undefined ? [] : [traced(lasting.tracer)]),
     record((finished) => lasting.tell.request(finished), lasting.clock),
+    ...recording.layers,
     rescue,
     deadline(config.partners.deadline, lasting.clock),
     house.layer,
   ]);
-  const native = nativeOf(config, facilities, lasting.tell);
+  const native = nativeOf(config, facilities, recording.tell);
   let stops: readonly (() => void)[] = [];
   const stopLooking = (): void => {
     for (const stop of stops) stop();
@@ -64,6 +68,7 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
   };
   return {
     facilities,
+    recording,
     gateway: (request) => underWay.during(() => gateway(request)),
     native,
     nativePrefixes: config.native.prefixes,
@@ -109,10 +114,10 @@ function endingsOf({ partners }: Config): Readonly<Record<string, Ending>> {
   );
 }
 
-function openAll(config: Config, lasting: Lasting): ReadonlyMap<string, Facility> {
+function openAll(config: Config, { recorder }: Recording, lasting: Lasting): ReadonlyMap<string, Facility> {
   const all = [...upstreamsOf(config)].map(([name, settings]): [string, Facility] => [
     name,
-    openFacility(config, { name, settings }, lasting),
+    openFacility(config, { name, settings, recorder }, lasting),
   ]);
   return new Map(all);
 }
@@ -120,7 +125,7 @@ function openAll(config: Config, lasting: Lasting): ReadonlyMap<string, Facility
 /** A pipeline for each CMS, as one. */
 function pipelineOf(
   config: Config,
-  facilities: ReadonlyMap<string, Facility>,
+  { facilities, recording }: Pick<Generation, "facilities" | "recording">,
   { counter, tell, wallTime }: Lasting,
 ): Handler {
   const homes = homesOf(config);
@@ -132,7 +137,8 @@ function pipelineOf(
         counter: name === DEFAULT_UPSTREAM ? counter : within(name, counter),
         onCounted: (bucket: RateBucket, outcome: RateOutcome) => tell.counted(bucket, outcome),
       };
-      return [name, createPipeline(stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome }))];
+      const stages = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
+      return [name, recording.pipeline(stages)];
     }),
   );
   return byUpstream(createChoose(homes), pipelines);

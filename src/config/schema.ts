@@ -151,6 +151,19 @@ const log = z.strictObject({
     ),
 });
 
+const trace = z.strictObject({
+  keep: z.coerce
+    .number({ error: "expected a whole number from 0 to 100000" })
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe(
+      "Past requests kept in memory for `explain --request`, the newest so many; 0 keeps none and costs nothing.",
+    ),
+  bytes: size.prefault("8MiB").describe("Memory for them, at the most; the oldest make room."),
+});
+
 /** The whole configuration. Sections may be left out; where the CMS is may not. */
 export const schema = z.strictObject({
   server: server.prefault({}).describe("Where the gateway listens and how it treats client connections."),
@@ -164,6 +177,7 @@ export const schema = z.strictObject({
   redis: redis.prefault({}).describe("Where replicas share what they know."),
   rate: rate.prefault({}).describe("How many requests a partner may make in a minute. Off by default."),
   log: log.prefault({}).describe("The log on standard output, one line a request."),
+  trace: trace.prefault({}).describe("What is kept of past requests, to be explained. Off by default."),
 });
 
 /** A configuration that was checked: durations in milliseconds, sizes in bytes, nothing missing. */

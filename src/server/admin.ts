@@ -11,6 +11,8 @@ export interface AdminOptions {
   readonly purge: Purge;
   /** The text that Prometheus scrapes. */
   readonly metrics: () => Promise<PageFile>;
+  /** What keeps past requests to be explained; `undefined` where nothing does. */
+  readonly recorder: () => Explained | undefined;
   /** What the status page shows. */
   readonly snapshot: () => Snapshot;
   /** Whoever knows it may look and purge; without one whoever reaches the port may look, and nobody purge. */
@@ -19,6 +21,16 @@ export interface AdminOptions {
   readonly onFault: (cause: unknown) => void;
 }
 
+/** Past requests, the last `keep` of them. */
+export interface Explained {
+  readonly keep: number;
+  /** The explanation of one as JSON, where it is kept. */
+  find(requestId: string): string | undefined;
+}
+
+const EXPLAIN = "/explain/";
+const JSON_TYPE = "application/json; charset=utf-8";
+
 interface Site extends AdminOptions {
   readonly events: Events;
   readonly page: ReadonlyMap<string, PageFile>;
@@ -26,7 +38,7 @@ interface Site extends AdminOptions {
 
 /**
  * The admin port: `/livez` (this process runs) and `/readyz` (send it traffic) for everybody, `/` (the status page),
- * its `/events` and `/metrics` for those who may look, and `/purge` (forget what you know), for what changes the CMS's
+ * its `/events`, `/metrics` and `/explain/<request id>` for those who may look, and `/purge` (forget what you know), for what changes the CMS's
  * users and tenants behind the gateway's back.
  */
 export async function startAdmin(
@@ -78,7 +90,8 @@ function handle(request: IncomingMessage, response: ServerResponse, site: Site):
   if (isRead && isShown(path, site)) return show(request, response, site);
   return send(response, 404, {
     error: "Not Found",
-    message: "Known here: GET / (status), GET /events, GET /livez, GET /readyz, GET /metrics, POST /purge",
+    message:
+      "Known here: GET / (status), GET /events, GET /livez, GET /readyz, GET /metrics, GET /explain/<request id>, POST /purge",
   });
 }
 
@@ -87,7 +100,7 @@ function pathOf({ url = "" }: IncomingMessage): string {
 }
 
 function isShown(path: string, { page }: Site): boolean {
-  return path === "/events" || path === "/metrics" || page.has(path);
+  return path === "/events" || path === "/metrics" || path.startsWith(EXPLAIN) || page.has(path);
 }
 
 /** What only those may see who may look. */
@@ -103,9 +116,23 @@ function show(request: IncomingMessage, response: ServerResponse, site: Site): v
       send(response, 503, { error: "Service Unavailable", message: "Too many pages are open" });
     return;
   }
+  if (path.startsWith(EXPLAIN)) return explain(response, site, path.slice(EXPLAIN.length));
   const file = site.page.get(path);
   if (file !== undefined) return write(response, 200, file);
   return send(response, 405, { error: "Method Not Allowed", message: "Ask with GET" });
+}
+
+/** What became of a past request, or what to do so that it can be told the next time. */
+function explain(response: ServerResponse, { recorder }: Site, requestId: string): void {
+  const explained = recorder();
+  if (explained === undefined) {
+    const message = "No past request is kept: set trace.keep to how many are to be, and reload or restart";
+    return send(response, 404, { error: "Not Found", message });
+  }
+  const body = explained.find(requestId);
+  if (body !== undefined) return write(response, 200, { contentType: JSON_TYPE, body });
+  const message = `Not among the requests that this replica keeps: the last ${explained.keep} (trace.keep) as far as they fit into trace.bytes, since its configuration was read. Every replica keeps its own`;
+  return send(response, 404, { error: "Not Found", message });
 }
 
 /** With a token set, a browser asks for it as a password; without one it was the wrong name for this machine. */
@@ -124,7 +151,7 @@ function turnAway(response: ServerResponse, { token }: Site): void {
 
 function send(response: ServerResponse, status: number, body: unknown): void {
   if (!response.req.complete) response.shouldKeepAlive = false;
-  write(response, status, { contentType: "application/json; charset=utf-8", body: JSON.stringify(body) });
+  write(response, status, { contentType: JSON_TYPE, body: JSON.stringify(body) });
 }
 
 function write(response: ServerResponse, status: number, page: PageFile): void {

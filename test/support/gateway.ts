@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { loadConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/schema.ts";
 import { startGateway, type RunningGateway } from "../../src/compose.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { systemClock, wallTime } from "../../src/clock.ts";
@@ -14,6 +15,25 @@ export interface TestGateway extends RunningGateway {
   lines(): Record<string, unknown>[];
 }
 
+/** The configuration of a gateway in front of `upstream`, on free ports of loopback. */
+export function configFor(
+  upstream: string,
+  settings: Record<string, unknown>,
+  env: Record<string, string> = {},
+): Config {
+  return loadConfig({
+    env: {
+      UPSTREAM_URL: upstream,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ADMIN_PORT: "0",
+      CONFIG_FILE: "settings",
+      ...env,
+    },
+    readFile: (path) => (path === "settings" ? stringify(settings) : readFileSync(path, "utf8")),
+  });
+}
+
 /** Starts a gateway in front of `upstream` on free ports of loopback; `settings` are sections as in the YAML file. */
 export async function startTestGateway(
   upstream: string,
@@ -26,17 +46,7 @@ export async function startTestGateway(
 ): Promise<TestGateway> {
   const written: string[] = [];
   const { log } = createLog("info", { write: (line: string) => void written.push(line) });
-  const config = loadConfig({
-    env: {
-      UPSTREAM_URL: upstream,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      ADMIN_PORT: "0",
-      CONFIG_FILE: "settings",
-      ...given.env,
-    },
-    readFile: (path) => (path === "settings" ? stringify(settings) : readFileSync(path, "utf8")),
-  });
+  const config = configFor(upstream, settings, given.env);
   const { tracer } = given;
   const gateway = await startGateway(config, {
     clock: systemClock,

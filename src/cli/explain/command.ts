@@ -1,16 +1,21 @@
+import type { Explanation } from "../../observe/explain/explanation.ts";
 import { EXIT, UsageError, type Command, type Given } from "../command.ts";
 import { CONFIG_FLAG, configOf, keyOf } from "../config.ts";
-import { paint, type Io } from "../io.ts";
-import { explainRequest, type Explanation, type Question } from "./explain.ts";
-import type { ShownRequest, Step } from "./trace.ts";
+import { ADMIN_FLAG } from "../admin.ts";
+import type { Io } from "../io.ts";
+import { explainRequest, type Question } from "./explain.ts";
+import { explainPast } from "./past.ts";
+import { print } from "./print.ts";
 
 /** `partners-gateway explain`. */
 export const explain: Command = {
-  synopsis: "<method> <path>",
+  synopsis: "(<method> <path> | --request <id>)",
   about:
     "Runs one request through the gateway's own stages, against the configured CMS, and shows what each of them\n" +
     "decides, what it asks the CMS for, and the exact request that would go to the CMS. Nothing is sent to a record\n" +
-    "unless --send. Exits 0 where the request gets through, 1 where it is refused.",
+    "unless --send. With --request it shows instead what became of a past one, by the requestId of its answer: a running\n" +
+    "gateway that keeps some (trace.keep) is asked, with ADMIN_TOKEN where it wants one. Exits 0 where the request gets\n" +
+    "through, 1 where it is refused.",
   flags: {
     ...CONFIG_FLAG,
     "key-env": { type: "string", value: "name", help: "environment variable that holds the partner's key" },
@@ -22,28 +27,41 @@ export const explain: Command = {
     },
     body: { type: "string", value: "file", help: "the request's body" },
     send: { type: "boolean", help: "send it, and show the answer's shape; a write is then a write" },
+    request: {
+      type: "string",
+      value: "id",
+      help: "a past request of a running gateway, in place of a method and a path",
+    },
+    ...ADMIN_FLAG,
     json: { type: "boolean", help: "print one JSON document" },
   },
   examples: [
     "KEY=… partners-gateway explain GET '/partners/2026-02/acme/events?limit=5' --key-env KEY",
     "KEY=… partners-gateway explain PATCH /partners/2026-02/acme/events/7 --key-env KEY --body change.json",
     "KEY=… partners-gateway explain GET /partners/2026-02/x/events --key-env KEY --header 'x-basker-tenant-slug: acme' --json",
+    "ADMIN_TOKEN=… partners-gateway explain --request 8d0c3a52-… --admin-url http://gateway-1:9090",
   ],
   takesWords: true,
   async run(given, io) {
-    const question = questionOf(given, io);
-    const config = configOf(given, io);
-    const key = keyOf(given, io);
-    const headers =
-      key === undefined
-        ? question.headers
-        : [...question.headers, "authorization", `${config.cms.users} API-Key ${key}`];
-    const explanation = await explainRequest(config, { ...question, headers }, io.clock);
+    const explanation =
+      given.text("request") === undefined ? await explainNow(given, io) : await explainPast(given, io);
+    if (explanation === undefined) return EXIT.failed;
     if (given.has("json")) io.out(JSON.stringify(explanation));
     else print(explanation, io);
     return explanation.verdict === "refused" ? EXIT.failed : EXIT.ok;
   },
 };
+
+function explainNow(given: Given, io: Io): Promise<Explanation> {
+  const question = questionOf(given, io);
+  const config = configOf(given, io);
+  const key = keyOf(given, io);
+  const headers =
+    key === undefined
+      ? question.headers
+      : [...question.headers, "authorization", `${config.cms.users} API-Key ${key}`];
+  return explainRequest(config, { ...question, headers }, io.clock);
+}
 
 function questionOf(given: Given, io: Io): Question {
   const [method, target, ...more] = given.positionals;
@@ -59,52 +77,4 @@ function questionOf(given: Given, io: Io): Question {
   const file = given.text("body");
   const body = Buffer.from(file === undefined ? "" : io.readFile(file));
   return { method: method.toUpperCase(), target, headers, body, sends: given.has("send") };
-}
-
-function print(explanation: Explanation, io: Io): void {
-  const { method, target, steps, upstream, answer, reason, verdict } = explanation;
-  io.out(paint(io, "bold", `${method} ${target}`));
-  for (const step of steps) for (const line of stepLines(step, io)) io.out(line);
-  if (upstream !== undefined) {
-    io.out(`\n${paint(io, "bold", answer === undefined ? "would be sent to the CMS:" : "sent to the CMS:")}`);
-    for (const line of requestLines(upstream)) io.out(`  ${line}`);
-  }
-  if (answer !== undefined) {
-    io.out(`\n${paint(io, "bold", "the partner gets:")}\n  ${answer.status}`);
-    for (const [name, value] of Object.entries(answer.headers)) io.out(`  ${name}: ${value}`);
-    for (const line of JSON.stringify(answer.body, undefined, 2).split("\n")) io.out(`  ${line}`);
-  }
-  if (reason !== undefined) io.out(`\n${paint(io, "yellow", reason)}`);
-  const words = {
-    ready: "gets through",
-    answered: "got through",
-    refused: "is refused",
-    native: "is native traffic",
-  };
-  io.out(`\nThe request ${paint(io, verdict === "refused" ? "red" : "green", words[verdict])}.`);
-}
-
-function stepLines({ stage, outcome, ms, adds, from, asked, code }: Step, io: Io): string[] {
-  const mark =
-    outcome === "passed" ? paint(io, "green", "✓") : outcome === "refused" ? paint(io, "red", "✗") : "·";
-  const origins = Object.entries(from).map(
-    ([fact, via]) => `${fact} from ${via === "cms" ? "the CMS" : via}`,
-  );
-  const ending = outcome === "stopped" ? ["not sent"] : code === undefined ? [] : [code];
-  return [
-    `${mark} ${stage.padEnd(13)} ${[`${ms} ms`, ...origins, ...ending].join(", ")}`,
-    ...Object.entries(adds).map(([name, value]) => `    ${name}: ${JSON.stringify(value)}`),
-    ...asked.map(
-      ({ request, status, ms: took }) =>
-        `    ${paint(io, "dim", `asked ${request.method} ${request.target} → ${status ?? "no answer"} (${took} ms)`)}`,
-    ),
-  ];
-}
-
-function requestLines({ method, target, headers, body }: ShownRequest): string[] {
-  return [
-    `${method} ${target}`,
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    ...(body === undefined ? [] : ["", body]),
-  ];
 }

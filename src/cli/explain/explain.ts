@@ -14,10 +14,11 @@ import { GatewayError, toGatewayError } from "../../core/errors.ts";
 import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../../core/path.ts";
 import { createPipeline, type Stages } from "../../gateway/gateway.ts";
+import type { Explanation } from "../../observe/explain/explanation.ts";
+import { shapeOf } from "../../observe/explain/redact.ts";
+import { shownRequest, Trace } from "../../observe/explain/trace.ts";
 import { createLog } from "../../observe/log.ts";
 import { createChoose, homeOf } from "../../stages/choose.ts";
-import { shapeOf } from "./redact.ts";
-import { shownRequest, Trace, type ShownRequest, type Step } from "./trace.ts";
 
 /** The request that is to be explained. */
 export interface Question {
@@ -27,21 +28,6 @@ export interface Question {
   readonly body: Buffer;
   /** Also send it to the CMS: a write is then a write. */
   readonly sends: boolean;
-}
-
-/** What becomes of it. */
-export interface Explanation {
-  readonly method: string;
-  readonly target: string;
-  /** `ready`: it would be sent; `answered`: it was; `refused`: by a stage, or by the CMS; `native`: no Partners request. */
-  readonly verdict: "ready" | "answered" | "refused" | "native";
-  readonly steps: readonly Step[];
-  /** The request to the CMS, as it would go or went out. */
-  readonly upstream?: ShownRequest;
-  /** What the partner gets: the envelope whole, a document by its shape. */
-  readonly answer?: { readonly status: number; readonly headers: Answer["headers"]; readonly body: unknown };
-  /** Why, in the gateway's own words; partners do not see it. */
-  readonly reason?: string;
 }
 
 /** Runs a request through the real stages, up to the point of sending it or, if asked, beyond. */
@@ -54,7 +40,7 @@ export async function explainRequest(config: Config, question: Question, clock: 
   const settings = upstreamsOf(config).get(name);
   if (settings === undefined) throw new GatewayError("gateway.fault", { cause: `no upstream ${name}` });
   const pool = connectTo(settings, clock);
-  const trace = new Trace(clock, question.sends);
+  const trace = new Trace(clock, { sends: question.sends });
   let prepared: Outgoing | undefined;
   try {
     const upstream = trace.upstream(pool);

@@ -16,6 +16,7 @@ t.test("what the admin port cannot tell is 500, told to the log, and harms nobod
     purge: rejects,
     metrics: rejects,
     snapshot: fails,
+    recorder: fails,
     token: TOKEN,
     onFault: (cause) => faults.push(cause),
   };
@@ -26,6 +27,7 @@ t.test("what the admin port cannot tell is 500, told to the log, and harms nobod
     { path: "/readyz", method: "GET" },
     { path: "/metrics", method: "GET" },
     { path: "/events", method: "GET" },
+    { path: "/explain/some-id", method: "GET" },
     { path: "/purge", method: "POST", body: '{"all":true}' },
   ];
   for (const { path, ...how } of asked) {

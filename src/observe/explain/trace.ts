@@ -1,10 +1,9 @@
 import type { Clock } from "../../core/clock.ts";
-import type { Outgoing } from "../../core/context.ts";
+import type { Outgoing, UpstreamAnswer } from "../../core/context.ts";
 import { toGatewayError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 import type { Note } from "../../core/note.ts";
-import type { Upstream } from "../../core/ports.ts";
-import type { Stages } from "../../gateway/gateway.ts";
+import type { Asking, Upstream } from "../../core/ports.ts";
 import { withoutSecrets } from "./redact.ts";
 
 /** A question that a stage put to the CMS, and its answer's status. */
@@ -36,6 +35,16 @@ export interface Step {
   readonly code?: string;
 }
 
+/** How much of a request is told. */
+export interface Showing {
+  request(outgoing: Outgoing): ShownRequest;
+  /** What a stage added under that name. */
+  fact(name: string, value: unknown): unknown;
+}
+
+/** For whoever has the request before him anyway: all of it but what authenticates. */
+const WHOLE: Showing = { request: shownRequest, fact: (_, value) => value };
+
 /** Watches the real stages at work. It knows none of them: what a stage adds to the request is what it decided. */
 export class Trace {
   readonly steps: Step[] = [];
@@ -43,16 +52,18 @@ export class Trace {
   isStopped = false;
   readonly #clock: Clock;
   readonly #sends: boolean;
+  readonly #showing: Showing;
   #asked: Asked[] = [];
 
   /** `sends`: let the stage `forward` do its work. */
-  constructor(clock: Clock, sends: boolean) {
+  constructor(clock: Clock, { sends, showing = WHOLE }: { sends: boolean; showing?: Showing }) {
     this.#clock = clock;
     this.#sends = sends;
+    this.#showing = showing;
   }
 
   /** The same stages, watched. One that goes around others (it takes the next as its second argument) is left alone. */
-  stages(real: Stages): Stages {
+  stages<S extends object>(real: S): S {
     return new Proxy(real, {
       get: (target, name) => {
         const stage: unknown = Reflect.get(target, name);
@@ -67,19 +78,20 @@ export class Trace {
 
   /** The same upstream, watched. */
   upstream(real: Upstream): Upstream {
-    return {
-      send: async (outgoing, asking) => {
-        const begun = this.#clock.now();
-        let status: number | undefined;
-        try {
-          const answer = await real.send(outgoing, asking);
-          ({ status } = answer);
-          return answer;
-        } finally {
-          this.#asked.push({ request: shownRequest(outgoing), status, ms: this.#since(begun) });
-        }
-      },
-    };
+    return { send: (outgoing, asking) => this.send(real, outgoing, asking) };
+  }
+
+  /** Sends a request by `real`, watched. */
+  async send(real: Upstream, outgoing: Outgoing, asking: Asking): Promise<UpstreamAnswer> {
+    const begun = this.#clock.now();
+    let status: number | undefined;
+    try {
+      const answer = await real.send(outgoing, asking);
+      ({ status } = answer);
+      return answer;
+    } finally {
+      this.#asked.push({ request: this.#showing.request(outgoing), status, ms: this.#since(begun) });
+    }
   }
 
   #watch(stage: string, request: unknown, work: () => unknown): unknown {
@@ -91,7 +103,7 @@ export class Trace {
         stage,
         outcome,
         ms: this.#since(begun),
-        adds: added(request, result),
+        adds: this.#added(request, result),
         asked: this.#asked,
       };
       this.steps.push({ ...step, from: provenance(before, noteOf(request)), ...rest });
@@ -118,6 +130,18 @@ export class Trace {
     }
   }
 
+  /** Members of `after` that `before` does not have, as they are told. */
+  #added(before: unknown, after: unknown): Record<string, unknown> {
+    const facts: Record<string, unknown> = {};
+    if (!isObject(before) || !isObject(after) || !("note" in after)) return facts;
+    for (const [name, value] of Object.entries(after)) {
+      // Told in full elsewhere: the answer of the CMS, by its shape.
+      if (name in before || name === "outgoing" || name === "upstreamAnswer") continue;
+      facts[name] = this.#showing.fact(name, value);
+    }
+    return facts;
+  }
+
   #since(begun: number): number {
     return Math.round((this.#clock.now() - begun) * 10) / 10;
   }
@@ -131,18 +155,6 @@ export function shownRequest({ method, target, headers, body }: Outgoing): Shown
     shown[name] = withoutSecrets(name, value);
   }
   return { method, target, headers: shown, ...(body === undefined ? {} : { body }) };
-}
-
-/** Members of `after` that `before` does not have, as plain data. */
-function added(before: unknown, after: unknown): Record<string, unknown> {
-  const facts: Record<string, unknown> = {};
-  if (!isObject(before) || !isObject(after)) return facts;
-  for (const [name, value] of Object.entries(after)) {
-    // Shown in full elsewhere: the request to the CMS, and its answer by its shape.
-    if (name in before || name === "outgoing" || name === "upstreamAnswer" || !("note" in after)) continue;
-    facts[name] = value;
-  }
-  return facts;
 }
 
 function noteOf(request: unknown): Partial<Note> {

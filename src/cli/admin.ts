@@ -1,0 +1,46 @@
+import { readVariable } from "../config/environment.ts";
+import { UsageError, type Flags, type Given } from "./command.ts";
+import type { Io } from "./io.ts";
+
+/** The flag of every command that asks a running gateway. */
+export const ADMIN_FLAG = {
+  "admin-url": {
+    type: "string",
+    value: "url",
+    help: "the admin port of a replica; by default http://$ADMIN_HOST:$ADMIN_PORT",
+  },
+} as const satisfies Flags;
+
+/** Where the admin port is: as the flag says, else where the variables of a gateway would have it. */
+export function adminUrl(given: Given, { env }: Pick<Io, "env">, path: string): URL {
+  const { ADMIN_HOST: host = "127.0.0.1", ADMIN_PORT: port = "9090" } = env;
+  const base = given.text("admin-url") ?? `http://${host}:${port}`;
+  const url = URL.parse(path, base);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new UsageError(`--admin-url ${base}: expected an address such as http://127.0.0.1:9090`);
+  return url;
+}
+
+/** The admin token, `undefined` where none is set. Throws where its file cannot be read. */
+export function adminToken(io: Io): string | undefined {
+  const token = readVariable("ADMIN_TOKEN", io);
+  if (typeof token === "object") throw new UsageError(`${token.from}: ${token.message}`);
+  return token;
+}
+
+/** Asks a replica's admin port; `undefined` where it cannot be reached. */
+export async function askAdmin(
+  url: URL,
+  token: string | undefined,
+  request: RequestInit = {},
+): Promise<Response | undefined> {
+  const headers = {
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    "content-type": "application/json",
+  };
+  try {
+    return await fetch(url, { ...request, headers });
+  } catch {
+    return undefined;
+  }
+}
