@@ -3,23 +3,10 @@
 // Defence: a body is parsed whatever its type, then written anew: the tenant stamped on, dotted names and oddities left out.
 import tap, { type Test } from "tap";
 
-import {
-  breaches,
-  differences,
-  objectOf,
-  snapshotOf,
-  startSite,
-  type Law,
-  type Sent,
-  words,
-} from "../support/isolation.ts";
+import { differences, objectOf, snapshotOf, type Sent, words } from "../support/isolation.ts";
+import { startPartnerA } from "../support/partner-a.ts";
 
-const site = await startSite();
-tap.teardown(() => site.close());
-tap.beforeEach(() => site.cms.reset());
-
-const a = site.as("partnerA");
-const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
+const { site, a, lawful } = await startPartnerA(tap);
 
 /** Members that might say "C" to some reader. JSON text, since keys may come twice. */
 const CLAIMS = [
@@ -43,8 +30,7 @@ const CLAIMS = [
 
 /** What must hold of a write that came through: it is A's, and the CMS was told nothing else. */
 async function isOurs(t: Test, collection: "posts" | "events" | "pages", id: number): Promise<void> {
-  const requests = site.cms.takeRequests();
-  t.strictSame(breaches(requests, A), []);
+  const requests = lawful(t);
   const written = requests.filter(({ method }) => method !== "GET");
   t.equal(written.length, 1);
   const body = objectOf(written[0]?.body ?? "");
@@ -223,7 +209,7 @@ await tap.test("the cookie that fills in a tenant for Payload fills in nothing h
   ] as const) {
     t.match(await a.ask("POST", path, { headers, body }), { status: 201, json: { tenant: 1 } }, path);
   }
-  t.strictSame(breaches(site.cms.takeRequests(), A), []);
+  lawful(t);
 });
 
 await tap.test("the body of a DELETE or a GET is nobody's business", async (t) => {
@@ -234,7 +220,6 @@ await tap.test("the body of a DELETE or a GET is nobody's business", async (t) =
     json: { id: 9, tenant: 1 },
   });
   t.match(await a.ask("GET", "tenant-a/posts/8", { body }), { status: 200, json: { tenant: 1 } });
-  const requests = site.cms.takeRequests();
-  t.strictSame(breaches(requests, A), []);
+  const requests = lawful(t);
   t.ok(requests.every(({ bodyBytes }) => bodyBytes === 0));
 });

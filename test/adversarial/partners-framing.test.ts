@@ -1,41 +1,12 @@
 // Attack: bytes in which one server sees one request and the next server two, or another length, or another version.
 // Amplifier: what is left over of one partner's request becomes the beginning of the next one's, with its key.
 // Defence: a message with two readings is refused and its connection closed; the CMS gets a message framed anew.
-import tap, { type Test } from "tap";
+import tap from "tap";
 
-import { breaches, objectOf, startSite, type Law } from "../support/isolation.ts";
+import { bodyOf, POSTS, startWireOfA, statuses } from "../support/partner-a.ts";
 import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 
-const site = await startSite();
-tap.teardown(() => site.close());
-tap.beforeEach(() => site.cms.reset());
-
-const { port } = site.gateway;
-const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
-const authorization = `Authorization: users API-Key ${site.cms.keys.partnerA}`;
-const POSTS = "/partners/2026-02/tenant-a/posts";
-const COMMON = ["Host: gateway", authorization];
-
-/** Every status in what a connection brought back, in order. */
-function statuses(text: string): number[] {
-  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
-}
-
-/** The JSON object at the end of an answer. */
-function bodyOf(text: string): Record<string, unknown> {
-  return objectOf(text.slice(text.lastIndexOf("\r\n\r\n") + 4));
-}
-
-/** Holds that what reached the CMS did so for tenant A; gives how many requests were for records. */
-function reached(t: Test, name: string): number {
-  const requests = site.cms.takeRequests();
-  t.strictSame(breaches(requests, A), [], name);
-  t.notOk(
-    requests.some(({ upgrade }) => upgrade),
-    `${name}: no upgrade`,
-  );
-  return requests.filter(({ path }) => path.startsWith("/api/posts")).length;
-}
+const { common: COMMON, port, reached } = await startWireOfA(tap);
 
 /** Requests whose end or whose meaning can be read in two ways. `SMUGGLED` follows where one of them ends. */
 const SMUGGLED = "GET /api/users HTTP/1.1\r\nHost: x\r\n\r\n";

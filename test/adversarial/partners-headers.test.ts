@@ -1,46 +1,13 @@
 // Attack: headers that are dropped, doubled, misread or taken for framing on the way, so that two servers see two requests.
 // Amplifier: a proxy that honours `Connection` drops what it has just set; one that reads lengths otherwise eats the next request.
 // Defence: framing with two readings is refused, and the request to the CMS has its own framing and its own headers.
-import tap, { type Test } from "tap";
+import tap from "tap";
 
-import { breaches, objectOf, startSite, type Law, words } from "../support/isolation.ts";
+import { words } from "../support/isolation.ts";
+import { bodyOf, POSTS, startWireOfA, statuses } from "../support/partner-a.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 
-const site = await startSite();
-tap.teardown(() => site.close());
-tap.beforeEach(() => site.cms.reset());
-
-const { port } = site.gateway;
-const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
-const authorization = `Authorization: users API-Key ${site.cms.keys.partnerA}`;
-const POSTS = "/partners/2026-02/tenant-a/posts";
-const COMMON = ["Host: gateway", authorization];
-
-/** Every status in what a connection brought back, in order. */
-function statuses(text: string): number[] {
-  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
-}
-
-/** The JSON object at the end of an answer. */
-function bodyOf(text: string): Record<string, unknown> {
-  return objectOf(text.slice(text.lastIndexOf("\r\n\r\n") + 4));
-}
-
-/** Sends a head and a body on a connection of their own, to its end. */
-function send(lines: readonly string[], body = ""): Promise<string> {
-  return rawExchange(port, rawRequest([...lines, "Connection: close"], body));
-}
-
-/** Holds that what reached the CMS did so for tenant A; gives how many requests were for records. */
-function reached(t: Test, name: string): number {
-  const requests = site.cms.takeRequests();
-  t.strictSame(breaches(requests, A), [], name);
-  t.notOk(
-    requests.some(({ upgrade }) => upgrade),
-    `${name}: no upgrade`,
-  );
-  return requests.filter(({ path }) => path.startsWith("/api/posts")).length;
-}
+const { authorization, common: COMMON, port, send, reached } = await startWireOfA(tap);
 
 await tap.test("Connection cannot drop what the gateway sets, nor keep what it removes", async (t) => {
   for (const nominated of [
