@@ -16,6 +16,8 @@ RUN find node_modules dist -type f \( -name '*.md' -o -name '*.map' -o -name '*.
 
 FROM ${BASE}
 ENV NODE_ENV=production ADMIN_HOST=0.0.0.0
+# The base's own user would own /app, and so the process could put another program in the place of its own.
+USER 0:0
 WORKDIR /app
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /app/package.json ./

@@ -98,6 +98,16 @@ t.test("what runs has no shell, no npm and no compiler", async (t) => {
   }
 });
 
+t.test("where the root can be written, the process still cannot change its program", async (t) => {
+  const look = `
+    const isOpen = (path) => { try { fs.accessSync(path, fs.constants.W_OK); return true; } catch { return false; } };
+    const below = fs.readdirSync("/app", { recursive: true }).map((name) => "/app/" + name);
+    const all = ["/", "/app", ...below, process.execPath, "/usr/local/bin"];
+    console.log(JSON.stringify([all.length > 1000, all.filter(isOpen)]));`;
+  const run = ["run", "--rm", "--network", "host", "--entrypoint", "/usr/local/bin/node", IMAGE, "-e", look];
+  t.strictSame(JSON.parse(docker(...run)), [true, []]);
+});
+
 t.test("another command of the binary runs in it", async (t) => {
   t.match(
     docker("run", "--rm", "--network", "host", IMAGE, "version"),

@@ -116,7 +116,7 @@ t.test("a pod has the time to drain, and is out of the Service before its port c
 });
 
 t.test("it runs as a user without rights, on a root that cannot be written", async (t) => {
-  const [, user = ""] = /^USER (\d+):\d+$/m.exec(dockerfile) ?? [];
+  const [, user = ""] = [...dockerfile.matchAll(/^USER (\d+):\d+$/gm)].at(-1) ?? [];
   t.match(at(pod, "securityContext"), { runAsNonRoot: true, runAsUser: Number(user), fsGroup: Number(user) });
   t.match(at(container, "securityContext"), {
     allowPrivilegeEscalation: false,
