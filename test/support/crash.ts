@@ -1,4 +1,4 @@
-/** Loaded into a gateway's process before it: by a signal it fails in the two ways that no request's rescue sees. */
+/** Loaded into a gateway's process before it: by a signal it fails in the ways that no request's rescue sees. */
 const fault = (): Error => new Error(process.env["CRASH_TEXT"] ?? "staged");
 process.on("SIGUSR2", () => {
   setImmediate(() => {
@@ -7,4 +7,7 @@ process.on("SIGUSR2", () => {
 });
 process.on("SIGHUP", () => {
   void Promise.reject(fault());
+});
+process.on("SIGWINCH", () => {
+  for (const kept: object[][] = []; ;) kept.push(Array.from({ length: 10_000 }, () => ({})));
 });
