@@ -70,7 +70,8 @@ export class Cache {
   constructor(options: CacheOptions) {
     this.#options = options;
     const { redis } = options.config;
-    this.#digests = new Digests(new Secret(redis.secret ?? randomBytes(32).toString("base64url")));
+    const secret = new Secret(redis.secret ?? randomBytes(32).toString("base64url"));
+    this.#digests = new Digests(secret, options.config.cache.keys + options.config.cache.tenants);
     this.#places = new Places(redis.prefix);
     this.#redis = hasRedis(redis) ? this.#connect() : undefined;
     this.#invalidator = new Invalidator({

@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, hash, randomBytes, timingSafeEqual } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import type { FactKind } from "../core/ports.ts";
 import { Secret } from "../core/secret.ts";
 
@@ -8,9 +9,14 @@ import { Secret } from "../core/secret.ts";
  */
 export class Digests {
   readonly #secret: string;
+  /** Names by a faster digest, which is this process's alone: an HMAC costs four times as much, on every request twice. */
+  readonly #names: LRUCache<string, string>;
+  readonly #pepper = randomBytes(32).toString("base64url");
 
-  constructor(secret: Secret) {
+  /** Remembers the names of the last `max` facts asked for. */
+  constructor(secret: Secret, max: number) {
     this.#secret = Secret.reveal(secret);
+    this.#names = new LRUCache({ max });
   }
 
   /**
@@ -18,7 +24,13 @@ export class Digests {
    * it, what one says can never be found where another is asked.
    */
   name(kind: FactKind, of: string, text: string): string {
-    return this.#hmac(`name\0${kind}\0${of}\0${text}`);
+    const content = `name\0${kind}\0${of}\0${text}`;
+    const quick = hash("sha256", `${this.#pepper}${content}`, "base64url");
+    const known = this.#names.get(quick);
+    if (known !== undefined) return known;
+    const name = this.#hmac(content);
+    this.#names.set(quick, name);
+    return name;
   }
 
   /** A short mark of what facts are learnt from. */

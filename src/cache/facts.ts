@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { GatewayError, type ErrorCode } from "../core/errors.ts";
+import { FOREVER, type Cancellation } from "../core/lifetime.ts";
 import type { Via } from "../core/note.ts";
 import type { Asking, Facts, Found } from "../core/ports.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
@@ -175,7 +176,7 @@ async function ask<K, T extends object>(
 ): Promise<Found<T>> {
   try {
     // The question belongs to everybody who waits for it, so the first one's leaving must not end it.
-    return { value: await source.lookup(key, { ...asking, signal: NEVER }), via: "cms" };
+    return { value: await source.lookup(key, { ...asking, signal: FOREVER }), via: "cms" };
   } catch (error) {
     const isStale = error instanceof GatewayError && error.code === staleOn;
     const value = isStale ? factOf(memory.stale(name, false), source) : undefined;
@@ -184,10 +185,8 @@ async function ask<K, T extends object>(
   }
 }
 
-const NEVER = new AbortController().signal;
-
 /** `promise`, unless `signal` aborts before: then its reason. Leaves no listener behind. */
-function settleWith<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+function settleWith<T>(promise: Promise<T>, signal: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () =>
       reject(signal.reason instanceof Error ? signal.reason : new GatewayError("gateway.fault"));

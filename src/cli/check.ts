@@ -7,6 +7,7 @@ import type { Config } from "../config/schema.ts";
 import { DEFAULT_UPSTREAM, upstreamsOf, type UpstreamSettings } from "../config/upstream.ts";
 import { configFor, connectTo } from "../compose/facility.ts";
 import { GatewayError } from "../core/errors.ts";
+import { FOREVER } from "../core/lifetime.ts";
 import { Secret } from "../core/secret.ts";
 import type { Target } from "../upstream/target.ts";
 import { EXIT, type Command } from "./command.ts";
@@ -78,7 +79,7 @@ async function askOne(
   const own = configFor(config, settings);
   const asking = {
     requestId: "check",
-    signal: new AbortController().signal,
+    signal: FOREVER,
     note: { stage: "check", upstreamRequests: 0, upstreamMs: 0 },
   };
   const isDefault = name === DEFAULT_UPSTREAM;

@@ -1,5 +1,6 @@
 import type { Branded } from "./brand.ts";
 import type { RawHeaders } from "./headers.ts";
+import type { Cancellation, Lifetime } from "./lifetime.ts";
 import type { CanonicalPath, Target } from "./path.ts";
 import type { Note } from "./note.ts";
 import type { Secret } from "./secret.ts";
@@ -72,7 +73,7 @@ export interface BodySource {
    * The whole body. Rejects with `body.too-large` beyond `limit` bytes, with `request.stalled` where the client stops
    * sending, and when `signal` aborts.
    */
-  read(limit: number, signal: AbortSignal): Promise<Buffer>;
+  read(limit: number, signal: Cancellation): Promise<Buffer>;
 }
 
 /** A request as the server hands it over: nothing has been checked. */
@@ -84,8 +85,8 @@ export interface Incoming {
   readonly target: Target;
   readonly headers: RawHeaders;
   readonly body: BodySource;
-  /** Aborts when the client has gone or the deadline has passed. */
-  readonly signal: AbortSignal;
+  /** Ends when the client has gone or the deadline has passed. */
+  readonly signal: Lifetime;
   /** What the access log will say; written by stages, read by nobody who decides. */
   readonly note: Note;
   /** Its trace, where traces are wanted. */

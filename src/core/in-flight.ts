@@ -9,16 +9,24 @@ export class InFlight {
 
   /** Does `work`, counted. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    this.#count += 1;
+    this.begin();
     try {
       return await work();
     } finally {
-      this.#count -= 1;
-      if (this.#count === 0) {
-        for (const tell of this.#waiting) tell();
-        this.#waiting.clear();
-      }
+      this.end();
     }
+  }
+
+  /** One more is under way; `end` has to follow, once, whatever becomes of it. */
+  begin(): void {
+    this.#count += 1;
+  }
+
+  end(): void {
+    this.#count -= 1;
+    if (this.#count > 0) return;
+    for (const tell of this.#waiting) tell();
+    this.#waiting.clear();
   }
 
   /** Resolves when nothing is under way. */

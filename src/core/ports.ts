@@ -12,6 +12,7 @@ import type {
   Fields,
 } from "./context.ts";
 import type { RawHeaders } from "./headers.ts";
+import type { Cancellation } from "./lifetime.ts";
 import type { Via, Note } from "./note.ts";
 import type { Secret } from "./secret.ts";
 import type { RequestSpan } from "./trace.ts";
@@ -19,7 +20,7 @@ import type { RequestSpan } from "./trace.ts";
 /** A question's circumstances: on whose behalf it is asked, until when, and where the cost is noted. */
 export interface Asking {
   readonly requestId: string;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   readonly note: Note;
   /** The trace that the question belongs to, where traces are wanted. */
   readonly span?: RequestSpan;

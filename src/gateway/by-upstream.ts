@@ -19,14 +19,18 @@ export function byUpstream(
     request.note.upstream = upstream;
     return pipeline(request);
   };
-  return async (request) => {
-    const { upstream, ofVersion } = choose(request);
-    if (upstream === ofVersion) return through(upstream, request);
+  const throughEither = async (request: Incoming, { upstream, ofVersion }: Choice): Promise<Answer> => {
     try {
       return await through(upstream, request);
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code !== "key.rejected") throw error;
       return through(ofVersion, request);
     }
+  };
+  return (request) => {
+    const choice = choose(request);
+    return choice.upstream === choice.ofVersion
+      ? through(choice.upstream, request)
+      : throughEither(request, choice);
   };
 }

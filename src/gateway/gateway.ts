@@ -21,7 +21,7 @@ export interface Stages {
   recheck(request: Versioned, next: (request: Versioned) => Promise<Answer>): Promise<Answer>;
   resolveTenant(request: Versioned): Promise<Tenanted>;
   route(request: Tenanted): Routed;
-  readBody(request: Routed): Promise<Bodied>;
+  readBody(request: Routed): Promise<Bodied> | Bodied;
   authorise(request: Bodied): Promise<Permitted>;
   prepare(request: Permitted): Prepared;
   forward(request: Prepared): Promise<Answered>;

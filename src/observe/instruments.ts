@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counts } from "./counts.ts";
 
 /** Every metric of the gateway: the one list that the registry and `docs/operating.md` are held to. */
 
@@ -87,6 +88,8 @@ export interface Instruments {
   count(name: keyof typeof COUNTERS, labels: Labels, by?: number): void;
   observe(name: keyof typeof HISTOGRAMS, labels: Labels, value: number): void;
   set(name: keyof typeof GAUGES, labels: Labels, value: number): void;
+  /** Hands on what was counted: to be called before the registry is read. */
+  settle(): void;
   /** Forgets every value of a gauge: what it was set for may be no more. */
   clear(name: keyof typeof GAUGES): void;
 }
@@ -109,8 +112,14 @@ export function createInstruments(registry: Registry): Instruments {
   for (const [name, { help, labels }] of Object.entries(GAUGES)) {
     gauges.set(name, new Gauge({ name, help, labelNames: [...labels], registers }));
   }
+  const counts = new Map(Object.entries(COUNTERS).map(([name, { labels }]) => [name, new Counts(labels)]));
   return {
-    count: (name, labels, by = 1) => counters.get(name)?.inc(labels, by),
+    count: (name, labels, by = 1) => counts.get(name)?.add(labels, by),
+    settle() {
+      for (const [name, pending] of counts) {
+        pending.drain((labels, by) => counters.get(name)?.inc(labels, by));
+      }
+    },
     observe: (name, labels, value) => histograms.get(name)?.observe(labels, value),
     set: (name, labels, value) => gauges.get(name)?.set(labels, value),
     clear: (name) => gauges.get(name)?.reset(),

@@ -48,6 +48,7 @@ export function createMetrics(build: Build): Metrics {
     lookupRefused: () => instruments.count("gateway_errors_total", { code: "key.unverifiable" }),
     reloaded: (outcome) => instruments.count("gateway_reloads_total", { outcome }),
     async page({ health: { draining, parts }, load, targets }) {
+      instruments.settle();
       setLoad(instruments, load);
       setTargets(instruments, targets);
       instruments.clear("gateway_part_state");

@@ -4,7 +4,8 @@ import type { Duplex } from "node:stream";
 
 interface Connection {
   requests: number;
-  readonly unanswered: Set<ServerResponse>;
+  /** In the order in which their requests came. Few: only a client that pipelines has more than one. */
+  readonly unanswered: ServerResponse[];
 }
 
 /** The client connections of a server and the requests on them. */
@@ -20,7 +21,7 @@ export class Connections {
 
   /** Keeps a connection until it closes. */
   add(socket: Socket): void {
-    this.#open.set(socket, { requests: 0, unanswered: new Set() });
+    this.#open.set(socket, { requests: 0, unanswered: [] });
     socket.once("close", () => this.#open.delete(socket));
   }
 
@@ -30,12 +31,12 @@ export class Connections {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     connection.requests += 1;
-    connection.unanswered.add(response);
+    connection.unanswered.push(response);
     if (this.#isClosing || connection.requests >= this.#maxRequests) response.shouldKeepAlive = false;
     response.once("close", () => {
-      connection.unanswered.delete(response);
+      connection.unanswered.splice(connection.unanswered.indexOf(response), 1);
       // Its head said "keep-alive" before anybody knew better. Left open, it would hold the drain up to its limit.
-      if (this.#isClosed && connection.unanswered.size === 0) socket.destroySoon();
+      if (this.#isClosed && connection.unanswered.length === 0) socket.destroySoon();
     });
   }
 
@@ -44,7 +45,7 @@ export class Connections {
    * out, and what is written would be taken for its answer (a 400 for a write that happens), or an answer has begun.
    */
   isCommitted(socket: Duplex): boolean {
-    const unanswered = [...(this.#open.get(socket)?.unanswered ?? [])];
+    const unanswered = this.#open.get(socket)?.unanswered ?? [];
     return unanswered.some((response) => response.req.complete || response.headersSent);
   }
 

@@ -5,6 +5,7 @@ import type { Incoming } from "../core/context.ts";
 import { renderError, type Answer } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import { carriesApiKey, valuesOf } from "../core/headers.ts";
+import { Lifetime } from "../core/lifetime.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
 import type { NativeProxy } from "../native/proxy.ts";
 import { createBodySource } from "./body-source.ts";
@@ -95,7 +96,7 @@ export class Door {
   #partners(visit: Visit, target: Target): void {
     const { request, response, requestId, expectsContinue, ways } = visit;
     if (!isPlainVersion(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
-    const left = new AbortController();
+    const left = new Lifetime();
     response.once("close", () => {
       if (!response.writableFinished)
         left.abort(new GatewayError("request.stalled", { cause: "the client has gone" }));
@@ -107,7 +108,7 @@ export class Door {
       target,
       headers: request.rawHeaders,
       body: createBodySource({ request, response, expectsContinue, pause: ways.bodyPause }),
-      signal: left.signal,
+      signal: left,
       note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0, ...clientRequestId(request) },
     };
     ways

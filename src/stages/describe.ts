@@ -14,11 +14,8 @@ export interface DescribeDeps {
  * hidden by it. Other methods go on as well, and meet the version check as before.
  */
 export function createDescribe({ authenticate, isPublic, document }: DescribeDeps) {
-  return async (request: Received, next: (request: Received) => Promise<Answer>): Promise<Answer> => {
-    const { method, path, note, requestId } = request;
-    const [name, more] = path.segments;
-    const isAsked = name === "openapi.json" && more === undefined;
-    if (!isAsked || (method !== "GET" && method !== "HEAD")) return next(request);
+  const described = async (request: Received): Promise<Answer> => {
+    const { note, requestId } = request;
     if (!isPublic) await authenticate(request);
     note.stage = "describe";
     note.operation = "describe";
@@ -28,5 +25,11 @@ export function createDescribe({ authenticate, isPublic, document }: DescribeDep
       "x-request-id": requestId,
     };
     return { status: 200, headers, body: document() };
+  };
+  return (request: Received, next: (request: Received) => Promise<Answer>): Promise<Answer> => {
+    const { method, path } = request;
+    const [name, more] = path.segments;
+    const isAsked = name === "openapi.json" && more === undefined;
+    return isAsked && (method === "GET" || method === "HEAD") ? described(request) : next(request);
   };
 }

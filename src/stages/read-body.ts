@@ -10,12 +10,14 @@ const MAX_NESTING = 64;
  * leans on the type is skipped by a misspelt one. Anything else, empty included, is `body.malformed`.
  */
 export function createReadBody(deps: { readonly maxBytes: number }) {
-  return async (request: Routed): Promise<Bodied> => {
-    const { operation, body, signal } = request;
-    request.note.stage = "body";
-    if (operation.kind !== "create" && operation.kind !== "update") return { ...request, fields: undefined };
-    const bytes = await body.read(deps.maxBytes, signal);
+  const read = async (request: Routed): Promise<Bodied> => {
+    const bytes = await request.body.read(deps.maxBytes, request.signal);
     return { ...request, fields: parseFields(bytes) };
+  };
+  return (request: Routed): Promise<Bodied> | Bodied => {
+    const { kind } = request.operation;
+    request.note.stage = "body";
+    return kind === "create" || kind === "update" ? read(request) : { ...request, fields: undefined };
   };
 }
 

@@ -73,9 +73,9 @@ function* referencesOf(
 
 /** The one value of a header; empty counts as absent, two different ones (in two lines or one list) name no tenant. */
 function onlyValue(headers: RawHeaders, name: string): string | undefined {
-  const values = valuesOf(headers, name)
-    .flatMap((value) => value.split(","))
-    .map((value) => value.trim());
+  const lines = valuesOf(headers, name);
+  if (lines.length === 0) return undefined;
+  const values = lines.flatMap((value) => value.split(",")).map((value) => value.trim());
   const distinct = new Set(values.filter((value) => value !== ""));
   if (distinct.size > 1) throw new GatewayError("tenant.unknown");
   return distinct.values().next().value;

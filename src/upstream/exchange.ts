@@ -1,7 +1,9 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../core/clock.ts";
 import type { UpstreamAnswer } from "../core/context.ts";
+import type { Member } from "../core/crowd.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { Cancellation } from "../core/lifetime.ts";
 
 /** How long each part of an exchange may take, in milliseconds. */
 export interface Patience {
@@ -12,7 +14,7 @@ export interface Patience {
 
 /** What an exchange needs and where it ends. */
 export interface ExchangeOptions {
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   readonly maxAnswer: number;
   readonly patience: Patience;
   readonly clock: Clock;
@@ -28,7 +30,8 @@ export interface ExchangeOptions {
  * One request and its whole answer, as undici's dispatch handler. Settles once. Keeps time itself: undici's timers have
  * a resolution of half a second and round up, and its wait for an answer begins before there is a connection.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, Member {
+  place = -1;
   readonly #options: ExchangeOptions;
   readonly #chunks: Buffer[] = [];
   #controller: Dispatcher.DispatchController | undefined;
@@ -37,7 +40,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #hasBegun = false;
   #isSettled = false;
   #isLeft = false;
-  #stopTimer: () => void = () => undefined;
+  /** What is waited for, until when, and the timer that looks whether it has come: one, whatever is waited for in turn. */
+  #awaited = "";
+  #patience = 0;
+  #due = 0;
+  #looksAt = Infinity;
+  #stopLooking: () => void = () => undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -105,10 +113,25 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** From now on `what` may take `ms`. */
   #allow(ms: number, what: string): void {
-    this.#stopTimer();
-    const late = () => this.#cut(new GatewayError("upstream.timeout", { cause: `no ${what} in ${ms} ms` }));
-    this.#stopTimer = this.#options.clock.after(ms, late);
+    this.#awaited = what;
+    this.#patience = ms;
+    this.#due = this.#options.clock.now() + ms;
+    if (this.#due < this.#looksAt) this.#lookIn(ms);
   }
+
+  #lookIn(ms: number): void {
+    this.#stopLooking();
+    this.#looksAt = this.#options.clock.now() + ms;
+    this.#stopLooking = this.#options.clock.after(ms, this.#look);
+  }
+
+  /** A timer may come a moment early; what is due later by now is looked for then. */
+  readonly #look = (): void => {
+    const left = this.#due - this.#options.clock.now();
+    if (left > 0) return this.#lookIn(Math.max(1, left));
+    const cause = `no ${this.#awaited} in ${this.#patience} ms`;
+    this.#cut(new GatewayError("upstream.timeout", { cause }));
+  };
 
   /** Gives up, and lets undici close the connection: what still comes on it belongs to nobody. */
   #cut(reason: unknown): void {
@@ -126,7 +149,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settle(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;
-    this.#stopTimer();
+    this.#stopLooking();
     this.#options.signal.removeEventListener("abort", this.#abort);
     return true;
   }

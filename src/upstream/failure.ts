@@ -1,4 +1,5 @@
 import { GatewayError } from "../core/errors.ts";
+import type { Cancellation } from "../core/lifetime.ts";
 
 const TIMEOUTS: ReadonlySet<string> = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
@@ -15,7 +16,7 @@ const STALE_CONNECTION: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNR
  * TLS, an answer that breaks off or is no HTTP) `upstream.unreachable`. A request whose own signal aborted fails as
  * the signal says.
  */
-export function toTransportError(error: unknown, signal: AbortSignal): GatewayError {
+export function toTransportError(error: unknown, signal: Cancellation): GatewayError {
   if (error instanceof GatewayError) return error;
   if (signal.aborted && signal.reason instanceof GatewayError) return signal.reason;
   return new GatewayError(isTimeout(error) ? "upstream.timeout" : "upstream.unreachable", {

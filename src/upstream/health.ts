@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { GatewayError } from "../core/errors.ts";
+import { Lifetime, type Cancellation } from "../core/lifetime.ts";
 import type { Asking } from "../core/ports.ts";
 import type { UpstreamPool } from "./pool.ts";
 import type { Target } from "./target.ts";
@@ -35,10 +36,8 @@ const TO_FAIL = 2;
 
 /** Watches the targets of `pool`. */
 export function watchTargets(pool: UpstreamPool, options: HealthOptions): UpstreamHealth {
-  const stopped = new AbortController();
-  const checks = pool.targets.map(
-    (target) => new Check(target, { ...options, pool, stopped: stopped.signal }),
-  );
+  const stopped = new Lifetime();
+  const checks = pool.targets.map((target) => new Check(target, { ...options, pool, stopped }));
   return {
     get ready() {
       return checks.some(({ hasAnswered }) => hasAnswered);
@@ -58,7 +57,7 @@ export function watchTargets(pool: UpstreamPool, options: HealthOptions): Upstre
 
 interface CheckOptions extends HealthOptions {
   readonly pool: UpstreamPool;
-  readonly stopped: AbortSignal;
+  readonly stopped: Cancellation;
 }
 
 /** The checks of one target. */
@@ -76,16 +75,16 @@ class Check {
 
   async look(): Promise<void> {
     const { probe, healthTimeout, clock, stopped } = this.#options;
-    const controller = new AbortController();
-    const leave = (): void => controller.abort(stopped.reason);
+    const patience = new Lifetime();
+    const leave = (): void => patience.abort(stopped.reason);
     stopped.addEventListener("abort", leave, { once: true });
     // An only target has no other to take its place: it gets the time that every request gets.
     const cancel = this.#isOnly
       ? undefined
-      : clock.after(healthTimeout, () => controller.abort(new GatewayError("upstream.timeout")));
+      : clock.after(healthTimeout, () => patience.abort(new GatewayError("upstream.timeout")));
     const note = { stage: "probe", upstreamRequests: 0, upstreamMs: 0 };
     try {
-      await probe(this.#target, { requestId: "probe", signal: controller.signal, note });
+      await probe(this.#target, { requestId: "probe", signal: patience, note });
       this.#succeeded();
     } catch {
       if (!stopped.aborted) this.#failed();

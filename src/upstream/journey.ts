@@ -1,5 +1,6 @@
 import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { Cancellation } from "../core/lifetime.ts";
 import type { Asking } from "../core/ports.ts";
 import { isWorthRepeating } from "./failure.ts";
 import type { Places } from "./places.ts";
@@ -10,7 +11,7 @@ const OPEN = "the breaker is open";
 /** The way of one request from target to target. */
 export class Route {
   readonly #targets: readonly Target[];
-  readonly #tried = new Set<Target>();
+  #tried: readonly Target[] = [];
   #isRepeated = false;
 
   constructor(targets: readonly Target[]) {
@@ -22,14 +23,16 @@ export class Route {
     if (this.#targets.some(({ breaker }) => !breaker.isOpen)) return undefined;
     const trial = this.#targets.find(({ breaker }) => breaker.admits());
     if (trial === undefined) throw new GatewayError("upstream.open", { cause: OPEN });
-    this.#tried.add(trial);
+    this.#tried = [trial];
     return trial;
   }
 
   /** A target that was not asked yet; `undefined` where none is left that may be. */
   next(): Target | undefined {
-    const next = pick(this.#targets.filter((target) => !this.#tried.has(target)));
-    if (next !== undefined) this.#tried.add(next);
+    const tried = this.#tried;
+    const left = tried.length === 0 ? this.#targets : this.#targets.filter((one) => !tried.includes(one));
+    const next = pick(left);
+    if (next !== undefined) this.#tried = [...tried, next];
     return next;
   }
 
@@ -45,7 +48,9 @@ export class Route {
 export interface Journey {
   readonly route: Route;
   readonly outgoing: Outgoing;
-  readonly asking: Asking;
+  readonly asking: Pick<Asking, "note" | "tenant" | "principal">;
+  /** Ends when nobody waits any more, or the longest time is over. */
+  readonly lifetime: Cancellation;
   readonly places: Places;
 }
 
@@ -53,8 +58,14 @@ export interface Journey {
  * Sends a request, if need be to one target after another, where breakers and places allow it. Each sending takes a
  * place of its own, for as long as it holds a connection.
  */
-export async function travel({ route, outgoing, asking, places }: Journey): Promise<UpstreamAnswer> {
-  const { signal, note } = asking;
+export async function travel({
+  route,
+  outgoing,
+  asking,
+  places,
+  lifetime: signal,
+}: Journey): Promise<UpstreamAnswer> {
+  const { note } = asking;
   const holder = holderOf(asking);
   const onLeft = (): void => places.release(holder);
   const isSafe = outgoing.method === "GET";
@@ -90,7 +101,7 @@ export async function travel({ route, outgoing, asking, places }: Journey): Prom
  * On whose account a connection goes: the tenant's, or the user's while the tenant is not yet known, since a user who
  * asks for ever new tenants has none. Whose a key is, is asked on nobody's account; that has a lane of its own.
  */
-function holderOf({ tenant, principal }: Asking): string | undefined {
+function holderOf({ tenant, principal }: Journey["asking"]): string | undefined {
   if (tenant !== undefined) return `tenant ${tenant.id}`;
   return principal === undefined ? undefined : `user ${principal.userId}`;
 }
@@ -105,6 +116,8 @@ function isAnswered(error: unknown): boolean {
  * answer, since checks that fail everywhere say more of the checks. `undefined` where no breaker lets anything through.
  */
 export function pick(targets: readonly Target[]): Target | undefined {
+  const [only] = targets;
+  if (targets.length === 1 && only !== undefined) return only.breaker.isOpen ? undefined : only;
   const closed = targets.filter(({ breaker }) => !breaker.isOpen);
   const well = closed.filter(({ isFailing }) => !isFailing);
   return leastBusy(well.length > 0 ? well : closed);

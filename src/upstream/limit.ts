@@ -1,24 +1,25 @@
 import type { Clock } from "../core/clock.ts";
 import { GatewayError } from "../core/errors.ts";
+import { Lifetime, type Cancellation } from "../core/lifetime.ts";
 
-/** `signal`, aborted as `upstream.timeout` after `ms` at the latest. Call `end` when it is over. */
+/** `outer`, ended as `upstream.timeout` after `ms` at the latest. Call `end` when it is over. */
 export function limit(
-  signal: AbortSignal,
+  outer: Cancellation,
   ms: number,
   clock: Clock,
-): { signal: AbortSignal; end: () => void } {
-  const controller = new AbortController();
-  const leave = (): void => controller.abort(signal.reason);
+): { lifetime: Cancellation; end: () => void } {
+  const lifetime = new Lifetime();
+  const leave = (): void => lifetime.abort(outer.reason);
   const cancel = clock.after(ms, () =>
-    controller.abort(new GatewayError("upstream.timeout", { cause: `no whole answer in ${ms} ms` })),
+    lifetime.abort(new GatewayError("upstream.timeout", { cause: `no whole answer in ${ms} ms` })),
   );
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave, { once: true });
+  if (outer.aborted) leave();
+  else outer.addEventListener("abort", leave, { once: true });
   return {
-    signal: controller.signal,
+    lifetime,
     end: () => {
       cancel();
-      signal.removeEventListener("abort", leave);
+      outer.removeEventListener("abort", leave);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from "../core/errors.ts";
+import type { Cancellation } from "../core/lifetime.ts";
 
 interface Waiter {
   readonly go: () => void;
@@ -50,7 +51,7 @@ export class Places {
    * too many of the holder's own wait, with `gateway.busy` where too many wait in all, or as `signal` says. Without a
    * holder no share applies.
    */
-  take(signal: AbortSignal, holder?: string): Promise<void> {
+  take(signal: Cancellation, holder?: string): Promise<void> {
     if (signal.aborted) return Promise.reject(asError(signal.reason));
     if (this.#free > 0 && this.#mayHold(holder)) {
       this.#give(holder);

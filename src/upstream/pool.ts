@@ -13,6 +13,8 @@ import { Target, type CmsState, type TargetOptions } from "./target.ts";
 export interface PoolOptions extends TargetOptions {
   /** The origins of the CMS's processes; at least one. */
   readonly targets: readonly string[];
+  /** Requests at the same time, over all targets. */
+  readonly connections: number;
   /** Requests that may wait for a connection; one more is `gateway.busy` at once. */
   readonly queue: number;
   /** The part of connections and queue that one tenant may have; over it `tenant.busy`. */
@@ -50,20 +52,23 @@ export function createUpstream(options: PoolOptions): UpstreamPool {
   // Apart, so that a crowd of requests does not keep the CMS from being asked how it is.
   const aside = new Places({ places: targets.length, queue: targets.length });
   const underWay = new InFlight();
-  const one = (errand: Omit<Journey, "asking">, asking: Asking) => underWay.during(() => go(errand, asking));
-  const go = async (errand: Omit<Journey, "asking">, asking: Asking): Promise<UpstreamAnswer> => {
+  const go = async (
+    errand: Omit<Journey, "asking" | "lifetime">,
+    asking: Asking,
+  ): Promise<UpstreamAnswer> => {
     assertSendable(errand.outgoing);
+    underWay.begin();
     const limited = limit(asking.signal, deadline, clock);
     const begun = clock.now();
     try {
-      const within = { ...asking, signal: limited.signal };
-      const answer = await travel({ ...errand, asking: within });
+      const answer = await travel({ ...errand, asking, lifetime: limited.lifetime });
       asking.note.upstreamStatus = answer.status;
       return answer;
     } catch (error) {
-      throw toTransportError(error, limited.signal);
+      throw toTransportError(error, limited.lifetime);
     } finally {
       limited.end();
+      underWay.end();
       asking.note.upstreamMs += clock.now() - begun;
     }
   };
@@ -73,9 +78,9 @@ export function createUpstream(options: PoolOptions): UpstreamPool {
       return stateOf(targets);
     },
     pick: (but = new Set()) => pick(targets.filter(({ origin }) => !but.has(origin))) ?? pickAny(targets),
-    send: (outgoing, asking) => one({ route: new Route(targets), outgoing, places }, asking),
+    send: (outgoing, asking) => go({ route: new Route(targets), outgoing, places }, asking),
     only: (target) => ({
-      send: (outgoing, asking) => one({ route: new Route([target]), outgoing, places: aside }, asking),
+      send: (outgoing, asking) => go({ route: new Route([target]), outgoing, places: aside }, asking),
     }),
     get load() {
       return { taken: places.taken, waiting: places.waiting };

@@ -1,38 +1,28 @@
-import { Pool } from "undici";
 import type { Clock } from "../core/clock.ts";
 import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
+import { Crowd } from "../core/crowd.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { Cancellation } from "../core/lifetime.ts";
 import { createBreaker, type Breaker } from "./breaker.ts";
+import { Clients, type ClientsOptions } from "./clients.ts";
 import { Exchange, type Patience } from "./exchange.ts";
 import { isTimeout } from "./failure.ts";
 
 /** How a CMS, or one target of it, is doing: `degraded`, it was last asked in vain; `down`, it is asked once in a while only. */
 export type CmsState = "unknown" | "ok" | "degraded" | "down";
 
-/** TLS towards a target: PEM texts, and the name to ask for. */
-export interface Tls {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly servername?: string;
-}
-
 /** Times in milliseconds, sizes in bytes. */
-export interface TargetOptions extends Patience {
-  readonly connections: number;
-  /** How long an idle connection is kept: below the CMS's own, lest a request meets a closing one. */
-  readonly keepAlive: number;
+export interface TargetOptions extends Patience, ClientsOptions {
   readonly maxAnswer: number;
   readonly breakerFailures: number;
   readonly breakerRetry: number;
-  readonly tls?: Tls | undefined;
   readonly clock: Clock;
 }
 
 /** One request on its way to one target. */
 export interface Errand {
   readonly outgoing: Outgoing;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   /** Called once when the connection is free again, which can be later than the answer. */
   readonly onLeft: () => void;
   /** Called when nothing can be taken back any more. */
@@ -48,8 +38,8 @@ export class Target {
   /** True while checks say that it does not work. */
   isFailing = false;
   readonly #options: TargetOptions;
-  readonly #pool: Pool;
-  readonly #reads = new Set<Exchange>();
+  readonly #clients: Clients;
+  readonly #reads = new Crowd<Exchange>();
   #pending = 0;
   #last: CmsState = "unknown";
 
@@ -58,7 +48,7 @@ export class Target {
     this.origin = origin;
     this.#options = options;
     this.breaker = createBreaker({ failures, retryAfter, clock });
-    this.#pool = poolOf(origin, options);
+    this.#clients = new Clients(origin, options);
   }
 
   /** Requests that hold a connection to it, those included that nobody waits for any more. */
@@ -92,17 +82,18 @@ export class Target {
 
   /** Gives up the reads that wait for it, so that they can go elsewhere; of a write nobody knows what became. */
   abandonReads(): void {
-    for (const read of this.#reads) read.giveUp("the target was taken out");
+    for (const read of this.#reads.all()) read.giveUp("the target was taken out");
   }
 
   /** Ends what is under way and closes every connection. */
   close(): Promise<void> {
-    return this.#pool.destroy();
+    return this.#clients.close();
   }
 
   #exchange({ outgoing, signal, onLeft, onSending }: Errand): Promise<UpstreamAnswer> {
     const { maxAnswer, clock } = this.#options;
     this.#pending += 1;
+    const client = this.#clients.take();
     return new Promise((resolve, reject) => {
       const handler: Exchange = new Exchange({
         signal,
@@ -115,28 +106,13 @@ export class Target {
         onLeft: () => {
           this.#pending -= 1;
           this.#reads.delete(handler);
+          this.#clients.give(client);
           onLeft();
         },
       });
       const { method, target: path, headers, body = null } = outgoing;
       if (method === "GET") this.#reads.add(handler);
-      this.#pool.dispatch({ method, path, headers: [...headers], body }, handler);
+      client.dispatch({ method, path, headers: [...headers], body }, handler);
     });
   }
-}
-
-/** undici's own limits are off, or a last resort above ours: see `Exchange`. */
-function poolOf(origin: string, options: TargetOptions): Pool {
-  return new Pool(origin, {
-    // One more than requests may take: for the question how it is.
-    connections: options.connections + 1,
-    pipelining: 1,
-    connectTimeout: options.connectTimeout,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: options.keepAlive,
-    keepAliveMaxTimeout: options.keepAlive,
-    allowH2: false,
-    connect: { ...options.tls },
-  });
 }

@@ -38,7 +38,7 @@ tap.setTimeout(300_000);
 tap.teardown(closeAll);
 
 await tap.test("a poisoned record", async (t) => {
-  const digests = new Digests(new Secret(SECRET));
+  const digests = new Digests(new Secret(SECRET), 100);
   const place = (key: string) => `{partners-gateway}:keys:${digests.name("keys", "default", key)}`;
   const disabled = place(cms.keys.disabled);
   await healthy(t);

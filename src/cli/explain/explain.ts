@@ -12,8 +12,10 @@ import type { Incoming, Outgoing } from "../../core/context.ts";
 import { renderError, type Answer } from "../../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../../core/errors.ts";
 import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
+import { Lifetime } from "../../core/lifetime.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../../core/path.ts";
 import { createPipeline, type Stages } from "../../gateway/gateway.ts";
+import { deadline } from "../../gateway/layers.ts";
 import type { Explanation } from "../../observe/explain/explanation.ts";
 import { shapeOf } from "../../observe/explain/redact.ts";
 import { shownRequest, Trace } from "../../observe/explain/trace.ts";
@@ -63,8 +65,8 @@ export async function explainRequest(config: Config, question: Question, clock: 
         return ready;
       },
     };
-    const incoming = incomingOf(question, { target: parsed, deadline: config.partners.deadline });
-    const run = createPipeline(trace.stages(noticing));
+    const incoming = incomingOf(question, parsed);
+    const run = deadline(config.partners.deadline, clock)(createPipeline(trace.stages(noticing)));
     const ended = await run(incoming).then(
       (answer) => ({ answer, error: undefined }),
       (thrown: unknown) => {
@@ -100,12 +102,12 @@ function native(config: Config, { method, target, headers }: Question): Explanat
   };
 }
 
-function incomingOf(question: Question, at: { target: Target; deadline: number }): Incoming {
+function incomingOf(question: Question, target: Target): Incoming {
   return {
     requestId: randomUUID(),
     method: question.method,
     httpVersion: "1.1",
-    target: at.target,
+    target,
     headers: question.headers,
     body: {
       read: (limit) =>
@@ -113,7 +115,7 @@ function incomingOf(question: Question, at: { target: Target; deadline: number }
           ? Promise.reject(new GatewayError("body.too-large", { params: { limit } }))
           : Promise.resolve(question.body),
     },
-    signal: AbortSignal.timeout(at.deadline),
+    signal: new Lifetime(),
     note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0 },
   };
 }

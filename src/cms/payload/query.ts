@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { parse } from "qs-esm";
 import type { RecordId, Tenant } from "../../core/context.ts";
 import type { Job } from "../../core/ports.ts";
@@ -15,6 +16,10 @@ type ClientQuery = Readonly<Record<string, unknown>>;
 
 const MAX_PARAMETERS = 1000;
 const UNREADABLE = { where: [] } as const;
+const NO_QUERY: ClientQuery = {};
+/** Queries that were taken apart: a request asks for the parts of its own several times, and clients repeat theirs. */
+const read = new LRUCache<string, ClientQuery>({ max: 500 });
+const LONGEST_REMEMBERED = 1_000;
 const LOCALE = /^(?:[A-Za-z][A-Za-z0-9_-]{0,34}|\*)$/;
 
 /**
@@ -22,7 +27,15 @@ const LOCALE = /^(?:[A-Za-z][A-Za-z0-9_-]{0,34}|\*)$/;
  * silently stop reading has a `where` that matches nothing.
  */
 export function readQuery(query: string): ClientQuery {
-  if (query === "") return {};
+  if (query === "") return NO_QUERY;
+  const known = read.get(query);
+  if (known !== undefined) return known;
+  const asked = parseQuery(query);
+  if (query.length <= LONGEST_REMEMBERED) read.set(query, asked);
+  return asked;
+}
+
+function parseQuery(query: string): ClientQuery {
   if (query.split("&", MAX_PARAMETERS + 1).length > MAX_PARAMETERS) return UNREADABLE;
   return parse(query, { depth: 30, arrayLimit: 1000, parameterLimit: MAX_PARAMETERS, plainObjects: true });
 }

@@ -79,8 +79,17 @@ const OPERATORS: ReadonlySet<string> = new Set([
   "near",
 ]);
 
-/** The law of `where` for one collection. */
+const laws = new WeakMap<PayloadSettings, Map<string, WhereLimits>>();
+
+/** The law of `where` for one exposed collection. Made once: it is asked for several times a request. */
 export function whereLimits(settings: PayloadSettings, collection: string): WhereLimits {
+  const known = laws.get(settings) ?? new Map<string, WhereLimits>();
+  const law = known.get(collection) ?? whereLaw(settings, collection);
+  laws.set(settings, known.set(collection, law));
+  return law;
+}
+
+function whereLaw(settings: PayloadSettings, collection: string): WhereLimits {
   return {
     operators: OPERATORS,
     fieldOf: (path) => settings.names(collection).inward(path),

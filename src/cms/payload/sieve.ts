@@ -59,7 +59,8 @@ export class Sieve {
   }
 
   #members(holder: Record<string, unknown>, at: Place): void {
-    for (const [name, value] of Object.entries(holder)) {
+    for (const name of Object.keys(holder)) {
+      const value = holder[name];
       if (this.#settings.secretFields.has(name)) delete holder[name];
       else if (typeof value === "object" && value !== null) {
         holder[name] = this.#value(value, { ...at, path: at.path === "" ? name : `${at.path}.${name}` });
