@@ -8,6 +8,7 @@ import type { Recorder } from "../observe/explain/recorder.ts";
 import { watchTargets, type UpstreamHealth } from "../upstream/health.ts";
 import { narrow } from "../upstream/narrow.ts";
 import { createUpstream, type UpstreamPool } from "../upstream/pool.ts";
+import { shareReads } from "../upstream/share-reads.ts";
 import { traced } from "../upstream/traced.ts";
 import type { Lasting } from "./lasting.ts";
 import { remember, type Remembering } from "./remember.ts";
@@ -17,7 +18,7 @@ export interface Facility {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly pool: UpstreamPool;
-  /** The pool as requests are sent to it, traced where traces are wanted. */
+  /** The pool as permitted requests are sent to it: traced where traces are wanted, equal reads shared. */
   readonly upstream: Upstream;
   readonly health: UpstreamHealth;
   readonly cms: Cms;
@@ -66,8 +67,11 @@ export function openFacility(
   const reading = [own.cms, Object.keys(own.rate.roles)];
   const learntFrom = settings.targets.map((origin) => JSON.stringify([name, origin, reading]));
   const hasServiceKey = settings.serviceKey !== undefined;
-  const memory = remember(lasting, { name, cms, hasServiceKey, learntFrom });
-  return { name, settings, pool, upstream, health, cms, memory, learntFrom };
+  // Only what is asked for partners: whether a record is a tenant's is asked anew for every write.
+  const shared = config.partners.shareReads ? shareReads(upstream) : undefined;
+  const onWrite = (): void => shared?.forget();
+  const memory = remember(lasting, { name, cms, hasServiceKey, learntFrom, onWrite });
+  return { name, settings, pool, upstream: shared ?? upstream, health, cms, memory, learntFrom };
 }
 
 /** A file's text, for `readTls`. */

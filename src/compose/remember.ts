@@ -73,12 +73,14 @@ export interface FactSource {
   /** With a key of the gateway's own everybody sees the same tenants; without one, each caller its own. */
   readonly hasServiceKey: boolean;
   readonly learntFrom: readonly string[];
+  /** Told before a native request's answer is delivered that may have changed something in the CMS. */
+  readonly onWrite?: () => void;
 }
 
 /** Puts the caches between the stages and one CMS. */
 export function remember(
   { cache, facts }: { readonly cache: Cache; readonly facts: RememberedFacts },
-  { name: of, cms, hasServiceKey, learntFrom }: FactSource,
+  { name: of, cms, hasServiceKey, learntFrom, onWrite }: FactSource,
 ): Remembering {
   const keys = facts.keys.from<Secret>({
     of,
@@ -93,7 +95,7 @@ export function remember(
     textOf: ({ ref, viewer }) =>
       JSON.stringify([hasServiceKey ? "" : viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]),
   });
-  return { keys, tenants, beforeAnswer: beforeAnswerOf(cms, cache) };
+  return { keys, tenants, beforeAnswer: beforeAnswerOf(cms, cache, onWrite) };
 }
 
 /**
@@ -110,12 +112,16 @@ export function purgeOf(cache: Cache, upstreams: () => Iterable<string>): Purge 
   };
 }
 
-function beforeAnswerOf(cms: Cms, cache: Cache): Remembering["beforeAnswer"] {
+/** RFC 9110, section 9.2.1. */
+const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+function beforeAnswerOf(cms: Cms, cache: Cache, onWrite?: () => void): Remembering["beforeAnswer"] {
   return (request) => {
     const kinds = cms.writesTo(request);
-    if (kinds.length === 0) return undefined;
+    if (kinds.length === 0 && SAFE.has(request.method)) return undefined;
     return async (isSettled) => {
-      await cache.invalidate(kinds, isSettled ? "write" : "uncertain");
+      onWrite?.();
+      if (kinds.length > 0) await cache.invalidate(kinds, isSettled ? "write" : "uncertain");
     };
   };
 }

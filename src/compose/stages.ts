@@ -19,6 +19,7 @@ import type { Remembering } from "./remember.ts";
 /** The CMS as the stages see it: its adapter, the connections to it, and what is remembered of it. */
 export interface StageDeps {
   readonly cms: Cms;
+  /** What a permitted request is sent through. */
   readonly upstream: Upstream;
   readonly memory: Remembering;
   /** The time of day in milliseconds since 1970. */

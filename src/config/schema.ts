@@ -107,6 +107,10 @@ const partners = z.strictObject({
     .describe(
       "A record outside the tenant's scope in an answer of the CMS: held back (enforce), let out and reported (observe), or not looked for (off). Users and secret fields never leave.",
     ),
+  shareReads: z
+    .boolean()
+    .default(true)
+    .describe("Whether equal reads by one key that are under way at the same time ask the CMS once."),
   deadline: duration.prefault("30s").describe("The longest a partner request may take in all."),
 });
 

@@ -27,6 +27,8 @@ export interface Note {
   upstreamRequests: number;
   upstreamMs: number;
   upstreamStatus?: number;
+  /** The request whose read of the CMS it shared. */
+  sharedWith?: string;
   code?: ErrorCode;
   cause?: unknown;
 }

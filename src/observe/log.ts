@@ -23,11 +23,25 @@ interface AccessEntry {
  */
 export function createLog(level: string, destination?: DestinationStream): { log: Log; flush: () => void } {
   const target = destination ?? pino.destination({ sync: true, minLength: 4096 });
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, target);
+  const log = pino({ level, base: null, timestamp: isoTime }, target);
   const flush = () => {
     if ("flushSync" in target && typeof target.flushSync === "function") target.flushSync();
   };
   return { log, flush };
+}
+
+let second = 0;
+let secondText = "";
+
+/** The time as pino's `isoTime` writes it, the part that is the same for a second made once in it. */
+function isoTime(): string {
+  const now = Date.now();
+  const ms = now % 1_000;
+  if (now - ms !== second) {
+    second = now - ms;
+    secondText = new Date(now).toISOString().slice(0, 20);
+  }
+  return `,"time":"${secondText}${String(ms).padStart(3, "0")}Z"`;
 }
 
 /** Writes every request into `log`. */
@@ -42,13 +56,38 @@ export function logging(log: Log): Pick<Happenings, "request" | "refused" | "iso
   };
 }
 
+/** Every member by name, in a shape that is always the same: half the cost of putting objects together. */
 function entryOf({ requestId, method, status, ms, note }: RequestSample): AccessEntry {
-  return { requestId, method, status, ms: rounded(ms), ...note, upstreamMs: rounded(note.upstreamMs) };
+  return {
+    requestId,
+    method,
+    status,
+    ms: rounded(ms),
+    stage: note.stage,
+    clientRequestId: note.clientRequestId,
+    traceId: note.traceId,
+    userId: note.userId,
+    keyVia: note.keyVia,
+    version: note.version,
+    versionState: note.versionState,
+    upstream: note.upstream,
+    tenant: note.tenant,
+    tenantVia: note.tenantVia,
+    operation: note.operation,
+    collection: note.collection,
+    upstreamRequests: note.upstreamRequests,
+    upstreamMs: rounded(note.upstreamMs),
+    upstreamStatus: note.upstreamStatus,
+    sharedWith: note.sharedWith,
+    code: note.code,
+    cause: note.cause === undefined ? undefined : causeOf(note.cause),
+  };
 }
 
 function entryOfRefusal({ requestId, method, error }: Refusal): AccessEntry {
   const { code, cause } = error;
-  return { requestId, method, status: CATALOGUE[code].status, ms: 0, code, cause };
+  const told = cause === undefined ? undefined : causeOf(cause);
+  return { requestId, method, status: CATALOGUE[code].status, ms: 0, code, cause: told };
 }
 
 function rounded(ms: number): number {
@@ -57,10 +96,9 @@ function rounded(ms: number): number {
 
 /** Writes a request's line: a client's mistake is information, the CMS's failure a warning, our own an error. */
 function logAccess(log: Log, entry: AccessEntry): void {
-  const { cause, ...facts } = entry;
   const blame = entry.code === undefined ? "client" : CATALOGUE[entry.code].blame;
   const level = blame === "client" ? "info" : blame === "upstream" ? "warn" : "error";
-  log[level](cause === undefined ? facts : { ...facts, cause: causeOf(cause) }, "request");
+  log[level](entry, "request");
 }
 
 /** A cause as the log may hold it: an error's name, code and message, its own causes below; plain data. Scrubbed. */

@@ -22,6 +22,7 @@ const WHOLE: Required<Note> = {
   upstreamRequests: 1,
   upstreamMs: 1.23456,
   upstreamStatus: 200,
+  sharedWith: "s",
   code: "upstream.timeout",
   cause: new Error("slow"),
 };
