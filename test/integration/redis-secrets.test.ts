@@ -158,7 +158,7 @@ await tap.test("Redis holds every kind of key, and in none of them a word", asyn
 });
 
 await tap.test("the process that was not stopped remembers everything, and of it no word", async (t) => {
-  const names = new Digests(new Secret(SECRET));
+  const names = new Digests(new Secret(SECRET), 100);
   const remembered = {
     "a good key": names.name("keys", "default", KEYS.partnerA),
     "a good key of the other CMS": names.name("keys", "old", KEYS.partnerA),
