@@ -120,7 +120,7 @@ export interface Job {
 /** The contract's shape of an answer. */
 export interface Translation {
   readonly status: 200 | 201;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 /** A remembered lookup: `find` asks once however many want to know, `forget` makes the next one ask again. */

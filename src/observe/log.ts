@@ -23,25 +23,11 @@ interface AccessEntry {
  */
 export function createLog(level: string, destination?: DestinationStream): { log: Log; flush: () => void } {
   const target = destination ?? pino.destination({ sync: true, minLength: 4096 });
-  const log = pino({ level, base: null, timestamp: isoTime }, target);
+  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, target);
   const flush = () => {
     if ("flushSync" in target && typeof target.flushSync === "function") target.flushSync();
   };
   return { log, flush };
-}
-
-let second = 0;
-let secondText = "";
-
-/** The time as pino's `isoTime` writes it, the part that is the same for a second made once in it. */
-function isoTime(): string {
-  const now = Date.now();
-  const ms = now % 1_000;
-  if (now - ms !== second) {
-    second = now - ms;
-    secondText = new Date(now).toISOString().slice(0, 20);
-  }
-  return `,"time":"${secondText}${String(ms).padStart(3, "0")}Z"`;
 }
 
 /** Writes every request into `log`. */

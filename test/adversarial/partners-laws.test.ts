@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import tap from "tap";
 
 import { stampedBody } from "../../src/cms/payload/body.ts";
-import { listQuery, readOneQuery, writeQuery } from "../../src/cms/payload/query.ts";
+import { listQuery, readOneQuery, readQuery, writeQuery } from "../../src/cms/payload/query.ts";
 import { payloadSettings } from "../../src/cms/payload/settings.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { mint } from "../../src/core/brand.ts";
@@ -131,7 +131,7 @@ await tap.test("whatever is asked, the scope comes first and the rest below the 
   let narrowed = 0;
   fc.assert(
     fc.property(query, scopes, (asked, scope) => {
-      const { and, ...others } = whereOf(listQuery(asked, "venues", { settings, tenant, scope }));
+      const { and, ...others } = whereOf(listQuery(readQuery(asked), "venues", { settings, tenant, scope }));
       const [first, ...rest]: unknown[] = Array.isArray(and) ? and : [];
       if (rest.length > 0 && JSON.stringify(rest) !== '[{"id":{"in":[]}}]') narrowed += 1;
       const isScoped = JSON.stringify([first, others]) === JSON.stringify([{ tenant: { in: scope } }, {}]);
@@ -146,9 +146,9 @@ await tap.test("whatever is asked, the scope comes first and the rest below the 
 await tap.test("whatever is asked beside an id, the CMS is asked for that record in that scope", (t) => {
   fc.assert(
     fc.property(query, scopes, fc.integer({ min: 1 }), (asked, scope, id) => {
-      const where = whereOf(readOneQuery(asked, "venues", { settings, tenant, scope, id }));
+      const where = whereOf(readOneQuery(readQuery(asked), "venues", { settings, tenant, scope, id }));
       // And a write has no where at all.
-      const none = whereOf(writeQuery(asked, "pages", settings));
+      const none = whereOf(writeQuery(readQuery(asked), "pages", settings));
       const expected = [{ and: [{ id: { equals: id } }, { tenant: { in: scope } }] }, {}];
       return JSON.stringify([where, none]) === JSON.stringify(expected);
     }),

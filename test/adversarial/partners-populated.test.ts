@@ -3,12 +3,7 @@
 // Defence: a populated record leaves only where it is provably in scope; another becomes its id, and secrets go everywhere.
 import tap, { type Test } from "tap";
 
-import { createPayloadCms } from "../../src/cms/payload/payload.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { mint } from "../../src/core/brand.ts";
-import type { Operation, Permit, Principal, Tenant, UpstreamAnswer } from "../../src/core/context.ts";
-import type { Finding, OnForeign } from "../../src/core/foreign.ts";
-import { Secret } from "../../src/core/secret.ts";
+import type { Finding } from "../../src/core/foreign.ts";
 import {
   breaches,
   docsOf,
@@ -20,6 +15,7 @@ import {
   type Law,
   words,
 } from "../support/isolation.ts";
+import { translated } from "../support/translated.ts";
 
 const site = await startSite();
 tap.teardown(() => site.close());
@@ -155,39 +151,6 @@ const SECRETS = words(`
   password salt hash apiKey apiKeyIndex enableAPIKey resetPasswordToken resetPasswordExpiration sessions lockUntil
   loginAttempts
 `);
-
-/** What a partner of tenant A gets where the CMS answers this to an operation on events. */
-function translated(kind: Operation["kind"], body: unknown, onForeign?: OnForeign): string {
-  const answer: UpstreamAnswer = {
-    status: kind === "create" ? 201 : 200,
-    contentType: "application/json",
-    contentEncoding: undefined,
-    body: Buffer.from(JSON.stringify(body)),
-  };
-  const config = loadConfig({ env: { UPSTREAM_URL: "http://cms.invalid" }, readFile: () => "" });
-  const upstream = { send: () => Promise.reject(new Error("not to be asked")) };
-  const cms = createPayloadCms(config, upstream, onForeign === undefined ? {} : { onForeign });
-  const operation: Operation =
-    kind === "list" || kind === "create"
-      ? { kind, collection: "events" }
-      : { kind, collection: "events", id: "1" };
-  return cms.translate(answer, {
-    requestId: "id",
-    operation,
-    version: "2026-02",
-    query: "",
-    tenant: mint<Tenant>({ id: 1, slug: "tenant-a", installedApps: [] }),
-    principal: mint<Principal>({
-      userId: 2,
-      tenantIds: [1],
-      allTenants: false,
-      roles: [],
-      credential: new Secret("k"),
-    }),
-    permit: mint<Permit>({ scope: [1] }),
-    fields: undefined,
-  }).body;
-}
 
 await tap.test(
   "a CMS that gives secrets away, as Payload did to 3.89, gives them to the gateway only",

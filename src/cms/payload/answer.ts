@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { GatewayError } from "../../core/errors.ts";
 import type { Operation, UpstreamAnswer } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
@@ -7,7 +8,7 @@ import { IF_UPDATED_AT } from "./body.ts";
 import { readJson } from "./json.ts";
 import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
-import { askedFields, hiddenFields } from "./query.ts";
+import { askedFields, hiddenFields, type AskedJob } from "./query.ts";
 import { isJoinPage, Sieve } from "./sieve.ts";
 
 /** The ten members of a list answer, in the order in which partners get them. */
@@ -28,7 +29,7 @@ const LIST_MEMBERS = [
  * What a partner gets for Payload's answer to a permitted operation: the contract's shape, cleaned. Throws the error
  * that any other answer stands for; Payload's own words stay in its cause.
  */
-export function translate(answer: UpstreamAnswer, job: Job, settings: PayloadSettings): Translation {
+export function translate(answer: UpstreamAnswer, job: AskedJob, settings: PayloadSettings): Translation {
   const { operation } = job;
   const { kind } = operation;
   const body = readJson(answer);
@@ -42,10 +43,16 @@ export function translate(answer: UpstreamAnswer, job: Job, settings: PayloadSet
   const sieve = new Sieve(settings, job);
   const shaping = { sieve, operation, hidden: hiddenFields(job, settings) };
   try {
-    return shaped(body, job, shaping);
+    return shaped({ body, answer }, job, shaping);
   } finally {
     sieve.report();
   }
+}
+
+/** An answer of the CMS's, and what it says. */
+interface Said {
+  readonly answer: UpstreamAnswer;
+  readonly body: unknown;
 }
 
 /** What is needed to make records of the CMS's records for the partner. */
@@ -56,9 +63,9 @@ interface Shaping {
   readonly hidden: readonly string[];
 }
 
-function shaped(body: unknown, job: Job, shaping: Shaping): Translation {
+function shaped({ body, answer }: Said, job: Job, shaping: Shaping): Translation {
   const { kind } = job.operation;
-  if (kind === "list") return { status: 200, body: JSON.stringify(list(body, shaping)) };
+  if (kind === "list") return { status: 200, body: listText(body, shaping, answer) };
   const record = recordOf(body);
   if (record === undefined) throw nothingMatched(job);
   if (!isObject(record)) throw new GatewayError("upstream.failed", { cause: "no record in the answer" });
@@ -89,8 +96,8 @@ const EMPTY_LIST = {
  * True where a list was asked by a field that turns out to be a join: whether anything matched tells of records that
  * point here, whoever they belong to, so nothing does.
  */
-function asksByJoin(body: unknown, job: Job, settings: PayloadSettings): boolean {
-  const fields = job.query === "" ? [] : askedFields(job.query, job.operation.collection, settings);
+function asksByJoin(body: unknown, job: AskedJob, settings: PayloadSettings): boolean {
+  const fields = job.query === "" ? [] : askedFields(job.asked, job.operation.collection, settings);
   if (fields.length === 0 || !isObject(body) || !Array.isArray(body["docs"])) return false;
   const records = body["docs"].filter((record: unknown) => isObject(record));
   return records.some((record) => fields.some((name) => isJoinPage(record[name])));
@@ -100,6 +107,32 @@ function asksByJoin(body: unknown, job: Job, settings: PayloadSettings): boolean
 function nothingJoined(body: unknown): Record<string, unknown> {
   const limit = isObject(body) ? body["limit"] : undefined;
   return { ...EMPTY_LIST, limit, totalPages: 0, pagingCounter: 0 };
+}
+
+/** How a list's text begins, whatever comes after. */
+const LIST_HEAD = Buffer.from('{"docs":');
+
+/**
+ * A list for the partner. Its records are the CMS's own bytes where they are what would be written anew, since most
+ * lists go out as they came and writing costs as much as reading. Every record was looked at all the same, and the text
+ * is the same either way: a difference would tell that something was taken out.
+ */
+function listText(body: unknown, shaping: Shaping, answer: UpstreamAnswer): string | Buffer {
+  const page = list(body, shaping);
+  const records = shaping.sieve.hasChanged ? undefined : recordsOf(body, answer.body);
+  if (records === undefined) return JSON.stringify(page);
+  const { docs: _, ...rest } = page;
+  return Buffer.concat([LIST_HEAD, records, Buffer.from(`,${JSON.stringify(rest).slice(1)}`)]);
+}
+
+/** The list of records as it stands in an answer; `undefined` where it is not plain which bytes it is. */
+function recordsOf(body: unknown, bytes: Buffer): Buffer | undefined {
+  if (!isObject(body) || !Array.isArray(body["docs"]) || !body["docs"].every(isObject)) return undefined;
+  const { docs: _, ...rest } = body;
+  const tail = Buffer.from(`,${JSON.stringify(rest).slice(1)}`);
+  const end = bytes.length - tail.length;
+  const isPlain = bytes.subarray(0, LIST_HEAD.length).equals(LIST_HEAD) && bytes.subarray(end).equals(tail);
+  return isPlain && isUtf8(bytes) ? bytes.subarray(LIST_HEAD.length, end) : undefined;
 }
 
 function list(body: unknown, shaping: Shaping): Record<string, unknown> {
@@ -122,7 +155,7 @@ function ours(
       cause: `isolation: a record of ${collection} outside the scope`,
     });
   }
-  for (const name of hidden) delete record[name];
+  for (const name of hidden) sieve.hide(record, name);
   sieve.clean(record, collection, kind === "list" || kind === "read");
   return record;
 }

@@ -4,7 +4,7 @@ import type { Job } from "../../core/ports.ts";
 import type { Where } from "../../core/where.ts";
 import { Secret } from "../../core/secret.ts";
 import { IF_UPDATED_AT, stampedBody } from "./body.ts";
-import { listQuery, readOneQuery, tenantCondition, writeQuery } from "./query.ts";
+import { listQuery, readOneQuery, tenantCondition, writeQuery, type AskedJob } from "./query.ts";
 import type { PayloadSettings } from "./settings.ts";
 
 /** Who a request to the CMS is made by and for. */
@@ -15,23 +15,23 @@ export interface Sender {
 }
 
 /** The request that carries out a permitted operation. */
-export function jobRequest(job: Job, settings: PayloadSettings): Outgoing {
-  const { operation, query, tenant, permit, fields } = job;
+export function jobRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
+  const { operation, asked, tenant, permit, fields } = job;
   const { kind, collection } = operation;
   if (permit.scope.length === 0) throw new GatewayError("tenant.absent");
   const context = { settings, tenant, scope: permit.scope };
   const sender: Sender = { credential: job.principal.credential, requestId: job.requestId, tenant };
   const { recordId } = permit;
-  if (kind === "list") return get(settings, sender, [collection, listQuery(query, collection, context)]);
+  if (kind === "list") return get(settings, sender, [collection, listQuery(asked, collection, context)]);
   if (kind === "create") {
     const body = stampedBody(fields ?? {}, { collection, tenantId: tenant.id, isNew: true }, settings);
-    const target = path(settings, [collection], writeQuery(query, collection, settings));
+    const target = path(settings, [collection], writeQuery(asked, collection, settings));
     return { method: "POST", target, headers: headers(settings, sender, true), body };
   }
   if (recordId === undefined)
     throw new GatewayError("gateway.fault", { cause: "a permit without its record" });
   if (kind === "read")
-    return get(settings, sender, [collection, readOneQuery(query, collection, { ...context, id: recordId })]);
+    return get(settings, sender, [collection, readOneQuery(asked, collection, { ...context, id: recordId })]);
   const target = writeTarget(job, recordId, settings);
   if (kind === "delete") return { method: "DELETE", target, headers: headers(settings, sender, false) };
   const body = stampedBody(fields ?? {}, { collection, tenantId: tenant.id, isNew: false }, settings);
@@ -43,9 +43,9 @@ export function jobRequest(job: Job, settings: PayloadSettings): Outgoing {
  * `ifUpdatedAt` conditions of the write itself. By id it would land on a record that was moved to another tenant since
  * it was looked at. Collections whose bulk form is switched off in the CMS are written by id.
  */
-function writeTarget(job: Job, recordId: RecordId, settings: PayloadSettings): string {
+function writeTarget(job: AskedJob, recordId: RecordId, settings: PayloadSettings): string {
   const { collection } = job.operation;
-  const query = writeQuery(job.query, collection, settings);
+  const query = writeQuery(job.asked, collection, settings);
   const lock = lockOf(job);
   if (settings.cms.writesById.includes(collection)) {
     if (lock !== undefined) throw badLock("This collection cannot be written under a condition.");

@@ -7,6 +7,7 @@ import { Lookups } from "./lookups.ts";
 import { writesTo } from "./native-writes.ts";
 import { inwardFields, outwardRefusal, versionNames } from "./names.ts";
 import { jobRequest } from "./outgoing.ts";
+import { readQuery, type AskedJob } from "./query.ts";
 import { payloadSettings, type PayloadSettings } from "./settings.ts";
 
 /** What the adapter can be given besides. */
@@ -31,11 +32,11 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
   );
   const settingsOf = (version: string): PayloadSettings => versions.get(version) ?? settings;
   /** Does a job in the CMS's words: what the version calls otherwise is renamed before, in a refusal after. */
-  const spoken = <T>(job: Job, run: (words: Job, version: PayloadSettings) => T): T => {
+  const spoken = <T>(job: Job, run: (words: AskedJob, version: PayloadSettings) => T): T => {
     const version = settingsOf(job.version);
     const names = version.names(job.operation.collection);
     try {
-      return run({ ...job, fields: inwardFields(job.fields, names) }, version);
+      return run({ ...job, asked: readQuery(job.query), fields: inwardFields(job.fields, names) }, version);
     } catch (thrown) {
       throw outwardRefusal(thrown, names);
     }

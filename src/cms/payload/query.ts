@@ -1,4 +1,3 @@
-import { LRUCache } from "lru-cache";
 import { parse } from "qs-esm";
 import type { RecordId, Tenant } from "../../core/context.ts";
 import type { Job } from "../../core/ports.ts";
@@ -12,14 +11,17 @@ import { whereLimits, type PayloadSettings } from "./settings.ts";
  * string is passed on as it came, so there is nothing to append to, outrun (qs stops at 1000 parameters) or override.
  */
 
-type ClientQuery = Readonly<Record<string, unknown>>;
+/** A client's query, taken apart: nothing of it is known to be right. */
+export type ClientQuery = Readonly<Record<string, unknown>>;
+
+/** A job with its query taken apart, which is done once: several questions are asked of it. */
+export interface AskedJob extends Job {
+  readonly asked: ClientQuery;
+}
 
 const MAX_PARAMETERS = 1000;
 const UNREADABLE = { where: [] } as const;
 const NO_QUERY: ClientQuery = {};
-/** Queries that were taken apart: a request asks for the parts of its own several times, and clients repeat theirs. */
-const read = new LRUCache<string, ClientQuery>({ max: 500 });
-const LONGEST_REMEMBERED = 1_000;
 const LOCALE = /^(?:[A-Za-z][A-Za-z0-9_-]{0,34}|\*)$/;
 
 /**
@@ -28,22 +30,13 @@ const LOCALE = /^(?:[A-Za-z][A-Za-z0-9_-]{0,34}|\*)$/;
  */
 export function readQuery(query: string): ClientQuery {
   if (query === "") return NO_QUERY;
-  const known = read.get(query);
-  if (known !== undefined) return known;
-  const asked = parseQuery(query);
-  if (query.length <= LONGEST_REMEMBERED) read.set(query, asked);
-  return asked;
-}
-
-function parseQuery(query: string): ClientQuery {
   if (query.split("&", MAX_PARAMETERS + 1).length > MAX_PARAMETERS) return UNREADABLE;
   return parse(query, { depth: 30, arrayLimit: 1000, parameterLimit: MAX_PARAMETERS, plainObjects: true });
 }
 
 /** The query of a list, without its leading `?`. `scope` holds the tenants whose records may be listed. */
-export function listQuery(query: string, collection: string, context: QueryContext): string {
+export function listQuery(asked: ClientQuery, collection: string, context: QueryContext): string {
   const { settings, scope } = context;
-  const asked = readQuery(query);
   const client = readWhere(asked["where"], whereLimits(settings, collection));
   const parts: Where[] = [tenantCondition(settings, scope)];
   if (client.kind === "narrow") parts.push(client.where);
@@ -56,7 +49,7 @@ export function listQuery(query: string, collection: string, context: QueryConte
   else if (isPositive(asked["page"])) parameters.add("page", asked["page"]);
   const sort = readSort(asked["sort"], settings, collection);
   if (sort !== "") parameters.add("sort", sort);
-  addShape(parameters, asked, { settings, collection, seen: seenFields(query, collection, settings) });
+  addShape(parameters, asked, { settings, collection, seen: seenFields(asked, collection, settings) });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
@@ -65,8 +58,11 @@ export function listQuery(query: string, collection: string, context: QueryConte
  * The fields that a list asks by, in its conditions and its order. A join field among them that nobody declared would
  * tell about other tenants' records; how it is recognised is in `answer.ts`, which needs to see the field for that.
  */
-export function askedFields(query: string, collection: string, settings: PayloadSettings): readonly string[] {
-  const asked = readQuery(query);
+export function askedFields(
+  asked: ClientQuery,
+  collection: string,
+  settings: PayloadSettings,
+): readonly string[] {
   const limits = whereLimits(settings, collection);
   const client = readWhere(asked["where"], limits);
   const inWhere = client.kind === "narrow" ? fieldsOf(client.where) : [];
@@ -81,23 +77,26 @@ export function askedFields(query: string, collection: string, settings: Payload
  * The fields that the gateway has to see of each record, whatever a client selects: whose it is, without which the
  * tripwire would be blind, and what a list is asked by.
  */
-function seenFields(query: string, listed: string | undefined, settings: PayloadSettings): readonly string[] {
+function seenFields(
+  asked: ClientQuery,
+  listed: string | undefined,
+  settings: PayloadSettings,
+): readonly string[] {
   const { tenantField } = settings.cms;
-  return listed === undefined ? [tenantField] : [tenantField, ...askedFields(query, listed, settings)];
+  return listed === undefined ? [tenantField] : [tenantField, ...askedFields(asked, listed, settings)];
 }
 
 /** Which of the fields that were shown for the gateway alone a client's `select` hides. */
-export function hiddenFields({ query, operation }: Job, settings: PayloadSettings): readonly string[] {
-  const select =
-    query === "" ? undefined : readSelect(readQuery(query)["select"], settings, operation.collection);
+export function hiddenFields({ asked, operation }: AskedJob, settings: PayloadSettings): readonly string[] {
+  const select = readSelect(asked["select"], settings, operation.collection);
   if (select === undefined) return [];
   const listed = operation.kind === "list" ? operation.collection : undefined;
-  return seenFields(query, listed, settings).filter((name) => isHidden(select, name));
+  return seenFields(asked, listed, settings).filter((name) => isHidden(select, name));
 }
 
 /** The query of a single read: a list of one, so that the CMS itself applies the tenant's constraint. */
 export function readOneQuery(
-  query: string,
+  asked: ClientQuery,
   collection: string,
   context: QueryContext & { readonly id: RecordId },
 ): string {
@@ -107,17 +106,17 @@ export function readOneQuery(
   parameters.add("limit", "1");
   parameters.add("pagination", "false");
   const { settings } = context;
-  const seen = seenFields(query, undefined, settings);
-  addShape(parameters, readQuery(query), { settings, collection, seen });
+  const seen = seenFields(asked, undefined, settings);
+  addShape(parameters, asked, { settings, collection, seen });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
 
 /** The query of a write: only what shapes the answer, and whether a draft is meant. */
-export function writeQuery(query: string, collection: string, settings: PayloadSettings): string {
+export function writeQuery(asked: ClientQuery, collection: string, settings: PayloadSettings): string {
   const parameters = new Parameters();
-  const seen = seenFields(query, undefined, settings);
-  addShape(parameters, readQuery(query), { settings, collection, seen });
+  const seen = seenFields(asked, undefined, settings);
+  addShape(parameters, asked, { settings, collection, seen });
   return parameters.toString();
 }
 

@@ -14,6 +14,8 @@ import { Tripwire } from "./tripwire.ts";
  * a join's list, where even the id is news, it is left out.
  */
 export class Sieve {
+  /** True once something was taken out of, replaced or renamed in what it was shown: then and only then a record is not as it came. */
+  hasChanged = false;
   readonly #settings: PayloadSettings;
   readonly #tenant: Tenant;
   readonly #numericIds: boolean;
@@ -43,10 +45,13 @@ export class Sieve {
   clean(record: Record<string, unknown>, collection: string | undefined, joinsInScope = false): void {
     const { tenantField } = this.#settings.cms;
     // First: populated, the tenant would be taken for a record that does not show whose it is.
-    if (tenantField in record) record[tenantField] = relatedId(record[tenantField]) ?? null;
+    if (tenantField in record) this.#put(record, tenantField, relatedId(record[tenantField]) ?? null);
     this.#members(record, { collection, path: "", joinsInScope });
     // Last: everything before knows fields by the CMS's names.
-    renameOutward(record, this.#settings.names(collection));
+    const names = this.#settings.names(collection);
+    if (!names.differ) return;
+    this.hasChanged = true;
+    renameOutward(record, names);
   }
 
   /** Whose record it is: in scope, somebody else's, or not to be seen (a client's `select` left it out). */
@@ -61,16 +66,37 @@ export class Sieve {
   #members(holder: Record<string, unknown>, at: Place): void {
     for (const name of Object.keys(holder)) {
       const value = holder[name];
-      if (this.#settings.secretFields.has(name)) delete holder[name];
+      if (this.#settings.secretFields.has(name)) this.hide(holder, name);
       else if (typeof value === "object" && value !== null) {
-        holder[name] = this.#value(value, { ...at, path: at.path === "" ? name : `${at.path}.${name}` });
+        const path = at.path === "" ? name : `${at.path}.${name}`;
+        this.#put(holder, name, this.#value(value, { ...at, path }));
       }
     }
   }
 
+  /** Takes a field out of a record. */
+  hide(holder: Record<string, unknown>, name: string): void {
+    if (!Object.hasOwn(holder, name)) return;
+    this.hasChanged = true;
+    delete holder[name];
+  }
+
+  /** Puts what may stand there in a field's place. */
+  #put(holder: Record<string, unknown>, name: string, value: unknown): void {
+    if (holder[name] === value) return;
+    this.hasChanged = true;
+    holder[name] = value;
+  }
+
   #value(value: unknown, at: Place, inList = false): unknown {
-    if (Array.isArray(value)) return value.map((item: unknown) => this.#value(item, at, true));
-    return isObject(value) ? this.#object(value, at, inList) : value;
+    if (!isList(value)) return isObject(value) ? this.#object(value, at, inList) : value;
+    for (let i = 0; i < value.length; i += 1) {
+      const kept = this.#value(value[i], at, true);
+      if (kept === value[i]) continue;
+      this.hasChanged = true;
+      value[i] = kept;
+    }
+    return value;
   }
 
   #object(value: Record<string, unknown>, at: Place, inList: boolean): unknown {
@@ -165,6 +191,10 @@ interface Place {
   readonly collection: string | undefined;
   readonly path: string;
   readonly joinsInScope: boolean;
+}
+
+function isList(value: unknown): value is unknown[] {
+  return Array.isArray(value);
 }
 
 function polymorphicTarget(item: unknown): unknown {

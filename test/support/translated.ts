@@ -1,0 +1,41 @@
+import { createPayloadCms } from "../../src/cms/payload/payload.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { mint } from "../../src/core/brand.ts";
+import type { Operation, Permit, Principal, Tenant, UpstreamAnswer } from "../../src/core/context.ts";
+import type { OnForeign } from "../../src/core/foreign.ts";
+import { Secret } from "../../src/core/secret.ts";
+
+/** What a partner of tenant A gets where the CMS answers this to an operation on events. */
+export function translated(kind: Operation["kind"], body: unknown, onForeign?: OnForeign): string {
+  const answer: UpstreamAnswer = {
+    status: kind === "create" ? 201 : 200,
+    contentType: "application/json",
+    contentEncoding: undefined,
+    body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
+  };
+  const config = loadConfig({ env: { UPSTREAM_URL: "http://cms.invalid" }, readFile: () => "" });
+  const upstream = { send: () => Promise.reject(new Error("not to be asked")) };
+  const cms = createPayloadCms(config, upstream, onForeign === undefined ? {} : { onForeign });
+  const operation: Operation =
+    kind === "list" || kind === "create"
+      ? { kind, collection: "events" }
+      : { kind, collection: "events", id: "1" };
+  return cms
+    .translate(answer, {
+      requestId: "id",
+      operation,
+      version: "2026-02",
+      query: "",
+      tenant: mint<Tenant>({ id: 1, slug: "tenant-a", installedApps: [] }),
+      principal: mint<Principal>({
+        userId: 2,
+        tenantIds: [1],
+        allTenants: false,
+        roles: [],
+        credential: new Secret("k"),
+      }),
+      permit: mint<Permit>({ scope: [1] }),
+      fields: undefined,
+    })
+    .body.toString();
+}
