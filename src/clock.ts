@@ -1,8 +1,11 @@
 import type { Clock } from "./core/clock.ts";
 
+/** A beginning that all processes of a machine share: what they count in slots of time can be added up. */
+const ORIGIN = performance.timeOrigin;
+
 /** The machine's own time. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now: () => ORIGIN + performance.now(),
   after(ms, task) {
     const timer = setTimeout(task, ms);
     return () => clearTimeout(timer);

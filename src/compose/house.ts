@@ -1,9 +1,7 @@
-import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
-import { causeOf } from "../observe/log.ts";
 import { createGeneration, type Generation } from "./generation.ts";
 import type { Lasting } from "./lasting.ts";
-import { meansAnother, reloadable } from "./reload.ts";
+import { meansAnother, reloadable, reporting } from "./reload.ts";
 import { BOTH } from "./remember.ts";
 
 /** The generations of one process: the one that requests come to, and those that still have some to end. */
@@ -42,19 +40,21 @@ export class House {
     const { log, tell } = this.#lasting;
     const turn = async (): Promise<void> => {
       await this.#turn;
-      try {
-        const needRestart = await this.#replace(read());
-        tell.reloaded("applied");
-        log.info(needRestart.length === 0 ? {} : { needRestart }, "configuration reloaded");
-        log.level = this.#config.log.level;
-      } catch (error) {
-        tell.reloaded("refused");
-        const problems = error instanceof ConfigError ? error.problems : [causeOf(error)];
-        log.error({ problems }, "configuration not reloaded: the old one stays");
-      }
+      await reporting({ log, tell }, async () => {
+        const { config, needRestart } = reloadable(this.#config, read());
+        await this.#replace(config);
+        return { level: config.log.level, needRestart };
+      });
     };
     this.#turn = turn();
     return this.#turn;
+  }
+
+  /** Goes over to a configuration that was checked. Rejects where it cannot be built, and all stays as it is. */
+  apply(config: Config): Promise<void> {
+    const done = this.#turn.then(() => this.#replace(config));
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   stopLooking(): void {
@@ -70,9 +70,8 @@ export class House {
     await Promise.all(this.#all().map((generation) => generation.close()));
   }
 
-  async #replace(next: Config): Promise<readonly string[]> {
+  async #replace(config: Config): Promise<void> {
     const { clock, cache } = this.#lasting;
-    const { config, needRestart } = reloadable(this.#config, next);
     const generation = createGeneration(config, this.#lasting);
     // Before anybody is sent there: a target that hangs is known for it then. Not for ever, since all may hang.
     const patience = Math.max(
@@ -84,7 +83,7 @@ export class House {
     ]);
     if (this.#isStopping) {
       await generation.close();
-      return needRestart;
+      return;
     }
     const previous = this.current;
     // Also noted of the previous one, whose answer would be lost with it.
@@ -96,7 +95,6 @@ export class House {
     generation.keepLooking();
     this.#retiring.add(previous);
     void previous.retire(config.server.drainTimeout).finally(() => this.#retiring.delete(previous));
-    return needRestart;
   }
 
   #all(): readonly Generation[] {

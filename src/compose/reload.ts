@@ -1,6 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
+import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
+import { causeOf } from "../observe/log.ts";
 import type { Generation } from "./generation.ts";
+import type { Lasting } from "./lasting.ts";
 
 /** Sections that are read once: sockets that listen, the memory and whom it is shared with. */
 const FIXED = ["server", "cache", "redis"] as const;
@@ -28,4 +31,21 @@ export function meansAnother(before: Generation, after: Generation): boolean {
     const known = before.facilities.get(name);
     return known !== undefined && !known.learntFrom.some((text) => learntFrom.includes(text));
   });
+}
+
+/** Does a reload, and tells log and metrics what became of it. Never rejects. */
+export async function reporting(
+  { log, tell }: { readonly log: Lasting["log"]; readonly tell: Pick<Lasting["tell"], "reloaded"> },
+  reload: () => Promise<{ readonly level: string; readonly needRestart: readonly string[] }>,
+): Promise<void> {
+  try {
+    const { level, needRestart } = await reload();
+    tell.reloaded("applied");
+    log.info(needRestart.length === 0 ? {} : { needRestart }, "configuration reloaded");
+    log.level = level;
+  } catch (error) {
+    tell.reloaded("refused");
+    const problems = error instanceof ConfigError ? error.problems : [causeOf(error)];
+    log.error({ problems }, "configuration not reloaded: the old one stays");
+  }
 }

@@ -58,27 +58,36 @@ export const HISTOGRAMS = {
   },
 } as const;
 
+/** `aggregator`: what the values of several workers are together. */
 export const GAUGES = {
   gateway_target_state: {
     help: "A target of an upstream: 1 ok, 0.5 last asked in vain or not asked yet, 0 taken out.",
     labels: ["upstream", "target"],
+    aggregator: "min",
   },
   gateway_target_requests: {
     help: "Partner requests under way to a target.",
     labels: ["upstream", "target"],
+    aggregator: "sum",
   },
-  gateway_part_state: { help: "State of a part: 1 ok, 0 not.", labels: ["part"] },
+  gateway_part_state: { help: "State of a part: 1 ok, 0 not.", labels: ["part"], aggregator: "min" },
   gateway_breaker_open: {
     help: "1 while the CMS is taken for dead and asked once in a while only.",
     labels: [],
+    aggregator: "max",
   },
   gateway_load: {
     help: "What is under way: partner requests, those that hold a CMS connection, those that wait for one.",
     labels: ["of"],
+    aggregator: "sum",
   },
-  gateway_load_limit: { help: "The most that each of these may reach.", labels: ["of"] },
-  gateway_draining: { help: "1 from the moment of SIGTERM.", labels: [] },
-  gateway_build_info: { help: "Always 1; its labels say what runs.", labels: ["version", "node"] },
+  gateway_load_limit: { help: "The most that each of these may reach.", labels: ["of"], aggregator: "sum" },
+  gateway_draining: { help: "1 from the moment of SIGTERM.", labels: [], aggregator: "max" },
+  gateway_build_info: {
+    help: "Always 1; its labels say what runs.",
+    labels: ["version", "node"],
+    aggregator: "first",
+  },
 } as const;
 
 type Labels = Readonly<Record<string, string>>;
@@ -109,8 +118,8 @@ export function createInstruments(registry: Registry): Instruments {
     );
   }
   const gauges = new Map<string, Gauge>();
-  for (const [name, { help, labels }] of Object.entries(GAUGES)) {
-    gauges.set(name, new Gauge({ name, help, labelNames: [...labels], registers }));
+  for (const [name, { help, labels, aggregator }] of Object.entries(GAUGES)) {
+    gauges.set(name, new Gauge({ name, help, labelNames: [...labels], aggregator, registers }));
   }
   const counts = new Map(Object.entries(COUNTERS).map(([name, { labels }]) => [name, new Counts(labels)]));
   return {

@@ -7,8 +7,19 @@ import { closedSet } from "./labels.ts";
 /** Listens, and gives the page to scrape. */
 export interface Metrics extends Happenings {
   /** The text that Prometheus scrapes, with how things stand. */
-  page(standing: Omit<Standing, "endings">): Promise<{ contentType: string; body: string }>;
+  page(standing: Omit<Standing, "endings">): Promise<MetricsPage>;
+  /** The same as plain data, to be added to that of other processes by `pageOf`. */
+  samples(standing: Omit<Standing, "endings">): Promise<Samples>;
 }
+
+/** What Prometheus gets. */
+export interface MetricsPage {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** The metrics of one process. */
+export type Samples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 /** Tenants, and users observed, that get a label of their own; every later one counts as `other`. */
 const TENANT_LABELS = 50;
@@ -26,6 +37,16 @@ export function createMetrics(build: Build): Metrics {
   instruments.set("gateway_build_info", { ...build }, 1);
   /** Whether the last request to be counted was; undefined where none was to be. */
   let rateCounts: boolean | undefined;
+  const settle = ({ health: { draining, parts }, load, targets }: Omit<Standing, "endings">): void => {
+    instruments.settle();
+    setLoad(instruments, load);
+    setTargets(instruments, targets);
+    instruments.clear("gateway_part_state");
+    instruments.set("gateway_draining", {}, Number(draining));
+    for (const [part, state] of Object.entries(parts))
+      instruments.set("gateway_part_state", { part }, Number(state === "ok"));
+    if (rateCounts !== undefined) instruments.set("gateway_part_state", { part: "rate" }, Number(rateCounts));
+  };
   return {
     request(sample) {
       countRequest(instruments, sample, tenantLabel);
@@ -47,17 +68,13 @@ export function createMetrics(build: Build): Metrics {
       instruments.observe("gateway_revocation_seconds", { outcome }, seconds),
     lookupRefused: () => instruments.count("gateway_errors_total", { code: "key.unverifiable" }),
     reloaded: (outcome) => instruments.count("gateway_reloads_total", { outcome }),
-    async page({ health: { draining, parts }, load, targets }) {
-      instruments.settle();
-      setLoad(instruments, load);
-      setTargets(instruments, targets);
-      instruments.clear("gateway_part_state");
-      instruments.set("gateway_draining", {}, Number(draining));
-      for (const [part, state] of Object.entries(parts))
-        instruments.set("gateway_part_state", { part }, Number(state === "ok"));
-      if (rateCounts !== undefined)
-        instruments.set("gateway_part_state", { part: "rate" }, Number(rateCounts));
+    async page(standing) {
+      settle(standing);
       return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+    samples(standing) {
+      settle(standing);
+      return registry.getMetricsAsJSON();
     },
   };
 }

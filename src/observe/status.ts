@@ -1,12 +1,11 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
-import type { Via } from "../core/note.ts";
-import type { FactKind } from "../core/ports.ts";
-import type { Build, Ending, RefusalEntry, Series, Snapshot, Standing, Tier, Use } from "../core/status.ts";
+import type { Build, RefusalEntry, Use } from "../core/status.ts";
 import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
 import { Latency } from "./latency.ts";
 import { reasonOf, Refusals, statusOf } from "./refusals.ts";
-import { outcomeOf, Tally, type Outcome } from "./tally.ts";
+import { NAMES, SLOT_MS, type Counted, type Heard } from "./snapshot.ts";
+import { outcomeOf, Tally } from "./tally.ts";
 import { Window } from "./window.ts";
 
 /** What the status page is made of besides what happens. */
@@ -19,16 +18,12 @@ export interface StatusOptions {
 
 /** Listens, and says what it has heard. */
 export interface Status extends Partial<Happenings> {
-  snapshot(standing: Standing): Snapshot;
+  /** All of it, for `snapshotOf`. */
+  heard(): Heard;
 }
 
-const SLOT_MS = 5_000;
 const SLOTS = 180;
-const TENANTS = 30;
-const VERSIONS = 10;
 const USES = 200;
-
-type Counted = Record<Outcome | "native" | "nativeFailed", number>;
 
 interface Slot {
   readonly counts: Counted;
@@ -49,8 +44,8 @@ export function createStatus(options: StatusOptions): Status {
   const { clock, wallTime, build } = options;
   const tallies: Tallies = {
     slots: new Window({ slots: SLOTS, slot: SLOT_MS, clock, empty: emptySlot }),
-    tenants: new Tally(TENANTS, clock),
-    versions: new Tally(VERSIONS, clock),
+    tenants: new Tally(NAMES.tenants, clock),
+    versions: new Tally(NAMES.versions, clock),
     uses: new LRUCache({ max: USES }),
     refusals: new Refusals(),
   };
@@ -68,17 +63,14 @@ export function createStatus(options: StatusOptions): Status {
       counts.native += 1;
       if (status >= 500) counts.nativeFailed += 1;
     },
-    snapshot: ({ health, load, endings }) => ({
+    heard: () => ({
       at: wallTime(),
       started,
       build,
-      health,
-      load,
-      series: seriesOf(tallies.slots.all()),
+      slots: tallies.slots.all().map(({ latency, ...slot }) => ({ ...slot, latency: latency.counts })),
       tenants: tallies.tenants.rows(),
       versions: tallies.versions.rows(),
-      tiers: tiersOf(tallies.slots.all()),
-      uses: usesOf(tallies.uses, endings),
+      uses: [...tallies.uses.values()],
       refusals: tallies.refusals.latest(),
     }),
   };
@@ -111,50 +103,6 @@ function noteUse(uses: Tallies["uses"], { note }: RequestSample, seen: number): 
   const name = `${version} ${String(userId)}`;
   const requests = (uses.get(name)?.requests ?? 0) + 1;
   uses.set(name, { userId: String(userId), version, tenant, requests, seen });
-}
-
-/** Those of an ending version first, then the latest. */
-function usesOf(uses: Tallies["uses"], endings: Readonly<Record<string, Ending>>): Use[] {
-  return [...uses.values()]
-    .map((use) => ({ ...use, ...datesOf(endings[use.version]) }))
-    .toSorted((a, b) => Number(endsAtAll(b)) - Number(endsAtAll(a)) || b.seen - a.seen)
-    .slice(0, 50);
-}
-
-function datesOf(ending: Ending = {}): Ending {
-  return { deprecation: ending.deprecation, sunset: ending.sunset };
-}
-
-function endsAtAll({ deprecation, sunset }: Ending): boolean {
-  return deprecation !== undefined || sunset !== undefined;
-}
-
-function seriesOf(slots: readonly Slot[]): Series {
-  const of = (name: keyof Counted) => slots.map(({ counts }) => counts[name]);
-  const at = (share: number) => slots.map(({ latency }) => latency.percentile(share));
-  return {
-    slot: SLOT_MS,
-    answered: of("answered"),
-    refused: of("refused"),
-    failed: of("failed"),
-    native: of("native"),
-    nativeFailed: of("nativeFailed"),
-    p50: at(0.5),
-    p95: at(0.95),
-    p99: at(0.99),
-  };
-}
-
-const FACTS: readonly FactKind[] = ["keys", "tenants"];
-const VIAS: readonly Via[] = ["memory", "joined", "redis", "cms", "stale"];
-
-function tiersOf(slots: readonly Slot[]): Tier[] {
-  return FACTS.flatMap((fact) =>
-    VIAS.map((via) => {
-      const counts = slots.map(({ tiers }) => tiers.get(`${fact} ${via}`) ?? 0);
-      return { fact, via, count: counts.reduce((sum, n) => sum + n, 0) };
-    }),
-  );
 }
 
 function entryOf({ requestId, method, status, note }: RequestSample, code: RefusalEntry["code"], at: number) {

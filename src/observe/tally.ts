@@ -10,10 +10,14 @@ export function outcomeOf(status: number): Outcome {
   return status >= 500 ? "failed" : status >= 400 ? "refused" : "answered";
 }
 
+/** The name of all that got none of their own. */
+const OTHER = "other";
 const SLOTS = 15;
 const SLOT_MS = 60_000;
 
 type Counts = Record<Outcome, number>;
+
+const NONE: Readonly<Counts> = { answered: 0, refused: 0, failed: 0 };
 
 /**
  * Requests by name over the last quarter of an hour, for at most `size` names; what is beyond counts as `other`. A name
@@ -38,11 +42,7 @@ export class Tally {
   /** Names with their counts, the busiest first; `other` last. */
   rows(): Row[] {
     const rows = [...this.#windows].map(([name, window]) => ({ name, ...sum(window) }));
-    const busy = rows
-      .filter((row) => total(row) > 0)
-      .toSorted((a, b) => total(b) - total(a) || (a.name < b.name ? -1 : 1));
-    const other = sum(this.#other);
-    return total(other) === 0 ? busy : [...busy, { name: "other", ...other }];
+    return addRows([rows, [{ name: OTHER, ...sum(this.#other) }]], this.#size);
   }
 
   #windowFor(name: string): Window<Counts> {
@@ -69,23 +69,36 @@ export class Tally {
   }
 }
 
+/** Rows of the same name as one, the `size` busiest names first; what is beyond is `other`, last. */
+export function addRows(lists: readonly (readonly Row[])[], size: number): Row[] {
+  const sums = new Map<string, Row>();
+  for (const row of lists.flat()) sums.set(row.name, { ...plus(sums.get(row.name), row), name: row.name });
+  const busy = [...sums.values()]
+    .filter((row) => row.name !== OTHER && total(row) > 0)
+    .toSorted((a, b) => total(b) - total(a) || (a.name < b.name ? -1 : 1));
+  const other = [sums.get(OTHER), ...busy.slice(size)].reduce<Counts>(plus, NONE);
+  return [...busy.slice(0, size), ...(total(other) === 0 ? [] : [{ name: OTHER, ...other }])];
+}
+
+function plus(one: Counts = NONE, another: Counts = NONE): Counts {
+  return {
+    answered: one.answered + another.answered,
+    refused: one.refused + another.refused,
+    failed: one.failed + another.failed,
+  };
+}
+
 function windowOf(clock: Clock): Window<Counts> {
   return new Window({
     slots: SLOTS,
     slot: SLOT_MS,
     clock,
-    empty: () => ({ answered: 0, refused: 0, failed: 0 }),
+    empty: () => ({ ...NONE }),
   });
 }
 
 function sum(window: Window<Counts>): Counts {
-  const counts = { answered: 0, refused: 0, failed: 0 };
-  for (const slot of window.all()) {
-    counts.answered += slot.answered;
-    counts.refused += slot.refused;
-    counts.failed += slot.failed;
-  }
-  return counts;
+  return window.all().reduce<Counts>(plus, NONE);
 }
 
 function total({ answered, refused, failed }: Counts): number {

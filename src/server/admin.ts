@@ -6,26 +6,30 @@ import { handlePurge, type Purge } from "./purge.ts";
 import { mayLook } from "./token.ts";
 
 /** What the admin port can tell and do. */
-export interface AdminOptions {
-  readonly health: () => Health;
-  readonly purge: Purge;
-  /** The text that Prometheus scrapes. */
-  readonly metrics: () => Promise<PageFile>;
-  /** What keeps past requests to be explained; `undefined` where nothing does. */
-  readonly recorder: () => Explained | undefined;
-  /** What the status page shows. */
-  readonly snapshot: () => Snapshot;
+export interface AdminOptions extends Answers {
   /** Whoever knows it may look and purge; without one whoever reaches the port may look, and nobody purge. */
   readonly token: string | undefined;
   /** Told of what kept the port from answering. */
   readonly onFault: (cause: unknown) => void;
 }
 
-/** Past requests, the last `keep` of them. */
+/** What a gateway has to say of itself, be it one process or several. */
+export interface Answers {
+  readonly health: () => Promise<Health>;
+  readonly purge: Purge;
+  /** The text that Prometheus scrapes. */
+  readonly metrics: () => Promise<PageFile>;
+  /** What became of a past request; `undefined` where none is kept. */
+  readonly explain: (requestId: string) => Promise<Explained | undefined>;
+  /** What the status page shows. */
+  readonly snapshot: () => Promise<Snapshot>;
+}
+
+/** What became of one of the past requests, of which the last `keep` are kept. */
 export interface Explained {
   readonly keep: number;
-  /** The explanation of one as JSON, where it is kept. */
-  find(requestId: string): string | undefined;
+  /** As JSON, where it is among them. */
+  readonly text: string | undefined;
 }
 
 const EXPLAIN = "/explain/";
@@ -45,7 +49,7 @@ export async function startAdmin(
   options: AdminOptions,
   listen: { host: string; port: number },
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const site: Site = { ...options, events: new Events(options.snapshot), page: readPage() };
+  const site: Site = { ...options, events: new Events(options.snapshot, options.onFault), page: readPage() };
   const server = createServer((request, response) => void answered(request, response, site));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -74,18 +78,19 @@ async function answered(request: IncomingMessage, response: ServerResponse, site
   }
 }
 
-function handle(request: IncomingMessage, response: ServerResponse, site: Site): void | Promise<void> {
+async function handle(request: IncomingMessage, response: ServerResponse, site: Site): Promise<void> {
   const { method } = request;
   const path = pathOf(request);
   const isRead = method === "GET" || method === "HEAD";
   if (isRead && path === "/livez") return send(response, 200, { status: "ok" });
   if (isRead && path === "/readyz") {
-    const state = site.health();
+    const state = await site.health();
     const status = state.draining ? "draining" : state.ready ? "ready" : "starting";
     return send(response, state.ready && !state.draining ? 200 : 503, { status, parts: state.parts });
   }
   if (method === "POST" && path === "/purge") {
-    return handlePurge(request, site).then(({ status, body }) => send(response, status, body));
+    const { status, body } = await handlePurge(request, site);
+    return send(response, status, body);
   }
   if (isRead && isShown(path, site)) return show(request, response, site);
   return send(response, 404, {
@@ -104,15 +109,13 @@ function isShown(path: string, { page }: Site): boolean {
 }
 
 /** What only those may see who may look. */
-function show(request: IncomingMessage, response: ServerResponse, site: Site): void | Promise<void> {
+async function show(request: IncomingMessage, response: ServerResponse, site: Site): Promise<void> {
   const { method } = request;
   const path = pathOf(request);
   if (!mayLook(request, site.token)) return turnAway(response, site);
-  if (path === "/metrics") {
-    return site.metrics().then((page) => write(response, 200, page));
-  }
+  if (path === "/metrics") return write(response, 200, await site.metrics());
   if (path === "/events" && method === "GET") {
-    if (!site.events.add(response))
+    if (!(await site.events.add(response)))
       send(response, 503, { error: "Service Unavailable", message: "Too many pages are open" });
     return;
   }
@@ -123,13 +126,13 @@ function show(request: IncomingMessage, response: ServerResponse, site: Site): v
 }
 
 /** What became of a past request, or what to do so that it can be told the next time. */
-function explain(response: ServerResponse, { recorder }: Site, requestId: string): void {
-  const explained = recorder();
+async function explain(response: ServerResponse, site: Site, requestId: string): Promise<void> {
+  const explained = await site.explain(requestId);
   if (explained === undefined) {
     const message = "No past request is kept: set trace.keep to how many are to be, and reload or restart";
     return send(response, 404, { error: "Not Found", message });
   }
-  const body = explained.find(requestId);
+  const { text: body } = explained;
   if (body !== undefined) return write(response, 200, { contentType: JSON_TYPE, body });
   const message = `Not among the requests that this replica keeps: the last ${explained.keep} (trace.keep) as far as they fit into trace.bytes, since its configuration was read. Every replica keeps its own`;
   return send(response, 404, { error: "Not Found", message });

@@ -11,18 +11,22 @@ const BACKLOG = 1_048_576;
 /** The open pages, fed by server-sent events (WHATWG HTML, 9.2). Nothing is made or sent while nobody looks. */
 export class Events {
   readonly #open = new Set<ServerResponse>();
-  readonly #snapshot: () => Snapshot;
+  readonly #snapshot: () => Promise<Snapshot>;
+  readonly #onFault: (cause: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(snapshot: () => Snapshot) {
+  /** `onFault` is told of what kept it from telling the open pages. */
+  constructor(snapshot: () => Promise<Snapshot>, onFault: (cause: unknown) => void) {
     this.#snapshot = snapshot;
+    this.#onFault = onFault;
   }
 
   /** Sends what there is, and from then on every two seconds. False, and nothing done, where too many look already. */
-  add(response: ServerResponse): boolean {
-    if (this.#open.size >= MOST) return false;
+  async add(response: ServerResponse): Promise<boolean> {
     // Before the head: what cannot be told is an error, not an empty page.
-    const first = this.#event();
+    const first = await this.#event();
+    if (this.#open.size >= MOST) return false;
+    if (response.destroyed) return true;
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
@@ -32,7 +36,7 @@ export class Events {
     response.write(`retry: ${EVERY_MS}\n\n${first}`);
     this.#open.add(response);
     response.once("close", () => this.#drop(response));
-    this.#timer ??= setInterval(() => this.#send(), EVERY_MS);
+    this.#timer ??= setInterval(() => void this.#send().catch(this.#onFault), EVERY_MS);
     return true;
   }
 
@@ -43,13 +47,13 @@ export class Events {
     this.#timer = undefined;
   }
 
-  #send(): void {
-    const event = this.#event();
+  async #send(): Promise<void> {
+    const event = await this.#event();
     for (const response of this.#open) if (response.writableLength < BACKLOG) response.write(event);
   }
 
-  #event(): string {
+  async #event(): Promise<string> {
     // JSON holds no line break, so that one `data` line is the whole.
-    return `data: ${JSON.stringify(this.#snapshot())}\n\n`;
+    return `data: ${JSON.stringify(await this.#snapshot())}\n\n`;
   }
 }

@@ -12,11 +12,11 @@ const TOKEN = "the-token-of-the-admin-port";
 t.test("what the admin port cannot tell is 500, told to the log, and harms nobody", async (t) => {
   const faults: unknown[] = [];
   const options: AdminOptions = {
-    health: fails,
+    health: rejects,
     purge: rejects,
     metrics: rejects,
-    snapshot: fails,
-    recorder: fails,
+    snapshot: rejects,
+    explain: rejects,
     token: TOKEN,
     onFault: (cause) => faults.push(cause),
   };

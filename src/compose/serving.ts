@@ -1,0 +1,83 @@
+import type { Config } from "../config/schema.ts";
+import type { Health, Standing } from "../core/status.ts";
+import { startServer, type RunningServer } from "../server/server.ts";
+import { House } from "./house.ts";
+import { createLasting, type Lasting, type Surroundings } from "./lasting.ts";
+
+/** One process's part in serving clients: all of a gateway but its admin port. */
+export class Serving {
+  readonly house: House;
+  readonly lasting: Lasting;
+  readonly #config: Config;
+  #server: RunningServer | undefined;
+  #isDraining = false;
+
+  private constructor(config: Config, house: House, lasting: Lasting) {
+    this.#config = config;
+    this.house = house;
+    this.lasting = lasting;
+  }
+
+  /** Builds what lasts (`lasting.ts`) and what the configuration decides (`generation.ts`). Has to be closed. */
+  static async open(config: Config, surroundings: Surroundings): Promise<Serving> {
+    const lasting = createLasting(config, surroundings);
+    return new Serving(config, await House.open(config, lasting), lasting);
+  }
+
+  /** Begins to serve. Resolves with the port; rejects where the address is taken, everything closed. */
+  async listen(): Promise<number> {
+    const { server } = this.#config;
+    const { house } = this;
+    try {
+      this.#server = await startServer(
+        {
+          ...server,
+          ways: () => house.current,
+          onRefused: (refused) => house.current.recording.tell.refused(refused),
+        },
+        { host: server.host, port: server.port },
+      );
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    house.current.keepLooking();
+    return this.#server.port;
+  }
+
+  /** How things stand at this moment. */
+  standing(): Standing {
+    const { current, ready } = this.house;
+    const parts = { ...current.parts(), ...redisPart(this.lasting) };
+    return {
+      health: { ready, draining: this.#isDraining, parts },
+      load: current.load,
+      targets: current.targets(),
+      endings: current.endings,
+    };
+  }
+
+  /** Goes out of service without a reset connection: see `server.drainDelay` and `server.drainTimeout`. */
+  async stop(): Promise<void> {
+    const { drainDelay, drainTimeout } = this.#config.server;
+    this.#isDraining = true;
+    this.#server?.announceClosing();
+    this.house.stopLooking();
+    await new Promise<void>((resolve) => void this.lasting.clock.after(drainDelay, resolve));
+    // Together: a WebSocket does not end of itself, and the server waits for its connection.
+    await Promise.all([this.#server?.drain(drainTimeout), this.house.closeNative()]);
+    await this.close();
+  }
+
+  /** Closes what was opened, but for what listens. */
+  async close(): Promise<void> {
+    await this.house.close();
+    await this.lasting.cache.close();
+  }
+}
+
+/** Redis as `/readyz` shows it. Without it the gateway serves on, so that its loss is no reason to be taken out. */
+function redisPart({ cache }: Lasting): Health["parts"] {
+  const state = cache.redisState;
+  return state === undefined ? {} : { redis: state.heard && state.shared ? "ok" : "degraded" };
+}
