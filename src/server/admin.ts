@@ -35,6 +35,16 @@ export interface Explained {
 const EXPLAIN = "/explain/";
 const JSON_TYPE = "application/json; charset=utf-8";
 
+/** Who asks here sends next to nothing, and at once; by Node's own limits silence may last a minute and a half. */
+const LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  insecureHTTPParser: false,
+} as const;
+/** One more is closed at once: without a limit a flood here takes the descriptors that partners' connections need. */
+const MOST_CONNECTIONS = 256;
+
 interface Site extends AdminOptions {
   readonly events: Events;
   readonly page: ReadonlyMap<string, PageFile>;
@@ -50,7 +60,8 @@ export async function startAdmin(
   listen: { host: string; port: number },
 ): Promise<{ port: number; close: () => Promise<void> }> {
   const site: Site = { ...options, events: new Events(options.snapshot, options.onFault), page: readPage() };
-  const server = createServer((request, response) => void answered(request, response, site));
+  const server = createServer(LIMITS, (request, response) => void answered(request, response, site));
+  server.maxConnections = MOST_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(listen.port, listen.host, () => resolve());

@@ -5,7 +5,7 @@ import type { Snapshot } from "../core/status.ts";
 const EVERY_MS = 2_000;
 /** Pages at the same time. */
 const MOST = 20;
-/** What may wait for a page that does not read, in bytes, before it is left out. */
+/** What may wait for a page that does not read, in bytes, before it is cut off: it would keep its place for ever. */
 const BACKLOG = 1_048_576;
 
 /** The open pages, fed by server-sent events (WHATWG HTML, 9.2). Nothing is made or sent while nobody looks. */
@@ -49,7 +49,10 @@ export class Events {
 
   async #send(): Promise<void> {
     const event = await this.#event();
-    for (const response of this.#open) if (response.writableLength < BACKLOG) response.write(event);
+    for (const response of this.#open) {
+      if (response.writableLength < BACKLOG) response.write(event);
+      else response.destroy();
+    }
   }
 
   async #event(): Promise<string> {
