@@ -21,11 +21,14 @@ const send = (method: string, path: string, body: unknown) =>
     body: JSON.stringify(body),
   });
 
+/** The last two are dates to JavaScript, and to some databases. */
+const NO_DATES = ["never", "", null, 5, {}, [], "2026-99-99", true, "2026-02-31", "2026-01-01 (x)"];
+
 await tap.test("a timestamp that is no date is 422, and does not reach the CMS", async (t) => {
   await send("POST", "posts", {});
   cms.takeRequests();
   for (const name of ["createdAt", "updatedAt"]) {
-    for (const value of ["never", "", null, 5, {}, [], "2026-99-99", true]) {
+    for (const value of NO_DATES) {
       for (const [method, path] of [
         ["POST", "posts"],
         ["PATCH", "posts/1"],
@@ -47,3 +50,20 @@ await tap.test(
     t.match(await made.json(), { createdAt: "2001-02-03T04:05:06.000Z" });
   },
 );
+
+await tap.test("a lock that is no moment is 422, and not the CMS's failure", async (t) => {
+  cms.takeRequests();
+  for (const lock of [
+    "2026-99-99T99:99:99Z",
+    "2026-01-01T.Z",
+    "2026-02-31T00:00:00.000Z",
+    "2026-01-01",
+    5,
+    null,
+  ]) {
+    const response = await send("PATCH", "posts/1", { title: "x", ifUpdatedAt: lock });
+    t.equal(response.status, 422, JSON.stringify(lock));
+    t.match(await response.json(), { errors: [{ path: "ifUpdatedAt" }] });
+  }
+  t.notOk(cms.takeRequests().some(({ method }) => method !== "GET"));
+});

@@ -1,6 +1,14 @@
 import tap from "tap";
 
-import { breaches, differences, faceOf, snapshotOf, startSite, type Law } from "../support/isolation.ts";
+import {
+  breaches,
+  differences,
+  faceOf,
+  FIXTURE_SETTINGS,
+  snapshotOf,
+  startSite,
+  type Law,
+} from "../support/isolation.ts";
 
 // What a body may point at, in relations that are declared: what the tenant may read. A foreign record and a missing
 // one are one answer, so that nobody finds out by pointing which ids exist.
@@ -23,6 +31,9 @@ const SPELLINGS: readonly ((id: number) => unknown)[] = [
   (id) => ({ en: id }),
   (id) => ({ relationTo: "venues", value: id }),
   (id) => ({ relationTo: "media", value: { id } }),
+  (id) => ({ relationTo: "venues", id }),
+  (id) => ({ relationTo: "venues", value: 1, id }),
+  (id) => ({ relationTo: "venues", more: [id] }),
   (id) => [id],
   (id) => [1, id],
   (id) => `0${id}`,
@@ -121,4 +132,19 @@ await tap.test("it costs one question, and only of bodies that set such a relati
   t.strictSame(many, ["GET /api/venues", "GET /api/venues", "GET /api/venues"], "a hundred each");
   const toomany = await cost("POST", "events", { ...EVENT, venue: Array.from({ length: 1_001 }, () => 5) });
   t.strictSame(toomany, [], "and no flood of them");
+});
+
+await tap.test("a name with dots in a group or a row is the path that Payload reads it as", async (t) => {
+  const relations = { events: { "location.venue": "venues", "sessions_list.venue": "venues" } };
+  const nested = await startSite({ cms: { ...FIXTURE_SETTINGS.cms, relations } }, { record: false });
+  t.teardown(() => nested.close());
+  for (const spelt of [{ "venue.id": 51 }, { "venue.a.b": [51] }, { venue: { "x.y": 51 } }]) {
+    for (const [path, body] of [
+      ["location.venue", { location: { city: "x", ...spelt } }],
+      ["sessions_list.venue", { sessions_list: [{ venue: 1 }, spelt] }],
+    ] as const) {
+      const answer = await nested.as("partnerA").ask("PATCH", "tenant-a/events/1", { body });
+      t.match(answer, { status: 422, json: { errors: [{ path }] } }, JSON.stringify(body));
+    }
+  }
 });

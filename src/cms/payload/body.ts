@@ -55,8 +55,16 @@ export function stampedBody(fields: Fields, target: BodyTarget, settings: Payloa
   return JSON.stringify(kept);
 }
 
-function isMoment(value: unknown): boolean {
-  return typeof value === "string" && /^\d{4}-\d{2}-\d{2}/.test(value) && !Number.isNaN(Date.parse(value));
+const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/;
+
+/**
+ * True for an ISO 8601 date or moment that there is. JavaScript reads more (`2026-01-01 (x)`, 31 February), on which
+ * databases differ.
+ */
+export function isMoment(value: unknown): value is string {
+  const [, day] = typeof value === "string" ? (MOMENT.exec(value) ?? []) : [];
+  if (day === undefined || Number.isNaN(Date.parse(String(value)))) return false;
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
 }
 
 function badTimestamp(path: string): GatewayError {

@@ -116,7 +116,7 @@ export class Lookups {
   async outsiders(body: BodyRef, sender: Required<Sender>, asking: Asking): Promise<readonly string[]> {
     const { collection, tenant, fields } = body;
     const reading = { settings: this.#settings, numericIds: typeof tenant.id === "number" };
-    const references = referencesIn(fields, collection, reading);
+    const references = referencesIn(fields, collection, { ...reading, most: MOST_REFERENCES });
     if (references.length > MOST_REFERENCES) return [...new Set(references.map(({ path }) => path))];
     const found = await this.#inScope(references, sender, asking);
     const missing = references.filter(({ target, id }) => id === undefined || !found.has(`${target} ${id}`));

@@ -3,7 +3,7 @@ import type { Outgoing, RecordId, Tenant } from "../../core/context.ts";
 import type { Job } from "../../core/ports.ts";
 import type { Where } from "../../core/where.ts";
 import { Secret } from "../../core/secret.ts";
-import { IF_UPDATED_AT, stampedBody } from "./body.ts";
+import { IF_UPDATED_AT, isMoment, stampedBody } from "./body.ts";
 import { listQuery, readOneQuery, tenantCondition, writeQuery, type AskedJob } from "./query.ts";
 import type { PayloadSettings } from "./settings.ts";
 
@@ -60,7 +60,7 @@ function writeTarget(job: AskedJob, recordId: RecordId, settings: PayloadSetting
 function lockOf({ fields }: Job): string | undefined {
   const lock = fields?.[IF_UPDATED_AT];
   if (lock === undefined) return undefined;
-  if (typeof lock === "string" && /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(lock)) return lock;
+  if (isMoment(lock) && /^[^ ]+T.+Z$/.test(lock)) return lock;
   throw badLock("Give the record's updatedAt as the API gave it.");
 }
 

@@ -16,6 +16,14 @@ export interface Reference {
 /** Payload reads these as "no record" (its `beforeValidate` of relationships, 3.90). */
 const NONE: ReadonlySet<unknown> = new Set([null, undefined, "", "none", "null", true, false]);
 
+/** What a body is read by. */
+export interface Reading {
+  readonly settings: PayloadSettings;
+  readonly numericIds: boolean;
+  /** References by one relation at the most: one more is given, so that it shows, and nothing after that. */
+  readonly most?: number;
+}
+
 /**
  * The records that a body refers to. Only in declared fields, and only of collections that belong to tenants: of
  * users, tenants and open collections the gateway does not say who may be pointed at.
@@ -23,32 +31,59 @@ const NONE: ReadonlySet<unknown> = new Set([null, undefined, "", "none", "null",
 export function referencesIn(
   fields: Fields,
   collection: string,
-  { settings, numericIds }: { readonly settings: PayloadSettings; readonly numericIds: boolean },
+  { settings, numericIds, most = Infinity }: Reading,
 ): readonly Reference[] {
   const { relations, users, tenants, groups, internal, openCollections, textIds, tenantField } = settings.cms;
   const tenantless = new Set([users, tenants, groups, ...internal, ...openCollections]);
   return Object.entries(relations[collection] ?? {}).flatMap(([path, target]) => {
     if (tenantless.has(target) || path === tenantField) return [];
     const numeric = numericIds && !textIds.includes(target);
-    const spellings = [...valuesAt(fields, path.split("."))].flatMap((value) => [...idsIn(value)]);
-    return spellings.map((spelling) => ({ path, target, id: recordId(String(spelling), numeric) }));
+    const spellings = new Spellings(path, most);
+    spellings.look(fields);
+    return spellings.found.map((spelling) => ({ path, target, id: recordId(String(spelling), numeric) }));
   });
 }
 
-/** What stands at a path, in every row of the arrays on the way. */
-function* valuesAt(value: unknown, path: readonly string[]): Generator {
-  const [name, ...rest] = path;
-  if (name === undefined) yield value;
-  else if (Array.isArray(value)) for (const row of value) yield* valuesAt(row, path);
-  else if (isObject(value)) yield* valuesAt(value[name], rest);
+/** The ids of one relation, as a body spells them. */
+class Spellings {
+  readonly found: unknown[] = [];
+  readonly #path: readonly string[];
+  readonly #most: number;
+
+  constructor(path: string, most: number) {
+    this.#path = path.split(".");
+    this.#most = most;
+  }
+
+  /**
+   * Looks at what stands at the path, in every row of the arrays on the way; `step` names of it are behind. Payload
+   * reads `{"venue.id": 1}` as `{venue: {id: 1}}`, in groups and rows too.
+   */
+  look(value: unknown, step = 0): void {
+    const name = this.#path[step];
+    if (name === undefined) return this.#ids(value);
+    if (Array.isArray(value)) for (const row of value) this.look(row, step);
+    if (!isObject(value)) return;
+    for (const [key, inner] of Object.entries(value)) {
+      if (key === name) this.look(inner, step + 1);
+      else if (key.startsWith(`${name}.`)) this.look({ [key.slice(name.length + 1)]: inner }, step + 1);
+    }
+  }
+
+  /**
+   * Every id in a relation, in any shape that Payload takes: bare, in an object, polymorphic, in a list, by locale. Of
+   * an object with `relationTo` a polymorphic relation takes the `value`, a plain one the `id`: both are looked at.
+   */
+  #ids(value: unknown): void {
+    if (this.found.length > this.#most || NONE.has(value)) return;
+    if (Array.isArray(value)) for (const item of value) this.#ids(item);
+    else if (isObject(value)) for (const name of namesOfIds(value)) this.#ids(value[name]);
+    else this.found.push(value);
+  }
 }
 
-/** Every id in a relation, in any shape that Payload takes: bare, in an object, polymorphic, in a list, by locale. */
-function* idsIn(value: unknown): Generator {
-  if (NONE.has(value)) return;
-  if (Array.isArray(value)) for (const item of value) yield* idsIn(item);
-  else if (!isObject(value)) yield value;
-  else if (typeof value["relationTo"] === "string") yield* idsIn(value["value"]);
-  else if ("id" in value) yield* idsIn(value["id"]);
-  else for (const inner of Object.values(value)) yield* idsIn(inner);
+function namesOfIds(value: Readonly<Record<string, unknown>>): readonly string[] {
+  const isTyped = typeof value["relationTo"] === "string";
+  const told = (isTyped ? ["id", "value"] : ["id"]).filter((name) => Object.hasOwn(value, name));
+  return told.length > 0 ? told : Object.keys(value).filter((name) => !isTyped || name !== "relationTo");
 }

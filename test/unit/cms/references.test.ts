@@ -1,0 +1,18 @@
+import tap from "tap";
+import { referencesIn } from "../../../src/cms/payload/references.ts";
+import { payloadSettings } from "../../../src/cms/payload/settings.ts";
+import { configFor } from "../../support/gateway.ts";
+
+const relations = { events: { venue: "venues", "rows.venue": "venues" } };
+const settings = payloadSettings(configFor("http://127.0.0.1:1", { cms: { relations } }));
+
+await tap.test("a body full of references is not gone through to its end", (t) => {
+  const nested = (leaf: string) =>
+    `${"[".repeat(60)}${Array<string>(100_000).fill(leaf).join(",")}${"]".repeat(60)}`;
+  for (const body of [`{"venue":${nested("5")}}`, `{"rows":${nested('{"venue":5}')}}`]) {
+    const fields = JSON.parse(body) as Record<string, unknown>;
+    const found = referencesIn(fields, "events", { settings, numericIds: true, most: 1_000 });
+    t.equal(found.length, 1_001, "one more than are allowed");
+  }
+  t.end();
+});
