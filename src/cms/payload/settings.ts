@@ -1,4 +1,5 @@
 import type { OnForeign } from "../../core/foreign.ts";
+import { ownMember } from "../../core/json.ts";
 import type { WhereLimits } from "../../core/where.ts";
 import type { Config } from "../../config/schema.ts";
 import { cmsNames, type NamesOf } from "./names.ts";
@@ -94,8 +95,8 @@ function whereLaw(settings: PayloadSettings, collection: string): WhereLimits {
     operators: OPERATORS,
     fieldOf: (path) => settings.names(collection).inward(path),
     secretFields: settings.secretFields,
-    ownPaths: new Set(settings.cms.ownPaths[collection]),
-    joinFields: new Set(Object.keys(settings.cms.joins[collection] ?? {})),
+    ownPaths: new Set(ownMember(settings.cms.ownPaths, collection)),
+    joinFields: new Set(Object.keys(ownMember(settings.cms.joins, collection) ?? {})),
     maxDepth: settings.whereDepth,
     maxConditions: settings.whereConditions,
   };

@@ -1,7 +1,7 @@
 import type { Place as Found } from "../../core/foreign.ts";
 import type { Job } from "../../core/ports.ts";
 import type { Tenant } from "../../core/context.ts";
-import { isObject } from "../../core/json.ts";
+import { isObject, ownMember } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
 import { relatedId, isSameId } from "./ids.ts";
 import { renameOutward } from "./names.ts";
@@ -134,8 +134,7 @@ export class Sieve {
 
   /** A join lists what points at the record, whoever it belongs to: kept is what was asked for in scope or proves it. */
   #join(page: Record<string, unknown>, docs: readonly unknown[], at: Place): unknown {
-    const collection =
-      at.collection === undefined ? undefined : this.#settings.cms.joins[at.collection]?.[at.path];
+    const collection = stated(this.#settings.cms.joins, at);
     const isAsked = at.joinsInScope && collection !== undefined;
     const place = isAsked ? "join" : "relation";
     const kept: unknown[] = [];
@@ -172,12 +171,13 @@ export class Sieve {
   }
 
   #isPlain(at: Place): boolean {
-    const plain = at.collection === undefined ? undefined : this.#settings.cms.plainFields[at.collection];
+    const plain =
+      at.collection === undefined ? undefined : ownMember(this.#settings.cms.plainFields, at.collection);
     return plain !== undefined && plain.some((path) => at.path === path || at.path.startsWith(`${path}.`));
   }
 
   #declaredTarget(at: Place): string | undefined {
-    return at.collection === undefined ? undefined : this.#settings.cms.relations[at.collection]?.[at.path];
+    return stated(this.#settings.cms.relations, at);
   }
 }
 
@@ -191,6 +191,14 @@ interface Place {
   readonly collection: string | undefined;
   readonly path: string;
   readonly joinsInScope: boolean;
+}
+
+/** What the configuration says of a place. A partner's own JSON can name any collection and field. */
+function stated(
+  settings: Readonly<Record<string, Readonly<Record<string, string>>>>,
+  { collection, path }: Place,
+): string | undefined {
+  return collection === undefined ? undefined : ownMember(ownMember(settings, collection), path);
 }
 
 function isList(value: unknown): value is unknown[] {
