@@ -127,6 +127,11 @@ class Check {
     if (this.#isOnly || this.#target.isFailing || this.#failures < TO_FAIL) return;
     this.#target.isFailing = true;
     this.#options.onChange(this.#target);
-    if (this.#options.pool.pick() !== this.#target) this.#target.abandonReads();
+    // Where nobody is well, who waits here is served as soon as anywhere, and had better not ask a second time.
+    if (this.#options.pool.targets.some(canServe)) this.#target.abandonReads();
   }
+}
+
+function canServe({ isFailing, breaker }: Target): boolean {
+  return !isFailing && !breaker.isOpen;
 }

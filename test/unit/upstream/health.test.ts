@@ -1,0 +1,58 @@
+import { setImmediate as tick } from "node:timers/promises";
+import t from "tap";
+import { systemClock } from "../../../src/clock.ts";
+import { watchTargets } from "../../../src/upstream/health.ts";
+import { createUpstream } from "../../../src/upstream/pool.ts";
+import { badOrigin, isSilent } from "../../support/bad-origin.ts";
+
+const OK = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+
+t.test("reads that wait go elsewhere where somebody is well, and stay where nobody is", async (t) => {
+  const origins = await Promise.all([badOrigin(isSilent), badOrigin(isSilent)]);
+  const pool = createUpstream({
+    targets: origins.map(({ url }) => url.origin),
+    connections: 4,
+    queue: 4,
+    tenantShare: 1,
+    connectTimeout: 20_000,
+    firstByteTimeout: 30_000,
+    idleTimeout: 40_000,
+    deadline: 100_000,
+    keepAlive: 4_000,
+    maxAnswer: 1_000,
+    breakerFailures: 1_000,
+    breakerRetry: 1_000,
+    clock: systemClock,
+  });
+  t.teardown(async () => {
+    await pool.close();
+    await Promise.all(origins.map((origin) => origin.close()));
+  });
+  const taken: string[] = [];
+  const health = watchTargets(pool, {
+    healthInterval: 1_000,
+    healthTimeout: 1_000,
+    clock: systemClock,
+    probe: () => Promise.reject(new Error("staged: slow, as all of the CMS is")),
+    onChange: ({ origin }) => taken.push(origin),
+  });
+  const note = { stage: "test", upstreamRequests: 0, upstreamMs: 0 };
+  const { signal } = new AbortController();
+  const get = { method: "GET", target: "/api/x", headers: [] };
+  const reads = Promise.allSettled([1, 2].map(() => pool.send(get, { requestId: "id", signal, note })));
+  const asked = () => origins.map(({ received }) => received.join("").split("GET ").length - 1);
+  // One each, since each goes to the target with the fewest under way.
+  while (asked().includes(0)) await tick();
+  await health.look();
+  t.strictSame(taken, [], "one failed check may be chance");
+  await health.look();
+  t.strictSame(
+    taken,
+    pool.targets.map(({ origin }) => origin),
+  );
+  // The first one's read has gone to the second; there it waits, since nobody is left who is well.
+  while (asked()[1] !== 2) await tick();
+  for (const socket of origins.flatMap(({ sockets }) => [...sockets])) socket.write(OK);
+  t.match(await reads, [{ value: { status: 200 } }, { value: { status: 200 } }]);
+  t.strictSame(asked(), [1, 2]);
+});
