@@ -212,12 +212,17 @@ export class Cache {
     });
   }
 
-  #tellForget(kind: FactKind, name: string): Promise<Delivery> {
-    const place = this.#places.record(kind, name);
-    return (
-      this.#redis?.link.tell({ type: "forget", kind, name, distrust: false }, [place]) ??
-      Promise.resolve({ peers: 0, acknowledged: 0, complete: true })
-    );
+  /**
+   * Twice where there are others: one of them may have written the record, by what it was told before, after the first
+   * removal, and a third may have read it. Who has acknowledged the first time does not write it any more.
+   */
+  async #tellForget(kind: FactKind, name: string): Promise<Delivery> {
+    const link = this.#redis?.link;
+    if (link === undefined) return { peers: 0, acknowledged: 0, complete: true };
+    const tell = () =>
+      link.tell({ type: "forget", kind, name, distrust: false }, [this.#places.record(kind, name)]);
+    const first = await tell();
+    return first.complete && first.peers > 0 ? tell() : first;
   }
 
   #tellState(): void {

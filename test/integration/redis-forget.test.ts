@@ -1,0 +1,109 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import t, { type Test } from "tap";
+import { Cache } from "../../src/cache/cache.ts";
+import { systemClock, wallTime } from "../../src/clock.ts";
+import { openFacts } from "../../src/compose/remember.ts";
+import type { Identity } from "../../src/core/context.ts";
+import type { Asking } from "../../src/core/ports.ts";
+import { configFor } from "../support/gateway.ts";
+import { startRedis } from "../support/redis.ts";
+
+// One key is forgotten by the removal of its record. A replica that is busy may write that record a moment later: by
+// what the CMS had told it before the key was withdrawn.
+
+/** A line to Redis on which what was said by `publish` or `set` can be held back for a while. */
+async function slowLine(target: number) {
+  let held: (() => void)[] | undefined;
+  const bytes: string[] = [];
+  const server = createServer((client) => {
+    const redis = connect(target, "127.0.0.1");
+    redis.on("data", (chunk: Buffer) => client.write(chunk));
+    client.on("data", (chunk: Buffer) => {
+      const go = (): void => void redis.write(chunk);
+      if (held === undefined) go();
+      else held.push(go);
+      if (held !== undefined) bytes.push(chunk.toString("latin1"));
+    });
+    join(client, redis);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    hold: () => (held = []),
+    holds: (word: string) => bytes.some((text) => text.includes(word)),
+    release() {
+      for (const go of held ?? []) go();
+      held = undefined;
+    },
+    close: () => server.close(),
+  };
+}
+
+function join(one: Socket, other: Socket): void {
+  one.on("error", () => other.destroy()).on("close", () => other.destroy());
+  other.on("error", () => one.destroy()).on("close", () => one.destroy());
+}
+
+const redis = await startRedis();
+t.teardown(() => redis.close());
+
+const IDENTITY: Identity = { userId: 1, tenantIds: [1], allTenants: false, roles: [] };
+
+/** A replica, and its questions to the CMS, which the test answers. */
+function replicaAt(t: Test, port: number) {
+  const config = configFor(
+    "http://127.0.0.1:1",
+    { redis: { commandTimeout: "5s", ackTimeout: "10s" } },
+    { REDIS_URL: `redis://127.0.0.1:${port}`, CACHE_SECRET: "a secret of all replicas, for tests alone" },
+  );
+  const quiet = (): void => undefined;
+  const events = { found: quiet, invalidated: quiet, redis: quiet, redisFailed: quiet, lookupRefused: quiet };
+  const cache = new Cache({ config, clock: systemClock, wallTime, events });
+  t.teardown(() => cache.close());
+  const asked: ((identity: Identity | undefined) => void)[] = [];
+  const keys = openFacts(config, cache).keys.from<string>({
+    of: "default",
+    learntFrom: ["the CMS"],
+    lookup: () => new Promise((resolve) => void asked.push(resolve)),
+    textOf: (key) => key,
+  });
+  const asking: Asking = {
+    requestId: "r",
+    signal: new AbortController().signal,
+    note: { stage: "", upstreamRequests: 0, upstreamMs: 0 },
+  };
+  return { cache, asked, find: (key: string) => keys.find(key, asking) };
+}
+
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await what())) await pause(10);
+}
+
+t.test("a record that a busy replica wrote late does not outlive the forgetting of its key", async (t) => {
+  const line = await slowLine(redis.port);
+  t.teardown(() => line.close());
+  const [one, busy] = [replicaAt(t, redis.port), replicaAt(t, line.port)];
+  const isWell = ({ cache }: typeof one) => cache.redisState?.heard === true && cache.redisState.shared;
+  await until(() => isWell(one) && isWell(busy));
+  await until(async () => (await one.cache.invalidate(["keys"], "purge")).peers === 1);
+
+  const early = busy.find("the key");
+  await until(() => busy.asked.length === 1);
+  line.hold();
+  busy.asked[0]?.(IDENTITY);
+  t.match(await early, { value: IDENTITY, via: "cms" });
+  await until(() => line.holds("the CMS") || line.holds("schema"));
+  const forgotten = one.cache.forget("keys", "default", "the key");
+  await until(() => line.holds(":acks:"));
+  line.release();
+  t.strictSame(await forgotten, { peers: 1, acknowledged: 1, complete: true });
+
+  const late = one.find("the key");
+  const found = await Promise.race([late, until(() => one.asked.length === 1).then(() => "asks the CMS")]);
+  t.equal(found, "asks the CMS");
+  one.asked[0]?.(undefined);
+  t.equal((await late).value, undefined);
+});
