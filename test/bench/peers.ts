@@ -22,8 +22,8 @@ http {
   server { listen 127.0.0.1:${port} backlog=4096;
     location = /check { internal; proxy_pass http://cms/api/users/me; proxy_pass_request_body off; proxy_http_version 1.1;
       proxy_set_header Connection ""; proxy_set_header Content-Length ""; proxy_cache keys; proxy_cache_key $http_authorization; proxy_cache_valid 200 30s; }
-    location ~ ^/partners/[^/]+/(?<tenant>[^/]+)/(?<collection>[a-z-]+) { auth_request /check;
-      proxy_pass http://cms/api/$collection$is_args$args; proxy_http_version 1.1; proxy_set_header Connection "";
+    location ~ ^/partners/[^/]+/(?<tenant>[^/]+)/(?<collection>[a-z-]+)(?:/(?<id>[0-9]+))?$ { auth_request /check;
+      proxy_pass http://cms/api/$collection?where[id][equals]=$id&$args; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_set_header x-basker-tenant-slug $tenant; proxy_set_header x-request-id $request_id; proxy_hide_header Server; }
   }
 }
@@ -45,6 +45,7 @@ frontend f
   http-request set-var(txn.partner) req.hdr(authorization),word(3,' '),map_str(${dir}/keys.map)
   http-request deny deny_status 401 if !{ var(txn.partner) -m found }
   http-request set-header x-basker-tenant-slug %[path,field(4,/)]
+  http-request set-query where[id][equals]=%[path,field(6,/)] if { path,field(6,/) -m found }
   http-request replace-path /partners/[^/]+/[^/]+/([a-z-]+).* /api/\\1
   default_backend cms
 backend cms
@@ -58,6 +59,9 @@ export function caddy({ port, upstream }: PeerPorts): string {
   return `{
   admin off
   auto_https off
+  log {
+    output discard
+  }
 }
 http://127.0.0.1:${port} {
   reverse_proxy 127.0.0.1:${upstream}

@@ -1,10 +1,12 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { promisify } from "node:util";
 
 /** The core that what is measured runs on alone, and the one for everything else: load and upstream. */
 export const MEASURED_CORE = "1";
 export const OTHER_CORE = "0";
+export const BOTH_CORES = "0,1";
 
 /** Kernel ticks in a second, as /proc counts CPU time (`getconf CLK_TCK`, 100 on Linux). */
 const TICKS = 100;
@@ -23,14 +25,19 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** What must not outlive the benchmark, however it ends. */
+const children = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
 /** Starts a program on one core; its output is dropped, its errors are shown. */
 export function startOn({ core, command, args, env }: StartOptions): Started {
   const child = spawn("taskset", ["-c", core, command, ...args], {
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, ...env },
   });
-  const kill = (): void => void child.kill("SIGKILL");
-  process.once("exit", kill);
+  children.add(child);
   const ended = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
   return {
     pid: child.pid ?? 0,
@@ -38,7 +45,7 @@ export function startOn({ core, command, args, env }: StartOptions): Started {
     async stop() {
       child.kill("SIGKILL");
       await ended;
-      process.off("exit", kill);
+      children.delete(child);
     },
   };
 }
@@ -82,6 +89,24 @@ export function usage(pid: number): { cpu: number; rss: number } {
   return { cpu, rss };
 }
 
+/** From now on `peakOf` counts anew. Linux 4.0 and newer. */
+export function resetPeak(pid: number): void {
+  for (const member of family(pid)) writeFileSync(`/proc/${member}/clear_refs`, "5");
+}
+
+/** The most memory that a process and all below it held at once each since `resetPeak`, in MB. */
+export function peakOf(pid: number): number {
+  const peaks = family(pid).map((member) =>
+    Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${member}/status`))?.[1] ?? 0),
+  );
+  return peaks.reduce((sum, peak) => sum + peak, 0) / 1024;
+}
+
+/** How many processes it is, with all below it. */
+export function sizeOf(pid: number): number {
+  return family(pid).length;
+}
+
 function family(pid: number): number[] {
   const parents = new Map<number, number[]>();
   for (const name of readdirSync("/proc")) {
@@ -106,4 +131,21 @@ function read(path: string): string {
     // It has ended since it was listed.
     return "";
   }
+}
+
+/** A program of Node's that prints one value as JSON. */
+export interface Job {
+  readonly program: string;
+  /** What it is given, as JSON. */
+  readonly argument: unknown;
+  readonly core?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs such a program to its end and reads what it printed. Rejects where it fails. */
+export async function jsonFrom<T>({ program, argument, core = OTHER_CORE, env }: Job): Promise<T> {
+  const args = ["-c", core, process.execPath, program, JSON.stringify(argument)];
+  const { stdout } = await promisify(execFile)("taskset", args, { env: { ...process.env, ...env } });
+  const result: T = JSON.parse(stdout);
+  return result;
 }

@@ -14,12 +14,19 @@ export function spreadOf(figures: readonly number[]): Spread {
   return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
 }
 
-/** `1.83 [1.7-1.9]` */
+/** The least of the figures, sorted ascending, that the share `part` (0 to 1) of them does not exceed: nearest rank. */
+export function percentile(sorted: ArrayLike<number>, part: number): number {
+  const rank = Math.max(1, Math.ceil(part * sorted.length));
+  return sorted[rank - 1] ?? Number.NaN;
+}
+
+/** `1.83 [1.70-1.90]` */
 export function written({ median, min, max }: Spread): string {
   return `${figure(median)} [${figure(min)}-${figure(max)}]`;
 }
 
-/** Three digits that matter. */
+/** Three digits that matter, whichever sign. */
 export function figure(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  const size = Math.abs(value);
+  return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2);
 }

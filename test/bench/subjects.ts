@@ -1,113 +1,85 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { caddy, haproxy, nginxAuth } from "./peers.ts";
-import { freePort, MEASURED_CORE, startOn, untilAnswers, type Started } from "./processes.ts";
-import { KEY } from "./upstream.ts";
-
-/** Which answer is asked for: one document of 2 KB, or ten of them. */
-export type Load = "document" | "list";
+import type { Load } from "./part.ts";
+import { startGateway, startNode, startPeer, type Running } from "./start.ts";
+import { AUTHORIZATION, type Upstream } from "./upstream.ts";
+import { asking } from "./wrk.ts";
 
 /** A server between load and upstream. */
 export interface Subject {
   readonly name: string;
   /** The command that must be there, if it is none of Node's. */
   readonly needs?: string;
-  /** Where it is asked for which load. */
-  readonly paths: Readonly<Record<Load, string>>;
-  start(upstream: { readonly port: number; readonly url: string }): Promise<RunningSubject>;
-}
-
-export interface RunningSubject extends Started {
-  readonly url: string;
+  /** What it is asked for under a load, as wrk's script. */
+  readonly scripts: Readonly<Record<Load, string>>;
+  /** One path of those, for finding out whether it answers. */
+  start(upstream: Upstream): Promise<Running>;
 }
 
 /** The unit of all ratios. */
 export const UNIT = "http-proxy-3";
 
-const AUTHORIZATION = { authorization: `users API-Key ${KEY}` };
-const PLAIN = { document: "/api/pages", list: "/api/posts" };
-const PARTNERS = {
-  document: "/partners/2026-02/acme/pages/1",
-  list: "/partners/2026-02/acme/posts?limit=10",
+/** So many documents are asked for in turn; more than there are connections, so that no two under way are equal. */
+const DOCUMENTS = 1_000;
+/** Likewise lists, by page. Fewer, since clients ask for the same lists again more often than for the same documents. */
+const LISTS = 400;
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+/** The partner's spelling of a read and of a list. */
+export const PARTNERS = {
+  document: (id: number) => `/partners/2026-02/t-1/pages/${id}`,
+  list: (page: number) => `/partners/2026-02/t-1/posts?limit=10&page=${page}`,
 };
+
+/** The CMS's own spelling, which whoever passes requests through is asked by: the upstream then does the same work. */
+export const PLAIN = {
+  document: (id: number) => `/api/pages?where=${encodeURIComponent(JSON.stringify({ id: { equals: id } }))}`,
+  list: (page: number) => `/api/posts?limit=10&page=${page}`,
+};
+
+/** wrk's scripts: everything different, or everything equal. */
+export function scriptsOf(
+  spelling: typeof PARTNERS,
+  kind: "different" | "equal" = "different",
+): Subject["scripts"] {
+  const headers = spelling === PARTNERS ? AUTHORIZATION : {};
+  const [documents, lists] = kind === "equal" ? [1, 1] : [DOCUMENTS, LISTS];
+  return {
+    document: asking(numbers(documents).map(spelling.document), headers),
+    list: asking(numbers(lists).map(spelling.list), headers),
+  };
+}
+
+const [partners, plain] = [scriptsOf(PARTNERS), scriptsOf(PLAIN)];
 
 /** Everything that is measured side by side. */
 export const SUBJECTS: readonly Subject[] = [
   nodeProgram(UNIT, "http-proxy-3.ts"),
-  gateway("gateway, partners", PARTNERS),
-  gateway("gateway, native", PLAIN),
+  { name: "gateway, partners", scripts: partners, start: (upstream) => startGateway(upstream) },
+  {
+    name: "gateway, partners, equal reads shared",
+    scripts: scriptsOf(PARTNERS, "equal"),
+    start: (upstream) => startGateway(upstream),
+  },
+  { name: "gateway, native", scripts: plain, start: (upstream) => startGateway(upstream) },
   nodeProgram("bare undici", "bare-undici.ts"),
   nodeProgram("bare node:http, no upstream", "node-static.ts"),
-  configured("nginx, auth_request cached", "nginx", PARTNERS),
-  configured("haproxy, keys in a map", "haproxy", PARTNERS),
-  configured("caddy, pass-through", "caddy", PLAIN),
+  peer("nginx, auth_request cached", "nginx"),
+  peer("haproxy, keys in a map", "haproxy"),
+  peer("caddy, pass-through", "caddy"),
 ];
 
-/** The headers that a subject is asked with: the native path refuses keys. */
-export function headersOf(subject: Subject): Record<string, string> {
-  return subject.paths === PARTNERS ? AUTHORIZATION : {};
+/** The subject of that name. */
+export function subjectOf(name: string): Subject {
+  const found = SUBJECTS.find((subject) => subject.name === name);
+  if (found === undefined) throw new Error(`there is no subject ${name}`);
+  return found;
 }
 
 function nodeProgram(name: string, file: string): Subject {
-  return {
-    name,
-    paths: PLAIN,
-    async start(upstream) {
-      const port = await freePort();
-      const program = join(import.meta.dirname, "subjects", file);
-      const args = [program, String(port), file === "node-static.ts" ? "2048" : upstream.url];
-      return running(startOn({ core: MEASURED_CORE, command: process.execPath, args }), port, PLAIN.document);
-    },
-  };
+  return { name, scripts: plain, start: (upstream) => startNode(file, upstream) };
 }
 
-function gateway(name: string, paths: Subject["paths"]): Subject {
-  return {
-    name,
-    paths,
-    async start(upstream) {
-      const port = await freePort();
-      const adminPort = await freePort();
-      const env = {
-        UPSTREAM_URL: upstream.url,
-        HOST: "127.0.0.1",
-        PORT: String(port),
-        ADMIN_PORT: String(adminPort),
-      };
-      const args = [join(import.meta.dirname, "../../src/main.ts")];
-      const started = startOn({ core: MEASURED_CORE, command: process.execPath, args, env });
-      await untilAnswers(`http://127.0.0.1:${adminPort}/livez`);
-      return running(started, port, paths.document);
-    },
-  };
-}
-
-function configured(name: string, command: "nginx" | "haproxy" | "caddy", paths: Subject["paths"]): Subject {
-  return {
-    name,
-    needs: command,
-    paths,
-    async start(upstream) {
-      const dir = mkdtempSync(join(tmpdir(), `bench-${command}-`));
-      const port = await freePort();
-      const ports = { dir, port, upstream: upstream.port };
-      const file = join(dir, command === "caddy" ? "Caddyfile" : `${command}.conf`);
-      writeFileSync(file, { nginx: nginxAuth, haproxy, caddy }[command](ports));
-      writeFileSync(join(dir, "keys.map"), `${KEY} partner\n`);
-      const args = {
-        nginx: ["-c", file, "-p", dir],
-        haproxy: ["-f", file, "-q"],
-        caddy: ["run", "--config", file, "--adapter", "caddyfile"],
-      }[command];
-      const env = { GOMAXPROCS: "1", HOME: dir };
-      return running(startOn({ core: MEASURED_CORE, command, args, env }), port, paths.document);
-    },
-  };
-}
-
-async function running(started: Started, port: number, path: string): Promise<RunningSubject> {
-  const url = `http://127.0.0.1:${port}`;
-  await untilAnswers(url + path, AUTHORIZATION);
-  return { ...started, url };
+function peer(name: string, command: "nginx" | "haproxy" | "caddy"): Subject {
+  const scripts = command === "caddy" ? plain : partners;
+  return { name, needs: command, scripts, start: (upstream) => startPeer(command, upstream) };
 }

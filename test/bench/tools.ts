@@ -3,10 +3,10 @@ import { hasProgram, installPackages } from "../support/programs.ts";
 /** The programs that a benchmark is made with: which command, and the Debian package that brings it. */
 const TOOLS: Readonly<Record<string, string>> = {
   wrk: "wrk",
-  h2load: "nghttp2-client",
   nginx: "nginx-light",
   haproxy: "haproxy",
   caddy: "caddy",
+  "redis-server": "redis-server",
   taskset: "util-linux",
 };
 

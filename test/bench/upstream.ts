@@ -1,10 +1,21 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, OTHER_CORE, startOn, untilAnswers, type Started } from "./processes.ts";
 
-/** The key that all subjects are asked with; nobody checks it but the gateway, whose upstream knows it. */
-export const KEY = "5f0c7d1e-0000-4000-8000-000000000001";
+/** What keys begin with; the CMS knows each by the number that follows, of twelve digits. */
+const KEYS = "5f0c7d1e-0000-4000-8000-";
+
+/** The key of the user of that number, and so of the tenant `t-<number>`. */
+export function keyOf(number: number): string {
+  return KEYS + String(number).padStart(12, "0");
+}
+
+/** The header that a key of any number is sent in, as Lua formats it. */
+export const AUTHORIZATION_FORMAT = `users API-Key ${KEYS}%012d`;
+
+/** The key that all subjects are asked with, in its header; nobody checks it but the gateway, whose upstream knows it. */
+export const AUTHORIZATION = { authorization: `users API-Key ${keyOf(1)}` };
 
 /** Two kilobytes of document, as a page of a CMS is: some text, a few members, times. */
 function documentOf(id: number, size: number): Record<string, unknown> {
@@ -30,36 +41,55 @@ function listOf(docs: readonly unknown[]): string {
   return JSON.stringify({ docs, ...counts, ...ends });
 }
 
-const USER = {
-  id: 2,
-  collection: "users",
-  _strategy: "api-key",
-  roles: ["editor"],
-  tenants: [{ tenant: 1 }],
-};
+/** A user of the CMS and his key, by number: member of the first tenant and of that of his own number. */
+const USER =
+  '{"user":{"id":$user,"collection":"users","_strategy":"api-key","roles":["editor"],"tenants":[{"tenant":1},{"tenant":$user}]},"message":"Account"}';
 
-/** What the CMS answers, by path. `pages` is one document of 2 KB, `posts` ten of them. */
-const ANSWERS: Readonly<Record<string, string>> = {
-  "/api/users/me": JSON.stringify({ user: USER, message: "Account" }),
-  "/api/tenants": listOf([{ id: 1, slug: "acme", installedApps: [] }]),
-  "/api/pages": listOf([documentOf(1, 2_048)]),
-  "/api/posts": listOf(Array.from({ length: 10 }, (_, index) => documentOf(index + 1, 2_048))),
-};
+/** The document that was asked for, in the tenant's name that was asked for: nginx fills in both. */
+const PAGE = listOf([documentOf(1, 2_048)])
+  .replace('"id":1,"tenant":1', '"id":$id,"tenant":$tenant')
+  .replaceAll("number 1", "number $id");
 
-/** nginx with fixed bodies in the CMS's place: it costs next to nothing, so that what is measured is what stands before it. */
-export async function startUpstream(): Promise<Started & { readonly port: number; readonly url: string }> {
+/** What the CMS answers, by path. `pages` is one document of 2 KB, whichever was asked for; `posts` always the same ten. */
+const BUILT: Readonly<Record<string, string>> = {
+  "/api/users/me": USER,
+  "/api/tenants": listOf(["#"]).replace('"#"', '{"id":$named,"slug":"t-$named","installedApps":[]}'),
+  "/api/pages": PAGE,
+};
+const POSTS = listOf(Array.from({ length: 10 }, (_, index) => documentOf(index + 1, 2_048)));
+
+/** A server in the CMS's place. */
+export interface Upstream {
+  readonly port: number;
+  readonly url: string;
+}
+
+/**
+ * nginx with made-up bodies in the CMS's place: it costs next to nothing, so that what is measured is what stands before
+ * it. It knows every key that ends in a number, every tenant `t-<number>` and every id.
+ */
+export async function startUpstream(): Promise<Started & Upstream> {
   const dir = mkdtempSync(join(tmpdir(), "bench-upstream-"));
   const port = await freePort();
-  const locations = Object.entries(ANSWERS).map(([path, body], index) => {
-    writeFileSync(join(dir, `${index}.json`), body);
-    return `location = ${path} { default_type application/json; alias ${dir}/${index}.json; }`;
-  });
+  const locations = Object.entries(BUILT).map(
+    ([path, body]) => `location = ${path} { default_type application/json; return 200 '${body}'; }`,
+  );
+  writeFileSync(join(dir, "posts.json"), POSTS);
+  locations.push(`location = /api/posts { default_type application/json; alias ${dir}/posts.json; }`);
   const file = join(dir, "nginx.conf");
   writeFileSync(file, configuration({ dir, port, locations: locations.join("\n    ") }));
   const started = startOn({ core: OTHER_CORE, command: "nginx", args: ["-c", file, "-p", dir] });
   const url = `http://127.0.0.1:${port}`;
   await untilAnswers(`${url}/api/pages`);
-  return { ...started, port, url };
+  return {
+    ...started,
+    port,
+    url,
+    async stop() {
+      await started.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
 }
 
 interface Parts {
@@ -70,10 +100,14 @@ interface Parts {
 
 function configuration({ dir, port, locations }: Parts): string {
   return `daemon off; master_process off; worker_processes 1; pid ${dir}/nginx.pid; error_log stderr error;
-events { worker_connections 8192; }
+events { worker_connections 16384; }
 http {
   access_log off; keepalive_requests 1000000000; open_file_cache max=100; sendfile on; tcp_nopush on;
   client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy; fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
+  map $http_authorization $user { default 1; "~-0*(?<u>[0-9]+)$" $u; }
+  map $args $id { default 1; "~equals(?:%22%3A|%5D=|\\]=)(?<i>[0-9]+)" $i; }
+  map $args $tenant { default 1; "~in%22%3A%5B(?<t>[0-9]+)" $t; }
+  map $args $named { default 1; "~%22t-(?<n>[0-9]+)%22" $n; }
   server { listen 127.0.0.1:${port} backlog=4096;
     ${locations}
   }

@@ -1,0 +1,99 @@
+import { join } from "node:path";
+import type { Bench, Part } from "../part.ts";
+import { jsonFrom } from "../processes.ts";
+import type { OpenLoop, OpenLoopResult } from "../programs/open-loop.ts";
+import type { Table } from "../report.ts";
+import type { Running } from "../start.ts";
+import { spreadOf } from "../statistics.ts";
+import { PARTNERS, PLAIN, subjectOf, UNIT } from "../subjects.ts";
+import { AUTHORIZATION } from "../upstream.ts";
+import { measure } from "../wrk.ts";
+
+const PROGRAM = join(import.meta.dirname, "../programs/open-loop.ts");
+const PATH = "gateway, partners";
+const DIRECT = "direct, no proxy";
+/** The load under which latencies are taken, as a part of what the partner path can do. */
+const PART = 0.2;
+
+/** What the gateway adds to an answer's time at a load that leaves it idle most of the time. */
+export const latency: Part = {
+  name: "latency",
+  async *run(bench) {
+    const running = new Map<string, Pick<Running, "url" | "stop" | "pid">>();
+    const { upstream } = bench;
+    try {
+      for (const name of [UNIT, PATH, "gateway, native"])
+        running.set(name, await subjectOf(name).start(upstream));
+      yield await tableOf(running, bench);
+    } finally {
+      for (const one of running.values()) await one.stop();
+    }
+  },
+};
+
+type Places = ReadonlyMap<string, Pick<Running, "url" | "pid">>;
+
+async function tableOf(running: Places, { options, upstream }: Bench): Promise<Table> {
+  const { rounds = 5, seconds = 5, warmup } = options;
+  const saturation = await saturationOf(running.get(PATH), warmup);
+  const perSecond = Math.round(saturation * PART);
+  const ports = new Map([
+    [DIRECT, upstream.port],
+    ...[...running].map(([n, { url }]) => [n, portOf(url)] as const),
+  ]);
+  const results = new Map([...ports.keys()].map((name) => [name, new Array<OpenLoopResult>()]));
+  const one = (name: string, port: number): Promise<OpenLoopResult> => {
+    const isPartner = name === PATH;
+    const paths = Array.from({ length: 1_000 }, (_, i) => (isPartner ? PARTNERS : PLAIN).document(i + 1));
+    const headers = isPartner ? AUTHORIZATION : {};
+    const argument: OpenLoop = { port, paths, headers, perSecond, seconds, warmup: 1 };
+    return jsonFrom<OpenLoopResult>({ program: PROGRAM, argument });
+  };
+  for (let round = 0; round < rounds; round += 1)
+    for (const [name, port] of ports) results.get(name)?.push(await one(name, port));
+  const direct = results.get(DIRECT) ?? [];
+  return {
+    title: `latency at ${PART * 100} % of saturation`,
+    notes: [
+      `${perSecond} requests/s, sent whether or not answers come; the partner path's saturation in this run: ${Math.round(saturation)}/s. Milliseconds; "added" is to the direct call of the same round; median of ${rounds} rounds of ${seconds} s [least-greatest].`,
+    ],
+    rows: [...results].map(([subject, list]) => rowOf(subject, list, direct)),
+  };
+}
+
+async function saturationOf(
+  gateway: Pick<Running, "url" | "pid"> | undefined,
+  warmup: number,
+): Promise<number> {
+  if (gateway === undefined) throw new Error(`${PATH} does not run`);
+  const { url, pid } = gateway;
+  const stretch = { origin: url, pid, connections: 64, script: subjectOf(PATH).scripts.document };
+  await measure({ ...stretch, seconds: warmup });
+  const samples = [];
+  for (let i = 0; i < 3; i += 1) samples.push(await measure({ ...stretch, seconds: 2 }));
+  return spreadOf(samples.map(({ perSecond }) => perSecond)).median;
+}
+
+function rowOf(
+  subject: string,
+  results: readonly OpenLoopResult[],
+  direct: readonly OpenLoopResult[],
+): Table["rows"][number] {
+  const of = (name: keyof OpenLoopResult) => spreadOf(results.map((result) => result[name]));
+  const added = (name: keyof OpenLoopResult) =>
+    spreadOf(results.map((result, round) => result[name] - (direct[round]?.[name] ?? Number.NaN)));
+  return {
+    subject,
+    p50: of("p50"),
+    p99: of("p99"),
+    "p99.9": of("p999"),
+    "p50 added": added("p50"),
+    "p99 added": added("p99"),
+    "p99.9 added": added("p999"),
+    "generator late, p99": of("late"),
+  };
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}

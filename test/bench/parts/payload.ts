@@ -1,0 +1,77 @@
+import { join } from "node:path";
+import type { Bench, Part } from "../part.ts";
+import { freePort, OTHER_CORE, startOn, untilAnswers } from "../processes.ts";
+import type { Table } from "../report.ts";
+import { startGateway, type Running } from "../start.ts";
+import { spreadOf } from "../statistics.ts";
+import { asking, measure, type Sample } from "../wrk.ts";
+import { countAll } from "../counts.ts";
+
+const MAIN = join(import.meta.dirname, "../../support/cms/main.ts");
+
+/** The gateway in front of a real Payload: how much of its throughput is left, and how often it is asked. */
+export const payload: Part = {
+  name: "payload",
+  async *run(bench) {
+    const counts = await countAll();
+    yield counts.table;
+    const port = await freePort();
+    const args = [MAIN, "--port", String(port)];
+    const cms = startOn({ core: OTHER_CORE, command: process.execPath, args });
+    const url = `http://127.0.0.1:${port}`;
+    let gateway: Running | undefined;
+    try {
+      await untilAnswers(url);
+      gateway = await startGateway(
+        { url },
+        { settings: { partners: { shareReads: false } }, env: { CMS_SERVICE_KEY: counts.serviceKey } },
+      );
+      const places = { direct: { ...cms, url }, gateway };
+      yield await tableOf(places, counts.asked, bench);
+    } finally {
+      await gateway?.stop();
+      await cms.stop();
+    }
+  },
+};
+
+/** What is asked of the gateway, and what it then asks of the CMS. */
+type Asked = Awaited<ReturnType<typeof countAll>>["asked"];
+
+async function tableOf(
+  { direct, gateway }: { direct: Running; gateway: Running },
+  asked: Asked,
+  { options }: Bench,
+): Promise<Table> {
+  const { rounds = 4, seconds = 4, warmup } = options;
+  const one = ({ url, pid }: Running, script: string, stretch: number): Promise<Sample> =>
+    measure({ origin: url, script, connections: 16, seconds: stretch, pid });
+  const rows = [];
+  for (const { name, through, directly, headers } of asked) {
+    const scripts = { through: asking(through, headers), directly: asking(directly, headers) };
+    await one(direct, scripts.directly, warmup);
+    await one(gateway, scripts.through, warmup);
+    const pairs = [];
+    for (let round = 0; round < rounds; round += 1)
+      pairs.push({
+        directly: await one(direct, scripts.directly, seconds),
+        through: await one(gateway, scripts.through, seconds),
+      });
+    rows.push({
+      load: name,
+      "directly, per second": spreadOf(pairs.map(({ directly }) => directly.perSecond)),
+      "through the gateway, ratio": spreadOf(
+        pairs.map(({ directly, through }) => through.perSecond / directly.perSecond),
+      ),
+      "p50, ratio": spreadOf(pairs.map(({ directly, through }) => through.p50 / directly.p50)),
+      "gateway's CPU, cores": spreadOf(pairs.map(({ through }) => through.cores)),
+    });
+  }
+  return {
+    title: "throughput in front of a real Payload",
+    notes: [
+      `The test CMS (SQLite) alone on one core with the load, the gateway on the other; 16 connections; the CMS asked directly for the very thing that the gateway asks it for, with the same key; equal reads not shared; median of ${rounds} rounds of ${seconds} s [least-greatest].`,
+    ],
+    rows,
+  };
+}

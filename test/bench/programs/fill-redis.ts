@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { Redis } from "ioredis";
+import { systemClock, wallTime } from "../../../src/clock.ts";
+import { openFacility } from "../../../src/compose/facility.ts";
+import { createLasting } from "../../../src/compose/lasting.ts";
+import { remember } from "../../../src/compose/remember.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { DEFAULT_UPSTREAM, upstreamsOf } from "../../../src/config/upstream.ts";
+import { FOREVER } from "../../../src/core/lifetime.ts";
+import type { Asking } from "../../../src/core/ports.ts";
+import { Secret } from "../../../src/core/secret.ts";
+import { createLog } from "../../../src/observe/log.ts";
+import { keyOf } from "../upstream.ts";
+
+/**
+ * Puts keys and tenants into Redis as a gateway does that has just asked for them: by the gateway's own caches, with an
+ * answer made up in the CMS's place. Argument: JSON as `Filling`; the configuration comes from the environment.
+ */
+export interface Filling {
+  /** The first and the last number; key n belongs to user n, who is a member of tenant n, `t-n`. */
+  readonly from: number;
+  readonly to: number;
+  /** How many processes fill at the same time: none begins before all are connected, since that makes Redis begin anew. */
+  readonly parties: number;
+}
+
+export interface Filled {
+  readonly seconds: number;
+}
+
+const { from, to, parties }: Filling = JSON.parse(process.argv[2] ?? "{}");
+const config = loadConfig({ env: process.env, readFile: (path) => readFileSync(path, "utf8") });
+const { log } = createLog("fatal", { write: () => undefined });
+const lasting = createLasting(config, { clock: systemClock, wallTime, log });
+const settings = upstreamsOf(config).get(DEFAULT_UPSTREAM);
+if (settings === undefined) throw new Error("there is no upstream");
+const facility = openFacility(config, { name: DEFAULT_UPSTREAM, settings }, lasting);
+const cms: typeof facility.cms = {
+  ...facility.cms,
+  identify: (key) => {
+    const id = Number(Secret.reveal(key).slice(-12));
+    return Promise.resolve({ userId: id, tenantIds: [1, id], allTenants: false, roles: [] });
+  },
+  findTenant: (ref) => {
+    const slug = ref.by === "slug" ? ref.slug : "";
+    return Promise.resolve({ id: Number(slug.slice(2)), slug, installedApps: [] });
+  },
+};
+const { name, learntFrom } = facility;
+const { keys, tenants } = remember(lasting, { name, cms, hasServiceKey: true, learntFrom });
+const note = { stage: "fill", upstreamRequests: 0, upstreamMs: 0 };
+const asking: Asking = { requestId: "fill", signal: FOREVER, note };
+
+async function fill(number: number): Promise<void> {
+  const credential = new Secret(keyOf(number));
+  const viewer = { credential, name: String(number) };
+  await keys.find(credential, asking);
+  await tenants.find({ ref: { by: "slug", slug: `t-${number}` }, viewer }, asking);
+}
+
+while (lasting.cache.redisState?.shared !== true)
+  await new Promise((resolve) => void setTimeout(resolve, 10));
+const redis = new Redis(config.redis.url ?? "");
+await redis.incr("bench-parties");
+while (Number(await redis.get("bench-parties")) < parties)
+  await new Promise((resolve) => void setTimeout(resolve, 10));
+const begun = performance.now();
+// The first makes the epoch; of several that would make it at once all but one write nothing.
+await fill(from);
+let current = from + 1;
+const workers = Array.from({ length: 256 }, async () => {
+  while (current <= to) await fill(current++);
+});
+await Promise.all(workers);
+// Records are written without anybody waiting for them; what is asked after them is answered after them.
+await new Promise((resolve) => void setTimeout(resolve, 500));
+const filled: Filled = { seconds: (performance.now() - begun) / 1_000 };
+process.stdout.write(`${JSON.stringify(filled)}\n`, () => process.exit(0));

@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { caddy, haproxy, nginxAuth } from "./peers.ts";
+import { freePort, MEASURED_CORE, startOn, untilAnswers, type Started } from "./processes.ts";
+import { AUTHORIZATION, keyOf, type Upstream } from "./upstream.ts";
+
+/** A server that listens. */
+export interface Running extends Started {
+  readonly url: string;
+}
+
+export interface RunningGateway extends Running {
+  readonly adminUrl: string;
+}
+
+/** This checkout of the gateway. */
+export const HERE = join(import.meta.dirname, "../..");
+
+export interface GatewayOptions {
+  /** The checkout whose gateway it is. */
+  readonly root?: string;
+  /** Further settings, section by section. */
+  readonly settings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly core?: string;
+  /** False for whoever waits for it himself. */
+  readonly wait?: boolean;
+}
+
+/**
+ * Limits that would refuse load which comes from one partner of one tenant alone, raised: all peers have 64 connections
+ * to the upstream, and so has that tenant, as the half that is its share.
+ */
+const LIMITS = {
+  limits: { inFlightPerKey: 1_000 },
+  upstream: { connections: 128, queue: 1_024 },
+};
+
+/** The environment of a gateway in front of `upstream`, and the folder in which its settings are. */
+export function environmentOf(
+  upstream: Pick<Upstream, "url">,
+  { settings = {}, env = {} }: Pick<GatewayOptions, "settings" | "env">,
+): { readonly env: Record<string, string>; readonly dir: string } {
+  const dir = mkdtempSync(join(tmpdir(), "bench-gateway-"));
+  const file = join(dir, "settings.yaml");
+  const sections = new Set([...Object.keys(LIMITS), ...Object.keys(settings)]);
+  const limits: NonNullable<GatewayOptions["settings"]> = LIMITS;
+  const merged = [...sections].map((name) => [name, { ...limits[name], ...settings[name] }] as const);
+  writeFileSync(file, stringify(Object.fromEntries(merged)));
+  // With a key of its own tenants are the same for every partner's key, and are looked up once.
+  const own = { UPSTREAM_URL: upstream.url, HOST: "127.0.0.1", CONFIG_FILE: file, CMS_SERVICE_KEY: keyOf(1) };
+  return { env: { ...own, ...env }, dir };
+}
+
+/** Starts the gateway's program, by default on the core that is measured, and waits until its admin port answers. */
+export async function startGateway(
+  upstream: Pick<Upstream, "url">,
+  options: GatewayOptions = {},
+): Promise<RunningGateway> {
+  const { root = HERE, core = MEASURED_CORE, wait = true } = options;
+  const { env, dir } = environmentOf(upstream, options);
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const started = startOn({
+    core,
+    command: process.execPath,
+    args: [join(root, "src/main.ts")],
+    env: { ...env, PORT: String(port), ADMIN_PORT: String(adminPort) },
+  });
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  if (wait) await untilAnswers(`${adminUrl}/readyz`);
+  return { ...withFolder(started, dir), url: `http://127.0.0.1:${port}`, adminUrl };
+}
+
+/** Starts a program of `subjects/`. */
+export async function startNode(file: string, upstream: Pick<Upstream, "url">): Promise<Running> {
+  const port = await freePort();
+  const program = join(import.meta.dirname, "subjects", file);
+  const args = [program, String(port), file === "node-static.ts" ? "2048" : upstream.url];
+  const started = startOn({ core: MEASURED_CORE, command: process.execPath, args });
+  return answering(started, `http://127.0.0.1:${port}`, "/api/pages");
+}
+
+/** Starts another proxy with the configuration of `peers.ts`. */
+export async function startPeer(
+  command: "nginx" | "haproxy" | "caddy",
+  upstream: Upstream,
+): Promise<Running> {
+  const dir = mkdtempSync(join(tmpdir(), `bench-${command}-`));
+  const port = await freePort();
+  const file = join(dir, command === "caddy" ? "Caddyfile" : `${command}.conf`);
+  writeFileSync(file, { nginx: nginxAuth, haproxy, caddy }[command]({ dir, port, upstream: upstream.port }));
+  writeFileSync(join(dir, "keys.map"), `${keyOf(1)} partner\n`);
+  const args = {
+    nginx: ["-c", file, "-p", dir],
+    haproxy: ["-f", file, "-q"],
+    caddy: ["run", "--config", file, "--adapter", "caddyfile"],
+  }[command];
+  const env = { GOMAXPROCS: "1", HOME: dir };
+  const started = startOn({ core: MEASURED_CORE, command, args, env });
+  const path = command === "caddy" ? "/api/pages" : "/partners/2026-02/t-1/pages/1";
+  return answering(withFolder(started, dir), `http://127.0.0.1:${port}`, path);
+}
+
+async function answering(started: Started, url: string, path: string): Promise<Running> {
+  await untilAnswers(url + path, AUTHORIZATION);
+  return { ...started, url };
+}
+
+/** The same, whose folder goes with it. */
+function withFolder(started: Started, dir: string): Started {
+  return {
+    ...started,
+    async stop() {
+      await started.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
