@@ -76,7 +76,7 @@ function reference(sections: Readonly<Record<string, Setting>>): string {
     "An editor that speaks to the YAML language server completes and checks a file that begins with",
     "`# yaml-language-server: $schema=` and the way to `config/schema.json`.",
     "",
-    "Durations are written `250ms`, `15s`, `5m`, `1h`; sizes `512B`, `16KiB`, `1MiB`.",
+    "Durations are written `250ms`, `15s`, `5m`, `1h` (at most `596h`); sizes `512B`, `16KiB`, `1MiB`.",
   ];
   for (const [section, { description, properties }] of Object.entries(sections)) {
     lines.push("", `## ${section}`, "", description ?? "");

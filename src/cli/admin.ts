@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { readVariable } from "../config/environment.ts";
 import { UsageError, type Flags, type Given } from "./command.ts";
 import type { Io } from "./io.ts";
@@ -13,8 +14,8 @@ export const ADMIN_FLAG = {
 
 /** Where the admin port is: as the flag says, else where the variables of a gateway would have it. */
 export function adminUrl(given: Given, { env }: Pick<Io, "env">, path: string): URL {
-  const { ADMIN_HOST: host = "127.0.0.1", ADMIN_PORT: port = "9090" } = env;
-  const base = given.text("admin-url") ?? `http://${host}:${port}`;
+  const [host, port] = [env["ADMIN_HOST"] || "127.0.0.1", env["ADMIN_PORT"] || "9090"];
+  const base = given.text("admin-url") ?? `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
   const url = URL.parse(path, base);
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new UsageError(`--admin-url ${base}: expected an address such as http://127.0.0.1:9090`);

@@ -35,5 +35,6 @@ export function redacted(value: unknown, name = ""): unknown {
 }
 
 function withoutPassword(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/i, "$1[secret]@");
+  // Up to the last @, as a URL's parser has it: a password may hold one.
+  return url.replace(/^([a-z+]+:\/\/)[^/?#]*@/i, "$1[secret]@");
 }

@@ -3,6 +3,9 @@ import type { Problem } from "./problem.ts";
 import { versionProblems } from "./versions.ts";
 import { COLLECTIONS, SECRET_FIELDS, VERSIONS } from "./words.ts";
 
+/** What lies beside the collections in the CMS's API: exposed, a partner's body could be a query of GraphQL. */
+const NO_COLLECTIONS = ["access", "globals", "graphql", "graphql-playground"];
+
 /**
  * What no configuration may say, whatever its types: auth collections, tenants and the CMS's internal ones exposed, a
  * version listed twice. Looks at the raw settings, so that one message names these beside every other problem.
@@ -11,7 +14,7 @@ export function exposureProblems(settings: unknown): Problem[] {
   const parsed = shape.safeParse(settings);
   if (!parsed.success) return [];
   const { partners, cms } = parsed.data;
-  const forbidden = new Set([cms.users, cms.tenants, cms.groups, ...cms.internal]);
+  const forbidden = new Set([cms.users, cms.tenants, cms.groups, ...cms.internal, ...NO_COLLECTIONS]);
   const problems: Problem[] = [];
   const refuse = (label: string, slugs: readonly string[]) => {
     for (const [index, slug] of slugs.entries()) {

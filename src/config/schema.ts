@@ -2,7 +2,7 @@ import * as z from "zod";
 import { cache, redis } from "./cache.ts";
 import { cms } from "./cms.ts";
 import { rate } from "./rate.ts";
-import { duration, size } from "./units.ts";
+import { duration, patience, size } from "./units.ts";
 import { upstream, upstreamName, upstreams } from "./upstream.ts";
 import { versionSettings } from "./versions.ts";
 import { COLLECTIONS, VERSIONS, cidr, count, headerName, port, prefix, slug } from "./words.ts";
@@ -26,7 +26,7 @@ const server = z.strictObject({
   keepAliveTimeout: duration
     .prefault("65s")
     .describe("Idle client connections are closed after this; keep it above your load balancer's."),
-  headersTimeout: duration
+  headersTimeout: patience
     .prefault("15s")
     .describe("The longest a client may take to send a request's headers."),
   idleTimeout: duration
@@ -71,8 +71,8 @@ const native = z.strictObject({
       "A native path that two parsers could read in two ways (dot segments, backslashes): refused, or let through and reported.",
     ),
   upstream: upstreamName.default("default").describe("The upstream that native traffic goes to."),
-  firstByteTimeout: duration.prefault("120s").describe("The longest wait for the CMS's answer to begin."),
-  idleTimeout: duration.prefault("120s").describe("The longest silence within a body, either way."),
+  firstByteTimeout: patience.prefault("120s").describe("The longest wait for the CMS's answer to begin."),
+  idleTimeout: patience.prefault("120s").describe("The longest silence within a body, either way."),
 });
 
 const partners = z.strictObject({
@@ -111,12 +111,12 @@ const partners = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether equal reads by one key that are under way at the same time ask the CMS once."),
-  deadline: duration.prefault("30s").describe("The longest a partner request may take in all."),
+  deadline: patience.prefault("30s").describe("The longest a partner request may take in all."),
 });
 
 const limits = z.strictObject({
   body: size.prefault("1MiB").describe("The largest request body of a partner."),
-  bodyPause: duration
+  bodyPause: patience
     .prefault("10s")
     .describe(
       "The longest pause within a partner's request body; over it 400, and the connection is closed.",

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { duration, size } from "./units.ts";
+import { duration, patience, size } from "./units.ts";
 import { count, httpUrl } from "./words.ts";
 
 /** What an upstream is called; the section `upstream` is the one called `default`. */
@@ -31,11 +31,11 @@ const settings = {
       "Origins of several processes of the same CMS, e.g. [http://cms-1:3000, http://cms-2:3000]; together with url where both are given.",
     ),
   connections: count.default(64).describe("Connections to the CMS for partner traffic, at the most."),
-  connectTimeout: duration.prefault("3s").describe("The longest that connecting may take."),
-  firstByteTimeout: duration
+  connectTimeout: patience.prefault("3s").describe("The longest that connecting may take."),
+  firstByteTimeout: patience
     .prefault("15s")
     .describe("Partner traffic: the longest wait for the CMS's answer to begin."),
-  idleTimeout: duration
+  idleTimeout: patience
     .prefault("10s")
     .describe("Partner traffic: the longest silence within the CMS's answer."),
   queue: count
@@ -57,10 +57,10 @@ const settings = {
   breakerFailures: count
     .default(5)
     .describe("After so many failures in a row to get any answer, partners are told 503 at once."),
-  breakerRetry: duration
+  breakerRetry: patience
     .prefault("1s")
     .describe("While that lasts, one request in this time is sent to see whether the CMS is back."),
-  deadline: duration
+  deadline: patience
     .prefault("20s")
     .describe(
       "Partner traffic: the longest that one request to the CMS may take in all; keep it below partners.deadline.",
@@ -71,10 +71,10 @@ const settings = {
   maxAnswer: size
     .prefault("16MiB")
     .describe("The largest answer of the CMS that is translated; a larger one is a 500."),
-  healthInterval: duration
+  healthInterval: patience
     .prefault("2s")
     .describe("With several targets: how often each is asked whether it works."),
-  healthTimeout: duration
+  healthTimeout: patience
     .prefault("2s")
     .describe(
       "The longest that it may take to say so; after two failures in a row it gets no more requests.",

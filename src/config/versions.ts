@@ -39,6 +39,9 @@ export function versionProblems(
         messages.push(`partners cannot see ${collection}; remove it`);
       for (const name of new Set([...Object.keys(rename), ...theirs, ...remove]))
         if (untouchable.has(name)) messages.push(`${name} can be neither renamed nor removed`);
+      for (const name of Object.keys(rename))
+        if (/^(?:and|or)$/i.test(name))
+          messages.push(`no condition could ask by ${name}; choose another name`);
       for (const name of new Set(theirs)) {
         if (theirs.indexOf(name) !== theirs.lastIndexOf(name))
           messages.push(`two names mean ${name}; keep one`);

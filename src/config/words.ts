@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import * as z from "zod";
 
 /** The small types that settings are made of, each with a message that says what is expected. */
@@ -27,9 +28,13 @@ export const httpUrl = z
 export const hostPort = z.string().regex(/^(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, {
   error: "expected host:port such as redis-1:6379",
 });
-export const cidr = z.string().regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, {
-  error: "expected an address or a CIDR block such as 10.0.0.0/8",
-});
+export const cidr = z
+  .string()
+  .regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/, {
+    error: "expected an address or a CIDR block such as 10.0.0.0/8",
+    abort: true,
+  })
+  .refine(isCidr, { error: "expected an address or a CIDR block such as 10.0.0.0/8" });
 
 /** The versions that hold where none are listed. */
 export const VERSIONS = ["2025-07", "2026-02"];
@@ -66,6 +71,12 @@ export const SECRET_FIELDS = [
 export const day = z.iso.date().or(z.iso.datetime());
 /** Where something is explained. */
 export const link = z.url({ protocol: /^https?$/, error: "expected an http(s) URL" });
+
+function isCidr(text: string): boolean {
+  const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(bits ?? 0) <= (family === 6 ? 128 : 32);
+}
 
 function isOrigin(text: string): boolean {
   const url = URL.parse(text);

@@ -27,7 +27,9 @@ export function endHeaders({ deprecation, sunset, link }: VersionEnd): Record<st
     links.push("sunset");
   }
   if (link !== undefined && links.length > 0) {
-    headers["link"] = links.map((relation) => `<${link}>; rel="${relation}"; type="text/html"`).join(", ");
+    // As URLs are written in full: what a person types may not fit into a header.
+    const { href } = new URL(link);
+    headers["link"] = links.map((relation) => `<${href}>; rel="${relation}"; type="text/html"`).join(", ");
   }
   return headers;
 }

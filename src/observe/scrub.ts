@@ -8,7 +8,7 @@ import { inspect } from "node:util";
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/\b(API-Key|Bearer|Basic|JWT|Digest)(\s+)[^\s"',;\\]+/gi, "$1$2[secret]"],
   [/\beyJ[\w-]+\.[\w-]*\.?[\w-]*/g, "[token]"],
-  [/((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, "$1[secret]@"],
+  [/((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/)[^\s/"']*@/gi, "$1[secret]@"],
   [/\b((?:set-)?cookie\\?"?\s*[:=]\s*\\?"?)[^"\\\r\n]+/gi, "$1[secret]"],
   [/\b(pass(?:word|wd)?|secret|token|api[_-]?key)(\\?"?\s*[:=]\s*\\?"?)[^\s"',;&}\\]+/gi, "$1$2[secret]"],
   // Payload's API keys are UUIDs, and may be echoed without the word before them.

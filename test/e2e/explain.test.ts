@@ -136,6 +136,7 @@ t.test("headers count as on the wire", async (t) => {
 t.test("native paths are told apart by the server's own questions", async (t) => {
   t.match((await explained("GET", "/api/events")).told, { verdict: "refused", answer: { status: 403 } });
   t.match((await explained("GET", "/nowhere")).told, { verdict: "refused", answer: { status: 403 } });
+  t.match((await explained("GET", "/api/%2e%2e/x")).told, { verdict: "refused", answer: { status: 400 } });
   const { out, code } = await runCli(["explain", "GET", "/api/events"], env);
   t.match(out, /passes through to the CMS untouched/);
   t.equal(code, 0);

@@ -13,13 +13,14 @@ import { renderError, type Answer } from "../../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../../core/errors.ts";
 import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
 import { Lifetime } from "../../core/lifetime.ts";
-import { isUnderPrefix, parseTarget, type Target } from "../../core/path.ts";
+import { isPlainNativeTarget, isUnderPrefix, parseTarget, type Target } from "../../core/path.ts";
 import { createPipeline, type Stages } from "../../gateway/gateway.ts";
 import { deadline } from "../../gateway/layers.ts";
 import type { Explanation } from "../../observe/explain/explanation.ts";
 import { shapeOf } from "../../observe/explain/redact.ts";
 import { shownRequest, Trace } from "../../observe/explain/trace.ts";
 import { createLog } from "../../observe/log.ts";
+import { scrub } from "../../observe/scrub.ts";
 import { createChoose, homeOf } from "../../stages/choose.ts";
 
 /** The request that is to be explained. */
@@ -84,16 +85,18 @@ export async function explainRequest(config: Config, question: Question, clock: 
   }
 }
 
-/** What is not under /partners: by the server's own two questions. */
+/** What is not under /partners: by the server's own questions, and the native guard's of the target and of a key. */
 function native(config: Config, { method, target, headers }: Question): Explanation {
   const isNative = isUnderPrefix(target, config.native.prefixes);
   const told = { method, target, steps: [] };
   const isObserved = config.native.keys === "observe";
-  if (isNative && (isObserved || !carriesApiKey(headers))) {
+  const isAmbiguous = isNative && config.native.targets === "refuse" && !isPlainNativeTarget(target);
+  if (isNative && !isAmbiguous && (isObserved || !carriesApiKey(headers))) {
     const more = carriesApiKey(headers) ? "; native.keyed but for native.keys: observe" : "";
     return { ...told, verdict: "native", reason: `passes through to the CMS untouched${more}` };
   }
-  const error = new GatewayError(carriesApiKey(headers) ? "native.keyed" : "route.unknown");
+  const code = carriesApiKey(headers) ? "native.keyed" : "route.unknown";
+  const error = new GatewayError(isAmbiguous ? "request.malformed" : code);
   return {
     ...told,
     verdict: "refused",
@@ -129,5 +132,5 @@ function reasonOf(error: GatewayError | undefined): { reason?: string } {
   if (error === undefined) return {};
   const { cause } = error;
   const words = cause instanceof Error ? cause.message : cause === undefined ? "" : JSON.stringify(cause);
-  return { reason: words === "" ? error.code : `${error.code}: ${words}` };
+  return { reason: words === "" ? error.code : `${error.code}: ${scrub(words)}` };
 }
