@@ -11,7 +11,7 @@ import type { NativeTls } from "./options.ts";
 export const IDLE_CONNECTION_MS = 4_000;
 
 /** Idle connections to keep; more would only be held against a burst that has passed. */
-const IDLE_CONNECTIONS = 64;
+const IDLE_CONNECTIONS = 256;
 
 /** The connections to the CMS. */
 export interface Connections {
@@ -78,8 +78,7 @@ function agentFor({ target, tls, live }: Site, keepAlive: boolean): HttpAgent {
   return agent;
 }
 
-/** Settles with the event that also takes the socket off the list: `socket.closed` is true a tick earlier. */
-/** For a socket of `live`: what is still listed has its `close` event to come. */
+/** For a socket of `live`. Settles with the event that also takes it off the list: `socket.closed` is true a tick earlier. */
 function closed(socket: Duplex): Promise<void> {
   return new Promise((resolve) => {
     socket.once("close", () => resolve());

@@ -5,7 +5,8 @@
  */
 import { once } from "node:events";
 import t from "tap";
-import { answersAndCloses, badOrigin } from "../support/bad-origin.ts";
+import { answers, answersAndCloses, badOrigin } from "../support/bad-origin.ts";
+import { startTestGateway } from "../support/gateway.ts";
 import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { startFront, startOrigin } from "../unit/native/front.ts";
 
@@ -136,4 +137,22 @@ t.test("an upgrade behind an unanswered request does not mix its bytes into the 
   await once(origin.server, "request");
   client.send(rawRequest(["GET /api/hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]));
   t.equal((await client.end()).text, "");
+});
+
+t.test("what does not parse gets no answer in the middle of another one", async (t) => {
+  const begun = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun";
+  const origin = await badOrigin(answers(begun));
+  const gateway = await startTestGateway(origin.url.origin);
+  t.teardown(async () => {
+    await gateway.stop();
+    await origin.close();
+  });
+  const client = await rawConnect(gateway.port);
+  client.send(
+    rawRequest(["POST /api/one HTTP/1.1", "Host: cms", "Transfer-Encoding: chunked"], "1\r\na\r\n"),
+  );
+  await client.until(/begun/);
+  client.send("this is no chunk\r\n");
+  const { text } = await client.end();
+  t.match(text, /^HTTP\/1\.1 200 [^]*begun$/, "its connection is cut");
 });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Agent, ServerResponse } from "node:http";
+import { request, type Agent, type ServerResponse } from "node:http";
 import t from "tap";
 import { WebSocket, WebSocketServer } from "ws";
 import { openConnections } from "../../../src/native/agents.ts";
@@ -68,6 +68,22 @@ t.test("closing waits for what is under way, ends tunnels and refuses what comes
   slow[0]?.end("done");
   t.match(await answer, { status: 200, body: Buffer.from("done") });
   await inTime(closing, () => "the proxy to close");
+});
+
+t.test("a connection that falls idle while they close is not kept", async (t) => {
+  const held: ServerResponse[] = [];
+  const origin = await startOrigin(t, (_, response) => void held.push(response));
+  const connections = openConnections(new URL(origin.url));
+  const asking = request(origin.url, { agent: connections.pool }).end();
+  while (held.length === 0) await once(origin.server, "request");
+  const closing = connections.close();
+  held[0]?.end("done");
+  const [answer] = await once(asking, "response");
+  answer.resume();
+  await once(answer, "close");
+  for (let i = 0; i < 10; i += 1) await new Promise((resolve) => void setImmediate(resolve));
+  t.strictSame(Object.values(connections.pool.freeSockets), []);
+  await inTime(closing, () => "the connections to close");
 });
 
 t.test("idle connections are closed before a Node server would close them", (t) => {
