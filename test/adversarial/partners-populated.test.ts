@@ -15,7 +15,7 @@ import {
   type Law,
   words,
 } from "../support/isolation.ts";
-import { translated } from "../support/translated.ts";
+import { translated, translatedUnder } from "../support/translated.ts";
 
 const site = await startSite();
 tap.teardown(() => site.close());
@@ -211,3 +211,39 @@ await tap.test("a collection's name in a partner's own JSON does not become a la
   ]);
   t.end();
 });
+
+await tap.test("a record that looks like a polymorphic relation still has to prove its owner", (t) => {
+  const foreign = { id: 9, tenant: 2, title: "foreign", relationTo: "pages", value: { id: 3, tenant: 1 } };
+  const own = { relationTo: "pages", value: { id: 3, tenant: 1 } };
+  const node = {
+    type: "upload",
+    id: "65f0c0ffee65f0c0ffee65f0",
+    relationTo: "media",
+    value: { id: 4, tenant: 2 },
+  };
+  const record = { id: 1, tenant: 1, one: foreign, many: [foreign], own, text: [node] };
+  t.strictSame(JSON.parse(translated("read", { docs: [record] })), {
+    id: 1,
+    tenant: 1,
+    one: 9,
+    many: [9],
+    own,
+    text: [{ ...node, value: 4 }],
+  });
+  t.end();
+});
+
+await tap.test(
+  "where a relation is declared, what has an id is a record, however little of it shows",
+  (t) => {
+    const [asRow, asRecord] = [{}, { cms: { relations: { events: { venues: "venues" } } } }].map(
+      (settings) => {
+        const record = { id: 1, tenant: 1, venues: [{ id: "v-9", title: "foreign" }] };
+        return objectOf(translatedUnder(settings)("read", { docs: [record] }));
+      },
+    );
+    t.strictSame(asRecord?.["venues"], ["v-9"]);
+    t.strictSame(asRow?.["venues"], [{ id: "v-9", title: "foreign" }], "rows of an array have ids as well");
+    t.end();
+  },
+);

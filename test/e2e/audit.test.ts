@@ -199,6 +199,18 @@ t.test("each piece of advice on a configuration is given where it applies, and o
   t.strictSame(checksOf("", "", { CMS_SERVICE_KEY: "" }), ["config.service-key low"]);
   t.strictSame(checksOf("", "", { ADMIN_HOST: "0.0.0.0" }), ["config.admin-open low"]);
   t.strictSame(checksOf("", "native: {prefixes: [/]}"), ["config.native-everything low"]);
+  t.strictSame(checksOf("", "upstreams: {old: {url: 'http://old.example.com'}}"), [
+    "config.plain-upstream medium",
+  ]);
+  t.strictSame(checksOf("", "upstreams: {old: {url: 'http://old', deadline: 30s}}"), [
+    "config.deadlines medium",
+  ]);
+  for (const open of ["native: {keys: observe}", "native: {targets: observe}", "partners: {tripwire: off}"])
+    t.strictSame(checksOf("", open), ["config.observing medium"], open);
+  const slip =
+    "cms: {relations: {event: {venue: venues}, venues: {owner: people}, tags: {of: tags}}}\nserver: {drainDelay: 5s}";
+  const [misnamed] = advise(loadConfig({ env: best, readFile: () => slip }));
+  t.match(misnamed, { check: "config.fields-of-nothing", severity: "low", seen: /declared of event,/ });
   const bare = advise(loadConfig({ env: { UPSTREAM_URL: best.UPSTREAM_URL }, readFile: () => "" }));
   t.strictSame(
     bare.map(({ check }) => check),

@@ -1,19 +1,34 @@
 import { createPayloadCms } from "../../src/cms/payload/payload.ts";
-import { loadConfig } from "../../src/config/load.ts";
 import { mint } from "../../src/core/brand.ts";
 import type { Operation, Permit, Principal, Tenant, UpstreamAnswer } from "../../src/core/context.ts";
 import type { OnForeign } from "../../src/core/foreign.ts";
 import { Secret } from "../../src/core/secret.ts";
+import { configFor } from "./gateway.ts";
 
 /** What a partner of tenant A gets where the CMS answers this to an operation on events. */
 export function translated(kind: Operation["kind"], body: unknown, onForeign?: OnForeign): string {
+  return translatedUnder({}, onForeign)(kind, body);
+}
+
+/** The same where the configuration has these sections. */
+export function translatedUnder(settings: Record<string, unknown>, onForeign?: OnForeign) {
+  return (kind: Operation["kind"], body: unknown): string => text(settings, { kind, body, onForeign });
+}
+
+interface Told {
+  readonly kind: Operation["kind"];
+  readonly body: unknown;
+  readonly onForeign: OnForeign | undefined;
+}
+
+function text(settings: Record<string, unknown>, { kind, body, onForeign }: Told): string {
   const answer: UpstreamAnswer = {
     status: kind === "create" ? 201 : 200,
     contentType: "application/json",
     contentEncoding: undefined,
     body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
   };
-  const config = loadConfig({ env: { UPSTREAM_URL: "http://cms.invalid" }, readFile: () => "" });
+  const config = configFor("http://cms.invalid", settings);
   const upstream = { send: () => Promise.reject(new Error("not to be asked")) };
   const cms = createPayloadCms(config, upstream, onForeign === undefined ? {} : { onForeign });
   const operation: Operation =

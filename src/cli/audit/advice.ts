@@ -1,19 +1,22 @@
 import { hasRedis } from "../../cache/redis.ts";
 import type { Config } from "../../config/schema.ts";
-import { targetsOf } from "../../config/upstream.ts";
+import { upstreamsOf } from "../../config/upstream.ts";
 import type { Finding } from "../../core/finding.ts";
 
 /** What a configuration that is right may still be advised: one finding for each piece of advice, `ok` where none. */
 export function advise(config: Config): Finding[] {
   const advice = RULES.flatMap(({ check, applies, severity, seen, change }) =>
-    applies(config) ? [{ check, severity, seen, change }] : [],
+    applies(config)
+      ? [{ check, severity, seen: typeof seen === "string" ? seen : seen(config), change }]
+      : [],
   );
   return advice.length > 0
     ? advice
     : [{ check: "config", severity: "ok", seen: "nothing to advise on the configuration" }];
 }
 
-interface Rule extends Required<Finding> {
+interface Rule extends Omit<Required<Finding>, "seen"> {
+  readonly seen: string | ((config: Config) => string);
   readonly applies: (config: Config) => boolean;
 }
 
@@ -27,11 +30,13 @@ const RULES: readonly Rule[] = [
   },
   {
     check: "config.plain-upstream",
-    applies: ({ upstream }) =>
-      targetsOf(upstream).some((url) => url.startsWith("http:") && !isNear(new URL(url).hostname)),
+    applies: (config) =>
+      [...upstreamsOf(config).values()]
+        .flatMap(({ targets }) => targets)
+        .some((url) => url.startsWith("http:") && !isNear(new URL(url).hostname)),
     severity: "medium",
     seen: "keys go to the CMS in clear, by a name that looks public",
-    change: "use https:// in upstream.url, or a private address",
+    change: "use https:// in the upstream's url and targets, or a private address",
   },
   {
     check: "config.redis-secret",
@@ -41,11 +46,20 @@ const RULES: readonly Rule[] = [
     change: "set one CACHE_SECRET on all replicas: openssl rand -base64 32",
   },
   {
-    check: "config.deadlines",
-    applies: ({ upstream, partners }) => upstream.deadline >= partners.deadline,
+    check: "config.observing",
+    applies: ({ native, partners }) =>
+      native.keys === "observe" || native.targets === "observe" || partners.tripwire !== "enforce",
     severity: "medium",
-    seen: "upstream.deadline is not below partners.deadline: a slow CMS uses up the whole time of a request",
-    change: "lower upstream.deadline",
+    seen: "native.keys, native.targets or partners.tripwire lets through what it would refuse",
+    change: "end the time of changing over: refuse and enforce (docs/observing.md)",
+  },
+  {
+    check: "config.deadlines",
+    applies: (config) =>
+      [...upstreamsOf(config).values()].some(({ deadline }) => deadline >= config.partners.deadline),
+    severity: "medium",
+    seen: "an upstream's deadline is not below partners.deadline: a slow CMS uses up the whole time of a request",
+    change: "lower the upstream's deadline",
   },
   {
     check: "config.service-key",
@@ -76,6 +90,14 @@ const RULES: readonly Rule[] = [
     change: "list the paths that editors and visitors need",
   },
   {
+    check: "config.fields-of-nothing",
+    applies: (config) => unseen(config).length > 0,
+    severity: "low",
+    seen: (config) =>
+      `fields are declared of ${unseen(config).join(", ")}, which partners cannot see: a slip there leaves a relation unchecked`,
+    change: "compare cms.ownPaths, cms.relations, cms.joins and cms.plainFields with partners.collections",
+  },
+  {
     check: "config.relations",
     applies: ({ cms }) => Object.keys(cms.relations).length === 0,
     severity: "note",
@@ -83,6 +105,17 @@ const RULES: readonly Rule[] = [
     change: "declare which collection each relation leads to, if partners need it",
   },
 ];
+
+/** Collections of which fields are declared although no record of theirs is known to get to a partner. */
+function unseen({ cms, partners }: Config): readonly string[] {
+  const { ownPaths, relations, joins, plainFields, openCollections } = cms;
+  const led = [relations, joins].flatMap((all) =>
+    Object.values(all).flatMap((fields) => Object.values(fields)),
+  );
+  const seen = new Set([...partners.collections, ...openCollections, ...led]);
+  const named = new Set([ownPaths, relations, joins, plainFields].flatMap((fields) => Object.keys(fields)));
+  return [...named].filter((slug) => !seen.has(slug));
+}
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");

@@ -8,7 +8,7 @@ import { IF_UPDATED_AT } from "./body.ts";
 import { readJson } from "./json.ts";
 import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
-import { askedFields, hiddenFields, type AskedJob } from "./query.ts";
+import { askedFields, hiddenFields, pagingOf, type AskedJob } from "./query.ts";
 import { isJoinPage, Sieve } from "./sieve.ts";
 
 /** The ten members of a list answer, in the order in which partners get them. */
@@ -34,7 +34,7 @@ export function translate(answer: UpstreamAnswer, job: AskedJob, settings: Paylo
   const { kind } = operation;
   const body = readJson(answer);
   if (kind === "list" && isUnreadableCondition(answer.status, body)) {
-    return { status: 200, body: JSON.stringify(EMPTY_LIST) };
+    return { status: 200, body: JSON.stringify(emptyList(job, settings)) };
   }
   if (!isSuccess(answer) || body === undefined) throw refusal(answer, body, job);
   if (kind === "list" && asksByJoin(body, job, settings)) {
@@ -78,7 +78,7 @@ function shaped({ body, answer }: Said, job: Job, shaping: Shaping): Translation
   return { status: kind === "create" ? 201 : 200, body: JSON.stringify(ours(record, shaping)) };
 }
 
-/** What a list by a condition that the CMS cannot read comes to: it matches nothing. */
+/** A list in which nothing is. */
 const EMPTY_LIST = {
   docs: [],
   totalDocs: 0,
@@ -91,6 +91,15 @@ const EMPTY_LIST = {
   prevPage: null,
   nextPage: null,
 } as const;
+
+/**
+ * What a list by a condition that the CMS cannot read comes to: it matches nothing, in the words in which the CMS says so
+ * of one that it can. A difference would tell a field that it does not have from one that is nobody's to ask by.
+ */
+function emptyList({ asked }: AskedJob, settings: PayloadSettings): Record<string, unknown> {
+  const { limit, page = 1 } = pagingOf(asked, settings);
+  return { ...EMPTY_LIST, limit, page };
+}
 
 /**
  * True where a list was asked by a field that turns out to be a join: whether anything matched tells of records that

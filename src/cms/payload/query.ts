@@ -43,10 +43,10 @@ export function listQuery(asked: ClientQuery, collection: string, context: Query
   if (client.kind === "nothing") parts.push({ id: { in: [] } });
   const parameters = new Parameters();
   parameters.add("where", JSON.stringify({ and: parts }));
-  const unpaged = asked["pagination"] === "false";
-  parameters.add("limit", String(pageSize(asked["limit"], unpaged, settings.maxPage)));
-  if (unpaged) parameters.add("pagination", "false");
-  else if (isPositive(asked["page"])) parameters.add("page", asked["page"]);
+  const { limit, page } = pagingOf(asked, settings);
+  parameters.add("limit", String(limit));
+  if (page === undefined) parameters.add("pagination", "false");
+  else if (isPositive(asked["page"])) parameters.add("page", String(page));
   const sort = readSort(asked["sort"], settings, collection);
   if (sort !== "") parameters.add("sort", sort);
   addShape(parameters, asked, { settings, collection, seen: seenFields(asked, collection, settings) });
@@ -164,6 +164,17 @@ function addJoins(parameters: Parameters, collection: string, { settings, tenant
       parameters.add(`joins[${joinField}][where][${settings.cms.tenantField}][in][${index}]`, String(id));
     }
   }
+}
+
+/** Which part of a list is asked for: documents at the most, and the page, `undefined` without pages. */
+export function pagingOf(
+  asked: ClientQuery,
+  { maxPage }: PayloadSettings,
+): { readonly limit: number; readonly page: number | undefined } {
+  const unpaged = asked["pagination"] === "false";
+  const limit = pageSize(asked["limit"], unpaged, maxPage);
+  if (unpaged) return { limit, page: undefined };
+  return { limit, page: isPositive(asked["page"]) ? Number(asked["page"]) : 1 };
 }
 
 function pageSize(asked: unknown, unpaged: boolean, cap: number): number {

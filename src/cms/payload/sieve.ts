@@ -103,12 +103,14 @@ export class Sieve {
     if (isJoinPage(value)) return this.#join(value, value.docs, at);
     const { value: target, ...rest } = value;
     const { relationTo } = rest;
-    if (typeof relationTo === "string" && isObject(target)) {
+    // A record may have fields of these names as well; then it is one, and has to prove its owner.
+    if (typeof relationTo === "string" && isObject(target) && !this.#looksPopulated(rest, true)) {
       this.#members(rest, { ...at, path: `${at.path}.polymorphic` });
       return { ...rest, value: this.#populated(target, relationTo) };
     }
-    if (this.#looksPopulated(value, inList) && !this.#isPlain(at))
-      return this.#populated(value, this.#declaredTarget(at));
+    const declared = this.#declaredTarget(at);
+    const isPopulated = declared === undefined ? this.#looksPopulated(value, inList) : "id" in value;
+    if (isPopulated && !this.#isPlain(at)) return this.#populated(value, declared);
     this.#members(value, at);
     return value;
   }

@@ -1,5 +1,6 @@
 import { setImmediate as tick } from "node:timers/promises";
 import t from "tap";
+import type { Outgoing } from "../../../src/core/context.ts";
 import { systemClock } from "../../../src/clock.ts";
 import { watchTargets } from "../../../src/upstream/health.ts";
 import { createUpstream } from "../../../src/upstream/pool.ts";
@@ -38,7 +39,7 @@ t.test("reads that wait go elsewhere where somebody is well, and stay where nobo
   });
   const note = { stage: "test", upstreamRequests: 0, upstreamMs: 0 };
   const { signal } = new AbortController();
-  const get = { method: "GET", target: "/api/x", headers: [] };
+  const get: Outgoing = { method: "GET", target: "/api/x", headers: [] };
   const reads = Promise.allSettled([1, 2].map(() => pool.send(get, { requestId: "id", signal, note })));
   const asked = () => origins.map(({ received }) => received.join("").split("GET ").length - 1);
   // One each, since each goes to the target with the fewest under way.
