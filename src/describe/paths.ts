@@ -98,17 +98,26 @@ function operation(
     ref("responses", `${isHead ? "head." : ""}${kind}.${status}`),
   ]);
   const body = kind === "create" ? "Create" : kind === "update" ? "Update" : undefined;
-  const isFile = kind === "create" && config.cms.uploads.includes(collection);
+  const remark = remarkOn(collection, kind, config);
   return {
     operationId: [method, kind, name, collection].join("-"),
     tags: [name],
     summary: `${VERBS[kind]} ${collection}`,
-    ...(isFile ? { description: "A JSON body brings no file: the CMS refuses it where it wants one." } : {}),
+    ...(remark === undefined ? {} : { description: remark }),
     ...(isDeprecated ? { deprecated: true } : {}),
     ...(kind === "list" ? { parameters: LIST_PARAMETERS } : {}),
     ...(body === undefined ? {} : { requestBody: { required: true, ...json(ref("schemas", body)) } }),
     responses: { [success]: answered, ...Object.fromEntries(failures) },
   };
+}
+
+/** What holds of this operation on this collection and not of others. */
+function remarkOn(collection: string, kind: RecordKind, { cms }: Config): string | undefined {
+  if (kind === "create" && cms.uploads.includes(collection))
+    return "A JSON body brings no file: the CMS refuses it where it wants one.";
+  if (kind === "update" && cms.writesById.includes(collection))
+    return "`ifUpdatedAt` is refused here: these documents cannot be written under a condition.";
+  return undefined;
 }
 
 /** A version's header by the name that it has on the wire. */

@@ -231,15 +231,3 @@ await tap.test("fields that never leave are configurable, and hidden at any dept
     t.notMatch(answer.text, /"(?:zone|label|text)":/, what);
   }
 });
-
-await tap.test("a condition that matches nothing is one answer, whatever the reason", async (t) => {
-  for (const paging of ["", "&limit=5", "&limit=5&page=3", "&limit=0", "&pagination=false", "&page=2"]) {
-    const [nobodys, ...others] = await Promise.all(
-      ["where[title][equals]=nobody's", "where[nosuch][equals]=1", "where[hash][equals]=1", "where={bad"].map(
-        (where) => ask(`GET ${A}/events?${where}${paging}`),
-      ),
-    );
-    t.match(nobodys?.json, { docs: [], totalDocs: 0 }, paging);
-    for (const { text } of others) t.equal(text, nobodys?.text, paging);
-  }
-});

@@ -227,3 +227,15 @@ await tap.test("every example is executed against the demo, and every answer is 
   matches("Error.document.invalid", await ask(`POST ${A}/events`, { body: { title: "x" } }));
   matches("Error.body.malformed", await ask(`POST ${A}/events`, { body: "{" }));
 });
+
+await tap.test("what one collection does not take is said of that one", async (t) => {
+  const { ask } = await openHouse(t, cms.url, {
+    cms: { writesById: ["events"] },
+    partners: { collections: ["events", "pages"], publicDescription: true },
+  });
+  const { json } = await ask(`GET ${WHERE}`);
+  const remarkOn = (collection: string) =>
+    at(json, "paths", `/partners/2026-02/{tenant}/${collection}/{id}`, "patch")["description"];
+  t.match(remarkOn("events"), /ifUpdatedAt.*refused/);
+  t.equal(remarkOn("pages"), undefined);
+});

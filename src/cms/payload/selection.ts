@@ -39,7 +39,8 @@ export function* readPopulate(raw: unknown, settings: PayloadSettings): Generato
 function showTenant(selection: Selection, tenantField: string): Selection {
   if (includes(selection)) return { ...selection, [tenantField]: true };
   const entries = Object.entries(selection).filter(([name]) => name !== tenantField);
-  return entries.length === 0 ? { [tenantField]: true } : Object.fromEntries(entries);
+  // An exclusion of nothing: the id is shown whatever is said of it (Payload 3.90).
+  return entries.length === 0 ? { id: false } : Object.fromEntries(entries);
 }
 
 /** True where a selection leaves a field out. */
