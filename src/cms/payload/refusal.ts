@@ -3,6 +3,9 @@ import type { UpstreamAnswer } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
 import type { Job } from "../../core/ports.ts";
 
+/** Fields of which a 422 tells: a body can have as many wrong ones as it has bytes. */
+const MOST_PROBLEMS = 100;
+
 /** Payload's answers that are no success, as errors of the catalogue. Its own words go no further than the cause. */
 
 /** True for the two statuses with which Payload says yes. */
@@ -55,7 +58,7 @@ function invalid(body: unknown, cause: unknown): GatewayError {
     if (!isObject(problem) || typeof problem["message"] !== "string") continue;
     const { path, message } = problem;
     if (message === "Value must be unique") isTaken = true;
-    if (typeof path === "string") fields.push({ path, message });
+    if (typeof path === "string" && fields.length < MOST_PROBLEMS) fields.push({ path, message });
   }
   return isTaken
     ? new GatewayError("document.conflict", { cause })
@@ -76,31 +79,57 @@ function bulkRefusal(error: Record<string, unknown>, job: Job, cause: unknown): 
   const names = list.split(", ");
   if (names.every((name) => /^[a-z_][\w.]*$/.test(name)))
     return new GatewayError("document.conflict", { cause });
-  const fields = names.map((name) => ({ path: pathOf(name, job.fields), message: "This field is invalid." }));
+  const paths = new Paths(job.fields);
+  const fields = names
+    .slice(0, MOST_PROBLEMS)
+    .map((name) => ({ path: paths.of(name), message: "This field is invalid." }));
   return new GatewayError("document.invalid", { fields, cause });
 }
 
-/**
- * The path that a label such as `Location > City` or `Sessions 2 > Title` means: the partner's own field of that label
- * where its body has one, else the name that Payload would have made the label of.
- */
-function pathOf(label: string, fields: unknown): string {
-  const path: string[] = [];
-  let at = fields;
-  for (const part of label.split(" > ")) {
-    const [, list = part, row] = /^(.*) (\d+)$/.exec(part) ?? [];
-    const holder: Record<string, unknown> = isObject(at) ? at : {};
-    const named = Object.keys(holder).find(
-      (key) => fold(key) === fold(Array.isArray(holder[key]) ? list : part),
-    );
-    const name = named ?? camelCase(part);
-    at = holder[name];
-    path.push(name);
-    if (!Array.isArray(at) || row === undefined) continue;
-    path.push(String(Number(row) - 1));
-    at = at[Number(row) - 1];
+/** The paths of a body's fields by their labels. */
+class Paths {
+  readonly #fields: unknown;
+  /** The names in an object by what their labels compare as: it is gone through once, however many labels there are. */
+  readonly #names = new Map<object, ReadonlyMap<string, string>>();
+
+  constructor(fields: unknown) {
+    this.#fields = fields;
   }
-  return path.join(".");
+
+  /**
+   * The path that a label such as `Location > City` or `Sessions 2 > Title` means: the partner's own field of that label
+   * where its body has one, else the name that Payload would have made the label of.
+   */
+  of(label: string): string {
+    const path: string[] = [];
+    let at = this.#fields;
+    for (const part of label.split(" > ")) {
+      const [, list = part, row] = /^(.*) (\d+)$/.exec(part) ?? [];
+      const holder: Record<string, unknown> = isObject(at) ? at : {};
+      const rows = this.#nameIn(holder, list);
+      const named = rows !== undefined && Array.isArray(holder[rows]) ? rows : this.#nameIn(holder, part);
+      const name = named ?? camelCase(part);
+      at = holder[name];
+      path.push(name);
+      if (!Array.isArray(at) || row === undefined) continue;
+      path.push(String(Number(row) - 1));
+      at = at[Number(row) - 1];
+    }
+    return path.join(".");
+  }
+
+  /** Of several names with one label the first. */
+  #nameIn(holder: Record<string, unknown>, label: string): string | undefined {
+    const names =
+      this.#names.get(holder) ??
+      new Map(
+        Object.keys(holder)
+          .toReversed()
+          .map((name) => [fold(name), name]),
+      );
+    this.#names.set(holder, names);
+    return names.get(fold(label));
+  }
 }
 
 function camelCase(label: string): string {
