@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { duration, size } from "./units.ts";
+import { duration, patience, size } from "./units.ts";
 import { count, hostPort } from "./words.ts";
 
 /** What is remembered: the section `cache`. */
@@ -71,11 +71,11 @@ export const redis = z
       .describe(
         "The same on all replicas: what is stored in Redis is named and sealed by it. Without it facts are not shared.",
       ),
-    commandTimeout: duration
+    commandTimeout: patience
       .prefault("50ms")
       .describe("The longest that a request waits for Redis, once; then Redis is left out for a while."),
-    connectTimeout: duration.prefault("1s").describe("The longest that connecting to Redis may take."),
-    ackTimeout: duration
+    connectTimeout: patience.prefault("1s").describe("The longest that connecting to Redis may take."),
+    ackTimeout: patience
       .prefault("250ms")
       .describe("The longest that an administrator's write waits for the replicas to have forgotten."),
   })

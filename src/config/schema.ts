@@ -23,13 +23,13 @@ const server = z.strictObject({
   drainTimeout: duration
     .prefault("25s")
     .describe("After that: the longest that requests under way may take to finish."),
-  keepAliveTimeout: duration
+  keepAliveTimeout: patience
     .prefault("65s")
     .describe("Idle client connections are closed after this; keep it above your load balancer's."),
   headersTimeout: patience
     .prefault("15s")
     .describe("The longest a client may take to send a request's headers."),
-  idleTimeout: duration
+  idleTimeout: patience
     .prefault("120s")
     .describe("A connection on which no byte moves for this long is closed."),
   maxHeaderSize: size

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { duration, patience, size } from "./units.ts";
+import { patience, size } from "./units.ts";
 import { count, httpUrl } from "./words.ts";
 
 /** What an upstream is called; the section `upstream` is the one called `default`. */
@@ -65,7 +65,7 @@ const settings = {
     .describe(
       "Partner traffic: the longest that one request to the CMS may take in all; keep it below partners.deadline.",
     ),
-  keepAlive: duration
+  keepAlive: patience
     .prefault("4s")
     .describe("Idle CMS connections are closed after this; keep it below the CMS's own (Node: 5s)."),
   maxAnswer: size

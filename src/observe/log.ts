@@ -1,7 +1,9 @@
+import { writeSync } from "node:fs";
 import { pino, type DestinationStream, type Logger } from "pino";
 import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
 import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
 import { scrub, scrubAll } from "./scrub.ts";
+import { LineWriter } from "./writer.ts";
 
 /** The gateway's log. */
 export type Log = Logger;
@@ -22,12 +24,22 @@ interface AccessEntry {
  * a buffered destination loses its last lines on SIGTERM.
  */
 export function createLog(level: string, destination?: DestinationStream): { log: Log; flush: () => void } {
-  const target = destination ?? pino.destination({ sync: true, minLength: 4096 });
+  const target = destination ?? new LineWriter(1, complain);
   const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, target);
   const flush = () => {
     if ("flushSync" in target && typeof target.flushSync === "function") target.flushSync();
   };
   return { log, flush };
+}
+
+/** The one place that is left to say it; where that is gone too, nobody can be told. */
+function complain(cause: unknown): void {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  try {
+    writeSync(2, `the log cannot be written, its lines are lost: ${why}\n`);
+  } catch {
+    // See above.
+  }
 }
 
 /** Writes every request into `log`. */
