@@ -9,6 +9,7 @@ import { configFor, connectTo } from "../compose/facility.ts";
 import { GatewayError } from "../core/errors.ts";
 import { FOREVER } from "../core/lifetime.ts";
 import { Secret } from "../core/secret.ts";
+import { scrub } from "../observe/scrub.ts";
 import type { Target } from "../upstream/target.ts";
 import { EXIT, type Command } from "./command.ts";
 import { CONFIG_FLAG, configOf, redacted } from "./config.ts";
@@ -94,7 +95,8 @@ async function askOne(
       return identity === undefined ? [`${setting}: the CMS says it is nobody's key`] : [];
     } catch (error) {
       const code = error instanceof GatewayError ? error.code : String(error);
-      const cause = error instanceof Error && error.cause !== undefined ? `: ${reason(error.cause)}` : "";
+      const cause =
+        error instanceof Error && error.cause !== undefined ? `: ${scrub(reason(error.cause))}` : "";
       const setting = isDefault ? "upstream.url" : `upstreams.${name}`;
       return [`${setting}: the CMS at ${target.origin} could not be asked (${code}${cause})`];
     }

@@ -67,3 +67,18 @@ await tap.test("a lock that is no moment is 422, and not the CMS's failure", asy
   }
   t.notOk(cms.takeRequests().some(({ method }) => method !== "GET"));
 });
+
+await tap.test(
+  "a record's going into the trash is a date as well, else nobody could list the trash",
+  async (t) => {
+    for (const value of NO_DATES.filter((one) => one !== null)) {
+      const response = await send("PATCH", "venues/1", { deletedAt: value });
+      t.equal(response.status, 422, JSON.stringify(value));
+      t.match(await response.json(), { errors: [{ path: "deletedAt" }] });
+    }
+    for (const deletedAt of [null, "2026-01-01T00:00:00.000Z"])
+      t.match(await (await send("PATCH", "venues/1?depth=0", { deletedAt })).json(), { deletedAt });
+    const { docs } = await cms.payload.find({ collection: "venues", trash: true, limit: 200, depth: 0 });
+    t.equal(docs.length, 96, "all of every tenant's, trash and all");
+  },
+);

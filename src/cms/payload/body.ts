@@ -19,14 +19,18 @@ const FILE_FACTS: ReadonlySet<string> = new Set([
   "_objectKey",
 ]);
 
+/** When a record was put into the trash; `null` takes it out, and is what records outside have. */
+const TRASHED = "deletedAt";
+
 /** A partner's optimistic lock: the `updatedAt` that the record must still have. No field of the record. */
 export const IF_UPDATED_AT = "ifUpdatedAt";
 
 /**
  * Payload takes these from a body and does not check them: one that is no date fails in the middle of its transaction,
- * and on SQLite (3.90, measured) every later request fails with it.
+ * and on SQLite (3.90, measured) every later request fails with it. A `deletedAt` that is none stays in the database, and
+ * whoever lists the collection's trash gets an error for it, of whatever tenant.
  */
-const TIMESTAMPS: ReadonlySet<string> = new Set(["createdAt", "updatedAt"]);
+const TIMESTAMPS: ReadonlySet<string> = new Set(["createdAt", "updatedAt", TRASHED]);
 
 /** Where a body goes. */
 export interface BodyTarget {
@@ -47,7 +51,8 @@ export function stampedBody(fields: Fields, target: BodyTarget, settings: Payloa
   for (const [name, value] of Object.entries(fields)) {
     if (name === tenantField || /[.[\]]/.test(name) || name === "__proto__") continue;
     if (isUpload && FILE_FACTS.has(name)) continue;
-    if (TIMESTAMPS.has(name) && !isMoment(value)) throw badTimestamp(name);
+    const isNone = name === TRASHED && value === null;
+    if (TIMESTAMPS.has(name) && !isNone && !isMoment(value)) throw badTimestamp(name);
     if (name === IF_UPDATED_AT || (name === "id" && !target.isNew)) continue;
     kept[name] = value;
   }
