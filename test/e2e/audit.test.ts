@@ -1,5 +1,8 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import t from "tap";
 import { advise } from "../../src/cli/audit/advice.ts";
 import { loadConfig } from "../../src/config/load.ts";
@@ -12,6 +15,11 @@ import { freePort } from "../support/redis.ts";
 
 const cms = await startCms();
 t.teardown(() => cms.close());
+
+const dir = mkdtempSync(join(tmpdir(), "partners-gateway-audit-"));
+const CATEGORIES = join(dir, "gateway.yaml");
+writeFileSync(CATEGORIES, "partners: {collections: [events, categories]}\n");
+t.teardown(() => rmSync(dir, { recursive: true, force: true }));
 
 interface Audit {
   readonly code: number;
@@ -51,6 +59,7 @@ t.test("a live CMS is told by what it does, and nothing is written", async (t) =
     "cms.stacks": "ok",
     "cms.method-override": "note",
     "cms.collections": "low",
+    "cms.tenant-field": "ok",
     "cms.reach": "medium",
   });
   t.match(seen["cms.reach"], /create or delete users, tenants, tenant-groups, and read categories, secrets/);
@@ -65,6 +74,13 @@ t.test("a live CMS is told by what it does, and nothing is written", async (t) =
     "the question about method overrides, to a path that takes no POST",
   );
   t.equal(await count(), before);
+});
+
+t.test("a collection that belongs to no tenant is told apart", async (t) => {
+  const given = { KEY: cms.keys.partnerA, CONFIG_FILE: CATEGORIES };
+  const { found, seen } = await auditOf(cms.url, ["--key-env", "KEY"], given);
+  t.equal(found["cms.tenant-field"], "medium");
+  t.match(seen["cms.tenant-field"], /field tenant: categories;/);
 });
 
 t.test("without a key, and for a key that is nobody's, it says what it could not see", async (t) => {

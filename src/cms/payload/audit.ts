@@ -3,6 +3,7 @@ import type { Finding } from "../../core/finding.ts";
 import { isObject } from "../../core/json.ts";
 import { Secret } from "../../core/secret.ts";
 import { relatedId } from "./ids.ts";
+import { isUnreadableCondition } from "./refusal.ts";
 
 /** An answer of the CMS, as far as an audit looks at it. */
 export interface Audited {
@@ -44,6 +45,7 @@ export const PAYLOAD_CHECKS: readonly PayloadCheck[] = [
   { check: "cms.stacks", run: stacks },
   { check: "cms.method-override", run: methodOverride },
   { check: "cms.collections", run: collections },
+  { check: "cms.tenant-field", run: tenantFields },
   { check: "cms.reach", run: reach },
 ];
 
@@ -150,6 +152,26 @@ async function collections({ config: { cms, partners }, ask }: AuditOptions): Pr
         change: "take them out of partners.collections",
       }
     : { severity: "ok", seen: "the CMS has every exposed collection" };
+}
+
+/** A record without a tenant is nobody's: it can be made, and then neither read nor changed. */
+async function tenantFields({ config: { cms, partners }, ask, key }: AuditOptions): Promise<Judgement> {
+  if (key === undefined) return NEEDS_KEY;
+  const where = encodeURIComponent(JSON.stringify({ [cms.tenantField]: { exists: true } }));
+  const without: string[] = [];
+  for (const slug of partners.collections.slice(0, MANY)) {
+    const target = `${base(cms)}/${slug}?limit=1&depth=0&where=${where}`;
+    const { status, json } = await ask("GET", target, credential(cms, key));
+    if (isUnreadableCondition(status, json)) without.push(slug);
+  }
+  return without.length > 0
+    ? {
+        severity: "medium",
+        seen: `exposed, and without the field ${cms.tenantField}: ${without.join(", ")}; partners can add to them and read nothing`,
+        change:
+          "take them out of partners.collections; to have them populated, name them in cms.openCollections",
+      }
+    : { severity: "ok", seen: `every exposed collection has the field ${cms.tenantField}` };
 }
 
 /** What the key's user may do in the CMS that no partner has a use for. */
