@@ -91,8 +91,9 @@ export function createFacts<T extends object>(options: FactsOptions<T>): FactSto
       find(key, asking) {
         const name = source.nameOf(key);
         const known = memory.get(name);
-        if (known === "absent") return Promise.resolve(report({ value: undefined, via: "memory" }));
-        const value = factOf(known?.value, source);
+        if (known !== undefined && "marks" in known && sharesMark(known, source))
+          return Promise.resolve(report({ value: undefined, via: "memory" }));
+        const value = factOf(known !== undefined && "value" in known ? known.value : undefined, source);
         if (value !== undefined) return Promise.resolve(report({ value, via: "memory" }));
         const joined = underWay.get(name);
         if (joined !== undefined && sharesMark(joined, source))
@@ -160,13 +161,17 @@ async function answer<K, T extends object>(
   if (found.via === "stale") return found;
   const { value: fact } = found;
   doorkeeper?.learn(name, fact !== undefined);
-  if (isCurrent()) {
-    const life = memory.life();
-    const value = fact === undefined ? undefined : { fact, marks: source.marks };
-    memory.store(name, value, { born, life });
-    if (value !== undefined && record !== undefined)
-      shared?.write(name, value, { epoch: record.epoch, life: life - (clock.now() - born) });
+  if (!isCurrent()) return found;
+  const { marks } = source;
+  if (fact === undefined) {
+    memory.storeAbsence(name, { marks, born });
+    return found;
   }
+  const life = memory.life();
+  const value = { fact, marks };
+  memory.store(name, value, { born, life });
+  if (record !== undefined)
+    shared?.write(name, value, { epoch: record.epoch, life: life - (clock.now() - born) });
   return found;
 }
 

@@ -29,8 +29,20 @@ interface Entry<T> {
   staleUntil: number;
 }
 
-/** What memory says of a name: a fact, that there is none (`absent`), or nothing. */
-export type Remembered<T> = { readonly value: T } | "absent" | undefined;
+/** That there is no such fact, by the word of whom the marks stand for (`Source.marks`). */
+export interface Absence {
+  readonly marks: readonly string[];
+}
+
+/** What memory says of a name: a fact, that there is none, or nothing. */
+export type Remembered<T> = { readonly value: T } | Absence | undefined;
+
+interface Life {
+  /** When what is remembered was true. */
+  readonly born: number;
+  /** How long it may be remembered, in milliseconds; an absence is for `absentTtl` at the most. */
+  readonly life: number;
+}
 
 /** How long the CMS is left alone after it could not be asked for a fact that may be served stale. */
 const LEAVE_ALONE_MS = 1_000;
@@ -42,7 +54,7 @@ const ENTRY_BYTES = 200;
 export class Memory<T extends object> {
   readonly #options: MemoryOptions;
   readonly #facts: LRUCache<string, Entry<T>>;
-  readonly #absences: LRUCache<string, { readonly born: number }>;
+  readonly #absences: LRUCache<string, Absence & Pick<Life, "born">>;
 
   constructor(options: MemoryOptions) {
     this.#options = options;
@@ -62,7 +74,7 @@ export class Memory<T extends object> {
     const absence = this.#absences.get(name);
     if (absence === undefined) return undefined;
     const { absentTtl, longestLife } = this.#options;
-    if (now - absence.born < Math.min(absentTtl, longestLife())) return "absent";
+    if (now - absence.born < Math.min(absentTtl, longestLife())) return absence;
     this.#absences.delete(name);
     return undefined;
   }
@@ -81,15 +93,16 @@ export class Memory<T extends object> {
     return entry.value;
   }
 
-  /** Remembers a fact that was true at `born`, for `life` at the most; its absence where `value` is undefined. */
-  store(name: string, value: T | undefined, { born, life }: { born: number; life: number }): void {
-    if (value === undefined) {
-      this.#facts.delete(name);
-      this.#absences.set(name, { born });
-      return;
-    }
+  /** Remembers a fact. */
+  store(name: string, value: T, { born, life }: Life): void {
     this.#absences.delete(name);
     this.#facts.set(name, { value, born, expires: born + life, staleUntil: 0 });
+  }
+
+  /** Remembers that there is none. */
+  storeAbsence(name: string, { marks, born }: Absence & Pick<Life, "born">): void {
+    this.#facts.delete(name);
+    this.#absences.set(name, { marks, born });
   }
 
   /** A whole life less its jitter. */

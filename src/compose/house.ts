@@ -1,8 +1,7 @@
 import type { Config } from "../config/schema.ts";
 import { createGeneration, type Generation } from "./generation.ts";
 import type { Lasting } from "./lasting.ts";
-import { meansAnother, reloadable, reporting } from "./reload.ts";
-import { BOTH } from "./remember.ts";
+import { reloadable, reporting } from "./reload.ts";
 
 /** The generations of one process: the one that requests come to, and those that still have some to end. */
 export class House {
@@ -71,7 +70,7 @@ export class House {
   }
 
   async #replace(config: Config): Promise<void> {
-    const { clock, cache } = this.#lasting;
+    const { clock } = this.#lasting;
     const generation = createGeneration(config, this.#lasting);
     // Before anybody is sent there: a target that hangs is known for it then. Not for ever, since all may hang.
     const patience = Math.max(
@@ -90,8 +89,6 @@ export class House {
     this.#wasReady ||= previous.ready;
     this.current = generation;
     this.#config = config;
-    // What is known to be absent has no mark of what it was learnt from.
-    if (meansAnother(previous, generation)) cache.flush(BOTH);
     generation.keepLooking();
     this.#retiring.add(previous);
     void previous.retire(config.server.drainTimeout).finally(() => this.#retiring.delete(previous));

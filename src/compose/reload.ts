@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
 import { causeOf } from "../observe/log.ts";
-import type { Generation } from "./generation.ts";
 import type { Lasting } from "./lasting.ts";
 
 /** Sections that are read once: sockets that listen, the memory and whom it is shared with. */
@@ -23,14 +22,6 @@ export function reloadable(
   });
   const { server, cache, redis } = current;
   return { config: { ...next, server, cache, redis }, needRestart };
-}
-
-/** True where a CMS of `before` is, under the same name, another one in `after`, or is read by other settings. */
-export function meansAnother(before: Generation, after: Generation): boolean {
-  return [...after.facilities].some(([name, { learntFrom }]) => {
-    const known = before.facilities.get(name);
-    return known !== undefined && !known.learntFrom.some((text) => learntFrom.includes(text));
-  });
 }
 
 /** Does a reload, and tells log and metrics what became of it. Never rejects. */

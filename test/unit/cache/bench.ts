@@ -64,7 +64,18 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
     waiting.shift()?.fail(error);
     await settled();
   };
-  return { store, from, find, answer, fail, asked, seen, clock, pass: (ms: number) => void (now += ms) };
+  return {
+    asking,
+    store,
+    from,
+    find,
+    answer,
+    fail,
+    asked,
+    seen,
+    clock,
+    pass: (ms: number) => void (now += ms),
+  };
 }
 
 /** When all that can happen without further ado has happened. */

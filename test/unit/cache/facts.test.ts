@@ -215,3 +215,16 @@ t.test("nothing is served stale by a replica that may have missed an invalidatio
   await fail(new GatewayError("tenant.unverifiable"));
   t.equal(await refused, "tenant.unverifiable");
 });
+
+t.test("what one CMS does not know is asked of the one that a reload has put in its place", async (t) => {
+  const { from, answer, asked, asking } = bench();
+  const [before, after] = [from("the old CMS"), from("the new CMS")];
+  const early = before.find("a", asking);
+  await answer(undefined);
+  t.strictSame(await early, { value: undefined, via: "cms" });
+  t.strictSame(await before.find("a", asking), { value: undefined, via: "memory" });
+  const late = after.find("a", asking);
+  await answer({ of: "a" });
+  t.strictSame(await late, { value: { of: "a" }, via: "cms" });
+  t.equal(asked.length, 2);
+});
