@@ -11,7 +11,7 @@ export interface RunningGateway {
   readonly adminPort: number;
   /**
    * Goes over to the configuration that `read` gives; requests under way end by the one they began with. Settings of the
-   * sections `server`, `cache` and `redis` stay: the log names those that differ. Where it cannot be read or built, the
+   * sections `server`, `cache` and `redis` and `log.format` stay: the log names those that differ. Where it cannot be read or built, the
    * log says why and all stays as it is. Never rejects. Resolves when new requests come to it.
    */
   reload(read: () => Config): Promise<void>;

@@ -21,7 +21,9 @@ export function reloadable(
       .map((name) => `${section}.${name}`);
   });
   const { server, cache, redis } = current;
-  return { config: { ...next, server, cache, redis }, needRestart };
+  const { format } = current.log;
+  if (next.log.format !== format) needRestart.push("log.format");
+  return { config: { ...next, server, cache, redis, log: { ...next.log, format } }, needRestart };
 }
 
 /** Does a reload, and tells log and metrics what became of it. Never rejects. */
