@@ -67,7 +67,11 @@ export function createMetrics(build: Build): Metrics {
     invalidation: (outcome, seconds) =>
       instruments.observe("gateway_revocation_seconds", { outcome }, seconds),
     lookupRefused: () => instruments.count("gateway_errors_total", { code: "key.unverifiable" }),
-    reloaded: (outcome) => instruments.count("gateway_reloads_total", { outcome }),
+    reloaded(outcome) {
+      instruments.count("gateway_reloads_total", { outcome });
+      // Whether anything is still to be counted, the next request will tell.
+      if (outcome === "applied") rateCounts = undefined;
+    },
     async page(standing) {
       settle(standing);
       return { contentType: registry.contentType, body: await registry.metrics() };

@@ -1,0 +1,27 @@
+import t from "tap";
+import type { Standing } from "../../../src/core/status.ts";
+import { createMetrics } from "../../../src/observe/metrics.ts";
+
+const level = { now: 0, most: 10 };
+const STANDING: Standing = {
+  health: { ready: true, draining: false, parts: { cms: "ok" } },
+  load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
+  targets: [],
+  endings: {},
+};
+
+t.test(
+  "a rate that could not be counted is no part any more once a reload has switched it off",
+  async (t) => {
+    const metrics = createMetrics({ version: "1.0.0", node: "v24.0.0" });
+    const page = async () => (await metrics.page(STANDING)).body;
+    metrics.counted("reads", "uncounted");
+    t.match(await page(), /gateway_part_state\{part="rate"\} 0/);
+    metrics.reloaded("refused");
+    t.match(await page(), /gateway_part_state\{part="rate"\} 0/, "the old configuration stays");
+    metrics.reloaded("applied");
+    t.notMatch(await page(), /part="rate"/);
+    metrics.counted("reads", "passed");
+    t.match(await page(), /gateway_part_state\{part="rate"\} 1/);
+  },
+);
