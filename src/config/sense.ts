@@ -20,6 +20,7 @@ export function senseProblems(config: Config, written: unknown): Problem[] {
   return [
     ...numberProblems(config, written, []),
     ...headerProblems(config),
+    ...prefixProblems(config),
     ...fieldProblems(config),
     ...endProblems(config),
   ];
@@ -51,6 +52,15 @@ function headerProblems({ partners: { tenantIdHeader, tenantSlugHeader } }: Conf
       message: "the same as tenantIdHeader; change one",
     });
   return problems;
+}
+
+/** The Partners API takes its paths before anything native is looked for. */
+function prefixProblems({ native }: Config): Problem[] {
+  return native.prefixes.flatMap((prefix, index): Problem[] => {
+    if (!`${prefix}/`.startsWith("/partners/")) return [];
+    const message = `${prefix} is the Partners API's own, and nothing native is reached there; remove it`;
+    return [{ path: ["native", "prefixes", String(index)], message }];
+  });
 }
 
 function fieldProblems({ cms: { tenantField, secretFields } }: Config): Problem[] {
