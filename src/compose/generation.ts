@@ -97,7 +97,7 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
       stopLooking();
       await Promise.all([underWay.idle(), native.close(patience)]);
       // Lookups outlast the request that began them: others, of later generations too, may wait for the same.
-      await Promise.all(all.map(({ pool }) => pool.idle()));
+      await Promise.all(all.map(({ memory, pool }) => memory.idle().then(() => pool.idle())));
       await close();
     },
     close,

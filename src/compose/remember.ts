@@ -5,6 +5,7 @@ import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Identity, TenantFacts } from "../core/context.ts";
 import type { Cms, FactKind, NativeRequest } from "../core/ports.ts";
+import { InFlight } from "../core/in-flight.ts";
 import { Secret } from "../core/secret.ts";
 import type { Log } from "../observe/log.ts";
 import type { Purge } from "../server/purge.ts";
@@ -16,6 +17,8 @@ export const BOTH: readonly FactKind[] = ["keys", "tenants"];
 
 /** All that is remembered of one CMS, and the ways to have it forgotten. */
 export interface Remembering {
+  /** Resolves when no lookup is under way: one may be several questions, one after another. */
+  readonly idle: () => Promise<void>;
   readonly keys: Keys;
   readonly tenants: ResolveTenantDeps["tenants"];
   /** For the native proxy: what is to be done before a request's answer is delivered, where anything is. */
@@ -82,20 +85,21 @@ export function remember(
   { cache, facts }: { readonly cache: Cache; readonly facts: RememberedFacts },
   { name: of, cms, hasServiceKey, learntFrom, onWrite }: FactSource,
 ): Remembering {
+  const lookups = new InFlight();
   const keys = facts.keys.from<Secret>({
     of,
     learntFrom,
-    lookup: (key, asking) => cms.identify(key, asking),
+    lookup: (key, asking) => lookups.during(() => cms.identify(key, asking)),
     textOf: (key) => Secret.reveal(key),
   });
   const tenants = facts.tenants.from<TenantQuestion>({
     of,
     learntFrom,
-    lookup: ({ ref, viewer }, asking) => cms.findTenant(ref, viewer, asking),
+    lookup: ({ ref, viewer }, asking) => lookups.during(() => cms.findTenant(ref, viewer, asking)),
     textOf: ({ ref, viewer }) =>
       JSON.stringify([hasServiceKey ? "" : viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]),
   });
-  return { keys, tenants, beforeAnswer: beforeAnswerOf(cms, cache, onWrite) };
+  return { keys, tenants, idle: () => lookups.idle(), beforeAnswer: beforeAnswerOf(cms, cache, onWrite) };
 }
 
 /**
