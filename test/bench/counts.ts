@@ -137,7 +137,7 @@ async function countOne(
   return {
     request: name,
     "requests to the CMS": String(length),
-    target: `${most}`,
+    "at the most": `${most}`,
     met: length <= most ? "yes" : "NO",
   };
 }

@@ -15,7 +15,8 @@ const TICKS = 100;
 export interface Started {
   readonly pid: number;
   readonly child: ChildProcess;
-  stop(): Promise<void>;
+  /** Ends it with all below it, by default without asking; resolves when it has ended. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 export interface StartOptions {
@@ -23,18 +24,20 @@ export interface StartOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** True for a program that tells its news where others tell their errors. */
+  readonly isChatty?: boolean;
 }
 
 /** What must not outlive the benchmark, however it ends. */
 const children = new Set<ChildProcess>();
 process.once("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
+  for (const child of children) kill(child.pid ?? 0, "SIGKILL");
 });
 
 /** Starts a program on one core; its output is dropped, its errors are shown. */
-export function startOn({ core, command, args, env }: StartOptions): Started {
+export function startOn({ core, command, args, env, isChatty = false }: StartOptions): Started {
   const child = spawn("taskset", ["-c", core, command, ...args], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", isChatty ? "ignore" : "inherit"],
     env: { ...process.env, ...env },
   });
   children.add(child);
@@ -42,12 +45,23 @@ export function startOn({ core, command, args, env }: StartOptions): Started {
   return {
     pid: child.pid ?? 0,
     child,
-    async stop() {
-      child.kill("SIGKILL");
+    async stop(signal = "SIGKILL") {
+      kill(child.pid ?? 0, signal);
       await ended;
       children.delete(child);
     },
   };
+}
+
+/** A process killed outright cannot end its own. */
+function kill(pid: number, signal: NodeJS.Signals): void {
+  for (const member of signal === "SIGKILL" ? family(pid) : [pid]) {
+    try {
+      process.kill(member, signal);
+    } catch {
+      // It has ended since it was listed.
+    }
+  }
 }
 
 /** A port that nobody listens on now. */

@@ -98,7 +98,7 @@ export async function startPeer(
     caddy: ["run", "--config", file, "--adapter", "caddyfile"],
   }[command];
   const env = { GOMAXPROCS: "1", HOME: dir };
-  const started = startOn({ core: MEASURED_CORE, command, args, env });
+  const started = startOn({ core: MEASURED_CORE, command, args, env, isChatty: command === "caddy" });
   const path = command === "caddy" ? "/api/pages" : "/partners/2026-02/t-1/pages/1";
   return answering(withFolder(started, dir), `http://127.0.0.1:${port}`, path);
 }
@@ -112,8 +112,8 @@ async function answering(started: Started, url: string, path: string): Promise<R
 function withFolder(started: Started, dir: string): Started {
   return {
     ...started,
-    async stop() {
-      await started.stop();
+    async stop(signal) {
+      await started.stop(signal);
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -22,6 +22,7 @@ export interface Stretch {
 
 /** What came of it. Latencies in milliseconds. */
 export interface Sample {
+  readonly requests: number;
   readonly perSecond: number;
   /** Requests for each second of CPU that the subject used. */
   readonly perCpuSecond: number;
@@ -47,7 +48,15 @@ export async function measure(stretch: Stretch): Promise<Sample> {
     const { requests, perSecond, p50, p99 } = parseWrk(stdout);
     const cpu = after.cpu - before.cpu;
     const perCpuSecond = requests / cpu;
-    return { perSecond, perCpuSecond, cores: (cpu * perSecond) / requests, p50, p99, rss: after.rss };
+    return {
+      requests,
+      perSecond,
+      perCpuSecond,
+      cores: (cpu * perSecond) / requests,
+      p50,
+      p99,
+      rss: after.rss,
+    };
   } catch (error) {
     throw new Error(`load on ${origin} failed`, { cause: error });
   } finally {
@@ -56,7 +65,7 @@ export async function measure(stretch: Stretch): Promise<Sample> {
 }
 
 /** What wrk 4 prints with `--latency`. Throws where an answer was not a 2xx, and where a figure is missing. */
-export function parseWrk(output: string): Pick<Sample, "perSecond" | "p50" | "p99"> & { requests: number } {
+export function parseWrk(output: string): Pick<Sample, "requests" | "perSecond" | "p50" | "p99"> {
   const bad = /Non-2xx or 3xx responses: (\d+)/.exec(output);
   if (bad !== null) throw new Error(`${bad[1] ?? "?"} answers were errors:\n${output}`);
   const found = (pattern: RegExp): string => {

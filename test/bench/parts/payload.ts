@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Bench, Part } from "../part.ts";
-import { freePort, OTHER_CORE, startOn, untilAnswers } from "../processes.ts";
+import { freePort, OTHER_CORE, startOn, untilAnswers, usage } from "../processes.ts";
 import type { Table } from "../report.ts";
 import { startGateway, type Running } from "../start.ts";
 import { spreadOf } from "../statistics.ts";
-import { asking, measure, type Sample } from "../wrk.ts";
+import { asking, measure } from "../wrk.ts";
 import { countAll } from "../counts.ts";
 
 const MAIN = join(import.meta.dirname, "../../support/cms/main.ts");
@@ -30,7 +30,8 @@ export const payload: Part = {
       yield await tableOf(places, counts.asked, bench);
     } finally {
       await gateway?.stop();
-      await cms.stop();
+      // Its data goes with it, if it is asked.
+      await cms.stop("SIGTERM");
     }
   },
 };
@@ -38,33 +39,48 @@ export const payload: Part = {
 /** What is asked of the gateway, and what it then asks of the CMS. */
 type Asked = Awaited<ReturnType<typeof countAll>>["asked"];
 
+interface Sample {
+  readonly perSecond: number;
+  readonly p50: number;
+  /** Milliseconds of processor time for each request, of the CMS and of the gateway. */
+  readonly cms: number;
+  readonly gateway: number;
+}
+
 async function tableOf(
   { direct, gateway }: { direct: Running; gateway: Running },
   asked: Asked,
   { options }: Bench,
 ): Promise<Table> {
   const { rounds = 4, seconds = 4, warmup } = options;
-  const one = ({ url, pid }: Running, script: string, stretch: number): Promise<Sample> =>
-    measure({ origin: url, script, connections: 16, seconds: stretch, pid });
+  const one = async (origin: string, script: string, stretch: number): Promise<Sample> => {
+    const before = usage(direct.pid).cpu;
+    const load = { origin, script, connections: 16, seconds: stretch, pid: gateway.pid };
+    const { perSecond, p50, cores, requests } = await measure(load);
+    const cms = ((usage(direct.pid).cpu - before) / requests) * 1_000;
+    return { perSecond, p50, cms, gateway: (cores / perSecond) * 1_000 };
+  };
   const rows = [];
   for (const { name, through, directly, headers } of asked) {
     const scripts = { through: asking(through, headers), directly: asking(directly, headers) };
-    await one(direct, scripts.directly, warmup);
-    await one(gateway, scripts.through, warmup);
-    const pairs = [];
+    await one(direct.url, scripts.directly, warmup);
+    await one(gateway.url, scripts.through, warmup);
+    const pairs: { directly: Sample; through: Sample }[] = [];
     for (let round = 0; round < rounds; round += 1)
       pairs.push({
-        directly: await one(direct, scripts.directly, seconds),
-        through: await one(gateway, scripts.through, seconds),
+        directly: await one(direct.url, scripts.directly, seconds),
+        through: await one(gateway.url, scripts.through, seconds),
       });
+    const ratio = (of: (sample: Sample) => number) =>
+      spreadOf(pairs.map(({ directly, through }) => of(through) / of(directly)));
     rows.push({
       load: name,
       "directly, per second": spreadOf(pairs.map(({ directly }) => directly.perSecond)),
-      "through the gateway, ratio": spreadOf(
-        pairs.map(({ directly, through }) => through.perSecond / directly.perSecond),
-      ),
-      "p50, ratio": spreadOf(pairs.map(({ directly, through }) => through.p50 / directly.p50)),
-      "gateway's CPU, cores": spreadOf(pairs.map(({ through }) => through.cores)),
+      "through the gateway, ratio": ratio(({ perSecond }) => perSecond),
+      "p50, ratio": ratio(({ p50 }) => p50),
+      "CMS's CPU per request, ms": spreadOf(pairs.map(({ directly }) => directly.cms)),
+      "the same through the gateway, ratio": ratio(({ cms }) => cms),
+      "gateway's own, ms": spreadOf(pairs.map(({ through }) => through.gateway)),
     });
   }
   return {
