@@ -67,7 +67,7 @@ export type Fields = Readonly<Record<string, unknown>>;
  */
 export type Permit = Branded<{ readonly scope: readonly RecordId[]; readonly recordId?: RecordId }, "Permit">;
 
-/** Where the body of a request comes from; the stage that needs it reads it, once. */
+/** Where the body of a request comes from; the stage that needs it reads it. Whoever reads it again gets the same. */
 export interface BodySource {
   /**
    * The whole body. Rejects with `body.too-large` beyond `limit` bytes, with `request.stalled` where the client stops

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BodySource } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { Cancellation } from "../core/lifetime.ts";
 
 /** What a body is read from. `expectsContinue` where the client waits for a 100 before it sends (RFC 9110, 10.1.1). */
 export interface BodyOrigin {
@@ -13,37 +14,38 @@ export interface BodyOrigin {
 
 /** The body of a Node request, read only when a stage asks for it: a refused request never gets its 100. */
 export function createBodySource({ request, response, expectsContinue, pause }: BodyOrigin): BodySource {
-  const announced = Number.parseInt(request.headers["content-length"] ?? "", 10);
-  return {
-    read(limit, signal) {
-      const tooLarge = () => new GatewayError("body.too-large", { params: { limit } });
-      if (announced > limit) return Promise.reject(tooLarge());
-      return new Promise((resolve, reject) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        const fail = (error: GatewayError) => settle(() => reject(error));
-        const stalled = (cause?: unknown) => fail(new GatewayError("request.stalled", { cause }));
-        const timer = setTimeout(() => stalled(`no byte of the body in ${pause} ms`), pause);
-        const settle = (finish: () => void) => {
-          clearTimeout(timer);
-          request.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
-          signal.removeEventListener("abort", onAbort);
-          finish();
-        };
-        const onData = (chunk: Buffer) => {
-          timer.refresh();
-          bytes += chunk.length;
-          chunks.push(chunk);
-          if (bytes > limit) fail(tooLarge());
-        };
-        const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
-        const onBroken = () => stalled();
-        const onAbort = () => stalled(signal.reason);
-        if (signal.aborted) return onAbort();
-        signal.addEventListener("abort", onAbort, { once: true });
-        request.on("data", onData).once("end", onEnd).once("error", onBroken).once("close", onBroken);
-        if (expectsContinue) response.writeContinue();
-      });
-    },
+  let reading: Promise<Buffer> | undefined;
+  const begin = (limit: number, signal: Cancellation): Promise<Buffer> => {
+    const announced = Number.parseInt(request.headers["content-length"] ?? "", 10);
+    const tooLarge = () => new GatewayError("body.too-large", { params: { limit } });
+    if (announced > limit) return Promise.reject(tooLarge());
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      const fail = (error: GatewayError) => settle(() => reject(error));
+      const stalled = (cause?: unknown) => fail(new GatewayError("request.stalled", { cause }));
+      const timer = setTimeout(() => stalled(`no byte of the body in ${pause} ms`), pause);
+      const settle = (finish: () => void) => {
+        clearTimeout(timer);
+        request.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
+        signal.removeEventListener("abort", onAbort);
+        finish();
+      };
+      const onData = (chunk: Buffer) => {
+        timer.refresh();
+        bytes += chunk.length;
+        chunks.push(chunk);
+        if (bytes > limit) fail(tooLarge());
+      };
+      const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
+      const onBroken = () => stalled();
+      const onAbort = () => stalled(signal.reason);
+      if (signal.aborted) return onAbort();
+      signal.addEventListener("abort", onAbort, { once: true });
+      request.on("data", onData).once("end", onEnd).once("error", onBroken).once("close", onBroken);
+      if (expectsContinue) response.writeContinue();
+    });
   };
+  // A client sends it once, and a request of which two CMSs are asked has it read twice.
+  return { read: (limit, signal) => (reading ??= begin(limit, signal)) };
 }

@@ -39,6 +39,8 @@ export class Clients {
         keepAliveMaxTimeout: keepAlive,
         connect,
       });
+    // The first at once, though it connects later: settings that make none are to be found at the start.
+    this.give(this.take());
   }
 
   /** One that carries nothing. */

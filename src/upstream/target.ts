@@ -92,8 +92,8 @@ export class Target {
 
   #exchange({ outgoing, signal, onLeft, onSending }: Errand): Promise<UpstreamAnswer> {
     const { maxAnswer, clock } = this.#options;
-    this.#pending += 1;
     const client = this.#clients.take();
+    this.#pending += 1;
     return new Promise((resolve, reject) => {
       const handler: Exchange = new Exchange({
         signal,

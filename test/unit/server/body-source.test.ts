@@ -1,0 +1,25 @@
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import t from "tap";
+import { FOREVER } from "../../../src/core/lifetime.ts";
+import { createBodySource } from "../../../src/server/body-source.ts";
+
+t.test("a body is read once from the wire, and as often as it is asked for", async (t) => {
+  const texts: string[] = [];
+  const server = createServer((incoming, response) => {
+    const source = createBodySource({ request: incoming, response, expectsContinue: false, pause: 5_000 });
+    void (async () => {
+      for (let i = 0; i < 2; i += 1) texts.push((await source.read(100, FOREVER)).toString());
+      response.end();
+    })();
+  });
+  t.teardown(() => server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port }: AddressInfo = Object(server.address());
+  const asking = request({ port, host: "127.0.0.1", method: "POST" });
+  asking.end("what a partner wrote");
+  const [answer] = await once(asking, "response");
+  answer.resume();
+  t.strictSame(texts, ["what a partner wrote", "what a partner wrote"]);
+});
