@@ -1,9 +1,8 @@
+import { openAdmin } from "./compose/admin.ts";
 import { answersOf } from "./compose/answers.ts";
 import type { Surroundings } from "./compose/lasting.ts";
 import { Serving } from "./compose/serving.ts";
 import type { Config } from "./config/schema.ts";
-import { causeOf } from "./observe/log.ts";
-import { startAdmin } from "./server/admin.ts";
 
 /** A running gateway. */
 export interface RunningGateway {
@@ -21,19 +20,13 @@ export interface RunningGateway {
 
 /** Builds a gateway of one process and listens. Rejects where an address is taken. */
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
-  const { log } = surroundings;
   const serving = await Serving.open(config, surroundings);
-  const admin = await startAdmin(
-    {
-      ...answersOf(serving),
-      token: config.server.adminToken,
-      onFault: (cause) => log.error({ cause: causeOf(cause) }, "the admin port could not answer"),
+  const admin = await openAdmin(config, surroundings.log, answersOf(serving)).catch(
+    async (error: unknown) => {
+      await serving.close();
+      throw error;
     },
-    { host: config.server.adminHost, port: config.server.adminPort },
-  ).catch(async (error: unknown) => {
-    await serving.close();
-    throw error;
-  });
+  );
   const port = await serving.listen().catch(async (error: unknown) => {
     await admin.close();
     throw error;

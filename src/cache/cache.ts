@@ -12,7 +12,7 @@ import { Digests } from "./digest.ts";
 import type { Delivery } from "./deliveries.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
 import { createFacts, type FactStore, type Marked } from "./facts.ts";
-import { Invalidator } from "./invalidator.ts";
+import { Invalidator, type InvalidatorOptions } from "./invalidator.ts";
 import { Link } from "./link.ts";
 import { Memory } from "./memory.ts";
 import { parseMarked } from "./parse.ts";
@@ -26,6 +26,7 @@ export interface CacheOptions {
   /** The machine's time of day in milliseconds. */
   readonly wallTime: () => number;
   readonly events: CacheEvents;
+  readonly others?: InvalidatorOptions["others"];
 }
 
 /** One kind of fact. */
@@ -77,6 +78,7 @@ export class Cache {
     this.#invalidator = new Invalidator({
       clock: options.clock,
       link: this.#redis?.link,
+      others: options.others,
       places: this.#places,
       events: options.events,
       flush: (kinds) => this.flush(kinds),

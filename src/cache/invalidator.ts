@@ -1,6 +1,7 @@
 import type { CacheEvents, InvalidationReason } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { FactKind } from "../core/ports.ts";
+import { Rounds } from "../core/rounds.ts";
 import type { Delivery } from "./deliveries.ts";
 import type { Link } from "./link.ts";
 import { ALL_KINDS } from "./messages.ts";
@@ -13,36 +14,29 @@ const AGAIN_MS = 2_000;
 export interface InvalidatorOptions {
   readonly clock: Clock;
   readonly link: Link | undefined;
+  /** Makes the other workers of this gateway forget, where there are any. Must not reject. */
+  readonly others: ((kinds: readonly FactKind[]) => Promise<Delivery>) | undefined;
   readonly places: Places;
   readonly events: CacheEvents;
   /** Forgets in this process. */
   readonly flush: (kinds: readonly FactKind[]) => void;
 }
 
-/** Callers who wait for the same invalidation, the next to begin. */
-interface Batch {
-  readonly kinds: Set<FactKind>;
-  readonly done: Promise<Delivery>;
-}
-
 const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
 
-/**
- * Makes everybody forget. However many ask, one invalidation is under way and one waits: whoever comes while one is
- * under way needs the next, since what changed for him may have changed after the one that began before.
- */
+/** Makes everybody forget. However many ask, one invalidation is under way and one waits. */
 export class Invalidator {
   readonly #options: InvalidatorOptions;
-  #current: Promise<unknown> | undefined;
-  #next: Batch | undefined;
+  readonly #rounds: Rounds<readonly FactKind[], Delivery>;
   #uncertainUntil = -Infinity;
   #cancelAgain: (() => void) | undefined;
 
   constructor(options: InvalidatorOptions) {
     this.#options = options;
+    this.#rounds = new Rounds((wishes) => this.#carryOut([...new Set(wishes.flat())]));
   }
 
-  /** Resolves when this process, Redis and the living replicas have forgotten, or could not be made to in time. */
+  /** Resolves when this process, its fellow workers, Redis and the living replicas have forgotten, or could not be made to in time. */
   async invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
     if (kinds.length === 0) return ALONE;
     const { clock, events } = this.#options;
@@ -60,26 +54,20 @@ export class Invalidator {
   }
 
   #join(kinds: readonly FactKind[]): Promise<Delivery> {
-    const { link } = this.#options;
-    if (link === undefined) return Promise.resolve(ALONE);
-    if (this.#next !== undefined) {
-      for (const kind of kinds) this.#next.kinds.add(kind);
-      return this.#next.done;
-    }
-    const wanted = new Set(kinds);
-    const done = Promise.resolve(this.#current).then(() => {
-      this.#next = undefined;
-      const current = this.#carryOut(link, [...wanted]);
-      this.#current = current;
-      return current;
-    });
-    this.#next = { kinds: wanted, done };
-    return done;
+    const { link, others } = this.#options;
+    return link === undefined && others === undefined ? Promise.resolve(ALONE) : this.#rounds.join(kinds);
   }
 
-  #carryOut(link: Link, kinds: readonly FactKind[]): Promise<Delivery> {
-    const epochs = kinds.map((kind) => this.#options.places.epoch(kind));
-    return link.tell({ type: "flush", kinds, distrust: false }, epochs);
+  /** Workers are told twice where there is Redis: they are replicas of each other, and hear it also when Redis is gone. */
+  async #carryOut(kinds: readonly FactKind[]): Promise<Delivery> {
+    const { link, others, places } = this.#options;
+    const epochs = kinds.map((kind) => places.epoch(kind));
+    const [byRedis, byPrimary] = await Promise.all([
+      link?.tell({ type: "flush", kinds, distrust: false }, epochs),
+      others?.(kinds),
+    ]);
+    const told = byRedis ?? byPrimary ?? ALONE;
+    return { ...told, complete: told.complete && (byPrimary?.complete ?? true) };
   }
 
   /** One series for all uncertain writes: what a flood of them costs must not grow with it. */

@@ -3,8 +3,9 @@ import { ConfigError } from "../config/problem.ts";
 
 /** An error of listening as a problem of the setting that named the address; any other error as it is. */
 export function addressProblem(error: unknown, { server }: Config): unknown {
-  if (!(error instanceof Error) || !("code" in error) || !("syscall" in error) || error.syscall !== "listen")
-    return error;
+  if (!(error instanceof Error) || !("code" in error) || !("syscall" in error)) return error;
+  // A worker is told of it by the primary, as an error of `bind`.
+  if (error.syscall !== "listen" && error.syscall !== "bind") return error;
   const port = "port" in error ? Number(error.port) : server.port;
   const isAdmin = port === server.adminPort && port !== server.port;
   const [section, variables] = isAdmin

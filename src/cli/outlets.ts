@@ -5,12 +5,16 @@ import { createLog, type Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import type { Io } from "./io.ts";
 
-/** The log as the configuration and the terminal want it. */
-export async function openLog(config: Config, io: Io): Promise<ReturnType<typeof createLog>> {
+/** The log as the configuration and the terminal want it; of a worker, with its number in each line. */
+export async function openLog(
+  config: Config,
+  io: Io,
+  worker?: number,
+): Promise<ReturnType<typeof createLog>> {
   const { level, format } = config.log;
-  if (format === "json" || (format === "auto" && !io.colours)) return createLog(level);
+  if (format === "json" || (format === "auto" && !io.colours)) return createLog(level, undefined, worker);
   const { prettyDestination } = await import("../observe/pretty.ts");
-  return createLog(level, prettyDestination(io.out, io.colours));
+  return createLog(level, prettyDestination(io.out, io.colours), worker);
 }
 
 /**

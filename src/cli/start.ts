@@ -1,13 +1,16 @@
+import cluster from "node:cluster";
+import { availableParallelism } from "node:os";
 import { wallTime } from "../clock.ts";
 import { startGateway, type RunningGateway } from "../compose.ts";
+import { workersOf } from "../config/part.ts";
+import type { Config } from "../config/schema.ts";
 import { upstreamsOf } from "../config/upstream.ts";
-import type { Clock } from "../core/clock.ts";
-import { causeOf } from "../observe/log.ts";
 import { addressProblem } from "./address.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_FLAG, configOf } from "./config.ts";
-import { Exit } from "./exit.ts";
-import { openLog, openTracing } from "./outlets.ts";
+import type { Io } from "./io.ts";
+import { openLife, type Life } from "./life.ts";
+import { openTracing } from "./outlets.ts";
 
 /** `partners-gateway start`, and what `npm start` does. Ends the process itself; its promise stays open. */
 export const start: Command = {
@@ -19,58 +22,64 @@ export const start: Command = {
   examples: [
     "UPSTREAM_URL=http://cms.internal:3000 partners-gateway start",
     "partners-gateway start --config gateway.yaml",
+    "WORKERS=auto partners-gateway start --config gateway.yaml",
   ],
   async run(given, io) {
+    // Started by the primary, with its arguments, to be one of its workers: what to do it says itself.
+    if (cluster.isWorker) return (await import("./work.ts")).work(io);
     const config = configOf(given, io);
-    const { log, flush } = await openLog(config, io);
-    const exit = new Exit(flush, io);
-    process.on("exit", flush);
-    flushEachSecond(flush, io.clock);
+    const life = await openLife(config, io);
+    const { log, flush, exit } = life;
     // Before the line that says that it listens: whoever waits for it may send a signal at once.
-    io.onStop(() => (exit.isLeaving ? exit.end(1) : exit.leave(0)));
-    // Nobody knows what state such an error leaves behind: requests under way may finish, then a fresh process is
-    // better. Node's own report of it would print the error as it is, with whatever its message quotes.
-    const onFault = (kind: string) => (thrown: unknown) => {
-      log.fatal({ cause: causeOf(thrown) }, kind);
-      flush();
-      exit.leave(1);
-    };
-    process.on("uncaughtException", onFault("uncaught exception"));
-    process.on("unhandledRejection", onFault("unhandled rejection"));
+    io.onStop(() => exit.told());
     // Until it runs there is nothing to reload; without a listener the signal would end the process.
     let running: RunningGateway | undefined;
     io.onReload(() => void running?.reload(() => configOf(given, io)).then(flush));
-    const tracing = await openTracing(config, io, log);
-    const { clock } = io;
-    const gateway = await startGateway(config, { clock, wallTime, log, tracer: tracing?.tracer }).catch(
-      (error: unknown) => {
-        io.fail(addressProblem(error, config));
-        // What was already started (a connection to Redis) would keep a gateway alive that never listens.
-        exit.end(1);
-        throw error;
-      },
-    );
-    exit.limit = config.server.drainDelay + config.server.drainTimeout;
-    exit.drain = async () => {
-      await gateway.stop();
-      await tracing?.stop();
-    };
-    running = gateway;
-    const { port, adminPort } = gateway;
+    const workers = workersOf(config, availableParallelism());
+    const starting =
+      workers === 1 ? startAlone(config, io, life) : startSeveral({ config, workers }, io, life);
+    running = await starting.catch((error: unknown) => {
+      io.fail(addressProblem(error, config));
+      // What was already started (a connection to Redis) would keep a gateway alive that never listens.
+      exit.end(1);
+      throw error;
+    });
+    const { port, adminPort } = running;
     const upstreams = Object.fromEntries(
       [...upstreamsOf(config)].map(([name, { targets }]) => [name, targets]),
     );
-    log.info({ port, adminPort, upstreams }, "listening");
+    log.info({ port, adminPort, upstreams, ...(workers === 1 ? {} : { workers }) }, "listening");
     flush();
     return new Promise(() => undefined);
   },
 };
 
-/** Lines are gathered before they are written; without this the last ones of a quiet hour stay in memory. */
-function flushEachSecond(flush: () => void, clock: Clock): void {
-  const again = (): void => {
-    flush();
-    clock.after(1_000, again);
+/** The gateway in this process. */
+async function startAlone(config: Config, io: Io, { log, exit }: Life): Promise<RunningGateway> {
+  const tracing = await openTracing(config, io, log);
+  const { clock } = io;
+  const gateway = await startGateway(config, { clock, wallTime, log, tracer: tracing?.tracer });
+  exit.drain = async () => {
+    await gateway.stop();
+    await tracing?.stop();
   };
-  clock.after(1_000, again);
+  return gateway;
+}
+
+/** How much longer than a worker the primary waits for the end of a drain, in milliseconds. */
+const FOR_WORKERS_MS = 1_000;
+
+/** The gateway in so many workers, and its admin port in this process. */
+async function startSeveral(
+  { config, workers }: { readonly config: Config; readonly workers: number },
+  { clock }: Io,
+  { log, exit }: Life,
+): Promise<RunningGateway> {
+  const { startPrimary } = await import("../compose/workers/primary.ts");
+  const gateway = await startPrimary(config, { clock, wallTime, log, workers });
+  exit.drain = () => gateway.stop();
+  exit.hurry = () => gateway.hurry();
+  // A worker that hangs is for its own `Exit` to end first.
+  exit.limit += FOR_WORKERS_MS;
+  return gateway;
 }

@@ -23,6 +23,8 @@ export interface Facility {
   readonly health: UpstreamHealth;
   readonly cms: Cms;
   readonly memory: Remembering;
+  /** No read joins from now on one that is under way. */
+  readonly forgetReads: () => void;
   /** What its facts are learnt from; where none of it stays, neither does what is remembered. */
   readonly learntFrom: readonly string[];
 }
@@ -43,7 +45,7 @@ export function openFacility(
   { name, settings, recorder }: Pick<Facility, "name" | "settings"> & { recorder?: Recorder | undefined },
   lasting: Lasting,
 ): Facility {
-  const { clock, tell, log, tracer } = lasting;
+  const { clock, tell, log, tracer, others } = lasting;
   const own = configFor(config, settings);
   const pool = connectTo(settings, clock);
   const sender = tracer === undefined ? pool : traced(pool);
@@ -68,10 +70,15 @@ export function openFacility(
   const learntFrom = settings.targets.map((origin) => JSON.stringify([name, origin, reading]));
   const hasServiceKey = settings.serviceKey !== undefined;
   // Only what is asked for partners: whether a record is a tenant's is asked anew for every write.
-  const shared = config.partners.shareReads ? shareReads(upstream) : undefined;
-  const onWrite = (): void => shared?.forget();
+  const elsewhere = others && (() => others.forget([]));
+  const shared = config.partners.shareReads ? shareReads(upstream, elsewhere) : undefined;
+  const forgetReads = (): void => shared?.forget();
+  const onWrite = (): Promise<unknown> | undefined => {
+    forgetReads();
+    return shared && elsewhere?.();
+  };
   const memory = remember(lasting, { name, cms, hasServiceKey, learntFrom, onWrite });
-  return { name, settings, pool, upstream: shared ?? upstream, health, cms, memory, learntFrom };
+  return { name, settings, pool, upstream: shared ?? upstream, health, cms, memory, forgetReads, learntFrom };
 }
 
 /** A file's text, for `readTls`. */

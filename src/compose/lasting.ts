@@ -1,7 +1,9 @@
 import type { Cache } from "../cache/cache.ts";
 import type { Config } from "../config/schema.ts";
+import type { Delivery } from "../cache/deliveries.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
+import type { FactKind } from "../core/ports.ts";
 import type { Counter } from "../core/rate.ts";
 import type { Tracer } from "../core/trace.ts";
 import { tellAll, type Happenings } from "../observe/happenings.ts";
@@ -11,6 +13,12 @@ import { createStatus, type Status } from "../observe/status.ts";
 import { readBuild } from "./build.ts";
 import { openCache, openFacts, type RememberedFacts } from "./remember.ts";
 
+/** The other workers of a gateway that has several. */
+export interface Others {
+  /** Makes them forget facts of these kinds, and to share reads that are under way. Never rejects. */
+  forget(kinds: readonly FactKind[]): Promise<Delivery>;
+}
+
 /** What a gateway is given besides its configuration. */
 export interface Surroundings {
   readonly clock: Clock;
@@ -19,6 +27,7 @@ export interface Surroundings {
   readonly log: Log;
   /** Where traces are wanted. */
   readonly tracer?: Tracer | undefined;
+  readonly others?: Others | undefined;
 }
 
 /** What lives as long as the process, whatever becomes of the configuration: what was counted and what was learnt. */
@@ -33,14 +42,21 @@ export interface Lasting extends Surroundings {
 }
 
 /** Opens it. The cache has to be closed. */
-export function createLasting(config: Config, { clock, wallTime, log, tracer }: Surroundings): Lasting {
+export function createLasting(config: Config, surroundings: Surroundings): Lasting {
+  const { clock, wallTime, log, others } = surroundings;
   const build = readBuild();
   const metrics = createMetrics(build);
   const status = createStatus({ clock, wallTime, build });
   const tell = tellAll([logging(log), metrics, status]);
-  const cache = openCache(config, { clock, wallTime, log, events: eventsOf(tell) });
+  const cache = openCache(config, {
+    clock,
+    wallTime,
+    log,
+    events: eventsOf(tell),
+    others: others && ((kinds) => others.forget(kinds)),
+  });
   const [counter, facts] = [cache.counter(), openFacts(config, cache)];
-  return { clock, wallTime, log, tracer, tell, metrics, status, cache, counter, facts };
+  return { ...surroundings, tell, metrics, status, cache, counter, facts };
 }
 
 /** What the caches tell. */

@@ -30,12 +30,13 @@ export interface CacheOptions {
   readonly wallTime: () => number;
   readonly log: Log;
   readonly events?: Partial<CacheEvents>;
+  readonly others?: ConstructorParameters<typeof Cache>[0]["others"];
 }
 
 /** The caches of this process, still without any facts. */
 export function openCache(config: Config, options: CacheOptions): Cache {
-  const { clock, wallTime, log } = options;
-  const cache = new Cache({ config, clock, wallTime, events: logged(options) });
+  const { clock, wallTime, log, others } = options;
+  const cache = new Cache({ config, clock, wallTime, events: logged(options), others });
   if (config.redis.secret === undefined && cache.redisState !== undefined)
     log.warn("CACHE_SECRET is not set: replicas share invalidations, and no facts");
   return cache;
@@ -76,8 +77,8 @@ export interface FactSource {
   /** With a key of the gateway's own everybody sees the same tenants; without one, each caller its own. */
   readonly hasServiceKey: boolean;
   readonly learntFrom: readonly string[];
-  /** Told before a native request's answer is delivered that may have changed something in the CMS. */
-  readonly onWrite?: () => void;
+  /** Done before a native request's answer is delivered that may have changed something in the CMS. */
+  readonly onWrite?: () => Promise<unknown> | undefined;
 }
 
 /** Puts the caches between the stages and one CMS. */
@@ -119,13 +120,18 @@ export function purgeOf(cache: Cache, upstreams: () => Iterable<string>): Purge 
 /** RFC 9110, section 9.2.1. */
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
-function beforeAnswerOf(cms: Cms, cache: Cache, onWrite?: () => void): Remembering["beforeAnswer"] {
+function beforeAnswerOf(
+  cms: Cms,
+  cache: Cache,
+  onWrite?: FactSource["onWrite"],
+): Remembering["beforeAnswer"] {
   return (request) => {
     const kinds = cms.writesTo(request);
     if (kinds.length === 0 && SAFE.has(request.method)) return undefined;
     return async (isSettled) => {
-      onWrite?.();
+      const others = onWrite?.();
       if (kinds.length > 0) await cache.invalidate(kinds, isSettled ? "write" : "uncertain");
+      await others;
     };
   };
 }

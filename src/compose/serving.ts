@@ -53,6 +53,7 @@ export class Serving {
       health: { ready, draining: this.#isDraining, parts },
       load: current.load,
       targets: current.targets(),
+      workers: 1,
       endings: current.endings,
     };
   }

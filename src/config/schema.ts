@@ -5,6 +5,7 @@ import { rate } from "./rate.ts";
 import { duration, patience, size } from "./units.ts";
 import { upstream, upstreamName, upstreams } from "./upstream.ts";
 import { versionSettings } from "./versions.ts";
+import { workers } from "./workers.ts";
 import { COLLECTIONS, VERSIONS, cidr, count, headerName, port, prefix, slug } from "./words.ts";
 
 /**
@@ -17,6 +18,7 @@ const server = z.strictObject({
   port: port.default(8080).describe("Port the gateway listens on; 0 takes a free one."),
   adminHost: z.string().default("127.0.0.1").describe("Address of /livez and /readyz."),
   adminPort: port.default(9090).describe("Port of /livez and /readyz; 0 takes a free one."),
+  workers,
   drainDelay: duration
     .prefault("0s")
     .describe("After SIGTERM: how long to go on accepting while /readyz already says no."),

@@ -36,6 +36,8 @@ export interface Standing {
   readonly health: Health;
   readonly load: Load;
   readonly targets: readonly TargetStanding[];
+  /** Processes that serve. */
+  readonly workers: number;
   /** When versions end, by their names. */
   readonly endings: Readonly<Record<string, Ending>>;
 }

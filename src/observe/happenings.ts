@@ -53,6 +53,8 @@ export interface Happenings {
   invalidation(outcome: "complete" | "degraded", seconds: number): void;
   /** A key that nobody knows was not looked up. */
   lookupRefused(): void;
+  /** A worker has been started in the place of another. */
+  workerRestarted(): void;
   /** A configuration has been read again. */
   reloaded(outcome: "applied" | "refused"): void;
 }
@@ -69,6 +71,7 @@ export function tellAll(listeners: readonly Partial<Happenings>[]): Happenings {
     invalidation: (outcome, seconds) =>
       listeners.forEach((listener) => listener.invalidation?.(outcome, seconds)),
     reloaded: (outcome) => listeners.forEach((listener) => listener.reloaded?.(outcome)),
+    workerRestarted: () => listeners.forEach((listener) => listener.workerRestarted?.()),
     lookupRefused: () => listeners.forEach((listener) => listener.lookupRefused?.()),
   };
 }

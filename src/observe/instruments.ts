@@ -7,6 +7,7 @@ const LATENCY = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 const PROPAGATION = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
 export const COUNTERS = {
+  gateway_worker_restarts_total: { help: "Workers started in the place of one that ended.", labels: [] },
   gateway_reloads_total: { help: "Configurations read again, by what became of them.", labels: ["outcome"] },
   gateway_partner_requests_total: {
     help: "Partner requests answered.",
@@ -82,6 +83,7 @@ export const GAUGES = {
     aggregator: "sum",
   },
   gateway_load_limit: { help: "The most that each of these may reach.", labels: ["of"], aggregator: "sum" },
+  gateway_workers: { help: "Processes that serve.", labels: [], aggregator: "first" },
   gateway_draining: { help: "1 from the moment of SIGTERM.", labels: [], aggregator: "max" },
   gateway_build_info: {
     help: "Always 1; its labels say what runs.",

@@ -21,11 +21,16 @@ interface AccessEntry {
 
 /**
  * A log at `level`. Lines are gathered and written together; `flush` (and the exit) writes what is left, without which
- * a buffered destination loses its last lines on SIGTERM.
+ * a buffered destination loses its last lines on SIGTERM. A `worker` has its number in each line.
  */
-export function createLog(level: string, destination?: DestinationStream): { log: Log; flush: () => void } {
+export function createLog(
+  level: string,
+  destination?: DestinationStream,
+  worker?: number,
+): { log: Log; flush: () => void } {
   const target = destination ?? new LineWriter(1, complain);
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, target);
+  const base = worker === undefined ? null : { worker };
+  const log = pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, target);
   const flush = () => {
     if ("flushSync" in target && typeof target.flushSync === "function") target.flushSync();
   };

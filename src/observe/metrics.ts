@@ -8,6 +8,8 @@ import { closedSet } from "./labels.ts";
 export interface Metrics extends Happenings {
   /** The text that Prometheus scrapes, with how things stand. */
   page(standing: Omit<Standing, "endings">): Promise<MetricsPage>;
+  /** Another configuration holds, which may count no requests. */
+  forgetRate(): void;
   /** The same as plain data, to be added to that of other processes by `pageOf`. */
   samples(standing: Omit<Standing, "endings">): Promise<Samples>;
 }
@@ -37,8 +39,12 @@ export function createMetrics(build: Build): Metrics {
   instruments.set("gateway_build_info", { ...build }, 1);
   /** Whether the last request to be counted was; undefined where none was to be. */
   let rateCounts: boolean | undefined;
-  const settle = ({ health: { draining, parts }, load, targets }: Omit<Standing, "endings">): void => {
+  // Whether anything is still to be counted, the next request will tell.
+  const forgetRate = (): void => void (rateCounts = undefined);
+  const settle = ({ health, load, targets, workers }: Omit<Standing, "endings">): void => {
+    const { draining, parts } = health;
     instruments.settle();
+    instruments.set("gateway_workers", {}, workers);
     setLoad(instruments, load);
     setTargets(instruments, targets);
     instruments.clear("gateway_part_state");
@@ -67,11 +73,12 @@ export function createMetrics(build: Build): Metrics {
     invalidation: (outcome, seconds) =>
       instruments.observe("gateway_revocation_seconds", { outcome }, seconds),
     lookupRefused: () => instruments.count("gateway_errors_total", { code: "key.unverifiable" }),
+    workerRestarted: () => instruments.count("gateway_worker_restarts_total", {}),
     reloaded(outcome) {
       instruments.count("gateway_reloads_total", { outcome });
-      // Whether anything is still to be counted, the next request will tell.
-      if (outcome === "applied") rateCounts = undefined;
+      if (outcome === "applied") forgetRate();
     },
+    forgetRate,
     async page(standing) {
       settle(standing);
       return { contentType: registry.contentType, body: await registry.metrics() };

@@ -1,7 +1,10 @@
 import { writeSync } from "node:fs";
 import type { DestinationStream } from "pino";
 
-/** Lines are gathered up to so many characters before they are written. */
+/**
+ * Lines are gathered up to so many characters before they are written. Workers share a pipe, and what is no longer than
+ * PIPE_BUF (POSIX `write`; 4096 on Linux) is never cut by another's lines.
+ */
 const GATHERED = 4_096;
 /** A descriptor that takes nothing for the moment is tried again, so often and after so many milliseconds. */
 const TRIES = 100;
@@ -24,8 +27,8 @@ export class LineWriter implements DestinationStream {
   }
 
   write(line: string): void {
+    if (this.#text.length + line.length > GATHERED) this.flushSync();
     this.#text += line;
-    if (this.#text.length >= GATHERED) this.flushSync();
   }
 
   /** Writes what was gathered. Never throws. */

@@ -54,6 +54,8 @@ export async function startServer(
   server.timeout = options.idleTimeout;
   server.maxHeadersCount = options.maxHeaders;
   server.maxConnections = options.maxConnections;
+  // A worker that is full would hand it back to the primary, which finds no other and hands it out again, for ever.
+  Object.assign(server, { dropMaxConnection: true });
   server.on("connection", (socket) => connections.add(socket));
   server.on("checkContinue", (request, response) => door.enter(request, response, true));
   // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1); unheard, Node would answer 417 without the envelope.

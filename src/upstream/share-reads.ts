@@ -6,7 +6,7 @@ import type { Asking, Upstream } from "../core/ports.ts";
 
 /** An upstream whose reads are shared. */
 export interface SharedReads extends Upstream {
-  /** No read from now on joins one that is under way: what that will say may be out of date. */
+  /** No read of this process joins from now on one that is under way: what that will say may be out of date. */
   forget(): void;
 }
 
@@ -25,10 +25,12 @@ const MOST = 4_096;
 
 /**
  * The same upstream, of which reads under way at the same time that are equal to the byte but for their request id are
- * one: same target, same key, same tenant. Whatever a request is told was true after it came, as far as this process can
+ * one: same target, same key, same tenant. Whatever a request is told was true after it came, as far as this gateway can
  * see to it: a read that began before a write was answered is not joined after it. A write is never shared.
+ *
+ * `elsewhere` makes the other workers forget, where there are any: their clients may know of the write as well.
  */
-export function shareReads(upstream: Upstream): SharedReads {
+export function shareReads(upstream: Upstream, elsewhere?: () => Promise<unknown>): SharedReads {
   // Not a Map, whose dead copies would keep whole answers alive (see `core/crowd.ts`): this one's values stand in a list.
   const flights = new LRUCache<string, Flight>({ max: MOST });
   const begin = (key: string, outgoing: Outgoing, asking: Asking): Flight => {
@@ -51,6 +53,7 @@ export function shareReads(upstream: Upstream): SharedReads {
         } finally {
           // However it ended: one whose answer was lost may have happened.
           flights.clear();
+          if (elsewhere !== undefined) await elsewhere();
         }
       }
       const key = keyOf(outgoing);

@@ -33,6 +33,8 @@ export interface Program {
 export interface ProgramOptions {
   readonly settings?: Record<string, unknown>;
   readonly env?: Readonly<Record<string, string>>;
+  /** True: in a process group of its own, and every signal goes to all of the group. */
+  readonly group?: boolean;
   /** A module to load into the process before it, by which a test can make it fail. */
   readonly preload?: string;
   /** Given each line of the log as it comes; for programs that say more than one wants to keep. */
@@ -57,8 +59,13 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: options.group === true,
   });
-  const kill = (): void => void child.kill("SIGKILL");
+  const signal = (name: NodeJS.Signals): void => {
+    if (options.group !== true) child.kill(name);
+    else if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, name);
+  };
+  const kill = (): void => signal("SIGKILL");
   process.once("exit", kill);
   let output = "";
   let rest = "";
@@ -93,11 +100,11 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
     lines: () => lines,
     cwd: dir,
     async stop() {
-      child.kill("SIGCONT");
-      child.kill("SIGTERM");
+      signal("SIGCONT");
+      signal("SIGTERM");
       await ended;
     },
-    signal: (name) => void child.kill(name),
+    signal,
     ended,
   };
 }

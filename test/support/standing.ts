@@ -10,5 +10,6 @@ export const STANDING: Standing = {
     breakerOpen: true,
   },
   targets: [],
+  workers: 1,
   endings: {},
 };

@@ -97,7 +97,11 @@ function levelTile(level) {
 }
 
 /** @type {Readonly<Record<string, string>>} */
-const PART_NOTES = { redis: "shared by replicas", rate: "counts for the limits" };
+const PART_NOTES = {
+  redis: "shared by replicas",
+  rate: "counts for the limits",
+  workers: "all processes that serve",
+};
 
 /**
  * @param {string} part

@@ -31,6 +31,13 @@ export function latest(list) {
   return list.slice(-12).findLast((value) => value !== null) ?? undefined;
 }
 
+/** @type {Readonly<Record<string, string>>} */
+const ADVICE = {
+  redis:
+    "Partners are served from memory and the CMS. A withdrawn key may live on in other replicas for cache.cutOffTtl.",
+  workers: "One that has ended is replaced; the log says how it ended.",
+};
+
 /**
  * What an operator has to know first, the worst first.
  *
@@ -62,11 +69,9 @@ export function findings(snapshot) {
     );
   for (const [part, state] of Object.entries(health.parts)) {
     if (part === "cms" || state === "ok" || state === "unknown") continue;
-    const advice =
-      part === "redis"
-        ? "Partners are served from memory and the CMS. A withdrawn key may live on in other replicas for cache.cutOffTtl."
-        : "";
-    say("warn", `${titled(part)} is ${state}.`, advice);
+    const what =
+      part === "workers" ? "A worker is missing or does not answer." : `${titled(part)} is ${state}.`;
+    say("warn", what, ADVICE[part] ?? "");
   }
   if (total > 0 && failed >= 0.01)
     say(

@@ -16,6 +16,7 @@ const STANDING: Standing = {
   health: { ready: true, draining: false, parts: { cms: "ok" } },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
   targets: [],
+  workers: 1,
   endings: { "2025-07": { deprecation: "2026-02-01", sunset: "2026-08-01" } },
 };
 

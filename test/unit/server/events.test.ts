@@ -15,6 +15,7 @@ const standing: Standing = {
   health: { ready: true, draining: false, parts: {} },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
   targets: [],
+  workers: 1,
   endings: {},
 };
 

@@ -1,0 +1,41 @@
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../core/clock.ts";
+import { causeOf, type Log } from "../observe/log.ts";
+import { Exit } from "./exit.ts";
+import type { Io } from "./io.ts";
+import { openLog } from "./outlets.ts";
+
+/** What every process of a gateway has, whatever its part: a log and a way out. */
+export interface Life {
+  readonly log: Log;
+  readonly flush: () => void;
+  readonly exit: Exit;
+}
+
+/** Opens the log, and sees to it that an error that nobody caught ends the process in good order. */
+export async function openLife(config: Config, io: Io, worker?: number): Promise<Life> {
+  const { log, flush } = await openLog(config, io, worker);
+  const exit = new Exit(flush, io);
+  exit.limit = config.server.drainDelay + config.server.drainTimeout;
+  process.on("exit", flush);
+  flushEachSecond(flush, io.clock);
+  // Nobody knows what state such an error leaves behind: requests under way may finish, then a fresh process is
+  // better. Node's own report of it would print the error as it is, with whatever its message quotes.
+  const onFault = (kind: string) => (thrown: unknown) => {
+    log.fatal({ cause: causeOf(thrown) }, kind);
+    flush();
+    exit.leave(1);
+  };
+  process.on("uncaughtException", onFault("uncaught exception"));
+  process.on("unhandledRejection", onFault("unhandled rejection"));
+  return { log, flush, exit };
+}
+
+/** Lines are gathered before they are written; without this the last ones of a quiet hour stay in memory. */
+function flushEachSecond(flush: () => void, clock: Clock): void {
+  const again = (): void => {
+    flush();
+    clock.after(1_000, again);
+  };
+  clock.after(1_000, again);
+}

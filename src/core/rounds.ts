@@ -1,0 +1,31 @@
+/**
+ * Work that many ask for at once: one round is under way and one waits, with the wishes of all who came meanwhile.
+ * Whoever comes while one is under way needs the next: what he wants done may have changed after that one began.
+ */
+export class Rounds<Wish, Result> {
+  readonly #carryOut: (wishes: readonly Wish[]) => Promise<Result>;
+  #current: Promise<unknown> = Promise.resolve();
+  #next: { readonly wishes: Wish[]; readonly done: Promise<Result> } | undefined;
+
+  /** `carryOut` does what all of a round wish; it must not reject. */
+  constructor(carryOut: (wishes: readonly Wish[]) => Promise<Result>) {
+    this.#carryOut = carryOut;
+  }
+
+  /** Resolves when a round that began from now on is over. */
+  join(wish: Wish): Promise<Result> {
+    if (this.#next !== undefined) {
+      this.#next.wishes.push(wish);
+      return this.#next.done;
+    }
+    const wishes = [wish];
+    const done = this.#current.then(() => {
+      this.#next = undefined;
+      const current = this.#carryOut(wishes);
+      this.#current = current;
+      return current;
+    });
+    this.#next = { wishes, done };
+    return done;
+  }
+}

@@ -1,0 +1,136 @@
+import { Agent, request as httpRequest } from "node:http";
+import type { Test } from "tap";
+import { KEYS } from "./cms/keys.ts";
+import { TOKEN } from "./revocation.ts";
+import { startProgram, type Program, type ProgramOptions } from "./program.ts";
+
+/** Two workers behind one port, and clients whose connections each stay with the worker that got them. */
+
+export const POSTS = "/partners/2026-02/tenant-a/posts";
+
+/** Starts a gateway of two workers in front of `upstream`; it ends with the test. */
+export async function startTwo(t: Test, upstream: string, options: ProgramOptions = {}): Promise<Program> {
+  const env = { WORKERS: "2", ...options.env };
+  const program = await startProgram(upstream, { ...options, env });
+  t.teardown(async () => {
+    program.signal("SIGCONT");
+    program.signal("SIGKILL");
+    await program.ended;
+  });
+  return program;
+}
+
+/** The process of a worker, by its number: the last that took that place. */
+export function pidOf(program: Program, worker: number): number {
+  const line = program.lines().findLast((one) => one["msg"] === "worker serves" && one["worker"] === worker);
+  return Number(line?.["pid"]);
+}
+
+/** What came back. */
+export interface Got {
+  readonly status: number;
+  readonly body: string;
+  /** The answer's `x-request-id`. */
+  readonly id: string;
+  readonly closes: boolean;
+}
+
+export interface Ask {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+
+/** A client with one connection, kept open; after an error it makes another. */
+export class Client {
+  readonly #program: Program;
+  readonly #agent: Agent;
+
+  constructor(program: Program, { keepAlive = true }: { readonly keepAlive?: boolean } = {}) {
+    this.#program = program;
+    this.#agent = new Agent({ keepAlive, maxSockets: 1 });
+  }
+
+  /** Rejects where the connection breaks. */
+  ask(path: string, { method = "GET", headers = keyed("partnerA"), body }: Ask = {}): Promise<Got> {
+    return new Promise((resolve, reject) => {
+      const agent = this.#agent;
+      const options = { host: "127.0.0.1", port: this.#program.port, path, method, headers, agent };
+      const sent = httpRequest(options, (answer) => {
+        let text = "";
+        answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+        answer.once("error", reject).once("end", () =>
+          resolve({
+            status: answer.statusCode ?? 0,
+            body: text,
+            id: String(answer.headers["x-request-id"]),
+            closes: answer.headers.connection === "close",
+          }),
+        );
+      });
+      sent.once("error", reject).end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+export function keyed(key: keyof typeof KEYS): Record<string, string> {
+  return { authorization: `users API-Key ${KEYS[key]}`, "content-type": "application/json" };
+}
+
+/** Which worker answered a partner request, by the log. */
+export async function workerOf(program: Program, id: string): Promise<number> {
+  for (;;) {
+    const line = program.lines().find(({ requestId }) => requestId === id);
+    if (line !== undefined) return Number(line["worker"]);
+    await pause(20);
+  }
+}
+
+/** A client at each of the two workers, the first at the first. */
+export async function clientOfEach(t: Test, program: Program): Promise<readonly [Client, Client]> {
+  const found = new Map<number, Client>();
+  while (found.size < 2) {
+    const client = new Client(program);
+    t.teardown(() => client.close());
+    found.set(await workerOf(program, (await client.ask(`${POSTS}?limit=1`)).id), client);
+  }
+  const [one, two] = [found.get(1), found.get(2)];
+  if (one === undefined || two === undefined) throw new Error(`workers ${[...found.keys()].join(", ")}`);
+  return [one, two];
+}
+
+/** The metrics page, with the tests' token where one is wanted. */
+export async function metricsOf(program: Program): Promise<string> {
+  return (
+    await fetch(`${program.adminUrl}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })
+  ).text();
+}
+
+/** The sum of all samples of a metric whose line matches. */
+export async function countOf(program: Program, name: string, labels = /./): Promise<number> {
+  const lines = (await metricsOf(program)).split("\n").filter((line) => line.startsWith(name));
+  return lines
+    .filter((line) => labels.test(line))
+    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
+
+/** `/readyz`, once it is as wanted. */
+export async function untilReady(
+  program: Program,
+  wanted: (body: unknown, status: number) => boolean,
+): Promise<void> {
+  for (;;) {
+    const answer = await fetch(`${program.adminUrl}/readyz`);
+    const body: unknown = await answer.json();
+    if (wanted(body, answer.status)) return;
+    await pause(20);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}

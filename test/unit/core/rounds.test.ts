@@ -1,0 +1,30 @@
+import t from "tap";
+import { Rounds } from "../../../src/core/rounds.ts";
+
+t.test("whoever comes while a round is under way shares the next, however many they are", async (t) => {
+  const rounds: { readonly wishes: readonly string[]; readonly end: (result: string) => void }[] = [];
+  const work = new Rounds<string, string>(
+    (wishes) => new Promise((resolve) => void rounds.push({ wishes, end: resolve })),
+  );
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+  const first = work.join("a");
+  await turn();
+  const [second, third] = [work.join("b"), work.join("c")];
+  await turn();
+  t.equal(rounds.length, 1, "what began before they came does not count for them");
+  rounds[0]?.end("one");
+  t.equal(await first, "one");
+  await turn();
+  const fourth = work.join("d");
+  await turn();
+  t.equal(rounds.length, 2);
+  rounds[1]?.end("two");
+  t.strictSame(await Promise.all([second, third]), ["two", "two"]);
+  await turn();
+  rounds[2]?.end("three");
+  t.equal(await fourth, "three");
+  t.strictSame(
+    rounds.map(({ wishes }) => wishes),
+    [["a"], ["b", "c"], ["d"]],
+  );
+});
