@@ -1,4 +1,3 @@
-import { ENVIRONMENT } from "../../../src/config/environment.ts";
 import type { Part } from "../part.ts";
 import { BOTH_CORES, sizeOf } from "../processes.ts";
 import { startGateway, type RunningGateway } from "../start.ts";
@@ -12,10 +11,6 @@ const TITLE = "two workers against one";
 export const workers: Part = {
   name: "workers",
   async *run({ options, upstream }) {
-    if (!("WORKERS" in ENVIRONMENT)) {
-      yield { title: TITLE, notes: ["Not available: this gateway has no setting WORKERS."], rows: [] };
-      return;
-    }
     const { rounds = 5, seconds = 3, warmup } = options;
     const running: RunningGateway[] = [];
     try {
