@@ -147,7 +147,7 @@ export class Staff {
     if (this.#isStopping) return;
     if (this.#opening !== undefined)
       return this.#opening.reject(new Error(`worker ${worker} ended with ${exit} before all served`));
-    this.#options.log.error({ worker, pid, exit }, "worker ended");
+    this.#options.log[exit === 0 ? "info" : "error"]({ worker, pid, exit }, "worker ended");
     this.#replace(post, hand);
   }
 
