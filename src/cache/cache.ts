@@ -149,6 +149,8 @@ export class Cache {
 
   /** The same for one fact of one CMS, by the text that `textOf` gives of its key. */
   forget(kind: FactKind, of: string, text: string): Promise<Delivery> {
+    // Without a secret that all have, the others know the fact by another name: they have to forget all of its kind.
+    if (this.#redis !== undefined && !this.sharesFacts) return this.invalidate([kind], "purge");
     const name = this.#digests.name(kind, of, text);
     this.#stores.get(kind)?.drop(name);
     return this.#tellForget(kind, name);

@@ -50,14 +50,15 @@ function join(one: Socket, other: Socket): void {
 const redis = await startRedis();
 t.teardown(() => redis.close());
 
+const SECRET = { CACHE_SECRET: "a secret of all replicas, for tests alone" };
 const IDENTITY: Identity = { userId: 1, tenantIds: [1], allTenants: false, roles: [] };
 
 /** A replica, and its questions to the CMS, which the test answers. */
-function replicaAt(t: Test, port: number) {
+function replicaAt(t: Test, port: number, secret: Readonly<Record<string, string>> = SECRET) {
   const config = configFor(
     "http://127.0.0.1:1",
     { redis: { commandTimeout: "5s", ackTimeout: "10s" } },
-    { REDIS_URL: `redis://127.0.0.1:${port}`, CACHE_SECRET: "a secret of all replicas, for tests alone" },
+    { REDIS_URL: `redis://127.0.0.1:${port}`, ...secret },
   );
   const quiet = (): void => undefined;
   const events = { found: quiet, invalidated: quiet, redis: quiet, redisFailed: quiet, lookupRefused: quiet };
@@ -106,4 +107,25 @@ t.test("a record that a busy replica wrote late does not outlive the forgetting 
   t.equal(found, "asks the CMS");
   one.asked[0]?.(undefined);
   t.equal((await late).value, undefined);
+});
+
+t.test("without a secret that all have, others forget it too, by whatever name they know it", async (t) => {
+  const [one, other] = [replicaAt(t, redis.port, {}), replicaAt(t, redis.port, {})];
+  await until(() => one.cache.redisState?.heard === true && other.cache.redisState?.heard === true);
+  await until(async () => (await one.cache.invalidate(["keys"], "purge")).peers === 1);
+  const first = other.find("the key");
+  await until(() => other.asked.length === 1);
+  other.asked[0]?.(IDENTITY);
+  await first;
+  t.match(await other.find("the key"), { value: IDENTITY, via: "memory" });
+  t.match(await one.cache.forget("keys", "default", "the key"), {
+    peers: 1,
+    acknowledged: 1,
+    complete: true,
+  });
+  const again = other.find("the key");
+  const found = await Promise.race([again, until(() => other.asked.length === 2).then(() => "asks the CMS")]);
+  t.equal(found, "asks the CMS");
+  other.asked[1]?.(undefined);
+  t.equal((await again).value, undefined);
 });
