@@ -7,7 +7,8 @@ import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { ask, oneConnection, startFront, startOrigin, type Test } from "../unit/native/front.ts";
 
 const MEGABYTE = Buffer.alloc(1_048_576, "x");
-const SIZE = 200;
+/** Twice what a process may grow by before V8 collects the blocks that have passed through it, and more. */
+const SIZE = 500;
 
 t.test("every method passes, with its body", async (t) => {
   const origin = await startOrigin(t);
@@ -152,7 +153,7 @@ t.test(`${String(SIZE)} MB go up in constant memory`, async (t) => {
   await pipeline(Readable.from(megabytes(), { objectMode: false }), client.socket, { end: false });
   await client.until(/thanks$/);
   t.equal(size, SIZE * MEGABYTE.length);
-  t.ok(peak() < 100, `grew by ${String(peak())} MB`);
+  t.ok(peak() < SIZE / 2, `grew by ${String(peak())} MB`);
   client.socket.destroy();
 });
 
@@ -171,7 +172,7 @@ for (const framing of ["content-length", "transfer-encoding"]) {
     });
     await pipeline(Readable.fromWeb(answer.body ?? new ReadableStream()), count);
     t.equal(size, SIZE * MEGABYTE.length);
-    t.ok(peak() < 100, `grew by ${String(peak())} MB`);
+    t.ok(peak() < SIZE / 2, `grew by ${String(peak())} MB`);
   });
 }
 
