@@ -11,10 +11,6 @@ export interface Member {
 export class Crowd<T extends Member> {
   readonly #members: T[] = [];
 
-  get size(): number {
-    return this.#members.length;
-  }
-
   /** Adds one who is in no crowd. */
   add(member: T): void {
     member.place = this.#members.push(member) - 1;

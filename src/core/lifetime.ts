@@ -13,7 +13,7 @@ export interface Cancellation {
 export class Lifetime implements Cancellation {
   #aborted = false;
   #reason: unknown;
-  #listeners: (() => void)[] = [];
+  readonly #listeners: (() => void)[] = [];
 
   get aborted(): boolean {
     return this.#aborted;
@@ -28,9 +28,8 @@ export class Lifetime implements Cancellation {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
-    const listeners = this.#listeners;
-    this.#listeners = [];
-    for (const listener of listeners) listener();
+    // One by one: as of a signal, who is removed by one that was told before is not told any more.
+    for (let next = this.#listeners.shift(); next !== undefined; next = this.#listeners.shift()) next();
   }
 
   /** As of a signal, one who comes after the end is not told. */

@@ -4,6 +4,7 @@ import type { Outgoing } from "../../../src/core/context.ts";
 import { systemClock } from "../../../src/clock.ts";
 import { watchTargets } from "../../../src/upstream/health.ts";
 import { createUpstream } from "../../../src/upstream/pool.ts";
+import { PATIENT } from "../../support/patience.ts";
 import { badOrigin, isSilent } from "../../support/bad-origin.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
@@ -12,18 +13,7 @@ t.test("reads that wait go elsewhere where somebody is well, and stay where nobo
   const origins = await Promise.all([badOrigin(isSilent), badOrigin(isSilent)]);
   const pool = createUpstream({
     targets: origins.map(({ url }) => url.origin),
-    connections: 4,
-    queue: 4,
-    tenantShare: 1,
-    connectTimeout: 20_000,
-    firstByteTimeout: 30_000,
-    idleTimeout: 40_000,
-    deadline: 100_000,
-    keepAlive: 4_000,
-    maxAnswer: 1_000,
-    breakerFailures: 1_000,
-    breakerRetry: 1_000,
-    clock: systemClock,
+    ...PATIENT,
   });
   t.teardown(async () => {
     await pool.close();

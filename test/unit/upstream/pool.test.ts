@@ -3,7 +3,6 @@ import { setImmediate as tick } from "node:timers/promises";
 import t from "tap";
 import type { Outgoing } from "../../../src/core/context.ts";
 import type { Note } from "../../../src/core/note.ts";
-import { systemClock } from "../../../src/clock.ts";
 import { createUpstream, type PoolOptions } from "../../../src/upstream/pool.ts";
 import {
   answers,
@@ -16,6 +15,7 @@ import {
   isSilent,
   type Misbehaviour,
 } from "../../support/bad-origin.ts";
+import { PATIENT } from "../../support/patience.ts";
 import { handClock } from "../../support/clock.ts";
 
 interface Test {
@@ -37,18 +37,7 @@ function answer(status: number, body: string): Misbehaviour {
 function poolTo(t: Test, url: URL, overrides: Partial<PoolOptions> = {}) {
   const pool = createUpstream({
     targets: [url.origin],
-    connections: 4,
-    queue: 4,
-    tenantShare: 1,
-    connectTimeout: 20_000,
-    firstByteTimeout: 30_000,
-    idleTimeout: 40_000,
-    deadline: 100_000,
-    keepAlive: 4_000,
-    maxAnswer: 1_000,
-    breakerFailures: 1_000,
-    breakerRetry: 1_000,
-    clock: systemClock,
+    ...PATIENT,
     ...overrides,
   });
   t.teardown(() => pool.close());

@@ -1,0 +1,18 @@
+import { systemClock } from "../../src/clock.ts";
+import type { PoolOptions } from "../../src/upstream/pool.ts";
+
+/** Settings of a pool that nothing in a test runs into by itself: what a test is about it sets. */
+export const PATIENT: Omit<PoolOptions, "targets"> = {
+  connections: 4,
+  queue: 4,
+  tenantShare: 1,
+  connectTimeout: 20_000,
+  firstByteTimeout: 30_000,
+  idleTimeout: 40_000,
+  deadline: 100_000,
+  keepAlive: 4_000,
+  maxAnswer: 1_000,
+  breakerFailures: 1_000,
+  breakerRetry: 1_000,
+  clock: systemClock,
+};
