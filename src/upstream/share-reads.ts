@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
-import { Lifetime } from "../core/lifetime.ts";
+import { Lifetime, type Cancellation } from "../core/lifetime.ts";
 import type { Asking, Upstream } from "../core/ports.ts";
 
 /** An upstream whose reads are shared. */
@@ -10,14 +10,69 @@ export interface SharedReads extends Upstream {
   forget(): void;
 }
 
-/** A read under way, and how many wait for it. */
-interface Flight {
+/** One who waits for a read, until `leave` is called. */
+interface Waiter {
+  readonly signal: Cancellation;
+  readonly resolve: (answer: UpstreamAnswer) => void;
+  readonly reject: (error: unknown) => void;
+  readonly leave: () => void;
+}
+
+/** A read under way, and who waits for it. */
+class Flight {
+  /** Whose read it is. */
   readonly requestId: string;
-  readonly answer: Promise<UpstreamAnswer>;
-  readonly lifetime: Lifetime;
-  /** Nobody joins it any more. */
-  readonly close: () => void;
-  waiting: number;
+  /** Ends when nobody waits any more. */
+  readonly lifetime = new Lifetime();
+  readonly #close: () => void;
+  #waiting: Waiter[] = [];
+
+  /** `close` is called when nobody may join it any more. */
+  constructor(requestId: string, close: () => void) {
+    this.requestId = requestId;
+    this.#close = close;
+  }
+
+  /** The answer, unless `signal` ends before; the last who leaves ends the read. */
+  wait(signal: Cancellation): Promise<UpstreamAnswer> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { signal, resolve, reject, leave: () => this.#leave(waiter) };
+      this.#waiting.push(waiter);
+      if (signal.aborted) waiter.leave();
+      else signal.addEventListener("abort", waiter.leave, { once: true });
+    });
+  }
+
+  /** The read is over, with that answer. */
+  land(answer: UpstreamAnswer): void {
+    const waiting = this.#end();
+    // One and the same for all, so that what is made of it has to be made once.
+    const shared = waiting.length > 1 ? { ...answer, isShared: true } : answer;
+    for (const { resolve } of waiting) resolve(shared);
+  }
+
+  /** The read is over, in vain. */
+  fail(error: unknown): void {
+    for (const { reject } of this.#end()) reject(error);
+  }
+
+  #end(): readonly Waiter[] {
+    this.#close();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { signal, leave } of waiting) signal.removeEventListener("abort", leave);
+    return waiting;
+  }
+
+  #leave(waiter: Waiter): void {
+    this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+    const { reason } = waiter.signal;
+    if (this.#waiting.length === 0) {
+      this.#close();
+      this.lifetime.abort(reason);
+    }
+    waiter.reject(reason instanceof Error ? reason : new GatewayError("gateway.fault"));
+  }
 }
 
 /** Reads that can be joined at the same time; more than that go out, and nobody joins the oldest. */
@@ -34,15 +89,14 @@ export function shareReads(upstream: Upstream, elsewhere?: () => Promise<unknown
   // Not a Map, whose dead copies would keep whole answers alive (see `core/crowd.ts`): this one's values stand in a list.
   const flights = new LRUCache<string, Flight>({ max: MOST });
   const begin = (key: string, outgoing: Outgoing, asking: Asking): Flight => {
-    const lifetime = new Lifetime();
-    const { requestId } = asking;
-    const close = (): void => {
+    const flight: Flight = new Flight(asking.requestId, () => {
       if (flights.peek(key) === flight) flights.delete(key);
-    };
-    const answer = upstream.send(outgoing, { ...asking, signal: lifetime });
-    const flight: Flight = { requestId, answer, lifetime, close, waiting: 0 };
+    });
     flights.set(key, flight);
-    answer.then(close, close);
+    upstream.send(outgoing, { ...asking, signal: flight.lifetime }).then(
+      (answer) => flight.land(answer),
+      (error: unknown) => flight.fail(error),
+    );
     return flight;
   };
   return {
@@ -58,9 +112,9 @@ export function shareReads(upstream: Upstream, elsewhere?: () => Promise<unknown
       }
       const key = keyOf(outgoing);
       const joined = flights.get(key);
-      if (joined === undefined) return waitFor(begin(key, outgoing, asking), asking);
+      if (joined === undefined) return begin(key, outgoing, asking).wait(asking.signal);
       asking.note.sharedWith = joined.requestId;
-      return waitFor(joined, asking);
+      return joined.wait(asking.signal);
     },
     forget: () => flights.clear(),
   };
@@ -73,22 +127,4 @@ function keyOf({ target, headers }: Outgoing): string {
     if (headers[i] !== "x-request-id") key += `\n${headers[i]}: ${headers[i + 1]}`;
   }
   return key;
-}
-
-/** The answer, unless `asking` ends before; the last who leaves ends the read. */
-function waitFor(flight: Flight, { signal }: Asking): Promise<UpstreamAnswer> {
-  return new Promise((resolve, reject) => {
-    const leave = (): void => {
-      flight.waiting -= 1;
-      if (flight.waiting === 0) {
-        flight.close();
-        flight.lifetime.abort(signal.reason);
-      }
-      reject(signal.reason instanceof Error ? signal.reason : new GatewayError("gateway.fault"));
-    };
-    flight.waiting += 1;
-    if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave, { once: true });
-    flight.answer.finally(() => signal.removeEventListener("abort", leave)).then(resolve, reject);
-  });
 }

@@ -45,11 +45,15 @@ t.test("equal reads under way are one, and each is told whose", async (t) => {
   const [first, second, third] = [ask(read(), "1"), ask(read(), "2"), ask(read(), "3")];
   t.equal(asked.length, 1);
   asked[0]?.answer();
-  t.strictSame(await Promise.all([first.answer, second.answer, third.answer]), [ANSWER, ANSWER, ANSWER]);
+  const [one, ...others] = await Promise.all([first.answer, second.answer, third.answer]);
+  t.strictSame(one, { ...ANSWER, isShared: true }, "and told that it is not theirs alone");
+  for (const other of others) t.equal(other, one);
   t.equal(first.note.sharedWith, undefined);
   t.strictSame([second.note.sharedWith, third.note.sharedWith], ["1", "1"]);
-  ask(read());
+  const alone = ask(read());
   t.equal(asked.length, 2, "one that is over is nobody's any more");
+  asked[1]?.answer();
+  t.equal(await alone.answer, ANSWER, "whoever asks alone has it alone");
 });
 
 t.test("by another key, for another tenant or of another target it is another read", async (t) => {
