@@ -4,6 +4,7 @@ import { announcesBody } from "./guard.ts";
 import type { NativeOptions, Settle } from "./options.ts";
 import { answerError } from "./reply.ts";
 import type { OutgoingHeaders } from "./request-headers.ts";
+import { atTurnsEnd } from "./turn.ts";
 
 /** The two ends of one request, and its name in the log. */
 export interface Parties {
@@ -92,7 +93,7 @@ export class Exchange {
   finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.response.end();
+    atTurnsEnd(() => this.response.end());
     if (this.upstream?.writableFinished === false) this.#forgetUpload();
   }
 

@@ -5,6 +5,7 @@ import type { Connections } from "./agents.ts";
 import { Exchange } from "./exchange.ts";
 import type { NativeOptions } from "./options.ts";
 import { relay } from "./relay.ts";
+import { countRead } from "./young.ts";
 
 /** http-proxy-3 with its cures. Neither function throws; how a request ends is told by its exchange. */
 export interface Forwarder {
@@ -130,6 +131,8 @@ function guarded(exchange: Exchange, call: () => void): void {
 /** The request to the CMS has a connection. */
 function adopt(upstream: ClientRequest, exchange: Exchange): void {
   exchange.upstream = upstream;
+  // http-proxy-3 has begun to pipe it; one more listener changes nothing in its pace.
+  if (exchange.hasBody) exchange.request.on("data", countRead);
   upstream.on("response", (answer) => relay(answer, exchange));
   // Without a listener Node drops the connection and says nothing: the client would wait for ever.
   upstream.on("upgrade", (_answer, socket) => {

@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { hasPlainFraming } from "../core/headers.ts";
 import { answerHeaders, reasonPhrase } from "./answer-headers.ts";
 import type { Exchange } from "./exchange.ts";
+import { atTurnsEnd } from "./turn.ts";
+import { countRead } from "./young.ts";
 
 /**
  * Streams the CMS's answer to the client: status, reason, headers (see `answerHeaders`) and bytes as they come, at the
@@ -45,6 +47,9 @@ function deliver(answer: IncomingMessage, exchange: Exchange): void {
     exchange.fail("upstream.unreachable", cause);
     return;
   }
+  // Small answers go out whole. Later blocks are not gathered: a stream that waits for the end of each turn is slower.
+  response.cork();
+  atTurnsEnd(() => response.uncork());
   exchange.begin(answer);
   pump(answer, exchange);
 }
@@ -55,6 +60,7 @@ function pump(answer: IncomingMessage, exchange: Exchange): void {
   let silent = true;
   answer.on("data", (chunk: Buffer) => {
     silent = false;
+    countRead(chunk);
     if (response.write(chunk)) return;
     answer.pause();
     response.once("drain", resume);

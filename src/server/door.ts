@@ -8,6 +8,7 @@ import { carriesApiKey, valuesOf } from "../core/headers.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
 import type { NativeProxy } from "../native/proxy.ts";
+import { atTurnsEnd } from "../native/turn.ts";
 import { createBodySource } from "./body-source.ts";
 import type { Connections } from "./connections.ts";
 import { respond, respondRaw } from "./respond.ts";
@@ -113,7 +114,7 @@ export class Door {
     };
     ways
       .gateway(incoming)
-      .then((answer) => respond(response, answer))
+      .then((answer) => atTurnsEnd(() => respond(response, answer)))
       // A log that cannot be written, an answer that Node will not send: still an envelope, and no unhandled rejection.
       .catch((thrown: unknown) => this.#refuse(visit, toGatewayError(thrown)));
   }
