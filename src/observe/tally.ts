@@ -28,6 +28,8 @@ export class Tally {
   readonly #other: Window<Counts>;
   readonly #size: number;
   readonly #clock: Clock;
+  /** The slot in which idle names were last looked for. */
+  #lookedIn = -1;
 
   constructor(size: number, clock: Clock) {
     this.#size = size;
@@ -54,18 +56,16 @@ export class Tally {
     return window;
   }
 
-  /** True where a name was idle and is gone. Looks at a few only: a flood of names must not make each request slow. */
+  /**
+   * True where names were idle and are gone. Looked for once in a slot, since none becomes idle but by the end of one:
+   * where more are busy than have names, looking for each request would be most of what it costs.
+   */
   #evict(): boolean {
-    let looked = 0;
-    for (const [name, window] of this.#windows) {
-      if (total(sum(window)) === 0) return this.#windows.delete(name);
-      // To the end of the line, so that the next look is at others.
-      this.#windows.delete(name);
-      this.#windows.set(name, window);
-      looked += 1;
-      if (looked >= 2) return false;
-    }
-    return false;
+    const slot = Math.floor(this.#clock.now() / SLOT_MS);
+    if (slot === this.#lookedIn) return false;
+    this.#lookedIn = slot;
+    for (const [name, window] of this.#windows) if (total(sum(window)) === 0) this.#windows.delete(name);
+    return this.#windows.size < this.#size;
   }
 }
 
