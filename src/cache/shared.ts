@@ -55,8 +55,7 @@ export class Shared<T extends object> {
     const { turn } = gate;
     const place = places.record(kind, name);
     try {
-      const asked = Promise.all([client.mget(places.epoch(kind), place), client.pttl(place)]);
-      const [[stored = null, text = null], life] = await within(asked, timeout, clock);
+      const { stored, text, life } = await within(ask(client, places.epoch(kind), place), timeout, clock);
       const epoch = stored ?? (await this.#beginEpoch());
       if (epoch === undefined || turn !== gate.turn) return undefined;
       return { epoch, ...this.#open(text, { place, epoch, life }) };
@@ -114,6 +113,26 @@ export class Shared<T extends object> {
     );
     return set === "OK" ? epoch : undefined;
   }
+}
+
+/** What one question to Redis brings: the epoch, a record's text, and what is left of its life by Redis's clock. */
+interface Reply {
+  readonly stored: string | null;
+  readonly text: string | null;
+  readonly life: number;
+}
+
+/** Both commands in one write: waking Redis for each costs more than either. */
+async function ask(client: RedisClient, epoch: string, place: string): Promise<Reply> {
+  const replies = (await client.pipeline().mget(epoch, place).pttl(place).exec()) ?? [];
+  for (const [error] of replies) if (error !== null) throw error;
+  const [texts, life] = replies.map(([, reply]) => reply);
+  const [stored, text] = Array.isArray(texts) ? texts : [];
+  return { stored: textOf(stored), text: textOf(text), life: Number(life) };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 const SEAL_LENGTH = 43;
