@@ -1,10 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { stringify } from "yaml";
 import { caddy, haproxy, nginxAuth } from "./peers.ts";
 import { freePort, MEASURED_CORE, startOn, untilAnswers, type Started } from "./processes.ts";
 import { AUTHORIZATION, keyOf, type Upstream } from "./upstream.ts";
+
+const run = promisify(execFile);
 
 /** A server that listens. */
 export interface Running extends Started {
@@ -65,12 +69,35 @@ export async function startGateway(
   const started = startOn({
     core,
     command: process.execPath,
-    args: [join(root, "src/main.ts")],
+    args: await programOf(root),
     env: { ...env, PORT: String(port), ADMIN_PORT: String(adminPort) },
   });
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   if (wait) await untilAnswers(`${adminUrl}/readyz`);
   return { ...withFolder(started, dir), url: `http://127.0.0.1:${port}`, adminUrl };
+}
+
+/**
+ * What `node` is given to run the gateway of a checkout as its image does: built, with the flags of its own `npm start`.
+ * Built once, however often it is started.
+ */
+const programOf = onceFor(async (root: string): Promise<readonly string[]> => {
+  await run("npm", ["run", "--silent", "build"], { cwd: root });
+  const { scripts }: { scripts: { start: string } } = JSON.parse(
+    readFileSync(join(root, "package.json"), "utf8"),
+  );
+  const flags = scripts.start.split(" ").filter((word) => word.startsWith("--"));
+  return [...flags, join(root, "dist/main.js")];
+});
+
+/** The same, asked once for each text. */
+function onceFor<T>(make: (text: string) => T): (text: string) => T {
+  const made = new Map<string, T>();
+  return (text) => {
+    const value = made.get(text) ?? make(text);
+    made.set(text, value);
+    return value;
+  };
 }
 
 /** Starts a program of `subjects/`. */

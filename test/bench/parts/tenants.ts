@@ -13,9 +13,9 @@ import { askingAs, measure, type Sample } from "../wrk.ts";
 
 const PROGRAM = join(import.meta.dirname, "../programs/fill-redis.ts");
 const TITLE = "cost per request by keys and tenants known to Redis";
-const SIZES = [10, 10_000, 1_000_000];
-/** The keys that all requests come from where some are hot. */
-const HOT = 1_000;
+/** The keys that all requests come from: few, some that are hot, or all. */
+const [FEW, HOT] = [10, 1_000];
+const SIZES = [FEW, 10_000, 1_000_000];
 const SETTINGS = {
   cache: { keyTtl: "3h", tenantTtl: "3h", jitter: 0, lookupsPerSecond: 1_000_000 },
   // With ten keys and 64 connections equal reads would be under way.
@@ -49,7 +49,7 @@ export const tenants: Part = {
         const redis = await startRedis();
         stops.push(() => redis.stop());
         const env = { REDIS_URL: redis.url, CACHE_SECRET: "of-a-benchmark-and-nothing-else-at-all" };
-        for (const asking of known > HOT ? [HOT, known] : [known]) {
+        for (const asking of new Set([FEW, Math.min(HOT, known), known])) {
           const gateway = await startGateway(bench.upstream, { settings: SETTINGS, env });
           stops.push(() => gateway.stop());
           rows.push({ known, asking, gateway, samples: [] });
