@@ -14,12 +14,6 @@ export function nativeOf(
   tell: Pick<Happenings, "native" | "refused" | "observed">,
 ): NativeProxy {
   const { settings, pool, memory } = facilityOf(config, facilities);
-  const trusted = new BlockList();
-  for (const block of config.server.trustedProxies) {
-    const [address = "", bits] = block.split("/");
-    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    trusted.addSubnet(address, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
-  }
   return createNativeProxy({
     targets: settings.targets.map((origin) => new URL(origin)),
     pick: (but) => pool.pick(but).origin,
@@ -28,8 +22,7 @@ export function nativeOf(
     firstByteTimeoutMs: config.native.firstByteTimeout,
     idleTimeoutMs: config.native.idleTimeout,
     reservedNames: [config.partners.tenantIdHeader, config.partners.tenantSlugHeader, "x-request-id"],
-    isTrustedPeer: (address) =>
-      isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4"),
+    isTrustedPeer: trustOf(config.server.trustedProxies),
     beforeAnswer: memory.beforeAnswer,
     observes: observedRules(config),
     onObserved: watchObserved(config, memory.keys, tell),
@@ -37,6 +30,18 @@ export function nativeOf(
     onFailure: ({ requestId, method, code, cause }) =>
       tell.refused({ requestId, method, error: new GatewayError(code, { cause }) }),
   });
+}
+
+/** Whether an address is in one of these blocks. */
+function trustOf(blocks: readonly string[]): (address: string) => boolean {
+  if (blocks.length === 0) return () => false;
+  const trusted = new BlockList();
+  for (const block of blocks) {
+    const [address = "", bits] = block.split("/");
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    trusted.addSubnet(address, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
+  }
+  return (address) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 }
 
 function facilityOf({ native }: Config, facilities: ReadonlyMap<string, Facility>): Facility {

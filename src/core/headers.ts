@@ -19,6 +19,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
+const AUTHORIZATION = "authorization";
+
 /** A header's name as the law compares it: lower case, `_` and `.` read as `-`. */
 export function foldName(name: string): string {
   return name.toLowerCase().replace(/[_.]/g, "-");
@@ -70,7 +72,9 @@ export function hasPlainFraming(raw: RawHeaders, httpVersion: string): boolean {
  */
 export function carriesApiKey(raw: RawHeaders): boolean {
   for (let i = 0; i < raw.length; i += 2) {
-    if (foldName(raw[i] ?? "") !== "authorization") continue;
+    const name = raw[i] ?? "";
+    // Folding changes no length, and spares every other name.
+    if (name.length !== AUTHORIZATION.length || foldName(name) !== AUTHORIZATION) continue;
     if (/(?:^|[\s,])api-key(?:$|[\s,])/i.test(raw[i + 1] ?? "")) return true;
   }
   return false;

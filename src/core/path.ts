@@ -102,8 +102,10 @@ export function isOriginForm(target: string): boolean {
 export function isPlainNativeTarget(target: string): boolean {
   const mark = target.indexOf("?");
   const pathname = mark === -1 ? target : target.slice(0, mark);
+  if (!isOriginForm(target)) return false;
+  // Each of what follows needs one of these.
+  if (!/[%\\]|\/\./.test(pathname)) return true;
   return (
-    isOriginForm(target) &&
     !pathname.includes("\\") &&
     !pathname.split("/").some((segment) => /^(?:\.|%2e){1,2}(?:;.*)?$/i.test(segment)) &&
     !/%5c|%00|%2e%2e%2f|\.\.%2f/i.test(pathname)
@@ -112,7 +114,8 @@ export function isPlainNativeTarget(target: string): boolean {
 
 /** True where a native pathname lies under one of the configured prefixes (`/api` covers `/api` and `/api/...`). */
 export function isUnderPrefix(target: string, prefixes: readonly string[]): boolean {
-  const pathname = target.split("?", 1)[0] ?? "";
+  const mark = target.indexOf("?");
+  const pathname = mark === -1 ? target : target.slice(0, mark);
   return prefixes.some(
     (prefix) => prefix === "/" || pathname === prefix || pathname.startsWith(`${prefix}/`),
   );

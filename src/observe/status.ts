@@ -1,5 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
+import type { Via } from "../core/note.ts";
+import type { FactKind } from "../core/ports.ts";
 import type { Build, RefusalEntry, Use } from "../core/status.ts";
 import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
 import { Latency } from "./latency.ts";
@@ -88,12 +90,14 @@ function count({ slots, tenants, versions }: Tallies, { status, ms, note }: Requ
   slot.latency.add(ms);
   tenants.add(note.tenant ?? "none", outcome);
   versions.add(note.version ?? "none", outcome);
-  for (const [fact, via] of [
-    ["keys", note.keyVia],
-    ["tenants", note.tenantVia],
-  ] as const) {
-    if (via !== undefined) slot.tiers.set(`${fact} ${via}`, (slot.tiers.get(`${fact} ${via}`) ?? 0) + 1);
-  }
+  countTier(slot.tiers, "keys", note.keyVia);
+  countTier(slot.tiers, "tenants", note.tenantVia);
+}
+
+function countTier(tiers: Slot["tiers"], fact: FactKind, via: Via | undefined): void {
+  if (via === undefined) return;
+  const name = `${fact} ${via}`;
+  tiers.set(name, (tiers.get(name) ?? 0) + 1);
 }
 
 /** By user and version, so that who still uses an old one can be told that it ends. */

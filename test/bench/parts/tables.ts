@@ -6,6 +6,13 @@ import { SUBJECTS, UNIT, type Subject } from "../subjects.ts";
 import { measure, type Sample } from "../wrk.ts";
 
 type Subjects = ReadonlyMap<Subject, Running>;
+/**
+ * Seconds of load before each stretch that counts. Between two of its stretches a subject idles while all others are
+ * measured, and V8 takes back from an idle process what a busy one has: without it the unit, which is measured before
+ * each of the others, would be the only one that is warm.
+ */
+const SETTLING = 1;
+
 type Pair = { readonly of: Sample; readonly unit: Sample };
 
 /** Throughput of the gateway and of its peers under full load, as ratios to http-proxy-3. */
@@ -49,8 +56,11 @@ async function tableOf(
   { options }: Bench,
 ): Promise<Table> {
   const { rounds = 3, seconds = 2 } = options;
-  const one = ([{ scripts }, { url, pid }]: readonly [Subject, Running]): Promise<Sample> =>
-    measure({ origin: url, script: scripts[load], connections, seconds, pid });
+  const one = async ([{ scripts }, { url, pid }]: readonly [Subject, Running]): Promise<Sample> => {
+    const stretch = { origin: url, script: scripts[load], connections, pid };
+    await measure({ ...stretch, seconds: SETTLING });
+    return measure({ ...stretch, seconds });
+  };
   const [unit, ...others] = running;
   if (unit?.[0].name !== UNIT) throw new Error(`${UNIT} does not run`);
   const pairs = new Map<string, Pair[]>(others.map(([{ name }]) => [name, []]));
