@@ -24,7 +24,8 @@ export class InFlight {
 
   end(): void {
     this.#count -= 1;
-    if (this.#count > 0) return;
+    // A Set that is cleared is copied, be it empty (see `Crowd`).
+    if (this.#count > 0 || this.#waiting.size === 0) return;
     for (const tell of this.#waiting) tell();
     this.#waiting.clear();
   }

@@ -1,6 +1,7 @@
 import type { Answer } from "../core/envelope.ts";
 import type { Versioned } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
+import { Holdings } from "../core/holdings.ts";
 
 type Next = (request: Versioned) => Promise<Answer>;
 type Around = (request: Versioned, next: Next) => Promise<Answer>;
@@ -10,19 +11,15 @@ type Around = (request: Versioned, next: Next) => Promise<Answer>;
  * tenants; one more is `key.busy`. Without it one partner's loop of slow requests takes every place of all others.
  */
 export function createShare(deps: { readonly max: number }) {
-  const inFlight = new Map<string, number>();
+  const inFlight = new Holdings();
   return async (request: Versioned, next: Next): Promise<Answer> => {
     const user = String(request.principal.userId);
-    const count = inFlight.get(user) ?? 0;
-    if (count >= deps.max) throw new GatewayError("key.busy");
-    inFlight.set(user, count + 1);
+    if (inFlight.of(user) >= deps.max) throw new GatewayError("key.busy");
+    inFlight.take(user);
     try {
       return await next(request);
     } finally {
-      const left = (inFlight.get(user) ?? 1) - 1;
-      // Removed, not left at zero: a map that remembers everybody who ever called only grows.
-      if (left === 0) inFlight.delete(user);
-      else inFlight.set(user, left);
+      inFlight.give(user);
     }
   };
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from "../core/errors.ts";
+import { Holdings } from "../core/holdings.ts";
 import type { Cancellation } from "../core/lifetime.ts";
 
 interface Waiter {
@@ -25,7 +26,7 @@ export class Places {
   readonly #maxWaiting: number;
   readonly #maxHeld: number;
   readonly #maxWaitingEach: number;
-  readonly #held = new Map<string, number>();
+  readonly #held = new Holdings();
   readonly #waiting = new Set<Waiter>();
 
   constructor({ places, queue, share = 1 }: PlacesOptions) {
@@ -83,12 +84,7 @@ export class Places {
   /** Gives the holder's place back, to whoever has waited longest of those who may have one more. */
   release(holder?: string): void {
     this.#free += 1;
-    if (holder !== undefined) {
-      const left = (this.#held.get(holder) ?? 1) - 1;
-      // Removed, not left at zero: a map that remembers everybody who ever called only grows.
-      if (left === 0) this.#held.delete(holder);
-      else this.#held.set(holder, left);
-    }
+    if (holder !== undefined) this.#held.give(holder);
     for (const next of this.#waiting) {
       if (!this.#mayHold(next.holder)) continue;
       this.#waiting.delete(next);
@@ -100,11 +96,11 @@ export class Places {
 
   #give(holder: string | undefined): void {
     this.#free -= 1;
-    if (holder !== undefined) this.#held.set(holder, (this.#held.get(holder) ?? 0) + 1);
+    if (holder !== undefined) this.#held.take(holder);
   }
 
   #mayHold(holder: string | undefined): boolean {
-    return holder === undefined || (this.#held.get(holder) ?? 0) < this.#maxHeld;
+    return holder === undefined || this.#held.of(holder) < this.#maxHeld;
   }
 
   #waitingOf(holder: string | undefined): number {

@@ -1,8 +1,8 @@
-import { LRUCache } from "lru-cache";
 import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Lifetime, type Cancellation } from "../core/lifetime.ts";
 import type { Asking, Upstream } from "../core/ports.ts";
+import { Flights } from "./flights.ts";
 
 /** An upstream whose reads are shared. */
 export interface SharedReads extends Upstream {
@@ -20,6 +20,7 @@ interface Waiter {
 
 /** A read under way, and who waits for it. */
 class Flight {
+  readonly key: string;
   /** Whose read it is. */
   readonly requestId: string;
   /** Ends when nobody waits any more. */
@@ -28,7 +29,8 @@ class Flight {
   #waiting: Waiter[] = [];
 
   /** `close` is called when nobody may join it any more. */
-  constructor(requestId: string, close: () => void) {
+  constructor(key: string, requestId: string, close: () => void) {
+    this.key = key;
     this.requestId = requestId;
     this.#close = close;
   }
@@ -75,9 +77,6 @@ class Flight {
   }
 }
 
-/** Reads that can be joined at the same time; more than that go out, and nobody joins the oldest. */
-const MOST = 4_096;
-
 /**
  * The same upstream, of which reads under way at the same time that are equal to the byte but for their request id are
  * one: same target, same key, same tenant. Whatever a request is told was true after it came, as far as this gateway can
@@ -86,13 +85,10 @@ const MOST = 4_096;
  * `elsewhere` makes the other workers forget, where there are any: their clients may know of the write as well.
  */
 export function shareReads(upstream: Upstream, elsewhere?: () => Promise<unknown>): SharedReads {
-  // Not a Map, whose dead copies would keep whole answers alive (see `core/crowd.ts`): this one's values stand in a list.
-  const flights = new LRUCache<string, Flight>({ max: MOST });
+  const flights = new Flights<Flight>();
   const begin = (key: string, outgoing: Outgoing, asking: Asking): Flight => {
-    const flight: Flight = new Flight(asking.requestId, () => {
-      if (flights.peek(key) === flight) flights.delete(key);
-    });
-    flights.set(key, flight);
+    const flight: Flight = new Flight(key, asking.requestId, () => flights.delete(flight));
+    flights.add(flight);
     upstream.send(outgoing, { ...asking, signal: flight.lifetime }).then(
       (answer) => flight.land(answer),
       (error: unknown) => flight.fail(error),
@@ -111,7 +107,7 @@ export function shareReads(upstream: Upstream, elsewhere?: () => Promise<unknown
         }
       }
       const key = keyOf(outgoing);
-      const joined = flights.get(key);
+      const joined = flights.find(key);
       if (joined === undefined) return begin(key, outgoing, asking).wait(asking.signal);
       asking.note.sharedWith = joined.requestId;
       return joined.wait(asking.signal);
