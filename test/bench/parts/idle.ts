@@ -3,9 +3,9 @@ import { metricsOf, sumOf } from "../metrics.ts";
 import type { Part } from "../part.ts";
 import { usage } from "../processes.ts";
 import { Connection, getOf } from "../programs/connection.ts";
-import { startGateway, type RunningGateway } from "../start.ts";
+import { startGateway, startNode, type Running, type RunningGateway } from "../start.ts";
 import { PARTNERS } from "../subjects.ts";
-import { AUTHORIZATION, AUTHORIZATION_FORMAT } from "../upstream.ts";
+import { AUTHORIZATION, AUTHORIZATION_FORMAT, type Upstream } from "../upstream.ts";
 import { askingAs, measure } from "../wrk.ts";
 
 const CONNECTIONS = 10_000;
@@ -31,10 +31,14 @@ export const idle: Part = {
       const limit = Math.min(openFiles("self"), openFiles(pid));
       const wanted = Math.min(CONNECTIONS, limit - OTHER_FILES);
       await connect(gateway, open, wanted);
-      rows.push({ state: `and ${open.length} idle connections`, "RSS MB": usage(pid).rss });
+      rows.push({ state: `and ${wanted} idle connections`, "RSS MB": usage(pid).rss });
       await new Promise((resolve) => void setTimeout(resolve, 10_000));
       if (open.some(({ isOpen }) => !isOpen)) throw new Error("the gateway closed idle connections");
       rows.push({ state: "the same 10 s later", "RSS MB": usage(pid).rss });
+      for (const one of open.splice(0)) one.close();
+      // They hold a descriptor each until the loop has come round.
+      await new Promise((resolve) => void setTimeout(resolve, 1_000));
+      rows.push(...(await floor(upstream, wanted)));
       const few = `This machine lets a process open ${limit} files, so there were ${wanted} connections in place of ${CONNECTIONS}.`;
       yield {
         title: "idle connections and cached keys",
@@ -51,6 +55,23 @@ export const idle: Part = {
   },
 };
 
+/** What the same connections cost a server of Node's that does nothing else. */
+async function floor(upstream: Upstream, count: number): Promise<{ state: string; "RSS MB": number }[]> {
+  const bare = await startNode("node-static.ts", upstream);
+  const open: Connection[] = [];
+  try {
+    const before = usage(bare.pid).rss;
+    await connect(bare, open, count);
+    return [
+      { state: "for comparison, bare node:http: ready", "RSS MB": before },
+      { state: `bare node:http: ${open.length} idle connections`, "RSS MB": usage(bare.pid).rss },
+    ];
+  } finally {
+    for (const one of open) one.close();
+    await bare.stop();
+  }
+}
+
 /** Asks with one new key after another until all are remembered; returns how many the gateway has learnt. */
 async function learn({ url, adminUrl, pid }: RunningGateway): Promise<number> {
   const path = PARTNERS.document(1);
@@ -66,7 +87,7 @@ async function learn({ url, adminUrl, pid }: RunningGateway): Promise<number> {
 }
 
 /** Opens connections, some at a time, and asks once over each. */
-async function connect({ url }: RunningGateway, open: Connection[], count: number): Promise<void> {
+async function connect({ url }: Running, open: Connection[], count: number): Promise<void> {
   const request = getOf(PARTNERS.document(1), AUTHORIZATION);
   const port = Number(new URL(url).port);
   while (open.length < count) {

@@ -19,7 +19,7 @@ export const start: Part = {
     yield {
       title: "cold start",
       notes: [
-        `From starting the process to the first 200 of /readyz, for which the CMS has to answer; from the sources, whose types Node strips; median of ${rounds} [least-greatest].`,
+        `From starting the process to the first 200 of /readyz, for which the CMS has to answer; as the image runs it; median of ${rounds} [least-greatest].`,
       ],
       rows: [
         {

@@ -7,4 +7,6 @@ const server = createServer({ optimizeEmptyRequests: true }, (_, response) => {
   response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
   response.end(body);
 });
+// Idle connections are counted too.
+server.keepAliveTimeout = 600_000;
 server.listen(Number(port), "127.0.0.1");
