@@ -1,7 +1,7 @@
 let waiting: (() => void)[] = [];
 
 /**
- * Runs `task`, which must not throw, when this turn of the event loop has done its reading. What is written to sockets
+ * Runs `task`, which should not throw, when this turn of the event loop has done its reading. What is written to sockets
  * then goes out in one go: between two writes nothing is computed, and whoever reads the first is still awake for the
  * next. Waking a process for each of them is most of what a write costs.
  */
@@ -12,5 +12,14 @@ export function atTurnsEnd(task: () => void): void {
 function runAll(): void {
   const tasks = waiting;
   waiting = [];
-  for (const task of tasks) task();
+  for (const task of tasks) {
+    try {
+      task();
+    } catch (thrown) {
+      // A fault, to be dealt with as one; and no reason to leave the others waiting.
+      queueMicrotask(() => {
+        throw thrown;
+      });
+    }
+  }
 }

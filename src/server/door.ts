@@ -114,9 +114,18 @@ export class Door {
     };
     ways
       .gateway(incoming)
-      .then((answer) => atTurnsEnd(() => respond(response, answer)))
-      // A log that cannot be written, an answer that Node will not send: still an envelope, and no unhandled rejection.
+      .then((answer) => atTurnsEnd(() => this.#answer(visit, answer)))
+      // A log that cannot be written: still an envelope, and no unhandled rejection.
       .catch((thrown: unknown) => this.#refuse(visit, toGatewayError(thrown)));
+  }
+
+  #answer(visit: Visit, answer: Answer): void {
+    try {
+      respond(visit.response, answer);
+    } catch (thrown) {
+      // An answer that Node will not send.
+      this.#refuse(visit, toGatewayError(thrown));
+    }
   }
 
   #native(visit: Visit): void {

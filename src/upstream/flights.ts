@@ -1,40 +1,37 @@
-const BUCKETS = 256;
+/** So many come and go before the Map that they stand in is left for another. */
+const TURNOVER = 512;
 
 /**
- * What is under way, by a key that may be long. Not a Map, since it changes with every request: V8's dead copies of one
- * would keep keys and answers alive up to the next full collection (see `core/crowd.ts`).
+ * What is under way, by a key that may be long. A Map, for V8's own hash of the key; and one after another, since it
+ * changes with every request: V8's dead copies of one Map are a chain, which would keep keys and answers alive up to the
+ * next full collection (see `core/crowd.ts`). With each new Map another chain begins.
  */
 export class Flights<T extends { readonly key: string }> {
-  readonly #buckets: readonly T[][] = Array.from({ length: BUCKETS }, () => []);
+  #flights = new Map<string, T>();
+  #added = 0;
 
   find(key: string): T | undefined {
-    return this.#bucketOf(key).find((one) => one.key === key);
+    return this.#flights.get(key);
   }
 
   /** Adds one whose key is not there. */
   add(one: T): void {
-    this.#bucketOf(one.key).push(one);
+    this.#added += 1;
+    if (this.#added > Math.max(TURNOVER, this.#flights.size)) this.#begin([...this.#flights]);
+    this.#flights.set(one.key, one);
   }
 
   /** Removes this very one, if it is there. */
   delete(one: T): void {
-    const bucket = this.#bucketOf(one.key);
-    const at = bucket.indexOf(one);
-    if (at !== -1) bucket.splice(at, 1);
+    if (this.#flights.get(one.key) === one) this.#flights.delete(one.key);
   }
 
   clear(): void {
-    for (const bucket of this.#buckets) bucket.length = 0;
+    if (this.#flights.size > 0) this.#begin([]);
   }
 
-  #bucketOf(key: string): T[] {
-    return this.#buckets[hashOf(key) % BUCKETS] ?? [];
+  #begin(flights: readonly (readonly [string, T])[]): void {
+    this.#flights = new Map(flights);
+    this.#added = 0;
   }
-}
-
-/** Of all characters: keys of one collection differ in few, anywhere. Not negative. */
-function hashOf(text: string): number {
-  let hash = 0;
-  for (let i = 0; i < text.length; i += 1) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
-  return hash >>> 0;
 }

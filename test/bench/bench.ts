@@ -24,7 +24,7 @@ const NAMES = PARTS.map(({ name }) => name);
 
 const HELP = `npm run bench -- [flags]
 
-  --parts <names>        of ${NAMES.join(",")}; default all, about 25 minutes
+  --parts <names>        of ${NAMES.join(",")}; default all, about 30 minutes
   --against <git ref>    in place of the parts: the working tree compared with that commit, about 4 minutes
   --rounds <n>           how often everything is measured, --seconds <n> how long each time; each part has its own default
   --warmup <n>           seconds of load before anything counts, default 3

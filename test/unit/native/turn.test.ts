@@ -1,4 +1,6 @@
+import { execFile } from "node:child_process";
 import { PerformanceObserver } from "node:perf_hooks";
+import { promisify } from "node:util";
 import t from "tap";
 import { atTurnsEnd } from "../../../src/native/turn.ts";
 import { countRead } from "../../../src/native/young.ts";
@@ -23,6 +25,17 @@ t.test(
     t.strictSame(done, ["first", "second", "brought"]);
   },
 );
+
+t.test("a task that throws is a fault, and keeps no other from its turn", async (t) => {
+  const program = `
+    const { atTurnsEnd } = await import(${JSON.stringify(new URL("../../../src/native/turn.ts", import.meta.url).href)});
+    process.once("uncaughtException", ({ message }) => console.log(message));
+    atTurnsEnd(() => { throw new Error("a fault"); });
+    atTurnsEnd(() => console.log("the next"));`;
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program]);
+  t.equal(stdout, "the next\na fault\n");
+});
 
 t.test("so many bytes of streams make V8 collect what is young, and fewer do not", async (t) => {
   const minor: number[] = [];
