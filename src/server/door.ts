@@ -7,6 +7,7 @@ import { GatewayError, toGatewayError } from "../core/errors.ts";
 import { carriesApiKey, valuesOf } from "../core/headers.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
+import { announcesBody } from "../native/guard.ts";
 import type { NativeProxy } from "../native/proxy.ts";
 import { atTurnsEnd } from "../native/turn.ts";
 import { createBodySource } from "./body-source.ts";
@@ -114,12 +115,18 @@ export class Door {
     };
     ways
       .gateway(incoming)
-      .then((answer) => atTurnsEnd(() => this.#answer(visit, answer)))
+      .then((answer) => this.#answer(visit, answer))
       // A log that cannot be written: still an envelope, and no unhandled rejection.
       .catch((thrown: unknown) => this.#refuse(visit, toGatewayError(thrown)));
   }
 
+  /** With what else is ready in this turn; where a body was announced at once, while it is known how much of it was read. */
   #answer(visit: Visit, answer: Answer): void {
+    if (announcesBody(visit.request)) this.#write(visit, answer);
+    else atTurnsEnd(() => this.#write(visit, answer));
+  }
+
+  #write(visit: Visit, answer: Answer): void {
     try {
       respond(visit.response, answer);
     } catch (thrown) {
