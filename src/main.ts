@@ -4,8 +4,6 @@ import { withholdEnvironment } from "./cli/reports.ts";
 // `npm start`: without arguments, the command `start`. Everything else is imported after the check.
 refuseOldNode();
 withholdEnvironment(process.report, (line) => void process.stderr.write(`${line}\n`));
-// With this in its environment http-proxy-3 takes another way through its code, round the cures of `src/native`.
-delete process.env["FORCE_FETCH_PATH"];
 const { runCommand } = await import("./cli/run.ts");
 const { processIo } = await import("./cli/io.ts");
 const words = process.argv.slice(2);

@@ -1,10 +1,9 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import { announcesBody } from "./guard.ts";
 import type { NativeOptions, Settle } from "./options.ts";
 import { answerError } from "./reply.ts";
 import type { OutgoingHeaders } from "./request-headers.ts";
-import { atTurnsEnd } from "./turn.ts";
 
 /** The two ends of one request, and its name in the log. */
 export interface Parties {
@@ -13,14 +12,24 @@ export interface Parties {
   readonly requestId: string;
 }
 
+/** One try at having a request answered: see `relay.ts`. */
+export interface Attempt {
+  /** True once an answer has begun. */
+  readonly hasBegun: boolean;
+  /** True where the answer waits for the client to read. */
+  readonly isHeld: boolean;
+  /** Ends it; the CMS may yet do what was asked. */
+  cancel(): void;
+}
+
 type Limits = Pick<
   NativeOptions,
   "firstByteTimeoutMs" | "idleTimeoutMs" | "onDone" | "onFailure" | "beforeAnswer"
 >;
 
 /**
- * One forwarded request, from the guard's yes to its end: it ends once, by `finish`, `release` or `fail`, and whatever
- * http-proxy-3 or a socket reports afterwards is of no interest.
+ * One forwarded request, from the guard's yes to its end: it ends once, by `finish`, `release` or `fail`, or with the
+ * client's connection, and whatever undici or a socket reports afterwards is of no interest.
  *
  * Its clock is the client socket's own: the one timer that also notices a slow reader's progress inside one big write,
  * where a timer of ours would cut off a client for being on a telephone.
@@ -29,14 +38,12 @@ export class Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
-  /** What the CMS gets to see, and all of it. */
+  /** What the CMS gets to see, and all of it but the body's framing. */
   readonly headers: OutgoingHeaders;
-  /** True where the client announced a body. */
+  /** True where the client announced a body that is not empty. */
   readonly hasBody: boolean;
-  /** The request to the CMS, once http-proxy-3 has told us of it. */
-  upstream: ClientRequest | undefined;
-  /** The CMS's answer, once it has begun. */
-  answer: IncomingMessage | undefined;
+  /** The try that is under way. */
+  attempt: Attempt | undefined;
   /** The origins it was sent to, or tried to be; see `forwarder.ts` for the cases of a second time. */
   readonly tried = new Set<string>();
   #over = false;
@@ -44,16 +51,16 @@ export class Exchange {
   readonly #limits: Limits;
 
   constructor(parties: Parties, headers: OutgoingHeaders, limits: Limits) {
-    this.request = parties.request;
-    this.response = parties.response;
-    this.requestId = parties.requestId;
+    const { request, response, requestId } = parties;
+    this.request = request;
+    this.response = response;
+    this.requestId = requestId;
     this.headers = headers;
-    this.hasBody = announcesBody(parties.request);
+    this.hasBody = announcesBody(request) && request.headers["content-length"] !== "0";
     this.#limits = limits;
-    const { method = "", url: target = "", rawHeaders } = parties.request;
+    const { method = "", url: target = "", rawHeaders } = request;
     this.#settle = limits.beforeAnswer?.({ method, target, rawHeaders });
-    // http-proxy-3 does not tell of a client that leaves; the CMS may yet do what it asked for.
-    if (this.#settle !== undefined) parties.response.once("close", () => void this.settle(false));
+    response.once("close", () => this.#leave());
   }
 
   /** True once the request is answered, handed over or given up. */
@@ -72,13 +79,12 @@ export class Exchange {
     this.response.setTimeout(this.hasBody ? idleTimeoutMs : firstByteTimeoutMs, () => this.#expire());
     if (!this.hasBody) return;
     this.request.once("end", () => {
-      if (this.answer === undefined && !this.#over) this.response.setTimeout(firstByteTimeoutMs);
+      if (!this.#hasBegun && !this.#over) this.response.setTimeout(firstByteTimeoutMs);
     });
   }
 
   /** The answer has begun: from here on it is the idle time that counts. */
-  begin(answer: IncomingMessage): void {
-    this.answer = answer;
+  begin(): void {
     this.response.setTimeout(this.#limits.idleTimeoutMs);
   }
 
@@ -89,12 +95,11 @@ export class Exchange {
     return settle?.(isSettled);
   }
 
-  /** The answer is complete. */
-  finish(): void {
+  /** The answer is complete, with this as its last part. */
+  finish(last?: Buffer): void {
     if (this.#over) return;
     this.#over = true;
-    atTurnsEnd(() => this.response.end());
-    if (this.upstream?.writableFinished === false) this.#forgetUpload();
+    this.response.end(last);
   }
 
   /** The connection is no longer ours: it is a tunnel now. */
@@ -107,7 +112,7 @@ export class Exchange {
   fail(code: ErrorCode, cause: unknown): void {
     if (this.#over) return;
     this.#over = true;
-    this.upstream?.destroy();
+    this.attempt?.cancel();
     // Also where the client has gone: the CMS may have done what was asked.
     const settling = this.settle(false);
     if (this.clientGone) return;
@@ -128,24 +133,24 @@ export class Exchange {
     void settling.then(tell, tell);
   }
 
-  /**
-   * The CMS has answered before it read the whole body, so that its connection is of no further use. The client's is,
-   * once the rest has been read off it; left alone, the upload would hold the CMS's connection for as long as the
-   * client likes, even after it has gone, since Node reports no abort of a request that is answered.
-   */
-  #forgetUpload(): void {
-    this.request.unpipe();
-    this.request.resume();
-    this.upstream?.destroy();
+  get #hasBegun(): boolean {
+    return this.attempt?.hasBegun === true;
+  }
+
+  /** The client's connection is gone, or all was said: what then goes on at the CMS goes on for nobody. */
+  #leave(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.attempt?.cancel();
+    void this.settle(false);
   }
 
   #expire(): void {
     const uploading = this.hasBody && !this.request.readableEnded;
     // Whoever is not being waited for is to blame: a paused side is one that we stopped, because the other is slow.
-    const clientIsSlow =
-      this.answer === undefined
-        ? uploading && !this.request.isPaused()
-        : this.answer.isPaused() || this.#over;
+    const clientIsSlow = this.#hasBegun
+      ? this.attempt?.isHeld === true || this.#over
+      : uploading && !this.request.isPaused();
     const cause = new Error(`${clientIsSlow ? "client" : "CMS"} moved no byte in time`);
     if (this.#over) this.response.destroy();
     else this.fail(clientIsSlow ? "request.stalled" : "upstream.timeout", cause);

@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ErrorCode, GatewayError } from "../core/errors.ts";
-import { openConnections } from "./agents.ts";
+import { Connections } from "./connections.ts";
 import { Exchange, type Parties } from "./exchange.ts";
-import { createForwarder, type Site } from "./forwarder.ts";
+import { send, sendHandshake, type Site, type Sites } from "./forwarder.ts";
 import { type Refusal, refusalsOf, refusalsOfUpgrade } from "./guard.ts";
 import type { NativeOptions } from "./options.ts";
 import { answerError } from "./reply.ts";
 import { headerLaw, requestHeaders } from "./request-headers.ts";
-import { respondOn, superviseHandshake, Tunnels } from "./tunnel.ts";
+import { openTunnel, respondOn, Tunnels, watchLeaving } from "./tunnel.ts";
 
 export type { NativeFailure, NativeOptions, Observed } from "./options.ts";
 
@@ -33,7 +33,7 @@ export interface NativeProxy {
 export function createNativeProxy(options: NativeOptions): NativeProxy {
   const law = headerLaw(options);
   const sites = sitesOf(options);
-  const forwarder = createForwarder(options, { pick: (but) => siteOf(sites, options.pick(but)) });
+  const toSites: Sites = { pick: (but) => siteOf(sites, options.pick(but)) };
   const tunnels = new Tunnels();
   let closing = false;
 
@@ -62,7 +62,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
       const exchange = admit({ request, response, requestId }, refusalsOf(request));
       if (exchange === undefined) return;
       exchange.watch();
-      forwarder.send(exchange);
+      send(exchange, toSites);
     },
     upgrade(request, socket, head, requestId) {
       const response = takeOver(request, socket);
@@ -75,12 +75,13 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
         request.socket.destroy();
         return;
       }
-      exchange.headers["connection"] = "Upgrade";
-      exchange.headers["upgrade"] = "websocket";
-      const upstream = forwarder.handshake(exchange, socket, head);
-      if (upstream === undefined) return;
-      superviseHandshake(upstream, { exchange, socket, tunnels, idleTimeoutMs: options.idleTimeoutMs });
-      exchange.watch(); // last: http-proxy-3 has taken the socket's time limit off
+      exchange.watch();
+      const stopWatching = watchLeaving(socket);
+      sendHandshake(exchange, toSites, (raw, peer) => {
+        stopWatching();
+        openTunnel({ exchange, socket, head, idleTimeoutMs: options.idleTimeoutMs }, raw, peer);
+        tunnels.add(socket);
+      });
     },
     close(patience = 0) {
       closing = true;
@@ -138,9 +139,9 @@ async function closeAll({ sites, tunnels, patience }: Closing): Promise<void> {
 }
 
 /** Every origin with the connections to it. */
-function sitesOf({ targets, tls }: NativeOptions): ReadonlyMap<string, Site> {
+function sitesOf({ targets, ...options }: NativeOptions): ReadonlyMap<string, Site> {
   return new Map(
-    targets.map((target) => [target.origin, { target, connections: openConnections(target, tls) }]),
+    targets.map((target) => [target.origin, { target, connections: new Connections(target, options) }]),
   );
 }
 

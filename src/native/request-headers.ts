@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { foldName, isHopByHop, nominatedNames } from "../core/headers.ts";
 import type { NativeOptions } from "./options.ts";
 
-/** The headers of the request to the CMS: all of them, lower-case, nothing else is sent. */
+/** The headers of the request to the CMS, lower-case: nothing else is sent but what is the connection's own. */
 export type OutgoingHeaders = Record<string, string | string[]>;
 
 /** What is removed from every request, whoever sends it. */
@@ -69,9 +69,8 @@ export function requestHeaders(
     if (speaksForClient(folded) && (!trusted || folded !== name)) continue;
     outgoing[name] = value;
   }
-  // From the parser, not the loop: a nominated content-length would leave a body without a frame, a second request.
-  if (headers["transfer-encoding"] !== undefined) outgoing["transfer-encoding"] = "chunked";
-  else if (headers["content-length"] !== undefined) outgoing["content-length"] = headers["content-length"];
+  // From the parser, not the loop, which a nomination could lead. A body without a length undici sends in chunks.
+  if (headers["content-length"] !== undefined) outgoing["content-length"] = headers["content-length"];
   if (trusted) extendForwarded(outgoing, request, address);
   else assertForwarded(outgoing, request, address);
   outgoing["x-request-id"] = requestId;

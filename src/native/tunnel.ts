@@ -1,8 +1,12 @@
-import { type ClientRequest, type IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { type IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { RawHeaders } from "../core/headers.ts";
 import { switchingHeaders } from "./answer-headers.ts";
 import type { Exchange } from "./exchange.ts";
-import { relay } from "./relay.ts";
+
+/** When TCP begins to ask a silent peer of a tunnel whether it is still there. */
+const KEEP_ALIVE_MS = 60_000;
 
 /**
  * A response on the socket of an upgrade request, which Node gives up all care for: by it refusals and answers other
@@ -30,11 +34,11 @@ export function respondOn(socket: Socket, request: IncomingMessage): ServerRespo
 }
 
 /**
- * Notices a client that leaves before the CMS has answered its handshake; http-proxy-3 would keep the request to the
- * CMS open for good. Returns what stops the watch. One that has sent frames already is noticed by the time limit alone:
- * its end stands behind them, and they have to wait for the CMS.
+ * Notices a client that leaves before the CMS has answered its handshake. Returns what stops the watch. One that has
+ * sent frames already may be noticed by the time limit alone: its end can stand behind them, and they have to wait for
+ * the CMS.
  */
-function watchLeaving(socket: Socket): () => void {
+export function watchLeaving(socket: Socket): () => void {
   const leave = (): void => void socket.destroy();
   socket.once("end", leave);
   return () => void socket.off("end", leave);
@@ -47,6 +51,7 @@ export class Tunnels {
 
   /** Keeps the client's end of a tunnel until it closes; closes it at once where the proxy is closing. */
   add(socket: Socket): void {
+    if (socket.destroyed) return;
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     if (this.#closing) socket.destroySoon();
@@ -62,47 +67,47 @@ export class Tunnels {
 /** What a tunnel needs to be opened. */
 export interface TunnelSite {
   readonly exchange: Exchange;
+  /** The client's end, and what it sent after its handshake. */
   readonly socket: Socket;
-  readonly tunnels: Tunnels;
+  readonly head: Buffer;
   /** For what is left to say once one side has said all: a peer that then goes silent is dropped. */
   readonly idleTimeoutMs: number;
 }
 
-/** Takes charge of the request that http-proxy-3 has just made for a handshake, in the same tick. */
-export function superviseHandshake(upstream: ClientRequest, site: TunnelSite): void {
-  const { exchange, socket } = site;
-  const stopWatching = watchLeaving(socket);
-  // http-proxy-3 relays a refusal without regard to the client's pace (all of a large answer is held in memory) and
-  // hangs when it breaks off.
-  upstream.removeAllListeners("response");
-  upstream.on("response", (answer) => relay(answer, exchange));
-  // Before http-proxy-3's own listener, which writes the 101 and joins the sockets.
-  upstream.prependListener("upgrade", (answer, peer) => {
-    stopWatching();
-    open(answer, peer, site);
-  });
-  exchange.response.on("close", () => upstream.destroy());
-}
-
 /** The CMS has switched protocols: from here on bytes go both ways until either side closes. */
-function open(answer: IncomingMessage, peer: Socket, site: TunnelSite): void {
-  const { exchange, socket, tunnels, idleTimeoutMs } = site;
-  answer.headers = switchingHeaders(answer, exchange.requestId);
+export function openTunnel(
+  { exchange, socket, head, idleTimeoutMs }: TunnelSite,
+  raw: RawHeaders,
+  peer: Duplex,
+): void {
   exchange.release();
-  if (socket.destroyed) {
+  if (socket.destroyed || !(peer instanceof Socket)) {
     peer.destroy();
     return;
   }
   exchange.response.detachSocket(socket);
-  // A WebSocket may be silent for hours; a vanished peer is found by the TCP keep-alive that http-proxy-3 turns on.
-  socket.setTimeout(0);
+  socket.write(switchingHead(switchingHeaders(raw, exchange.requestId)), "latin1");
+  peer.write(head);
   join(socket, peer, idleTimeoutMs);
   join(peer, socket, idleTimeoutMs);
-  tunnels.add(socket);
 }
 
-/** When `one` closes, `other` does as soon as it has sent what it holds. http-proxy-3 only half-closes it. */
+/** Sends what comes from `one` to `other`. When `one` closes, `other` does as soon as it has sent what it holds. */
 function join(one: Socket, other: Socket, idleTimeoutMs: number): void {
+  // A WebSocket may be silent for hours; a vanished peer is found by TCP's own keep-alive.
+  one.setTimeout(0);
+  one.setKeepAlive(true, KEEP_ALIVE_MS);
+  one.setNoDelay(true);
+  // Its close follows. Without a listener a reset would be an uncaught exception.
+  one.on("error", () => undefined);
   one.once("close", () => other.destroySoon());
   one.once("end", () => other.setTimeout(idleTimeoutMs, () => other.destroy()));
+  one.pipe(other);
+}
+
+/** The head of a 101 (RFC 9110 section 15.2.2); by the parser none of its parts can hold a line's end. */
+function switchingHead(headers: readonly string[]): string {
+  let head = "HTTP/1.1 101 Switching Protocols\r\n";
+  for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i] ?? ""}: ${headers[i + 1] ?? ""}\r\n`;
+  return `${head}\r\n`;
 }

@@ -33,6 +33,8 @@ export class Clients {
     this.#make = () =>
       new Client(origin, {
         pipelining: 1,
+        // Whatever the environment says: it would put undici's experimental parser in place.
+        useMilo: false,
         headersTimeout: 0,
         bodyTimeout: 0,
         keepAliveTimeout: keepAlive,

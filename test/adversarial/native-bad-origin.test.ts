@@ -1,6 +1,6 @@
 /**
  * Attack: a CMS (or what stands between) that breaks off, stalls, or answers what HTTP does not allow.
- * Amplifier: http-proxy-3 pipes without an error path, so that the client waits for ever or the process dies of a header.
+ * Amplifier: a proxy that pipes without an error path, so that the client waits for ever or the process dies of a header.
  * Defence: an answer is judged before its head goes out; one that breaks off later takes the client's connection with it.
  */
 import t from "tap";
@@ -96,6 +96,7 @@ t.test("an answer that HTTP does not allow is 502", async (t) => {
     "both framings": "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a coding we cannot undo": "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "two lengths": "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+    "a 100 that nobody asked for": "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
     "no HTTP": "SSH-2.0-OpenSSH_9.2\r\n",
     "a control character in a header": "HTTP/1.1 200 OK\r\nX-A: a\u0001b\r\nContent-Length: 0\r\n\r\n",
   };
@@ -122,7 +123,7 @@ t.test("an answer that is merely odd is passed on in good order", async (t) => {
       /^HTTP\/1\.1 999 Denied\r\n.*\r\n\r\nok$/s,
     ],
     "hints before it": [
-      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
       /^HTTP\/1\.1 204 No Content\r\n[^]*\r\n\r\n$/,
     ],
     "HTTP/1.0 without a length": [

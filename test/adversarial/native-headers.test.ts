@@ -68,7 +68,7 @@ t.test("a reserved name is removed from an upgrade as well", async (t) => {
   );
   t.notMatch(origin.received[0], /forged|6\.6\.6\.6|trailers/);
   t.match(origin.received[0], /\r\nx-request-id: id-1\r\n/);
-  t.match(origin.received[0], /\r\nconnection: Upgrade\r\nupgrade: websocket\r\n/);
+  t.match(origin.received[0], /\r\nconnection: upgrade\r\nupgrade: websocket\r\n/);
 });
 
 t.test("a nomination removes the client's headers and none of the gateway's", async (t) => {

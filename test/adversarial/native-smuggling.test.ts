@@ -28,9 +28,8 @@ for (const method of ["DELETE", "OPTIONS", "GET", "HEAD", "POST", "PATCH"]) {
       ["/api/one", "/api/two"],
     );
     t.equal(origin.seen[0]?.body, HIDDEN);
-    // After a HEAD without a length Node takes a new connection by itself.
-    if (method !== "HEAD")
-      t.equal(origin.connections(), 1, "both took one connection, as an attack needs it");
+    // As an attack needs it, or where a body is unheard of not even that.
+    t.equal(origin.connections(), method === "POST" || method === "PATCH" ? 1 : 2);
   });
 }
 
@@ -42,7 +41,7 @@ t.test("a DELETE with a length arrives whole", async (t) => {
   t.match(origin.seen[0], { method: "DELETE", body: '{"a": 1}' });
 });
 
-t.test("on the wire to the CMS the body of a chunked DELETE is still in its chunk", async (t) => {
+t.test("on the wire to the CMS the body of a chunked DELETE is still in a frame", async (t) => {
   const origin = await badOrigin(answersAndCloses("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   t.teardown(() => origin.close());
   const front = await startFront(t, origin.url);
@@ -51,9 +50,10 @@ t.test("on the wire to the CMS the body of a chunked DELETE is still in its chun
   client.send(chunked(HIDDEN));
   await client.until(/\r\n\r\n/);
   const [head = "", ...rest] = (origin.received[0] ?? "").split("\r\n\r\n");
-  t.match(head, /\r\ntransfer-encoding: chunked(?:\r\n|$)/);
-  t.notMatch(head, /content-length/);
-  t.match(rest.join("\r\n\r\n"), /^(?:[0-9a-f]+\r\nGET \/hidden |$)/);
+  const framings = head.match(/\r\n(?:transfer-encoding: chunked|content-length: \d+)(?=\r\n|$)/g);
+  const isWhole = framings?.[0] === `\r\ncontent-length: ${String(HIDDEN.length)}`;
+  t.equal(framings?.length, 1, head);
+  t.match(rest.join("\r\n\r\n"), isWhole ? /^GET \/hidden / : /^(?:[0-9a-f]+\r\nGET \/hidden |$)/);
 });
 
 t.test("a nominated content-length leaves no body without a frame", async (t) => {

@@ -13,6 +13,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { startCms } from "../support/cms/server.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { readPosts } from "../support/partner.ts";
+import { rawExchange, rawRequest } from "../support/raw.ts";
 
 // The CMS behind TLS with an authority of its own, a name that is not its address, and a client's certificate wanted.
 t.setTimeout(120_000);
@@ -121,6 +122,17 @@ await t.test("with authority, certificate and name both ways reach the CMS", asy
   t.ok(names.length >= 2);
   for (const name of names)
     t.strictSame(name, ["cms.internal", "gateway.internal"], "name asked for, name shown");
+});
+
+await t.test("a client's Host neither names the certificate nor costs a connection", async (t) => {
+  const gateway = await startTestGateway(origin, { upstream: { tls: TLS } });
+  t.teardown(() => gateway.stop());
+  for (const host of ["one.example", "two.example", "gateway.internal"]) {
+    const head = ["GET /api/users/me HTTP/1.1", `Host: ${host}`, "Connection: close"];
+    t.match(await rawExchange(gateway.port, rawRequest(head)), /^HTTP\/1\.1 200 /, host);
+    if (host === "one.example") names.length = 0;
+  }
+  t.strictSame(names, []);
 });
 
 await t.test("without one of them neither does", async (t) => {

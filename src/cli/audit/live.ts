@@ -5,7 +5,7 @@ import { CATALOGUE } from "../../core/errors.ts";
 import type { Finding } from "../../core/finding.ts";
 import { isObject } from "../../core/json.ts";
 import type { Secret } from "../../core/secret.ts";
-import { IDLE_CONNECTION_MS } from "../../native/agents.ts";
+import { IDLE_CONNECTION_MS } from "../../native/connections.ts";
 import type { Io } from "../io.ts";
 import { Wire } from "../prove/wire.ts";
 import { idleTime } from "./idle.ts";

@@ -33,7 +33,7 @@ async function startSpoiler(t: Test, front: Front): Promise<number> {
 
 const FAULT = { error: "Server Error", message: "An unexpected error occurred", requestId: "id-s" };
 
-t.test("what http-proxy-3 throws while it makes the request is 500, and goes no further", async (t) => {
+t.test("a request that cannot be written is 500, and goes no further", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const port = await startSpoiler(t, front);
@@ -41,7 +41,7 @@ t.test("what http-proxy-3 throws while it makes the request is 500, and goes no 
   t.equal(got.status, 500);
   t.strictSame(JSON.parse(got.body.toString()), FAULT);
   t.match(front.failures, [
-    { requestId: "id-s", code: "gateway.fault", cause: { code: "ERR_INVALID_CHAR" } },
+    { requestId: "id-s", code: "gateway.fault", cause: { code: "UND_ERR_INVALID_ARG" } },
   ]);
 });
 
