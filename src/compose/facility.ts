@@ -5,10 +5,10 @@ import { readTls } from "../config/tls.ts";
 import type { UpstreamSettings } from "../config/upstream.ts";
 import type { Cms, Upstream } from "../core/ports.ts";
 import type { Recorder } from "../observe/explain/recorder.ts";
+import { Reads } from "../stages/join.ts";
 import { watchTargets, type UpstreamHealth } from "../upstream/health.ts";
 import { narrow } from "../upstream/narrow.ts";
 import { createUpstream, type UpstreamPool } from "../upstream/pool.ts";
-import { shareReads } from "../upstream/share-reads.ts";
 import { traced } from "../upstream/traced.ts";
 import type { Lasting } from "./lasting.ts";
 import { remember, type Remembering } from "./remember.ts";
@@ -18,13 +18,13 @@ export interface Facility {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly pool: UpstreamPool;
-  /** The pool as permitted requests are sent to it: traced where traces are wanted, equal reads shared. */
+  /** The pool as requests are sent to it: traced where traces are wanted. */
   readonly upstream: Upstream;
+  /** The reads under way, where equal ones are shared. */
+  readonly reads: Reads | undefined;
   readonly health: UpstreamHealth;
   readonly cms: Cms;
   readonly memory: Remembering;
-  /** No read joins from now on one that is under way. */
-  readonly forgetReads: () => void;
   /** What its facts are learnt from; where none of it stays, neither does what is remembered. */
   readonly learntFrom: readonly string[];
 }
@@ -71,14 +71,13 @@ export function openFacility(
   const hasServiceKey = settings.serviceKey !== undefined;
   // Only what is asked for partners: whether a record is a tenant's is asked anew for every write.
   const elsewhere = others && (() => others.forget([]));
-  const shared = config.partners.shareReads ? shareReads(upstream, elsewhere) : undefined;
-  const forgetReads = (): void => shared?.forget();
+  const reads = config.partners.shareReads ? new Reads(elsewhere) : undefined;
   const onWrite = (): Promise<unknown> | undefined => {
-    forgetReads();
-    return shared && elsewhere?.();
+    reads?.forget();
+    return reads && elsewhere?.();
   };
   const memory = remember(lasting, { name, cms, hasServiceKey, learntFrom, onWrite });
-  return { name, settings, pool, upstream: shared ?? upstream, health, cms, memory, forgetReads, learntFrom };
+  return { name, settings, pool, upstream, reads, health, cms, memory, learntFrom };
 }
 
 /** A file's text, for `readTls`. */

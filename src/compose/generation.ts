@@ -130,14 +130,14 @@ function pipelineOf(
 ): Handler {
   const homes = homesOf(config);
   const pipelines = new Map(
-    [...facilities].map(([name, { cms, upstream, memory }]): [string, Handler] => {
+    [...facilities].map(([name, { cms, upstream, reads, memory }]): [string, Handler] => {
       const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
       const rate = {
         // The same user id is somebody else in another CMS.
         counter: name === DEFAULT_UPSTREAM ? counter : within(name, counter),
         onCounted: (bucket: RateBucket, outcome: RateOutcome) => tell.counted(bucket, outcome),
       };
-      const stages = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
+      const stages = stagesOf(config, { cms, upstream, reads, memory, wallTime, rate, isHome });
       return [name, recording.pipeline(stages)];
     }),
   );

@@ -58,7 +58,7 @@ export class House {
 
   /** No read joins from now on one that is under way, whatever the configuration that each began with. */
   forgetReads(): void {
-    for (const { facilities } of this.#all()) for (const one of facilities.values()) one.forgetReads();
+    for (const { facilities } of this.#all()) for (const { reads } of facilities.values()) reads?.forget();
   }
 
   stopLooking(): void {

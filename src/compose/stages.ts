@@ -7,6 +7,7 @@ import { createAuthorise } from "../stages/authorise.ts";
 import { createAnswer, createForward, createPrepare } from "../stages/forward.ts";
 import { createDescribe } from "../stages/describe.ts";
 import { createReadBody } from "../stages/read-body.ts";
+import type { Reads } from "../stages/join.ts";
 import { createRate, type RateDeps } from "../stages/rate.ts";
 import { receive } from "../stages/receive.ts";
 import { createRecheck } from "../stages/recheck.ts";
@@ -21,6 +22,8 @@ export interface StageDeps {
   readonly cms: Cms;
   /** What a permitted request is sent through. */
   readonly upstream: Upstream;
+  /** Reads under way, where they are shared. */
+  readonly reads?: Reads | undefined;
   readonly memory: Remembering;
   /** The time of day in milliseconds since 1970. */
   readonly wallTime: () => number;
@@ -32,7 +35,7 @@ export interface StageDeps {
 /** The stages of the pipeline; `explain` runs these very ones. */
 export function stagesOf(
   config: Config,
-  { cms, upstream, memory, wallTime, rate, isHome }: StageDeps,
+  { cms, upstream, reads, memory, wallTime, rate, isHome }: StageDeps,
 ): Stages {
   const { keys, tenants } = memory;
   const authenticate = createAuthenticate({ keys, usersCollection: config.cms.users });
@@ -60,6 +63,7 @@ export function stagesOf(
     route: createRoute({ cms, collections: config.partners.collections }),
     readBody: createReadBody({ maxBytes: config.limits.body }),
     authorise: createAuthorise({ cms }),
+    join: (request, next) => (reads === undefined ? next(request) : reads.join(request, next)),
     prepare: createPrepare({ cms, maxUrl: config.limits.url }),
     forward: createForward({ upstream }),
     answer: createAnswer({ cms }),

@@ -120,6 +120,4 @@ export interface UpstreamAnswer {
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
   readonly body: Buffer;
-  /** Several requests that are equal, their key included, got this very answer. */
-  readonly isShared?: boolean;
 }

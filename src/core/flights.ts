@@ -1,3 +1,70 @@
+import { GatewayError } from "./errors.ts";
+import { Lifetime, type Cancellation } from "./lifetime.ts";
+
+/** One who waits for an outcome, until `leave` is called. */
+interface Waiter<T> {
+  readonly signal: Cancellation;
+  readonly resolve: (outcome: T) => void;
+  readonly reject: (error: unknown) => void;
+  readonly leave: () => void;
+}
+
+/** Something under way whose outcome several wait for. */
+export class Flight<T> {
+  readonly key: string;
+  /** The request that began it. */
+  readonly requestId: string;
+  /** Ends when nobody waits any more. */
+  readonly lifetime = new Lifetime();
+  readonly #close: () => void;
+  #waiting: Waiter<T>[] = [];
+
+  /** `close` is called when nobody may join it any more. */
+  constructor(key: string, requestId: string, close: () => void) {
+    this.key = key;
+    this.requestId = requestId;
+    this.#close = close;
+  }
+
+  /** The outcome, unless `signal` ends before; the last who leaves ends what is under way. */
+  wait(signal: Cancellation): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter<T> = { signal, resolve, reject, leave: () => this.#leave(waiter) };
+      this.#waiting.push(waiter);
+      if (signal.aborted) waiter.leave();
+      else signal.addEventListener("abort", waiter.leave, { once: true });
+    });
+  }
+
+  /** It is over, with that outcome. */
+  land(outcome: T): void {
+    for (const { resolve } of this.#end()) resolve(outcome);
+  }
+
+  /** It is over, in vain. */
+  fail(error: unknown): void {
+    for (const { reject } of this.#end()) reject(error);
+  }
+
+  #end(): readonly Waiter<T>[] {
+    this.#close();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { signal, leave } of waiting) signal.removeEventListener("abort", leave);
+    return waiting;
+  }
+
+  #leave(waiter: Waiter<T>): void {
+    this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+    const { reason } = waiter.signal;
+    if (this.#waiting.length === 0) {
+      this.#close();
+      this.lifetime.abort(reason);
+    }
+    waiter.reject(reason instanceof Error ? reason : new GatewayError("gateway.fault"));
+  }
+}
+
 /** So many come and go before the Map that they stand in is left for another. */
 const TURNOVER = 512;
 

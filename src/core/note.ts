@@ -27,7 +27,7 @@ export interface Note {
   upstreamRequests: number;
   upstreamMs: number;
   upstreamStatus?: number;
-  /** The request whose read of the CMS it shared. */
+  /** The request whose read of the CMS, and whose answer, it shared. */
   sharedWith?: string;
   code?: ErrorCode;
   cause?: unknown;

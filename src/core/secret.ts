@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 
 /**
  * A value that must never be printed. It has no enumerable content, and every way of turning it into text gives
- * `[secret]`; only `Secret.reveal`, called where the value goes on the wire or into a digest, opens it.
+ * `[secret]`; only `Secret.reveal`, called where the value goes on the wire, into a digest or is compared, opens it.
  */
 export class Secret {
   readonly #value: string;

@@ -23,6 +23,7 @@ export interface Stages {
   route(request: Tenanted): Routed;
   readBody(request: Routed): Promise<Bodied> | Bodied;
   authorise(request: Bodied): Promise<Permitted>;
+  join(request: Permitted, next: (request: Permitted) => Promise<Answer>): Promise<Answer>;
   prepare(request: Permitted): Prepared;
   forward(request: Prepared): Promise<Answered>;
   answer(request: Answered): Answer;
@@ -43,9 +44,11 @@ export function createPipeline(stages: Stages): Handler {
         const routed = stages.route(tenanted);
         const bodied = await stages.readBody(routed);
         const permitted = await stages.authorise(bodied);
-        const prepared = stages.prepare(permitted);
-        const answered = await stages.forward(prepared);
-        return stages.answer(answered);
+        return stages.join(permitted, async (asking) => {
+          const prepared = stages.prepare(asking);
+          const answered = await stages.forward(prepared);
+          return stages.answer(answered);
+        });
       });
     });
   };

@@ -1,7 +1,7 @@
-import type { Answered, Permitted, Prepared, UpstreamAnswer } from "../core/context.ts";
+import type { Answered, Permitted, Prepared } from "../core/context.ts";
 import type { Answer } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
-import type { Cms, Job, Translation, Upstream } from "../core/ports.ts";
+import type { Cms, Job, Upstream } from "../core/ports.ts";
 
 /** The last three stages: build the request to the CMS, send it, shape what comes back. */
 
@@ -33,10 +33,9 @@ export function createForward(deps: { readonly upstream: Upstream }) {
  * one tenant's, by its key (RFC 9111 section 5.2.2.7).
  */
 export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
-  const translate = onceForAll((answer, job) => translated(() => deps.cms.translate(answer, job)));
   return (request: Answered): Answer => {
     request.note.stage = "answer";
-    const { status, body } = translate(request.upstreamAnswer, jobOf(request));
+    const { status, body } = translated(() => deps.cms.translate(request.upstreamAnswer, jobOf(request)));
     const headers = {
       ...request.version.headers,
       "content-type": "application/json; charset=utf-8",
@@ -45,39 +44,6 @@ export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
     };
     return { status, headers, body };
   };
-}
-
-type Translate = (answer: UpstreamAnswer, job: Job) => Translation;
-
-/**
- * The same, which makes of an answer that several requests share one translation for all who asked in the same words.
- * The CMS was asked for the same in the name of the same key; how it is told may still differ.
- */
-function onceForAll(translate: Translate): Translate {
-  const made = new WeakMap<UpstreamAnswer, { readonly job: Job; readonly translation: Translation }>();
-  return (answer, job) => {
-    if (answer.isShared !== true) return translate(answer, job);
-    const known = made.get(answer);
-    if (known !== undefined && isSameWording(known.job, job)) return known.translation;
-    const translation = translate(answer, job);
-    made.set(answer, { job, translation });
-    return translation;
-  };
-}
-
-/** True where all that a translation depends on, but for the answer itself, is the same. */
-function isSameWording(one: Job, other: Job): boolean {
-  return (
-    one.query === other.query &&
-    one.version === other.version &&
-    one.operation.kind === other.operation.kind &&
-    one.operation.collection === other.operation.collection &&
-    one.permit.recordId === other.permit.recordId &&
-    one.tenant.id === other.tenant.id &&
-    one.principal.userId === other.principal.userId &&
-    one.permit.scope.length === other.permit.scope.length &&
-    one.permit.scope.every((id, i) => id === other.permit.scope[i])
-  );
 }
 
 /** An answer nested so deep that walking it overflows the stack is the CMS's fault, not one of ours to be called out for. */

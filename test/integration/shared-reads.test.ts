@@ -6,7 +6,10 @@ import type { KeyName } from "../support/cms/keys.ts";
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
-const gateway = await startTestGateway(line.url, { partners: { collections: ["posts"] } });
+const gateway = await startTestGateway(line.url, {
+  partners: { collections: ["posts"] },
+  trace: { keep: 100 },
+});
 const apart = await startTestGateway(line.url, { partners: { collections: ["posts"], shareReads: false } });
 t.teardown(async () => {
   await gateway.stop();
@@ -23,6 +26,12 @@ function ask(path: string, { key = "partnerA", url = gateway.url }: { key?: KeyN
 
 async function json<T>(response: Response): Promise<T> {
   return JSON.parse(await response.text());
+}
+
+/** As much as is looked at of what is kept of a past request. */
+interface Kept {
+  readonly steps: readonly { readonly stage: string }[];
+  readonly past: { readonly sharedWith?: string };
 }
 
 /** Lets requests reach the CMS, and their answers go no further before `release`. */
@@ -69,6 +78,26 @@ t.test("fifty equal reads at the same time cost the CMS one, and each has its ow
   const own = lines.find(({ requestId }) => requestId === shared[0]?.["sharedWith"]);
   t.match(own, { upstreamRequests: 1 });
   t.match(shared[0], { upstreamRequests: 0, status: 200 });
+});
+
+t.test("what is kept of one that joined names the other, of which the rest is kept", async (t) => {
+  const { fault, release } = holding();
+  line.stage(fault, /\/api\/posts/);
+  const from = line.asked.length;
+  const first = ask(LIST);
+  await line.carried(from + 1);
+  const second = ask(LIST);
+  line.stage(carries);
+  t.equal((await ask("/partners/2026-02/tenant-a/posts?limit=1")).status, 200);
+  release();
+  const ids = (await Promise.all([first, second])).map(({ headers }) => headers.get("x-request-id") ?? "");
+  const [own, joined] = await Promise.all(
+    ids.map(async (id) => json<Kept>(await fetch(`${gateway.adminUrl}/explain/${id}`))),
+  );
+  t.match(joined, { verdict: "answered", answer: { status: 200 }, past: { sharedWith: ids[0] } });
+  t.equal(joined?.steps.at(-1)?.stage, "authorise");
+  t.equal(own?.past.sharedWith, undefined);
+  t.match(own?.steps.at(-2), { stage: "forward", asked: [{ status: 200 }] });
 });
 
 t.test("another key's is another, though it asks for the same", async (t) => {

@@ -55,8 +55,8 @@ function requestLines({ method, target, headers, body }: ShownRequest): string[]
   ];
 }
 
-function pastLine({ requestId, at, ms, cms }: NonNullable<Explanation["past"]>): string {
-  return [`request ${requestId}`, at, `${ms} ms`, ...(cms === undefined ? [] : [`upstream ${cms}`])].join(
-    ", ",
-  );
+function pastLine({ requestId, at, ms, cms, sharedWith }: NonNullable<Explanation["past"]>): string {
+  const upstream = cms === undefined ? [] : [`upstream ${cms}`];
+  const shared = sharedWith === undefined ? [] : [`answered as ${sharedWith} was, being the same`];
+  return [`request ${requestId}`, at, `${ms} ms`, ...upstream, ...shared].join(", ");
 }

@@ -30,4 +30,6 @@ export interface Past {
   readonly ms: number;
   /** The CMS that was chosen, by its configured name; absent where none was. */
   readonly cms?: string;
+  /** The equal request that was under way, whose answer it got: what was asked of the CMS is told there. */
+  readonly sharedWith?: string;
 }

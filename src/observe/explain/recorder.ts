@@ -124,6 +124,7 @@ function explanationOf(
       at: new Date(at).toISOString(),
       ms,
       ...(note.upstream === undefined ? {} : { cms: note.upstream }),
+      ...(note.sharedWith === undefined ? {} : { sharedWith: note.sharedWith }),
     },
   };
 }

@@ -1,5 +1,5 @@
 import t from "tap";
-import { Flights } from "../../../src/upstream/flights.ts";
+import { Flights } from "../../../src/core/flights.ts";
 
 const flight = (key: string, name = key) => ({ key, name });
 

@@ -1,98 +1,168 @@
 import t from "tap";
-import type { Outgoing, UpstreamAnswer } from "../../../src/core/context.ts";
+import { mint } from "../../../src/core/brand.ts";
+import type { Operation, Permit, Permitted, Principal, Tenant, Version } from "../../../src/core/context.ts";
+import type { Answer } from "../../../src/core/envelope.ts";
 import { GatewayError } from "../../../src/core/errors.ts";
-import { Lifetime, type Cancellation } from "../../../src/core/lifetime.ts";
-import { shareReads } from "../../../src/upstream/share-reads.ts";
+import { Lifetime } from "../../../src/core/lifetime.ts";
+import { parseTarget } from "../../../src/core/path.ts";
+import { Secret } from "../../../src/core/secret.ts";
+import { Reads } from "../../../src/stages/join.ts";
 
-const ANSWER: UpstreamAnswer = {
-  status: 200,
-  contentType: "application/json",
-  contentEncoding: undefined,
-  body: Buffer.from("{}"),
-};
-
-function read(target = "/api/posts?x=1", headers: readonly string[] = ["authorization", "key 1"]): Outgoing {
-  return { method: "GET", target, headers: [...headers, "x-request-id", String(Math.random())] };
+/** What may differ between two requests. */
+interface Words {
+  readonly requestId?: string;
+  readonly key?: string;
+  readonly query?: string;
+  readonly version?: string;
+  readonly operation?: Operation;
+  readonly tenant?: number;
+  readonly slug?: string;
+  readonly user?: number;
+  readonly scope?: readonly (string | number)[];
 }
 
-/** An upstream that answers when it is told to, and what it was asked. */
-function held() {
+const READ: Operation = { kind: "read", collection: "events", id: "1" };
+const WRITE: Operation = { kind: "update", collection: "events", id: "1" };
+
+/** A request that may be forwarded. */
+function permitted(words: Words = {}): Permitted & { readonly signal: Lifetime } {
+  const { requestId = "r", key = "k", query = "depth=0", operation = READ, slug = "t" } = words;
+  const target = parseTarget(`/partners/2026-02/t/events/1?${query}`);
+  if (target.kind !== "partners") throw new Error("no partners' target");
+  return {
+    requestId,
+    method: "GET",
+    httpVersion: "1.1",
+    target,
+    path: target.path,
+    headers: [],
+    body: { read: () => Promise.reject(new Error("nobody reads it")) },
+    signal: new Lifetime(),
+    note: { stage: "authorise", upstreamRequests: 0, upstreamMs: 0 },
+    principal: mint<Principal>({
+      userId: words.user ?? 1,
+      tenantIds: [1],
+      allTenants: false,
+      roles: [],
+      credential: new Secret(key),
+    }),
+    version: mint<Version>({ name: words.version ?? "2026-02", headers: {} }),
+    tenant: mint<Tenant>({ id: words.tenant ?? 1, slug, installedApps: [] }),
+    operation,
+    fields: undefined,
+    permit: mint<Permit>({ scope: words.scope ?? [1], recordId: 1 }),
+  };
+}
+
+/** Stages that answer when they are told to, and what came to them. */
+function held(elsewhere?: () => Promise<unknown>) {
   const asked: {
-    readonly outgoing: Outgoing;
-    readonly signal: Cancellation;
+    readonly request: Permitted;
     readonly answer: () => void;
     readonly fail: (error: Error) => void;
   }[] = [];
-  const shared = shareReads({
-    send: (outgoing, { signal }) =>
-      new Promise((resolve, reject) => {
-        asked.push({ outgoing, signal, answer: () => resolve(ANSWER), fail: reject });
-      }),
-  });
-  const ask = (outgoing: Outgoing, id = "r", signal = new Lifetime()) => {
-    const note: { stage: string; upstreamRequests: number; upstreamMs: number; sharedWith?: string } = {
-      stage: "forward",
-      upstreamRequests: 0,
-      upstreamMs: 0,
-    };
-    return { note, signal, answer: shared.send(outgoing, { requestId: id, signal, note }) };
+  const reads = new Reads(elsewhere);
+  const ask = (words: Words = {}) => {
+    const request = permitted(words);
+    const answer = reads.join(
+      request,
+      (mine) =>
+        new Promise<Answer>((resolve, reject) => {
+          const headers = { "x-request-id": mine.requestId, "cache-control": "private" };
+          asked.push({
+            request: mine,
+            answer: () => resolve({ status: 200, headers, body: `answer ${asked.length}` }),
+            fail: reject,
+          });
+        }),
+    );
+    return { answer, note: request.note, signal: request.signal };
   };
-  return { shared, asked, ask };
+  return { reads, asked, ask };
 }
 
-t.test("equal reads under way are one, and each is told whose", async (t) => {
+t.test("equal reads under way are one, told to each under its own id", async (t) => {
   const { asked, ask } = held();
-  const [first, second, third] = [ask(read(), "1"), ask(read(), "2"), ask(read(), "3")];
+  const [first, second, third] = [ask({ requestId: "1" }), ask({ requestId: "2" }), ask({ requestId: "3" })];
   t.equal(asked.length, 1);
   asked[0]?.answer();
-  const [one, ...others] = await Promise.all([first.answer, second.answer, third.answer]);
-  t.strictSame(one, { ...ANSWER, isShared: true }, "and told that it is not theirs alone");
-  for (const other of others) t.equal(other, one);
+  const answers = await Promise.all([first.answer, second.answer, third.answer]);
+  const one = { status: 200, headers: { "cache-control": "private" }, body: "answer 1" };
+  for (const [index, answer] of answers.entries())
+    t.strictSame(answer, { ...one, headers: { ...one.headers, "x-request-id": `${index + 1}` } });
   t.equal(first.note.sharedWith, undefined);
-  t.strictSame([second.note.sharedWith, third.note.sharedWith], ["1", "1"]);
-  const alone = ask(read());
+  t.match(
+    [second.note, third.note],
+    [
+      { sharedWith: "1", stage: "answer" },
+      { sharedWith: "1", stage: "answer" },
+    ],
+  );
+  const alone = ask();
   t.equal(asked.length, 2, "one that is over is nobody's any more");
   asked[1]?.answer();
-  t.equal(await alone.answer, ANSWER, "whoever asks alone has it alone");
+  t.match(await alone.answer, { body: "answer 2" });
 });
 
-t.test("by another key, for another tenant or of another target it is another read", async (t) => {
+t.test("whoever asks in other words, or as somebody else, asks for himself", async (t) => {
+  const others: Record<string, Words> = {
+    key: { key: "another" },
+    query: { query: "depth=1" },
+    version: { version: "2026-03" },
+    operation: { operation: { kind: "list", collection: "events" } },
+    collection: { operation: { ...READ, collection: "posts" } },
+    record: { operation: { ...READ, id: "2" } },
+    "no id": { operation: { ...READ, id: "" } },
+    tenant: { tenant: 2 },
+    "the tenant's name": { slug: "u" },
+    "what a name and an id make together": { slug: "t1", operation: { ...READ, id: "" } },
+    user: { user: 2 },
+    scope: { scope: [1, 2] },
+    "a scope of the same size": { scope: [2] },
+    "a scope of another type": { scope: ["1"] },
+  };
   const { asked, ask } = held();
-  ask(read());
-  ask(read("/api/posts?x=2"));
-  ask(read("/api/posts?x=1", ["authorization", "key 2"]));
-  ask(read("/api/posts?x=1", ["authorization", "key 1", "tenant", "2"]));
-  ask(read("/api/posts?x=1", ["authorization", "key 1", "tenant", "3"]));
-  t.equal(asked.length, 5);
+  ask();
+  for (const [what, words] of Object.entries(others)) {
+    const before = asked.length;
+    ask(words);
+    t.equal(asked.length, before + 1, what);
+    ask(words);
+    t.equal(asked.length, before + 1, `${what}, twice`);
+  }
+  ask();
+  t.equal(asked.length, Object.keys(others).length + 1);
 });
 
 t.test("a write is never shared, and none joins a read that began before it was answered", async (t) => {
-  const { asked, ask } = held();
-  const write: Outgoing = { method: "PATCH", target: "/api/posts", headers: [], body: "{}" };
-  ask(read());
-  const writes = [ask(write), ask(write)];
+  let told = 0;
+  const { asked, ask } = held(async () => void (told += 1));
+  ask();
+  const writes = [ask({ operation: WRITE }), ask({ operation: WRITE })];
   t.equal(asked.length, 3);
-  ask(read());
+  ask();
   t.equal(asked.length, 3, "while it is under way, either answer is right");
   asked[1]?.answer();
   await writes[0]?.answer;
-  ask(read());
+  t.equal(told, 1, "the other workers know before its answer");
+  ask();
   t.equal(asked.length, 4);
   asked[2]?.fail(new GatewayError("upstream.timeout"));
   for (const { answer } of writes.slice(1)) await t.rejects(answer, { code: "upstream.timeout" });
-  ask(read());
+  ask();
   t.equal(asked.length, 5, "nor after one of which nobody knows what became");
+  t.equal(told, 2);
 });
 
 t.test("nor after it was told to forget", async (t) => {
-  const { shared, asked, ask } = held();
-  const first = ask(read());
-  shared.forget();
-  const second = ask(read());
+  const { reads, asked, ask } = held();
+  const first = ask();
+  reads.forget();
+  const second = ask();
   t.equal(asked.length, 2);
   asked[0]?.answer();
   await first.answer;
-  ask(read());
+  ask();
   t.equal(asked.length, 2, "the end of the one that was forgotten is not the end of the other");
   asked[1]?.answer();
   await second.answer;
@@ -100,28 +170,28 @@ t.test("nor after it was told to forget", async (t) => {
 
 t.test("who leaves ends it for nobody else; the last who leaves ends it", async (t) => {
   const { asked, ask } = held();
-  const [first, second, third] = [ask(read()), ask(read()), ask(read())];
+  const [first, second, third] = [ask(), ask(), ask()];
   const gone = new GatewayError("request.stalled");
   first.signal.abort(gone);
   await t.rejects(first.answer, { code: "request.stalled" });
-  t.equal(asked[0]?.signal.aborted, false);
+  t.equal(asked[0]?.request.signal.aborted, false);
   second.signal.abort(gone);
   await t.rejects(second.answer, { code: "request.stalled" });
-  t.equal(asked[0]?.signal.aborted, false);
+  t.equal(asked[0]?.request.signal.aborted, false);
   third.signal.abort(gone);
   await t.rejects(third.answer, { code: "request.stalled" });
-  t.equal(asked[0]?.signal.aborted, true);
-  const late = ask(read());
+  t.equal(asked[0]?.request.signal.aborted, true);
+  const late = ask();
   t.equal(asked.length, 2, "what is being given up is not joined");
   asked[1]?.answer();
-  t.equal(await late.answer, ANSWER);
+  t.match(await late.answer, { status: 200 });
 });
 
 t.test("a failure is everybody's who waited, and is not remembered", async (t) => {
   const { asked, ask } = held();
-  const both = [ask(read()), ask(read())];
+  const both = [ask(), ask()];
   asked[0]?.fail(new GatewayError("upstream.unreachable"));
   for (const { answer } of both) await t.rejects(answer, { code: "upstream.unreachable" });
-  ask(read());
+  ask();
   t.equal(asked.length, 2);
 });
