@@ -60,7 +60,7 @@ export class Exchange {
     this.#limits = limits;
     const { method = "", url: target = "", rawHeaders } = request;
     this.#settle = limits.beforeAnswer?.({ method, target, rawHeaders });
-    response.once("close", () => this.#leave());
+    response.on("close", () => this.#leave());
   }
 
   /** True once the request is answered, handed over or given up. */

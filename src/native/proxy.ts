@@ -121,7 +121,7 @@ function tellDone(response: ServerResponse, onDone: NativeOptions["onDone"]): vo
     if (!isTold) onDone(response.headersSent ? response.statusCode : 0);
     isTold = true;
   };
-  response.once("finish", tell).once("close", tell);
+  response.on("finish", tell).on("close", tell);
 }
 
 interface Closing {

@@ -33,7 +33,8 @@ export class Connections {
     connection.requests += 1;
     connection.unanswered.push(response);
     if (this.#isClosing || connection.requests >= this.#maxRequests) response.shouldKeepAlive = false;
-    response.once("close", () => {
+    // Comes once of itself.
+    response.on("close", () => {
       connection.unanswered.splice(connection.unanswered.indexOf(response), 1);
       // Its head said "keep-alive" before anybody knew better. Left open, it would hold the drain up to its limit.
       if (this.#isClosed && connection.unanswered.length === 0) socket.destroySoon();

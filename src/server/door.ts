@@ -99,7 +99,7 @@ export class Door {
     const { request, response, requestId, expectsContinue, ways } = visit;
     if (!isPlainVersion(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
     const left = new Lifetime();
-    response.once("close", () => {
+    response.on("close", () => {
       if (!response.writableFinished)
         left.abort(new GatewayError("request.stalled", { cause: "the client has gone" }));
     });

@@ -30,14 +30,18 @@ export function createChoose(homes: Homes) {
   return ({ target, headers }: Pick<Incoming, "target" | "headers">): Choice => {
     if (target.kind !== "partners") return { upstream: homes.fallback, ofVersion: homes.fallback };
     const [version = "", segment = ""] = target.path.segments;
-    // The first way of naming a tenant by its slug, as `resolveTenant` has them in order.
-    const named = valuesOf(headers, homes.slugHeader)
-      .flatMap((value) => value.split(","))
-      .map((value) => value.trim())
-      .find((value) => value !== "");
     return {
-      upstream: homeOf(homes, version, named ?? segment),
+      upstream: homeOf(homes, version, firstOf(valuesOf(headers, homes.slugHeader)) ?? segment),
       ofVersion: homes.versions.get(version) ?? homes.fallback,
     };
   };
+}
+
+/** The first way of naming a tenant by its slug, as `resolveTenant` has them in order. */
+function firstOf(lines: readonly string[]): string | undefined {
+  if (lines.length === 0) return undefined;
+  return lines
+    .flatMap((value) => value.split(","))
+    .map((value) => value.trim())
+    .find((value) => value !== "");
 }

@@ -50,7 +50,7 @@ export function createResolveTenant(deps: ResolveTenantDeps) {
 }
 
 /** The ways in which the client named a tenant, in the order in which they are tried. */
-function* referencesOf(
+function referencesOf(
   named: {
     readonly id: string | undefined;
     readonly header: string | undefined;
@@ -58,17 +58,19 @@ function* referencesOf(
   },
   principal: Principal,
   cms: Pick<Cms, "recordId">,
-): Generator<TenantRef> {
+): TenantRef[] {
+  const references: TenantRef[] = [];
   if (named.id !== undefined) {
     const { id: spelling } = named;
     // A member's tenants are known, so an id that is none of them needs no question to the CMS.
     const id = principal.allTenants
       ? cms.recordId(spelling, principal.userId)
       : principal.tenantIds.find((candidate) => String(candidate) === spelling);
-    if (id !== undefined) yield { by: "id", id };
+    if (id !== undefined) references.push({ by: "id", id });
   }
-  if (named.header !== undefined) yield { by: "slug", slug: named.header };
-  if (named.path !== undefined) yield { by: "slug", slug: named.path };
+  if (named.header !== undefined) references.push({ by: "slug", slug: named.header });
+  if (named.path !== undefined) references.push({ by: "slug", slug: named.path });
+  return references;
 }
 
 /** The one value of a header; empty counts as absent, two different ones (in two lines or one list) name no tenant. */
