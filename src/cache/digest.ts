@@ -3,16 +3,13 @@ import { LRUCache } from "lru-cache";
 import type { FactKind } from "../core/ports.ts";
 import { Secret } from "../core/secret.ts";
 
-/** The longest text of a fact that is looked up as it is. */
-const PLAIN_LENGTH = 256;
-
 /**
  * What facts are remembered under, and the seal on what is shared: HMAC-SHA-256 under the cache's secret. Without the
  * secret nobody can find a key's record in a dump, try keys against it, or put a record of his own in its place.
  */
 export class Digests {
   readonly #secret: string;
-  /** Names by their text, or by a faster digest of it which is this process's alone: an HMAC costs four times as much. */
+  /** Names by a faster digest, which is this process's alone: an HMAC costs four times as much, on every request twice. */
   readonly #names: LRUCache<string, string>;
   readonly #pepper = randomBytes(32).toString("base64url");
 
@@ -28,9 +25,7 @@ export class Digests {
    */
   name(kind: FactKind, of: string, text: string): string {
     const content = `name\0${kind}\0${of}\0${text}`;
-    // A tenant's name is no secret; a long one is not worth its place.
-    const isPlain = kind === "tenants" && content.length <= PLAIN_LENGTH;
-    const quick = isPlain ? content : hash("sha256", `${this.#pepper}${content}`, "base64url");
+    const quick = hash("sha256", `${this.#pepper}${content}`, "base64url");
     const known = this.#names.get(quick);
     if (known !== undefined) return known;
     const name = this.#hmac(content);

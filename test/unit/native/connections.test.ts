@@ -7,7 +7,19 @@ import { WebSocket, WebSocketServer } from "ws";
 import { Connections } from "../../../src/native/connections.ts";
 import { badOrigin } from "../../support/bad-origin.ts";
 import { inTime } from "../../support/raw.ts";
-import { ask, startFront, startOrigin } from "./front.ts";
+import { ask, type Front, type Origin, startFront, startOrigin, type Test } from "./front.ts";
+
+/** A WebSocket through the front, to an origin that takes one. */
+async function openSocket(t: Test, { server }: Origin, { port }: Front): Promise<WebSocket> {
+  const sockets = new WebSocketServer({ server });
+  t.teardown(async () => {
+    sockets.close();
+    await Promise.resolve();
+  });
+  const socket = new WebSocket(`ws://127.0.0.1:${String(port)}/`);
+  await once(socket, "open");
+  return socket;
+}
 
 t.test("connections to the CMS are kept and used again", async (t) => {
   const origin = await startOrigin(t);
@@ -73,12 +85,9 @@ t.test("closing waits for what is under way, ends tunnels and refuses what comes
     if (request.url === "/slow") slow.push(response);
     else response.end("quick");
   });
-  const sockets = new WebSocketServer({ server: origin.server });
-  t.teardown(() => sockets.close());
   const front = await startFront(t, origin.url);
   await ask(front);
-  const socket = new WebSocket(`ws://127.0.0.1:${String(front.port)}/`);
-  await once(socket, "open");
+  const socket = await openSocket(t, origin, front);
   const answer = ask(front, { path: "/slow" });
   while (slow.length === 0) await once(origin.server, "request");
   let closed = false;
@@ -117,12 +126,9 @@ t.test("an idle connection is closed before a Node server would close it", async
 
 t.test("a WebSocket's handshake takes a connection that nobody has used", async (t) => {
   const origin = await startOrigin(t);
-  const sockets = new WebSocketServer({ server: origin.server });
-  t.teardown(() => sockets.close());
   const front = await startFront(t, origin.url);
   await ask(front);
-  const socket = new WebSocket(`ws://127.0.0.1:${String(front.port)}/`);
-  await once(socket, "open");
+  const socket = await openSocket(t, origin, front);
   t.equal(origin.connections(), 2);
   socket.terminate();
 });
