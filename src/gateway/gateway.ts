@@ -36,15 +36,15 @@ export type Handler = (request: Incoming) => Promise<Answer>;
 export function createPipeline(stages: Stages): Handler {
   return async (incoming) => {
     const received = stages.receive(incoming);
-    return stages.describe(received, async (asked) => {
+    return await stages.describe(received, async (asked) => {
       const authenticated = await stages.authenticate(asked);
       const versioned = stages.version(authenticated);
-      return stages.recheck(versioned, async (known) => {
+      return await stages.recheck(versioned, async (known) => {
         const tenanted = await stages.resolveTenant(known);
         const routed = stages.route(tenanted);
         const bodied = await stages.readBody(routed);
         const permitted = await stages.authorise(bodied);
-        return stages.join(permitted, async (asking) => {
+        return await stages.join(permitted, async (asking) => {
           const prepared = stages.prepare(asking);
           const answered = await stages.forward(prepared);
           return stages.answer(answered);

@@ -27,7 +27,7 @@ export class Reads {
   }
 
   /** Around all that follows `authorise`. */
-  async join(request: Permitted, next: Next): Promise<Answer> {
+  join(request: Permitted, next: Next): Promise<Answer> {
     const { kind } = request.operation;
     if (kind !== "list" && kind !== "read") return this.#write(request, next);
     const key = keyOf(request);
@@ -35,9 +35,10 @@ export class Reads {
     if (joined === undefined) return this.#begin(key, request, next).wait(request.signal);
     request.note.stage = "forward";
     request.note.sharedWith = joined.requestId;
-    const { status, headers, body } = await joined.wait(request.signal);
-    request.note.stage = "answer";
-    return { status, headers: { ...headers, "x-request-id": request.requestId }, body };
+    return joined.wait(request.signal).then(({ status, headers, body }) => {
+      request.note.stage = "answer";
+      return { status, headers: { ...headers, "x-request-id": request.requestId }, body };
+    });
   }
 
   #begin(key: string, request: Permitted, next: Next): Flight<Answer> {

@@ -27,7 +27,9 @@ export class Places {
   readonly #maxHeld: number;
   readonly #maxWaitingEach: number;
   readonly #held = new Holdings();
-  readonly #waiting = new Set<Waiter>();
+  readonly #wanted = new Holdings();
+  /** In the order in which they came. No Set: whoever stands in it comes and goes (see `Crowd`). */
+  readonly #waiting: Waiter[] = [];
 
   constructor({ places, queue, share = 1 }: PlacesOptions) {
     this.#free = places;
@@ -44,7 +46,7 @@ export class Places {
 
   /** How many wait. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waiting.length;
   }
 
   /**
@@ -58,15 +60,15 @@ export class Places {
       this.#give(holder);
       return Promise.resolve();
     }
-    if (this.#maxWaitingEach < this.#maxWaiting && this.#waitingOf(holder) >= this.#maxWaitingEach) {
+    if (this.#maxWaitingEach < this.#maxWaiting && !this.#mayWait(holder)) {
       return Promise.reject(new GatewayError("tenant.busy", { cause: "its share of the CMS is in use" }));
     }
-    if (this.#waiting.size >= this.#maxWaiting) {
+    if (this.#waiting.length >= this.#maxWaiting) {
       return Promise.reject(new GatewayError("gateway.busy", { cause: "every CMS connection is in use" }));
     }
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        this.#waiting.delete(waiter);
+        this.#remove(this.#waiting.indexOf(waiter));
         reject(asError(signal.reason));
       };
       const waiter: Waiter = {
@@ -76,7 +78,8 @@ export class Places {
           resolve();
         },
       };
-      this.#waiting.add(waiter);
+      this.#waiting.push(waiter);
+      if (holder !== undefined) this.#wanted.take(holder);
       signal.addEventListener("abort", leave, { once: true });
     });
   }
@@ -85,13 +88,18 @@ export class Places {
   release(holder?: string): void {
     this.#free += 1;
     if (holder !== undefined) this.#held.give(holder);
-    for (const next of this.#waiting) {
-      if (!this.#mayHold(next.holder)) continue;
-      this.#waiting.delete(next);
-      this.#give(next.holder);
-      next.go();
-      return;
-    }
+    const next = this.#remove(this.#waiting.findIndex((waiter) => this.#mayHold(waiter.holder)));
+    if (next === undefined) return;
+    this.#give(next.holder);
+    next.go();
+  }
+
+  /** Takes the one at that place out of the queue; nobody at -1. */
+  #remove(at: number): Waiter | undefined {
+    if (at === -1) return undefined;
+    const [waiter] = this.#waiting.splice(at, 1);
+    if (waiter?.holder !== undefined) this.#wanted.give(waiter.holder);
+    return waiter;
   }
 
   #give(holder: string | undefined): void {
@@ -103,11 +111,8 @@ export class Places {
     return holder === undefined || this.#held.of(holder) < this.#maxHeld;
   }
 
-  #waitingOf(holder: string | undefined): number {
-    if (holder === undefined) return 0;
-    let count = 0;
-    for (const waiter of this.#waiting) if (waiter.holder === holder) count += 1;
-    return count;
+  #mayWait(holder: string | undefined): boolean {
+    return holder === undefined || this.#wanted.of(holder) < this.#maxWaitingEach;
   }
 }
 
