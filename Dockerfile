@@ -32,5 +32,5 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/usr/local/bin/
 STOPSIGNAL SIGTERM
 # Node itself is the process that gets the signal: no shell, no npm in between. `docker run … check` runs another command.
 # 16 MiB for what is young, in place of 32: 30 MB less of memory under load, at the same speed (docs/performance.md).
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=16", "dist/main.js"]
+ENTRYPOINT ["/usr/local/bin/node", "--min-semi-space-size=16", "--max-semi-space-size=16", "dist/main.js"]
 CMD ["start"]

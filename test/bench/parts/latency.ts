@@ -14,6 +14,8 @@ const PATH = "gateway, partners";
 const DIRECT = "direct, no proxy";
 /** The load under which latencies are taken, as a part of what the partner path can do. */
 const PART = 0.2;
+/** Seconds of load before anything is taken. */
+const WARM = 20;
 
 /** What the gateway adds to an answer's time at a load that leaves it idle most of the time. */
 export const latency: Part = {
@@ -34,8 +36,8 @@ export const latency: Part = {
 type Places = ReadonlyMap<string, Pick<Running, "url" | "pid">>;
 
 async function tableOf(running: Places, { options, upstream }: Bench): Promise<Table> {
-  const { rounds = 5, seconds = 5, warmup } = options;
-  const saturation = await saturationOf(running, warmup);
+  const { rounds = 5, seconds = 5 } = options;
+  const saturation = await saturationOf(running);
   const perSecond = Math.round(saturation * PART);
   const ports = new Map([
     [DIRECT, upstream.port],
@@ -46,7 +48,7 @@ async function tableOf(running: Places, { options, upstream }: Bench): Promise<T
     const isPartner = name === PATH;
     const paths = Array.from({ length: 1_000 }, (_, i) => (isPartner ? PARTNERS : PLAIN).document(i + 1));
     const headers = isPartner ? AUTHORIZATION : {};
-    const argument: OpenLoop = { port, paths, headers, perSecond, seconds, warmup: 1 };
+    const argument: OpenLoop = { port, paths, headers, perSecond, seconds, warmup: 3 };
     return jsonFrom<OpenLoopResult>({ program: PROGRAM, argument });
   };
   for (let round = 0; round < rounds; round += 1)
@@ -62,14 +64,16 @@ async function tableOf(running: Places, { options, upstream }: Bench): Promise<T
 }
 
 /**
- * What the partner path can do. All are loaded likewise: at a fifth of saturation V8 would take a minute to compile what
- * serves, and a pause of its compiler on the one core is seen in the percentiles of whoever was not warm.
+ * What the partner path can do. All are loaded likewise, as if they had served for some minutes: at a fifth of saturation
+ * V8 would take that long to compile what serves, and the first mark of the heap thereafter throws most of it away once
+ * more, for the shapes of objects that only a start has. Its compiler on the one core is seen in the percentiles of
+ * whoever is not warm.
  */
-async function saturationOf(running: Places, warmup: number): Promise<number> {
+async function saturationOf(running: Places): Promise<number> {
   const rates = new Map<string, number>();
   for (const [name, { url, pid }] of running) {
     const stretch = { origin: url, pid, connections: 64, script: subjectOf(name).scripts.document };
-    await measure({ ...stretch, seconds: 2 * warmup });
+    await measure({ ...stretch, seconds: WARM });
     const samples = [];
     for (let i = 0; i < 3; i += 1) samples.push(await measure({ ...stretch, seconds: 2 }));
     rates.set(name, spreadOf(samples.map(({ perSecond }) => perSecond)).median);
