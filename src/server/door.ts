@@ -10,6 +10,7 @@ import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
 import { announcesBody } from "../native/guard.ts";
 import type { NativeProxy } from "../native/proxy.ts";
 import { atTurnsEnd } from "../native/turn.ts";
+import type { Backlog } from "./backlog.ts";
 import { createBodySource } from "./body-source.ts";
 import type { Connections } from "./connections.ts";
 import { respond, respondRaw } from "./respond.ts";
@@ -53,23 +54,20 @@ interface Visit {
 export class Door {
   readonly #options: DoorOptions;
   readonly #connections: Connections;
+  readonly #backlog: Backlog;
 
-  constructor(options: DoorOptions, connections: Connections) {
+  constructor(options: DoorOptions, connections: Connections, backlog: Backlog) {
     this.#options = options;
     this.#connections = connections;
+    this.#backlog = backlog;
   }
 
   /** Takes a request in. Never throws: whatever happens, it is answered or its connection is closed. */
   enter(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const visit = { request, response, requestId: randomUUID(), expectsContinue, ways: this.#options.ways() };
-    try {
-      this.#connections.begin(request, response);
-      const target = parseTarget(request.url ?? "");
-      if (target.kind === "other") this.#native(visit);
-      else this.#partners(visit, target);
-    } catch (thrown) {
-      this.#refuse(visit, toGatewayError(thrown));
-    }
+    // At once: from here on nothing else may be answered on its connection before it.
+    this.#connections.begin(request, response);
+    this.#backlog.after(() => this.#send(visit));
   }
 
   isNativeUpgrade(request: IncomingMessage): boolean {
@@ -93,6 +91,18 @@ export class Door {
     const error = new GatewayError(isLate ? "request.stalled" : "request.malformed", { cause: { code } });
     this.#options.onRefused({ requestId, method: "", error });
     respondRaw(socket, error, requestId);
+  }
+
+  /** On its way, unless nobody waits for it any more. */
+  #send(visit: Visit): void {
+    if (visit.request.socket.destroyed) return;
+    try {
+      const target = parseTarget(visit.request.url ?? "");
+      if (target.kind === "other") this.#native(visit);
+      else this.#partners(visit, target);
+    } catch (thrown) {
+      this.#refuse(visit, toGatewayError(thrown));
+    }
   }
 
   #partners(visit: Visit, target: Target): void {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { GatewayError } from "../core/errors.ts";
+import { Backlog } from "./backlog.ts";
 import { Connections } from "./connections.ts";
 import { Door, type DoorOptions } from "./door.ts";
 
@@ -34,7 +35,8 @@ export async function startServer(
   listen: { host: string; port: number },
 ): Promise<RunningServer> {
   const connections = new Connections(options.maxRequestsPerConnection);
-  const door = new Door(options, connections);
+  const backlog = new Backlog(() => performance.now());
+  const door = new Door(options, connections, backlog);
   const server = createServer(
     {
       headersTimeout: options.headersTimeout,
@@ -56,7 +58,10 @@ export async function startServer(
   server.maxConnections = options.maxConnections;
   // A worker that is full would hand it back to the primary, which finds no other and hands it out again, for ever.
   Object.assign(server, { dropMaxConnection: true });
-  server.on("connection", (socket) => connections.add(socket));
+  server.on("connection", (socket) => {
+    backlog.taken();
+    connections.add(socket);
+  });
   server.on("checkContinue", (request, response) => door.enter(request, response, true));
   // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1); unheard, Node would answer 417 without the envelope.
   server.on("checkExpectation", (request, response) => door.enter(request, response, false));
