@@ -67,7 +67,9 @@ export class Door {
     const visit = { request, response, requestId: randomUUID(), expectsContinue, ways: this.#options.ways() };
     // At once: from here on nothing else may be answered on its connection before it.
     this.#connections.begin(request, response);
-    this.#backlog.after(() => this.#send(visit));
+    // One with a body does not wait: how much of that was read when it is refused decides about the connection.
+    if (announcesBody(request)) this.#send(visit);
+    else this.#backlog.after(() => this.#send(visit));
   }
 
   isNativeUpgrade(request: IncomingMessage): boolean {

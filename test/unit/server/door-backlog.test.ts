@@ -52,7 +52,7 @@ async function serveCrowded(t: Test) {
 }
 
 const PARTNERS = rawRequest(["GET /partners/2026-02/t/pages HTTP/1.1", "Host: gateway"]);
-const NATIVE = rawRequest(["POST /api/pages HTTP/1.1", "Host: gateway", "Content-Length: 2"], "{}");
+const NATIVE = rawRequest(["DELETE /api/pages/1 HTTP/1.1", "Host: gateway"]);
 
 /** Time for what was sent to be read. */
 const read = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 50));
@@ -96,3 +96,16 @@ t.test("bytes that are no request, behind one that waits, are not answered in it
   await release();
   t.strictSame(passed, { partners: 0, native: 0 });
 });
+
+t.test(
+  "a request with a body does not wait: what was read of that decides about its connection",
+  async (t) => {
+    const { port, passed, release } = await serveCrowded(t);
+    const lines = ["POST /api/pages HTTP/1.1", "Host: gateway", "Content-Length: 2", "Connection: close"];
+    const client = await rawConnect(port);
+    client.send(rawRequest(lines, "{}"));
+    t.match((await client.end()).text, /^HTTP\/1\.1 200 /);
+    t.strictSame(passed, { partners: 0, native: 1 });
+    await release();
+  },
+);
