@@ -31,7 +31,9 @@ export interface OpenLoopResult {
 
 const asked: OpenLoop = JSON.parse(process.argv[2] ?? "{}");
 const requests = asked.paths.map((path) => getOf(path, asked.headers));
-const idle: Connection[] = [];
+/** Node closes what lies idle for 5 s; what has nearly lain so long would meet a closing server. Milliseconds. */
+const FRESH = 4_000;
+const idle: { readonly one: Connection; readonly since: number }[] = [];
 const times: number[] = [];
 const lateness: number[] = [];
 const interval = 1_000 / asked.perSecond;
@@ -41,7 +43,10 @@ const end = counted + asked.seconds * 1_000;
 let [sent, underWay, connections] = [0, 0, 0];
 
 function connection(): Connection {
-  for (let found = idle.pop(); found !== undefined; found = idle.pop()) if (found.isOpen) return found;
+  for (let found = idle.pop(); found !== undefined; found = idle.pop()) {
+    if (found.one.isOpen && performance.now() - found.since < FRESH) return found.one;
+    found.one.close();
+  }
   connections += 1;
   return new Connection(asked.port);
 }
@@ -54,7 +59,7 @@ async function send(due: number): Promise<void> {
   const took = performance.now() - at;
   underWay -= 1;
   if (status !== 200) throw new Error(`answered ${status}`);
-  idle.push(free);
+  idle.push({ one: free, since: at + took });
   if (due < counted) return;
   times.push(took);
   lateness.push(at - due);
@@ -87,7 +92,7 @@ function finish(): void {
     connections,
   };
   process.stdout.write(`${JSON.stringify(result)}\n`);
-  for (const one of idle) one.close();
+  for (const { one } of idle) one.close();
 }
 
 tick();
