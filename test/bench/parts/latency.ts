@@ -65,9 +65,8 @@ async function tableOf(running: Places, { options, upstream }: Bench): Promise<T
 
 /**
  * What the partner path can do. All are loaded likewise, as if they had served for some minutes: at a fifth of saturation
- * V8 would take that long to compile what serves, and the first mark of the heap thereafter throws most of it away once
- * more, for the shapes of objects that only a start has. Its compiler on the one core is seen in the percentiles of
- * whoever is not warm.
+ * V8 would take that long to compile what serves, and the first mark of the heap may throw most of that away once more.
+ * Its compiler on the one core is seen in the percentiles of whoever is not warm.
  */
 async function saturationOf(running: Places): Promise<number> {
   const rates = new Map<string, number>();
