@@ -1,3 +1,4 @@
+import { Worker } from "node:worker_threads";
 import { percentile } from "../statistics.ts";
 import { Connection, getOf } from "./connection.ts";
 
@@ -37,10 +38,11 @@ const idle: { readonly one: Connection; readonly since: number }[] = [];
 const times: number[] = [];
 const lateness: number[] = [];
 const interval = 1_000 / asked.perSecond;
-const begun = performance.now();
+/** Time for the thread below to start. Milliseconds. */
+const begun = performance.now() + 200;
 const counted = begun + asked.warmup * 1_000;
-const end = counted + asked.seconds * 1_000;
-let [sent, underWay, connections] = [0, 0, 0];
+const count = Math.ceil((asked.warmup + asked.seconds) * asked.perSecond);
+let [underWay, connections] = [0, 0];
 
 function connection(): Connection {
   for (let found = idle.pop(); found !== undefined; found = idle.pop()) {
@@ -51,11 +53,12 @@ function connection(): Connection {
   return new Connection(asked.port);
 }
 
-async function send(due: number): Promise<void> {
+async function send(number: number): Promise<void> {
+  const due = begun + number * interval;
   const free = connection();
   const at = performance.now();
   underWay += 1;
-  const status = await free.ask(requests[sent % requests.length] ?? "");
+  const status = await free.ask(requests[number % requests.length] ?? "");
   const took = performance.now() - at;
   underWay -= 1;
   if (status !== 200) throw new Error(`answered ${status}`);
@@ -65,18 +68,22 @@ async function send(due: number): Promise<void> {
   lateness.push(at - due);
 }
 
-/** Sends what is due. Timers come to the millisecond, so a few requests may be due at once, for every subject alike. */
-function tick(): void {
-  for (
-    let due = begun + sent * interval;
-    due <= performance.now() && due < end;
-    due = begun + sent * interval
-  ) {
-    void send(due);
-    sent += 1;
-  }
-  if (begun + sent * interval < end) setTimeout(tick, 1);
-  else if (underWay > 0) setTimeout(() => tick(), 10);
+/**
+ * A thread that says when each request is due. Timers of an event loop come to the millisecond: by them requests go out in
+ * twos and threes, and each is charged for those before it.
+ */
+const PACER = `
+  const { parentPort, workerData: { begun, interval, count } } = require("node:worker_threads");
+  const still = new Int32Array(new SharedArrayBuffer(4));
+  const left = (number) => begun + number * interval - performance.timeOrigin - performance.now();
+  for (let number = 0; number < count; number += 1) {
+    for (let wait = left(number); wait > 0; wait = left(number)) Atomics.wait(still, 0, 0, wait);
+    parentPort.postMessage(number);
+  }`;
+
+/** Ends when every answer is there. */
+function settle(): void {
+  if (underWay > 0) setTimeout(settle, 10);
   else finish();
 }
 
@@ -95,4 +102,7 @@ function finish(): void {
   for (const { one } of idle) one.close();
 }
 
-tick();
+const workerData = { begun: performance.timeOrigin + begun, interval, count };
+new Worker(PACER, { eval: true, workerData })
+  .on("message", (number: number) => void send(number))
+  .once("exit", settle);
