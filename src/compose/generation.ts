@@ -1,11 +1,13 @@
 import type { Config } from "../config/schema.ts";
 import { DEFAULT_UPSTREAM, upstreamsOf } from "../config/upstream.ts";
 import { InFlight } from "../core/in-flight.ts";
+import { atTurnsEnd } from "../core/turn.ts";
 import { byUpstream } from "../gateway/by-upstream.ts";
 import type { Handler } from "../gateway/gateway.ts";
-import { admission, deadline, inLayers, record, rescue, traced } from "../gateway/layers.ts";
+import { admission, deadline, inLayers, record, rescue, traced, type Finished } from "../gateway/layers.ts";
 import type { Counter, RateBucket, RateOutcome } from "../core/rate.ts";
 import type { Ending, Load, PartState, TargetStanding } from "../core/status.ts";
+import { causeOf } from "../observe/log.ts";
 import type { Ways } from "../server/door.ts";
 import { createChoose, homeOf, type Homes } from "../stages/choose.ts";
 import { openFacility, type Facility } from "./facility.ts";
@@ -52,7 +54,7 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
   const house = admission(config.limits.inFlight);
   const gateway = inLayers(pipelineOf(config, { facilities, recording }, lasting), [
     ...(lasting.tracer === undefined ? [] : [traced(lasting.tracer)]),
-    record((finished) => lasting.tell.request(finished), lasting.clock),
+    record(reporting(lasting), lasting.clock),
     ...recording.layers,
     rescue,
     deadline(config.partners.deadline, lasting.clock),
@@ -101,6 +103,19 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
       await close();
     },
     close,
+  };
+}
+
+/** Tells of requests once their answers are out: no client waits for the log. Where that fails the log is told so. */
+export function reporting({ tell, log }: Pick<Lasting, "tell" | "log">): (finished: Finished) => void {
+  return (finished) => {
+    atTurnsEnd("report", () => {
+      try {
+        tell.request(finished);
+      } catch (thrown) {
+        log.error({ cause: causeOf(thrown) }, "a request could not be reported");
+      }
+    });
   };
 }
 

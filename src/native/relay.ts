@@ -1,9 +1,9 @@
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 import { hasPlainFraming, type RawHeaders } from "../core/headers.ts";
+import { atTurnsEnd } from "../core/turn.ts";
 import { answerHeaders, reasonPhrase } from "./answer-headers.ts";
 import type { Attempt, Exchange } from "./exchange.ts";
-import { atTurnsEnd } from "./turn.ts";
 import { countRead } from "./young.ts";
 
 /** Who has to know how a try went. */
@@ -79,7 +79,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
     this.#head = { status, reason, raw };
     const settling = this.#exchange.settle(status < 500);
     if (settling === undefined) {
-      atTurnsEnd(this.#deliver);
+      atTurnsEnd("write", this.#deliver);
       return;
     }
     this.#isSettling = true;
@@ -116,7 +116,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
     }
     // One that broke off meanwhile shows when it goes on, at the end of a turn, and before its head is out.
     this.#goOn();
-    setImmediate(() => atTurnsEnd(this.#deliver));
+    setImmediate(() => atTurnsEnd("write", this.#deliver));
   };
 
   /** Writes the head and what has come of the body; from here on the rest goes out as it comes. */

@@ -2,14 +2,17 @@
 const PATIENCE = 10;
 
 /**
- * Lets connections in before requests. Node takes one connection from the kernel's backlog in each turn of the event loop
- * (libuv 1.52.1, `uv__server_io`), and under load a turn carries out as many requests as there are connections: of some
- * hundred that come at once, as after a restart of whatever stands before the gateway, the last would wait for a second
- * while the first are served over and over. So requests wait, as long as each turn brings a connection.
+ * Requests that have been read and not begun. They begin together, when a turn of the event loop has done its reading:
+ * their stages then take turns, which costs less than to carry out each as it comes (see `core/turn.ts`).
+ *
+ * Connections come before them. Node takes one connection from the kernel's backlog in each turn (libuv 1.52.1,
+ * `uv__server_io`), and under load a turn carries out as many requests as there are connections: of some hundred that
+ * come at once, as after a restart of whatever stands before the gateway, the last would wait for a second while the
+ * first are served over and over. So requests wait on, as long as each turn brings a connection.
  */
 export class Backlog {
   readonly #now: () => number;
-  #isOpen = false;
+  #isWatching = false;
   #isFresh = false;
   #until = 0;
   #waiting: (() => void)[] = [];
@@ -22,16 +25,20 @@ export class Backlog {
   /** A connection was taken. */
   taken(): void {
     this.#isFresh = true;
-    if (this.#isOpen) return;
-    this.#isOpen = true;
-    this.#until = this.#now() + PATIENCE;
-    setImmediate(this.#look);
+    this.#watch();
   }
 
-  /** Runs `task`, which must not throw: at once, or when the backlog is empty, in the order in which they came. */
-  after(task: () => void): void {
-    if (this.#isOpen) this.#waiting.push(task);
-    else task();
+  /** Runs `task`, which must not throw, at the end of this turn or of the first that brings no connection, in order. */
+  add(task: () => void): void {
+    this.#waiting.push(task);
+    this.#watch();
+  }
+
+  #watch(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#until = this.#now() + PATIENCE;
+    setImmediate(this.#look);
   }
 
   readonly #look = (): void => {
@@ -40,7 +47,7 @@ export class Backlog {
       setImmediate(this.#look);
       return;
     }
-    this.#isOpen = false;
+    this.#isWatching = false;
     const tasks = this.#waiting;
     this.#waiting = [];
     for (const task of tasks) task();

@@ -7,9 +7,9 @@ import { GatewayError, toGatewayError } from "../core/errors.ts";
 import { carriesApiKey, valuesOf } from "../core/headers.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
+import { atTurnsEnd } from "../core/turn.ts";
 import { announcesBody } from "../native/guard.ts";
 import type { NativeProxy } from "../native/proxy.ts";
-import { atTurnsEnd } from "../native/turn.ts";
 import type { Backlog } from "./backlog.ts";
 import { createBodySource } from "./body-source.ts";
 import type { Connections } from "./connections.ts";
@@ -69,7 +69,7 @@ export class Door {
     this.#connections.begin(request, response);
     // One with a body does not wait: how much of that was read when it is refused decides about the connection.
     if (announcesBody(request)) this.#send(visit);
-    else this.#backlog.after(() => this.#send(visit));
+    else this.#backlog.add(() => this.#send(visit));
   }
 
   isNativeUpgrade(request: IncomingMessage): boolean {
@@ -135,7 +135,7 @@ export class Door {
   /** With what else is ready in this turn; where a body was announced at once, while it is known how much of it was read. */
   #answer(visit: Visit, answer: Answer): void {
     if (announcesBody(visit.request)) this.#write(visit, answer);
-    else atTurnsEnd(() => this.#write(visit, answer));
+    else atTurnsEnd("write", () => this.#write(visit, answer));
   }
 
   #write(visit: Visit, answer: Answer): void {

@@ -4,6 +4,7 @@ import type { UpstreamAnswer } from "../core/context.ts";
 import type { Member } from "../core/crowd.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/lifetime.ts";
+import { atTurnsEnd } from "../core/turn.ts";
 
 /** How long each part of an exchange may take, in milliseconds. */
 export interface Patience {
@@ -95,8 +96,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Member {
     this.#leave();
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
-    if (this.#head === undefined) return this.#fail(new Error("an answer without a head"));
-    if (this.#settle()) this.#options.resolve({ ...this.#head, body });
+    const head = this.#head;
+    if (head === undefined) return this.#fail(new Error("an answer without a head"));
+    if (this.#settle()) atTurnsEnd("hear", () => this.#options.resolve({ ...head, body }));
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {

@@ -8,35 +8,41 @@ function prepare() {
   const time = { now: 0 };
   const backlog = new Backlog(() => time.now);
   const done: string[] = [];
-  const after = (name: string): void => backlog.after(() => void done.push(name));
-  return { time, backlog, done, after };
+  const add = (name: string): void => backlog.add(() => void done.push(name));
+  return { time, backlog, done, add };
 }
 
-t.test("where no connection came, a request does not wait", async (t) => {
-  const { done, after } = prepare();
-  after("a");
-  t.strictSame(done, ["a"]);
+t.test("requests of one turn begin together at its end, where no connection came", async (t) => {
+  const { done, add } = prepare();
+  add("a");
+  await Promise.resolve();
+  process.nextTick(() => add("b"));
+  await Promise.resolve();
+  t.strictSame(done, []);
+  await turn();
+  t.strictSame(done, ["a", "b"]);
 });
 
 t.test("requests wait for the first turn that brings no connection, and keep their order", async (t) => {
-  const { backlog, done, after } = prepare();
+  const { backlog, done, add } = prepare();
   for (const name of ["a", "b", "c"]) {
     backlog.taken();
-    after(name);
+    add(name);
     await turn();
     t.strictSame(done, [], `in the turn of ${name}`);
   }
   await turn();
   t.strictSame(done, ["a", "b", "c"]);
-  after("d");
-  t.strictSame(done, ["a", "b", "c", "d"], "and nobody after that");
+  add("d");
+  await turn();
+  t.strictSame(done, ["a", "b", "c", "d"], "and nobody for longer than a turn after that");
 });
 
 t.test("connections without end keep nobody waiting for more than ten milliseconds", async (t) => {
-  const { time, backlog, done, after } = prepare();
+  const { time, backlog, done, add } = prepare();
   for (; time.now < 10; time.now += 1) {
     backlog.taken();
-    after(`at ${time.now}`);
+    add(`at ${time.now}`);
     await turn();
     t.strictSame(done, []);
   }
@@ -44,7 +50,7 @@ t.test("connections without end keep nobody waiting for more than ten millisecon
   await turn();
   t.equal(done.length, 10);
   backlog.taken();
-  after("later");
+  add("later");
   t.equal(done.length, 10, "the next one waits again, for as long as that");
   await turn();
   await turn();
