@@ -42,8 +42,9 @@ export class Backlog {
   }
 
   readonly #look = (): void => {
-    if (this.#isFresh && this.#now() < this.#until) {
-      this.#isFresh = false;
+    const wasFresh = this.#isFresh;
+    this.#isFresh = false;
+    if (wasFresh && this.#now() < this.#until) {
       setImmediate(this.#look);
       return;
     }

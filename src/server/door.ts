@@ -7,7 +7,7 @@ import { GatewayError, toGatewayError } from "../core/errors.ts";
 import { carriesApiKey, valuesOf } from "../core/headers.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
-import { atTurnsEnd } from "../core/turn.ts";
+import { atTurnsEnd, endTurn } from "../core/turn.ts";
 import { announcesBody } from "../native/guard.ts";
 import type { NativeProxy } from "../native/proxy.ts";
 import type { Backlog } from "./backlog.ts";
@@ -134,8 +134,8 @@ export class Door {
 
   /** With what else is ready in this turn; where a body was announced at once, while it is known how much of it was read. */
   #answer(visit: Visit, answer: Answer): void {
-    if (announcesBody(visit.request)) this.#write(visit, answer);
-    else atTurnsEnd("write", () => this.#write(visit, answer));
+    atTurnsEnd("write", () => this.#write(visit, answer));
+    if (announcesBody(visit.request)) endTurn();
   }
 
   #write(visit: Visit, answer: Answer): void {

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import t from "tap";
-import { atTurnsEnd } from "../../../src/core/turn.ts";
+import { atTurnsEnd, endTurn } from "../../../src/core/turn.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
@@ -31,6 +31,21 @@ t.test("answers go out first, then come those of the CMS, and the log is last", 
   await turn();
   t.strictSame(done, ["write", "write", "hear", "hear", "report", "report"]);
 });
+
+t.test(
+  "a turn can be ended at once, in the same order, and what comes after waits for the next end",
+  async (t) => {
+    const done: string[] = [];
+    atTurnsEnd("report", () => done.push("report"));
+    atTurnsEnd("write", () => done.push("write"));
+    endTurn();
+    t.strictSame(done, ["write", "report"]);
+    atTurnsEnd("write", () => done.push("another"));
+    t.equal(done.length, 2);
+    await turn();
+    t.strictSame(done, ["write", "report", "another"], "and nothing twice");
+  },
+);
 
 t.test("a task that throws is a fault, and keeps no other from its turn", async (t) => {
   const program = `

@@ -49,9 +49,12 @@ t.test("connections without end keep nobody waiting for more than ten millisecon
   backlog.taken();
   await turn();
   t.equal(done.length, 10);
+  add("alone");
+  await turn();
+  t.equal(done.at(-1), "alone", "and those connections hold up nobody who comes after");
   backlog.taken();
   add("later");
-  t.equal(done.length, 10, "the next one waits again, for as long as that");
+  t.equal(done.length, 11, "the next one waits again, for as long as that");
   await turn();
   await turn();
   t.strictSame(done.at(-1), "later");
