@@ -28,7 +28,7 @@ export interface Ways {
 
 /** What a door needs to know. */
 export interface DoorOptions {
-  /** The ways as they are now. Asked once for each request, which then keeps to them: a reload opens others. */
+  /** The ways as they are now. Asked when a request begins, which then keeps to them: a reload opens others. */
   readonly ways: () => Ways;
   /** Told of every request that was answered before the pipeline or the native proxy saw it. */
   readonly onRefused: (refused: Refused) => void;
@@ -47,7 +47,6 @@ interface Visit {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly expectsContinue: boolean;
-  readonly ways: Ways;
 }
 
 /** Decides for each request which way through the house it takes. */
@@ -64,7 +63,7 @@ export class Door {
 
   /** Takes a request in. Never throws: whatever happens, it is answered or its connection is closed. */
   enter(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    const visit = { request, response, requestId: randomUUID(), expectsContinue, ways: this.#options.ways() };
+    const visit = { request, response, requestId: randomUUID(), expectsContinue };
     // At once: from here on nothing else may be answered on its connection before it.
     this.#connections.begin(request, response);
     // One with a body does not wait: how much of that was read when it is refused decides about the connection.
@@ -99,16 +98,18 @@ export class Door {
   #send(visit: Visit): void {
     if (visit.request.socket.destroyed) return;
     try {
+      // Not before: those of a request that only waits may be closed, since nothing is under way on them.
+      const ways = this.#options.ways();
       const target = parseTarget(visit.request.url ?? "");
-      if (target.kind === "other") this.#native(visit);
-      else this.#partners(visit, target);
+      if (target.kind === "other") this.#native(visit, ways);
+      else this.#partners(visit, ways, target);
     } catch (thrown) {
       this.#refuse(visit, toGatewayError(thrown));
     }
   }
 
-  #partners(visit: Visit, target: Target): void {
-    const { request, response, requestId, expectsContinue, ways } = visit;
+  #partners(visit: Visit, ways: Ways, target: Target): void {
+    const { request, response, requestId, expectsContinue } = visit;
     if (!isPlainVersion(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
     const left = new Lifetime();
     response.on("close", () => {
@@ -147,8 +148,8 @@ export class Door {
     }
   }
 
-  #native(visit: Visit): void {
-    const { request, response, requestId, expectsContinue, ways } = visit;
+  #native(visit: Visit, ways: Ways): void {
+    const { request, response, requestId, expectsContinue } = visit;
     const isNative = isUnderPrefix(request.url ?? "", ways.nativePrefixes);
     // A key outside the Partners API is refused wherever it was sent; the native proxy checks again for itself.
     if (!isNative) {

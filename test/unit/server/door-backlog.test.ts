@@ -4,7 +4,7 @@ import t, { type Test } from "tap";
 import type { NativeProxy } from "../../../src/native/proxy.ts";
 import { Backlog } from "../../../src/server/backlog.ts";
 import { Connections } from "../../../src/server/connections.ts";
-import { Door } from "../../../src/server/door.ts";
+import { Door, type Ways } from "../../../src/server/door.ts";
 import { rawConnect, rawRequest } from "../../support/raw.ts";
 
 /** A door before which connections come without end, until `release`; and how many requests got through it. */
@@ -22,7 +22,7 @@ async function serveCrowded(t: Test) {
     upgrade: () => undefined,
     close: () => Promise.resolve(),
   };
-  const ways = { gateway, native, nativePrefixes: ["/api"], refusesNativeKeys: true, bodyPause: 1_000 };
+  let ways: Ways = { gateway, native, nativePrefixes: ["/api"], refusesNativeKeys: true, bodyPause: 1_000 };
   // Its time stands still, so that its patience does not end.
   const backlog = new Backlog(() => 0);
   const connections = new Connections(100);
@@ -48,7 +48,8 @@ async function serveCrowded(t: Test) {
     isCrowded = false;
     await new Promise((resolve) => void setTimeout(resolve, 50));
   };
-  return { port, passed, release };
+  const reload = (others: Partial<Ways>): void => void (ways = { ...ways, ...others });
+  return { port, passed, release, reload };
 }
 
 const PARTNERS = rawRequest(["GET /partners/2026-02/t/pages HTTP/1.1", "Host: gateway"]);
@@ -71,6 +72,21 @@ t.test("requests wait while connections come, and are served then", async (t) =>
   }
   t.strictSame(passed, { partners: 1, native: 1 });
 });
+
+t.test(
+  "a request that waits while the configuration is reloaded goes the new ways: the old may be closed",
+  async (t) => {
+    const { port, passed, release, reload } = await serveCrowded(t);
+    const client = await rawConnect(port);
+    client.send(PARTNERS);
+    await read();
+    reload({ gateway: () => Promise.resolve({ status: 200, headers: {}, body: "of the new one" }) });
+    await release();
+    t.match(await client.until(/\r\n\r\n.*/), /of the new one$/);
+    t.strictSame(passed, { partners: 0, native: 0 });
+    client.socket.destroy();
+  },
+);
 
 t.test("what a client that has left had asked for is not done, on either way", async (t) => {
   const { port, passed, release } = await serveCrowded(t);
