@@ -1,11 +1,10 @@
+import { setImmediate as turn } from "node:timers/promises";
 import t from "tap";
 import { reporting } from "../../../src/compose/generation.ts";
 import { atTurnsEnd } from "../../../src/core/turn.ts";
 import type { Finished } from "../../../src/gateway/layers.ts";
 import { tellAll } from "../../../src/observe/happenings.ts";
 import { createLog } from "../../../src/observe/log.ts";
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 const NOTE = { stage: "answer", upstreamRequests: 0, upstreamMs: 0 };
 const FINISHED: Finished = { requestId: "a", method: "GET", status: 200, ms: 1, note: NOTE };

@@ -1,9 +1,8 @@
 import { execFile } from "node:child_process";
+import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
 import t from "tap";
 import { atTurnsEnd, endTurn } from "../../../src/core/turn.ts";
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 t.test(
   "what waits for a turn's end happens then, in its order, and what it brings at the next",

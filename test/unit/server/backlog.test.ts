@@ -1,7 +1,6 @@
+import { setImmediate as turn } from "node:timers/promises";
 import t from "tap";
 import { Backlog } from "../../../src/server/backlog.ts";
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** A backlog whose time is moved by hand, and what was done so far. */
 function prepare() {

@@ -1,10 +1,9 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Dispatcher } from "undici";
 import t from "tap";
 import { systemClock } from "../../../src/clock.ts";
 import { Lifetime } from "../../../src/core/lifetime.ts";
 import { Exchange } from "../../../src/upstream/exchange.ts";
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 const CONTROLLER: Dispatcher.DispatchController = {
   aborted: false,
