@@ -3,17 +3,32 @@ import { isObject } from "./json.ts";
 /**
  * The law of `where`: what a client may ask is taken apart into conditions that this file knows to be harmless and put
  * together anew. It can narrow what the tenant's constraint leaves, and nothing else: no dotted path into another
- * record (an oracle on other tenants), no secret field, no operator beyond the configured ones.
+ * record (an oracle on other tenants), no secret field, no operator beyond the configured ones, and nothing to compare with
+ * in which the CMS could find a question of its own.
  */
 
-/** A JSON value that a condition compares with. */
-export type Operand =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly Operand[]
-  | { readonly [key: string]: Operand };
+type Scalar = string | number | boolean;
+/** A place or an area, as GeoJSON (RFC 7946) has it. */
+interface Geometry {
+  readonly type: string;
+  readonly coordinates: readonly Coordinates[];
+}
+type Coordinates = number | readonly Coordinates[];
+/** What a relation to records of several collections holds. */
+interface Reference {
+  readonly relationTo: string;
+  readonly value: string | number;
+}
+
+/** What a condition compares with. */
+export type Operand = Scalar | null | readonly Scalar[] | Reference | Geometry;
+
+/**
+ * What an operator can compare with: scalars and lists of them ("plain"), these or a reference ("value"), or a geometry
+ * alone. No other object is let through: under `contains` of a relation to many, Payload (3.90) takes one for a whole
+ * `where` of the collection that the relation leads to, a question about other tenants' records, users and secrets.
+ */
+export type OperandKind = "plain" | "value" | "geometry";
 
 /** A field's conditions: operator to operand. */
 export type Conditions = Readonly<Record<string, Operand>>;
@@ -33,8 +48,8 @@ export type ClientWhere =
 export interface WhereLimits {
   /** The CMS's path for a client's, `undefined` for none. Every other limit is about the CMS's. */
   readonly fieldOf: (path: string) => string | undefined;
-  /** Operators that only compare: lower-case, as the CMS spells them. */
-  readonly operators: ReadonlySet<string>;
+  /** Operators that only compare, as the CMS spells them, each with what it compares with. */
+  readonly operators: ReadonlyMap<string, OperandKind>;
   /** Field names that no condition may touch, at any place of a path. */
   readonly secretFields: ReadonlySet<string>;
   /** Dotted paths known to stay within the record (`location.city`). */
@@ -50,9 +65,10 @@ export interface WhereLimits {
 const NOTHING = { kind: "nothing" } as const;
 const NONE = { kind: "none" } as const;
 const FIELD = /^[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*$/;
-/** Operand nesting and list length: room for coordinates and an `in` of some size. */
-const OPERAND_DEPTH = 5;
+/** An `in` of some size. */
 const OPERAND_ITEMS = 1000;
+/** A multipolygon: areas, each of rings, each of points, each of numbers. */
+const COORDINATES_DEPTH = 4;
 
 /**
  * Reads a client's `where`: what the query parser made of it, a JSON string included. Never throws. Absent, empty,
@@ -131,8 +147,8 @@ class Reader {
     if (!isObject(value)) return undefined;
     const conditions: Record<string, Operand> = {};
     for (const [operator, operand] of Object.entries(value)) {
-      if (--this.#left < 0 || !this.#limits.operators.has(operator) || !isOperand(operand, 0))
-        return undefined;
+      const kind = this.#limits.operators.get(operator);
+      if (--this.#left < 0 || kind === undefined || !isOperand(operand, kind)) return undefined;
       conditions[operator] = operand;
     }
     return conditions;
@@ -164,12 +180,40 @@ function isOwnField(path: string, limits: FieldLimits): boolean {
   return !path.split(".").some((name) => limits.secretFields.has(name));
 }
 
-function isOperand(value: unknown, depth: number): value is Operand {
-  if (value === null) return depth === 0;
-  if (typeof value !== "object") return typeof value !== "function" && typeof value !== "undefined";
-  if (depth >= OPERAND_DEPTH) return false;
-  const items: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  return items.length <= OPERAND_ITEMS && items.every((item) => isOperand(item, depth + 1));
+function isOperand(value: unknown, kind: OperandKind): value is Operand {
+  if (kind === "geometry") return isGeometry(value);
+  if (Array.isArray(value)) return value.length <= OPERAND_ITEMS && value.every(isScalar);
+  return value === null || isScalar(value) || (kind === "value" && isReference(value));
+}
+
+/** `1e999` is a number that JSON cannot say: it would go on as `null`, which is another question. */
+function isScalar(value: unknown): value is Scalar {
+  return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
+}
+
+function isReference(value: unknown): value is Reference {
+  if (!hasExactly(value, "relationTo", "value")) return false;
+  const { relationTo, value: id } = value;
+  return typeof relationTo === "string" && (typeof id === "string" || Number.isFinite(id));
+}
+
+function isGeometry(value: unknown): value is Geometry {
+  if (!hasExactly(value, "type", "coordinates")) return false;
+  return typeof value["type"] === "string" && areCoordinates(value["coordinates"], COORDINATES_DEPTH);
+}
+
+function areCoordinates(value: unknown, depth: number): boolean {
+  if (!Array.isArray(value) || depth === 0 || value.length > OPERAND_ITEMS) return false;
+  return value.every((item) => Number.isFinite(item) || areCoordinates(item, depth - 1));
+}
+
+function hasExactly(value: unknown, one: string, other: string): value is Readonly<Record<string, unknown>> {
+  return (
+    isObject(value) &&
+    Object.keys(value).length === 2 &&
+    Object.hasOwn(value, one) &&
+    Object.hasOwn(value, other)
+  );
 }
 
 function parseJson(text: string): unknown {

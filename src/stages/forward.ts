@@ -7,15 +7,19 @@ import type { Cms, Job, Upstream } from "../core/ports.ts";
 
 /**
  * Builds the outgoing request from validated parts alone. A query that grows too long for the CMS when it is rebuilt is
- * `request.malformed`: sent, it would come back as a failure of the CMS's.
+ * `request.malformed`: sent, it would come back as a failure of the CMS's. Where it is so without the client's part
+ * already (a group of very many tenants), that is `gateway.fault`: nothing that the client could mend.
  */
 export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; readonly maxUrl: number }) {
   return (request: Permitted): Prepared => {
     request.note.stage = "prepare";
     const outgoing = deps.cms.outgoing(jobOf(request));
     const { length } = outgoing.target;
-    if (length > deps.maxUrl)
-      throw new GatewayError("request.malformed", { cause: `a URL of ${length} characters` });
+    if (length > deps.maxUrl) {
+      const ours = deps.cms.outgoing({ ...jobOf(request), query: "" }).target.length;
+      const code = ours > deps.maxUrl ? "gateway.fault" : "request.malformed";
+      throw new GatewayError(code, { cause: `a URL of ${length} characters, ${ours} without the query` });
+    }
     return { ...request, outgoing };
   };
 }

@@ -4,6 +4,9 @@ import { GatewayError } from "../core/errors.ts";
 import { valuesOf, type RawHeaders } from "../core/headers.ts";
 import type { Cms, Facts, Viewer } from "../core/ports.ts";
 
+/** No tenant's slug is longer, in characters: to ask for one would only end in a URL that is too long for the CMS. */
+const LONGEST_SLUG = 256;
+
 /** A question for a tenant: which, and who asks. */
 export interface TenantQuestion {
   readonly ref: TenantRef;
@@ -68,8 +71,8 @@ function referencesOf(
       : principal.tenantIds.find((candidate) => String(candidate) === spelling);
     if (id !== undefined) references.push({ by: "id", id });
   }
-  if (named.header !== undefined) references.push({ by: "slug", slug: named.header });
-  if (named.path !== undefined) references.push({ by: "slug", slug: named.path });
+  for (const slug of [named.header, named.path])
+    if (slug !== undefined && slug.length <= LONGEST_SLUG) references.push({ by: "slug", slug });
   return references;
 }
 

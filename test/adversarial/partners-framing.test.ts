@@ -49,6 +49,36 @@ await tap.test("a request that can be read in two ways is refused and its connec
   }
 });
 
+await tap.test("a host that is none, or one of two, is refused; HTTP/1.0 may leave it out", async (t) => {
+  const [, ...common] = COMMON;
+  t.match(COMMON[0], /^Host: /);
+  for (const hosts of [
+    [],
+    ["Host:"],
+    ["Host: a", "Host: a"],
+    ["Host: a, b"],
+    ["Host: a b/@c"],
+    ["Host: u@a"],
+  ]) {
+    const head = [`GET ${POSTS}?limit=1 HTTP/1.1`, ...hosts, ...common];
+    const text = await rawExchange(port, rawRequest([...head, "Connection: close"]));
+    t.strictSame(statuses(text), [400], hosts.join());
+    t.match(bodyOf(text), { error: "Bad Request", message: "Malformed request", requestId: String });
+    t.match(text, /\r\nx-request-id: /i);
+  }
+  t.equal(reached(t, "hosts"), 0);
+  const old = await rawExchange(port, rawRequest([`GET ${POSTS}?limit=1 HTTP/1.0`, ...common]));
+  t.strictSame(statuses(old), [200]);
+});
+
+await tap.test("a tunnel is refused in the envelope", async (t) => {
+  for (const target of ["cms:443", POSTS]) {
+    const text = await rawExchange(port, rawRequest([`CONNECT ${target} HTTP/1.1`, ...COMMON]));
+    t.strictSame(statuses(text), [400], target);
+    t.match(bodyOf(text), { message: "Malformed request", requestId: String });
+  }
+});
+
 await tap.test("what follows a body is a request of its own, and judged as one", async (t) => {
   const body = '{"title":"x"}';
   const client = await rawConnect(port);

@@ -58,7 +58,7 @@ const { honest } = fc.letrec<{ honest: unknown }>((tie) => ({
       .tuple(
         fc.constantFrom(...OWN, "venue__tenant", "events"),
         fc.constantFrom("equals", "in", "like", "exists"),
-        leaf,
+        fc.oneof(leaf, tree, tie("honest")),
       )
       .map(([field, operator, operand]) => ({ [field]: { [operator]: operand } })),
     fc
@@ -99,11 +99,20 @@ function unlawful(where: unknown): string | undefined {
   if (entries.length > 1) return "two members side by side, of which Payload may count the last alone";
   for (const [name, content] of entries) {
     if (name !== "and" && name !== "or")
-      return isFieldAllowed(name) && isJson(content) ? undefined : `asks by ${name}`;
+      return isFieldAllowed(name) && isJson(content) ? questionIn(content) : `asks by ${name}`;
     if (!Array.isArray(content)) return `${name} is no list`;
     return content.map(unlawful).find((problem) => problem !== undefined);
   }
   return undefined;
+}
+
+/** Of what is compared with, what could be a question of its own. */
+function questionIn(conditions: Json): string | undefined {
+  const isScalar = (value: unknown): boolean => typeof value !== "object" || value === null;
+  const odd = Object.values(conditions).find(
+    (operand) => !isScalar(operand) && !(Array.isArray(operand) && operand.every(isScalar)),
+  );
+  return odd === undefined ? undefined : `compares with ${JSON.stringify(odd)}`;
 }
 
 function isFieldAllowed(name: string): boolean {
@@ -116,7 +125,7 @@ function isFieldAllowed(name: string): boolean {
 }
 
 const KNOWN =
-  /^(?:where|limit|depth|page|pagination|sort|locale|fallback-locale|draft|(?:select|populate)\[[^&=]*\]|joins\[events\]\[where\]\[tenant\]\[in\]\[\d\])$/;
+  /^(?:where|limit|depth|page|pagination|sort|locale|fallback-locale|draft|(?:select|populate)\[[^&=]*\]|joins\[events\]\[where\]\[tenant\]\[in\])$/;
 
 /** The `where` of a query that went out; fails where there is not exactly one, or a parameter that is not known. */
 function whereOf(sent: string): Json {

@@ -1,5 +1,6 @@
 // Attack: a condition or an order by something in another record, answered yes or no by what the list then holds.
-// Amplifier: Payload follows dots, its SQL adapters also `__`, and a join field needs neither to ask about others' records.
+// Amplifier: Payload follows dots, its SQL adapters also `__`, and a join field needs neither to ask about others' records;
+// under `contains` of a relation to many it takes a whole question about the records there.
 // Defence: only fields of the record itself are compared or sorted by; what is not, matches nothing or does not sort.
 import tap from "tap";
 
@@ -87,6 +88,53 @@ await tap.test("no condition on another record can be told true from false", asy
     const asked = requests.map(({ path: target }) => decodeURIComponent(target)).join("\n");
     t.notOk(asked.includes(`"${path}"`), `${path} never reaches the CMS`);
   }
+});
+
+/** Questions put in place of a value, by a relation to many: C's event 72 is on A's stage 4, and hosted by A's user. */
+const WITHIN: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
+  ["stages", { tenant: { equals: 1 } }],
+  ["stages", { title: { like: "A venue" } }],
+  ["stages", { "tenant.group.name": { equals: "North group" } }],
+  ["stages", { "events.organiser.email": { like: "@" } }],
+  ["stages", { and: [{ title: { like: "A venue" } }] }],
+  ["hosts", { email: { like: "partner-a" } }],
+  ["hosts", { "tenants.tenant.slug": { equals: "tenant-a" } }],
+  ["hosts", { enableAPIKey: { equals: true } }],
+  ["hosts", { relationTo: "users", value: 2, email: { like: "partner-a" } }],
+];
+
+await tap.test("no question in place of a value reaches the CMS", async (t) => {
+  const c = site.as("partnerC");
+  const events = "tenant-c/events?depth=0&where";
+  for (const [field, question] of WITHIN) {
+    for (const operator of ["contains", "equals", "in", "like", "all", "exists", "within", "near"]) {
+      for (const operand of [question, [question], { or: [question] }]) {
+        const where = JSON.stringify({ and: [{ id: { equals: 72 } }, { [field]: { [operator]: operand } }] });
+        const answer = await c.ask("GET", `${events}=${encodeURIComponent(where)}`);
+        t.match(answer, { status: 200, json: { docs: [], totalDocs: 0 } }, where);
+      }
+    }
+  }
+  for (const spelt of ["[hosts][contains][email][like]", "[and][0][hosts][contains][or][0][email][like]"]) {
+    const answer = await c.ask("GET", `${events}${spelt}=partner-a`);
+    t.match(answer, { status: 200, json: { docs: [], totalDocs: 0 } }, spelt);
+  }
+  const requests = site.cms.takeRequests();
+  t.strictSame(breaches(requests, { tenant: 3, scope: [3], key: "partnerC" }), []);
+  t.notMatch(requests.map(({ path: target }) => decodeURIComponent(target)).join("\n"), /hosts|"stages"/);
+  const own = await c.ask("GET", `${events}[stages][contains]=4`);
+  t.match(
+    own,
+    { json: { totalDocs: 1, docs: [{ id: 72, stages: [4] }] } },
+    "what it holds itself may be asked",
+  );
+  t.match(
+    await c.ask("GET", "tenant-c/events/72?depth=2"),
+    { json: { stages: [4], hosts: [2] } },
+    "and is an id",
+  );
+  const by = encodeURIComponent(JSON.stringify({ related: { equals: { relationTo: "events", value: 50 } } }));
+  t.match(await a.ask("GET", `tenant-a/pages?depth=0&where=${by}`), { json: { docs: [{ id: 2 }] } });
 });
 
 await tap.test("no order by another record, or by what is secret, reaches the CMS", async (t) => {

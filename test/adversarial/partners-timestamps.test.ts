@@ -21,8 +21,20 @@ const send = (method: string, path: string, body: unknown) =>
     body: JSON.stringify(body),
   });
 
-/** The last two are dates to JavaScript, and to some databases. */
-const NO_DATES = ["never", "", null, 5, {}, [], "2026-99-99", true, "2026-02-31", "2026-01-01 (x)"];
+/** The last three are dates to JavaScript, and to some databases; the last of all by its parts in another order. */
+const NO_DATES = [
+  "never",
+  "",
+  null,
+  5,
+  {},
+  [],
+  "2026-99-99",
+  true,
+  "2026-02-31",
+  "2026-01-01 (x)",
+  "0001-01-32",
+];
 
 await tap.test("a timestamp that is no date is 422, and does not reach the CMS", async (t) => {
   await send("POST", "posts", {});
@@ -57,6 +69,7 @@ await tap.test("a lock that is no moment is 422, and not the CMS's failure", asy
     "2026-99-99T99:99:99Z",
     "2026-01-01T.Z",
     "2026-02-31T00:00:00.000Z",
+    "0001-01-32",
     "2026-01-01",
     5,
     null,

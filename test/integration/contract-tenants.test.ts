@@ -41,6 +41,16 @@ await tap.test("resolution order: the id header, then the slug header, then the 
   t.equal(await resolved(partnerAC, ["X-BASKER-TENANT-ID", "3"], "tenant-a"), 3, "in any case");
 });
 
+await tap.test("a name longer than any tenant's is nobody's, and no question to the CMS", async (t) => {
+  for (const slug of ["x".repeat(257), ":".repeat(6_000)]) {
+    t.equal(await resolved(partnerAC, [SLUG, slug], "tenant-a"), 1, "the next is tried");
+    cms.takeRequests();
+    t.equal(await resolved(partnerAC, [], slug), 404);
+    t.equal(await resolved(partnerAC, [SLUG, slug], slug), 404);
+    t.strictSame(cms.takeRequests(), []);
+  }
+});
+
 await tap.test("one that does not resolve falls through to the next", async (t) => {
   for (const id of ["999", "01", "1abc", "tenant-c", "-1", "1.0", "undefined", "2"]) {
     t.equal(await resolved(partnerAC, [ID, id], "tenant-c"), 3, `id ${id}, path`);

@@ -50,6 +50,20 @@ await tap.test("a list of a shared collection holds both members' records and no
   }
 });
 
+await tap.test("a group may have hundreds of members", async (t) => {
+  const large = await startSite();
+  t.teardown(() => large.close());
+  const a = large.as("partnerA");
+  for (let n = 0; n < 300; n += 1) {
+    const data = { name: `m${n}`, slug: `m-${n}`, group: 1 };
+    await large.cms.payload.db.create({ collection: "tenants", data });
+  }
+  for (const path of ["venues?limit=100&depth=0", "venues/1?depth=0", "events?limit=1&depth=0"])
+    t.match(await a.ask("GET", `tenant-a/${path}`), { status: 200 }, path);
+  const venue = await a.ask("GET", "tenant-a/venues/4?depth=0");
+  t.strictSame(joined(venue), [4], "and its joins are in scope");
+});
+
 await tap.test("a group-mate's record can be read and not written, as if it were not there", async (t) => {
   const a = site.as("partnerA");
   const before = await snapshotOf(site.cms);

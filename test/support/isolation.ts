@@ -15,7 +15,10 @@ export const FIXTURE_SETTINGS = {
   cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" },
   cms: {
     ownPaths: { events: ["location.city", "location.zone"] },
-    relations: { events: { venue: "venues", category: "categories" }, pages: { hero: "media" } },
+    relations: {
+      events: { venue: "venues", stages: "venues", category: "categories" },
+      pages: { hero: "media" },
+    },
     joins: { venues: { events: "events" } },
     openCollections: ["categories"],
   },

@@ -71,6 +71,17 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["oracles"],
   },
   {
+    name: "where compares with questions",
+    patches: [
+      {
+        file: "core/where.ts",
+        find: 'if (kind === "geometry") return isGeometry(value);',
+        replace: 'if (isObject(value) || kind === "geometry") return true;',
+      },
+    ],
+    blocks: ["oracles"],
+  },
+  {
     name: "sort is not filtered",
     patches: [
       {
@@ -137,8 +148,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
       { file: SIEVE, find: "return this.#join(value, value.docs, at);", replace: "return value;" },
       {
         file: QUERY,
-        find: "of readScope(tenant, listed).entries()) {",
-        replace: "of readScope(tenant, listed).slice(9).entries()) {",
+        find: 'else parameters.add(name, ids.join(","));',
+        replace: "",
       },
     ],
     blocks: ["shape"],

@@ -69,7 +69,9 @@ const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(
 export function isMoment(value: unknown): value is string {
   const [, day] = typeof value === "string" ? (MOMENT.exec(value) ?? []) : [];
   if (day === undefined || Number.isNaN(Date.parse(String(value)))) return false;
-  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
+  const midnight = new Date(`${day}T00:00:00Z`);
+  // `0001-01-32` is one to `Date.parse`, which then takes the month for the year.
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
 }
 
 function badTimestamp(path: string): GatewayError {

@@ -14,6 +14,10 @@ const RESERVED: ReadonlySet<string> = new Set([
   "versions",
 ]);
 
+/** What one question to the CMS may hold of ids: so many, and so many characters of its URL. */
+const IDS_AT_ONCE = 100;
+const CHARACTERS_AT_ONCE = 4_096;
+
 /** True for a word with a meaning of its own in the place of an id. */
 export function isReservedId(spelling: string): boolean {
   return RESERVED.has(spelling.toLowerCase());
@@ -45,4 +49,21 @@ export function relatedId(value: unknown): RecordId | undefined {
   if (typeof value === "string" || typeof value === "number") return value;
   if (typeof value !== "object" || value === null || !("id" in value)) return undefined;
   return typeof value.id === "string" || typeof value.id === "number" ? value.id : undefined;
+}
+
+/** Ids in parts of which each fits into one question: a hundred, or fewer where they are long. */
+export function inParts(ids: readonly RecordId[]): RecordId[][] {
+  const parts: RecordId[][] = [];
+  let room = 0;
+  for (const id of ids) {
+    const length = encodeURIComponent(`${JSON.stringify(id)},`).length;
+    const part = parts.at(-1);
+    room -= length;
+    if (part !== undefined && part.length < IDS_AT_ONCE && room >= 0) part.push(id);
+    else {
+      parts.push([id]);
+      room = CHARACTERS_AT_ONCE - length;
+    }
+  }
+  return parts;
 }

@@ -4,7 +4,7 @@ import type { Asking, BodyRef, RecordRef, Upstream, Viewer } from "../../core/po
 import { isObject } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
 import { Secret } from "../../core/secret.ts";
-import { isRecord, isSameId, relatedId } from "./ids.ts";
+import { inParts, isRecord, isSameId, relatedId } from "./ids.ts";
 import { readJson } from "./json.ts";
 import { get, type Sender } from "./outgoing.ts";
 import { tenantCondition } from "./query.ts";
@@ -12,7 +12,7 @@ import { referencesIn, type Reference } from "./references.ts";
 import { detail, isUnreadableCondition } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** References of one body, at the most: each hundred is a question to the CMS. */
+/** References of one body, at the most. */
 const MOST_REFERENCES = 1_000;
 
 const NOBODY = new Secret("partners-gateway-probe");
@@ -112,7 +112,7 @@ export class Lookups {
     return isRecord(found, id) && isObject(found) && isSameId(relatedId(found[tenantField]), tenant.id);
   }
 
-  /** See the port. One question for each collection and hundred records; one more where any was not found. */
+  /** See the port. One question for each collection and hundred records (fewer where their ids are long); one more where any was not found. */
   async outsiders(body: BodyRef, sender: Required<Sender>, asking: Asking): Promise<readonly string[]> {
     const { collection, tenant, fields } = body;
     const reading = { settings: this.#settings, numericIds: typeof tenant.id === "number" };
@@ -151,7 +151,7 @@ export class Lookups {
     for (const target of new Set(references.map((reference) => reference.target))) {
       const wanted = references.filter((reference) => reference.target === target).map(({ id }) => id);
       const ids = [...new Set(wanted)].filter((id) => id !== undefined);
-      for (let i = 0; i < ids.length; i += 100) questions.push(ask(target, ids.slice(i, i + 100)));
+      for (const some of inParts(ids)) questions.push(ask(target, some));
     }
     await Promise.all(questions);
     return found;

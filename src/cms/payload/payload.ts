@@ -14,7 +14,7 @@ import { payloadSettings, type PayloadSettings } from "./settings.ts";
 export interface PayloadExtras {
   /** Told of every record outside the scope that an answer of the CMS held. */
   readonly onForeign?: OnForeign;
-  /** What is asked through where anybody can cause the question, by inventing a key. */
+  /** What is asked through about keys that are not known as good: anybody can cause the question, by inventing one. */
   readonly strangers?: Upstream;
 }
 
@@ -43,7 +43,7 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
   };
   return {
     probe: (asking) => lookups.probe(asking),
-    identify: (key, asking) => strangers.identify(key, asking),
+    identify: (key, asking) => (asking.isAcquainted === true ? lookups : strangers).identify(key, asking),
     findTenant: (ref, viewer, asking) => lookups.findTenant(ref, viewer, asking),
     recordId: (spelling, sample, collection) =>
       recordId(

@@ -74,6 +74,9 @@ function bulkRefusal(error: Record<string, unknown>, job: Job, cause: unknown): 
   const message = typeof error["message"] === "string" ? error["message"] : "";
   if (/^Document with ID .* is currently locked/.test(message))
     return new GatewayError("document.conflict", { cause });
+  // What a hook or an access rule said (Payload's `Forbidden`, in the English that it was asked for).
+  if (message === "You are not allowed to perform this action.")
+    return new GatewayError("key.forbidden", { cause });
   const [, list] = /^The following fields? (?:is|are) invalid: (.+)$/.exec(message) ?? [];
   if (error["isPublic"] !== true || list === undefined) return new GatewayError("upstream.failed", { cause });
   const names = list.split(", ");

@@ -1,6 +1,6 @@
 import type { OnForeign } from "../../core/foreign.ts";
 import { ownMember } from "../../core/json.ts";
-import type { WhereLimits } from "../../core/where.ts";
+import type { OperandKind, WhereLimits } from "../../core/where.ts";
 import type { Config } from "../../config/schema.ts";
 import { cmsNames, type NamesOf } from "./names.ts";
 
@@ -60,24 +60,27 @@ function namedIn({ cms, partners }: Config): ReadonlySet<string> {
   ]);
 }
 
-/** Payload 3.90's `validOperators`: every one of them only compares. */
-const OPERATORS: ReadonlySet<string> = new Set([
-  "equals",
-  "not_equals",
-  "in",
-  "not_in",
-  "all",
-  "exists",
-  "contains",
-  "like",
-  "not_like",
-  "greater_than",
-  "greater_than_equal",
-  "less_than",
-  "less_than_equal",
-  "within",
-  "intersects",
-  "near",
+/**
+ * Payload 3.90's `validOperators`: every one of them only compares. A reference it takes with `equals` alone, a geometry
+ * is MongoDB's and PostGIS's.
+ */
+const OPERATORS: ReadonlyMap<string, OperandKind> = new Map([
+  ["equals", "value"],
+  ["not_equals", "plain"],
+  ["in", "plain"],
+  ["not_in", "plain"],
+  ["all", "plain"],
+  ["exists", "plain"],
+  ["contains", "plain"],
+  ["like", "plain"],
+  ["not_like", "plain"],
+  ["greater_than", "plain"],
+  ["greater_than_equal", "plain"],
+  ["less_than", "plain"],
+  ["less_than_equal", "plain"],
+  ["within", "geometry"],
+  ["intersects", "geometry"],
+  ["near", "plain"],
 ]);
 
 const laws = new WeakMap<PayloadSettings, Map<string, WhereLimits>>();

@@ -100,6 +100,10 @@ export class Sieve {
   }
 
   #object(value: Record<string, unknown>, at: Place, inList: boolean): unknown {
+    if (this.#isPlain(at)) {
+      this.#members(value, at);
+      return value;
+    }
     if (isJoinPage(value)) return this.#join(value, value.docs, at);
     const { value: target, ...rest } = value;
     const { relationTo } = rest;
@@ -110,7 +114,7 @@ export class Sieve {
     }
     const declared = this.#declaredTarget(at);
     const isPopulated = declared === undefined ? this.#looksPopulated(value, inList) : "id" in value;
-    if (isPopulated && !this.#isPlain(at)) return this.#populated(value, declared);
+    if (isPopulated) return this.#populated(value, declared);
     this.#members(value, at);
     return value;
   }

@@ -63,6 +63,8 @@ const events: CollectionConfig = {
     { name: "venue", type: "relationship", relationTo: "venues" },
     { name: "organiser", type: "relationship", relationTo: "users" },
     { name: "category", type: "relationship", relationTo: "categories" },
+    { name: "stages", type: "relationship", relationTo: "venues", hasMany: true },
+    { name: "hosts", type: "relationship", relationTo: "users", hasMany: true },
     {
       name: "location",
       type: "group",

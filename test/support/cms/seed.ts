@@ -32,6 +32,8 @@ const CITIES = ["Bergen", "Oslo", "Tromsø", "Stavanger"];
 
 /** Where records deliberately point into another tenant, by id of the record. */
 const FOREIGN_VENUE: Readonly<Record<number, number>> = { 2: 26, 3: 51, 52: 4 };
+/** An event of C's on A's stage, hosted by A's user. Payload itself would not let it be written again, so no test does. */
+const MANY = 72;
 const FOREIGN_HERO: Readonly<Record<number, number>> = { 3: 7 };
 const FOREIGN_RELATED: Readonly<Record<number, Related>> = {
   2: [
@@ -69,6 +71,7 @@ function event(tenant: Tenant, n: number): Row {
     startDate: new Date(Date.UTC(2030, n % 12, n + 1)).toISOString(),
     venue: FOREIGN_VENUE[id] ?? id,
     organiser: OWNER[tenant.letter],
+    ...(id === MANY ? { stages: [4], hosts: [OWNER.A] } : {}),
     category: ((n - 1) % 3) + 1,
     location: { city: CITIES[(n - 1) % CITIES.length], zone: `zone-${n % 3}` },
     sessions_list: [{ id: rowId(1, id), label: `${tenant.letter} session ${n}` }],

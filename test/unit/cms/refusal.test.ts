@@ -11,9 +11,8 @@ const cms = createPayloadCms(configFor("http://cms.invalid", {}), {
 });
 const identity = { userId: 2, tenantIds: [1], allTenants: false, roles: [], credential: new Secret("k") };
 
-/** What a 422 tells of fields whose labels Payload's bulk form has named. */
-function toldOf(labels: readonly string[], fields: Fields): readonly FieldProblem[] {
-  const message = `The following fields are invalid: ${labels.join(", ")}`;
+/** What comes of it where Payload's bulk form has refused a write with that message. */
+function refused(message: string, fields: Fields): GatewayError | undefined {
   const answer = { docs: [], errors: [{ id: 1, isPublic: true, message }] };
   const given = { status: 400, contentType: "application/json", contentEncoding: undefined };
   try {
@@ -31,11 +30,29 @@ function toldOf(labels: readonly string[], fields: Fields): readonly FieldProble
       },
     );
   } catch (error) {
-    if (error instanceof GatewayError && error.code === "document.invalid") return error.fields ?? [];
+    if (error instanceof GatewayError) return error;
     throw error;
   }
-  return [];
+  return undefined;
 }
+
+/** What a 422 tells of fields whose labels Payload's bulk form has named. */
+function toldOf(labels: readonly string[], fields: Fields): readonly FieldProblem[] {
+  const error = refused(`The following fields are invalid: ${labels.join(", ")}`, fields);
+  return (error?.code === "document.invalid" ? error.fields : undefined) ?? [];
+}
+
+await tap.test("what a bulk write was refused for is told by its message alone", (t) => {
+  for (const [message, code] of [
+    ["You are not allowed to perform this action.", "key.forbidden"],
+    ["Document with ID 1 is currently locked by another user", "document.conflict"],
+    ["The following field is invalid: code", "document.conflict"],
+    ["The following field is invalid: Title", "document.invalid"],
+    ["Something went wrong.", "upstream.failed"],
+  ] as const)
+    t.equal(refused(message, { title: "x" })?.code, code, message);
+  t.end();
+});
 
 const pathsOf = (labels: readonly string[], fields: Fields) => toldOf(labels, fields).map(({ path }) => path);
 

@@ -3,7 +3,12 @@ import { ownField, readWhere, type WhereLimits } from "../../../src/core/where.t
 
 const limits: WhereLimits = {
   fieldOf: (path) => path,
-  operators: new Set(["equals", "in", "contains"]),
+  operators: new Map([
+    ["equals", "value"],
+    ["in", "plain"],
+    ["contains", "plain"],
+    ["within", "geometry"],
+  ]),
   secretFields: new Set(["apiKey"]),
   ownPaths: new Set(["location.city"]),
   joinFields: new Set(["events"]),
@@ -83,13 +88,57 @@ t.test("operators beyond the configured ones match nothing", async (t) => {
   t.equal(read(JSON.parse('{"title":{"__proto__":1}}')), "nothing");
 });
 
-t.test("operands are scalars, lists and plain data of a sane size", async (t) => {
+t.test("operands are scalars and lists of a sane size", async (t) => {
   t.strictSame(read({ a: { in: [1, "2", true] } }), { a: { in: [1, "2", true] } });
   t.strictSame(read({ a: { equals: null } }), { a: { equals: null } });
   t.equal(read({ a: { in: [1, null] } }), "nothing", "the CMS answers 500 to a null in a list");
-  t.equal(read({ a: { equals: [[[[[[1]]]]]] } }), "nothing");
+  t.equal(read({ a: { equals: [[1]] } }), "nothing");
   t.equal(read({ a: { in: Array.from({ length: 1001 }, () => 1) } }), "nothing");
+  t.equal(read('{"a":{"equals":1e999}}'), "nothing", "it would go on as null");
+  t.equal(read('{"a":{"in":[1e999]}}'), "nothing");
 });
+
+t.test(
+  "an object to compare with is a reference or a geometry, and nothing that could be a question",
+  async (t) => {
+    const reference = { relationTo: "events", value: 1 };
+    t.strictSame(read({ a: { equals: reference } }), { a: { equals: reference } });
+    for (const operand of [
+      { relationTo: "events", value: { equals: 1 } },
+      { relationTo: { equals: "events" }, value: 1 },
+      { ...reference, email: { like: "a" } },
+      { relationTo: "events" },
+      { email: { like: "a" } },
+      { "venue.tenant": { equals: 3 } },
+      { and: [] },
+      {},
+      [reference],
+      [{ email: { like: "a" } }],
+      JSON.parse('{"__proto__":{"relationTo":"events"},"value":1}'),
+    ])
+      for (const operator of ["equals", "in", "contains"])
+        t.equal(read({ a: { [operator]: operand } }), "nothing", `${operator} ${JSON.stringify(operand)}`);
+    for (const operator of ["in", "contains", "within"])
+      t.equal(read({ a: { [operator]: reference } }), "nothing", operator);
+
+    const ring = [
+      [0, 0],
+      [0, 1],
+      [1, 1],
+      [0, 0],
+    ];
+    const within = (coordinates: unknown, more: object = {}) => ({
+      a: { within: { type: "MultiPolygon", coordinates, ...more } },
+    });
+    t.strictSame(read(within([[ring]])), within([[ring]]));
+    t.equal(read(within([[[ring]]])), "nothing", "deeper than any geometry");
+    t.equal(read(within([{ 0: 1 }])), "nothing");
+    t.equal(read(within(["1"])), "nothing");
+    t.equal(read(within([1], { crs: {} })), "nothing");
+    for (const operand of [1, "x", [1, 2], null, { $geometry: {} }])
+      t.equal(read({ a: { within: operand } }), "nothing");
+  },
+);
 
 t.test("nesting and number of conditions are limited", async (t) => {
   const nested = (depth: number): unknown =>

@@ -38,6 +38,21 @@ function pairs(path: string, aim: Aim): Pair[] {
     [`${path}__title like`, `where[${path}__title][like]=e`, `where[${path}__title][like]=zzzzzzzz`],
     [`${path}.email like`, `where[${path}.email][like]=@`, `where[${path}.email][like]=zzzzzzzz`],
     [
+      `${path} contains title`,
+      `where[${path}][contains][title][exists]=true`,
+      `where[${path}][contains][title][exists]=false`,
+    ],
+    [
+      `${path} contains email`,
+      `where[${path}][contains][email][like]=@`,
+      `where[${path}][contains][email][like]=zzzzzzzz`,
+    ],
+    [
+      `${path} contains ${t}`,
+      `where[and][0][${path}][contains][or][0][${t}][exists]=true`,
+      `where[and][0][${path}][contains][or][0][${t}][exists]=false`,
+    ],
+    [
       `or ${path}.title`,
       `where[or][0][${path}.title][exists]=true`,
       `where[or][0][${path}.title][exists]=false`,
