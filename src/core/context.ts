@@ -87,6 +87,8 @@ export interface Incoming {
   readonly body: BodySource;
   /** Ends when the client has gone or the deadline has passed. */
   readonly signal: Lifetime;
+  /** Runs `task` when the answer has been written to its end or the client has gone; at once where that has been. */
+  readonly afterwards: (task: () => void) => void;
   /** What the access log will say; written by stages, read by nobody who decides. */
   readonly note: Note;
   /** Its trace, where traces are wanted. */

@@ -55,6 +55,15 @@ export function repeatsAny(raw: RawHeaders, names: readonly string[]): boolean {
   return names.some((name) => valuesOf(raw, name).length > 1);
 }
 
+/** `name[:port]` or `[IPv6][:port]` (RFC 9110 section 7.2). A list, a path or user information is somebody's trick. */
+const HOST = /^(?:[\w\-.~%]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+
+/** True where one `Host` that can be one is given (RFC 9112 section 3.2). */
+export function hasUsableHost(raw: RawHeaders): boolean {
+  const [host, ...others] = valuesOf(raw, "host");
+  return host !== undefined && others.length === 0 && HOST.test(host);
+}
+
 /**
  * True where the message's length can be read in only one way (RFC 9112 section 6.1): not both framings, no transfer
  * coding but `chunked`, and none at all in HTTP/1.0, which does not know them.

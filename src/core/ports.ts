@@ -27,6 +27,8 @@ export interface Asking {
   /** Whose the connection to the CMS is that it takes, once that is known: no tenant has more than its share. */
   readonly principal?: Pick<Identity, "userId">;
   readonly tenant?: Pick<TenantFacts, "id">;
+  /** True where the key asked about was good the last time. Anybody can cause a question about another, by inventing it. */
+  readonly isAcquainted?: boolean;
 }
 
 /** A fact and how it was found; `undefined` is the known absence of one. */
@@ -123,8 +125,13 @@ export interface Translation {
   readonly body: string | Buffer;
 }
 
-/** A remembered lookup: `find` asks once however many want to know, `forget` makes the next one ask again. */
+/** A remembered lookup. */
 export interface Facts<K, T> {
+  /** What is remembered; else asks, once however many want to know. */
   find(key: K, asking: Asking): Promise<Found<T>>;
-  forget(key: K): void;
+  /**
+   * Asks whatever is remembered, which goes on counting meanwhile: one question of a key at a time, and none that began
+   * before. Of no such fact any longer everybody is made to forget it.
+   */
+  confirm(key: K, asking: Asking): Promise<Found<T>>;
 }

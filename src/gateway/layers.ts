@@ -4,6 +4,7 @@ import type { Answer } from "../core/envelope.ts";
 import { renderError } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import type { Note } from "../core/note.ts";
+import { inPlace } from "../core/place.ts";
 import type { Tracer } from "../core/trace.ts";
 import type { Handler } from "./gateway.ts";
 
@@ -75,13 +76,17 @@ export function deadline(ms: number, clock: Clock): Layer {
 /** A layer that lets so many requests in at the same time. */
 export interface Admission {
   readonly layer: Layer;
-  /** Requests inside, now. */
+  /** Requests inside, now, and answers that are not read to their end. */
   readonly inFlight: number;
 }
 
-/** Refuses a request beyond `max` at the same time, at once: what cannot be served soon is better tried elsewhere. */
+/**
+ * Refuses a request beyond `max` at the same time, at once: what cannot be served soon is better tried elsewhere. A place is
+ * held until its answer has been written: the memory of answers that nobody reads would have no limit. Errors are small.
+ */
 export function admission(max: number): Admission {
   let inFlight = 0;
+  const leave = (): void => void (inFlight -= 1);
   return {
     get inFlight() {
       return inFlight;
@@ -89,11 +94,7 @@ export function admission(max: number): Admission {
     layer: (inner) => async (request) => {
       if (inFlight >= max) throw new GatewayError("gateway.busy");
       inFlight += 1;
-      try {
-        return await inner(request);
-      } finally {
-        inFlight -= 1;
-      }
+      return await inPlace(request, leave, () => inner(request));
     },
   };
 }

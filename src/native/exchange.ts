@@ -32,7 +32,8 @@ type Limits = Pick<
  * client's connection, and whatever undici or a socket reports afterwards is of no interest.
  *
  * Its clock is the client socket's own: the one timer that also notices a slow reader's progress inside one big write,
- * where a timer of ours would cut off a client for being on a telephone.
+ * where a timer of ours would cut off a client for being on a telephone. But while only the CMS is waited for, it is one
+ * of ours: what a client sends meanwhile is no sign of the CMS's.
  */
 export class Exchange {
   readonly request: IncomingMessage;
@@ -48,6 +49,9 @@ export class Exchange {
   readonly tried = new Set<string>();
   #over = false;
   #settle: Settle | undefined;
+  #settling: Promise<void> | undefined;
+  /** While the CMS is waited for. */
+  #firstByte: NodeJS.Timeout | undefined;
   readonly #limits: Limits;
 
   constructor(parties: Parties, headers: OutgoingHeaders, limits: Limits) {
@@ -75,46 +79,58 @@ export class Exchange {
 
   /** Starts the clock: idle time while the client sends a body, the time to the first byte once it has. */
   watch(): void {
-    const { firstByteTimeoutMs, idleTimeoutMs } = this.#limits;
-    this.response.setTimeout(this.hasBody ? idleTimeoutMs : firstByteTimeoutMs, () => this.#expire());
-    if (!this.hasBody) return;
-    this.request.once("end", () => {
-      if (!this.#hasBegun && !this.#over) this.response.setTimeout(firstByteTimeoutMs);
-    });
+    this.response.setTimeout(this.hasBody ? this.#limits.idleTimeoutMs : 0, this.#expire);
+    if (!this.hasBody) this.#awaitCms();
+    else
+      this.request.once("end", () => {
+        if (this.#hasBegun || this.#over) return;
+        this.response.setTimeout(0);
+        this.#awaitCms();
+      });
   }
 
-  /** The answer has begun: from here on it is the idle time that counts. */
+  /** The CMS's answer has begun: from here on it is the idle time that counts. */
   begin(): void {
+    clearTimeout(this.#firstByte);
     this.response.setTimeout(this.#limits.idleTimeoutMs);
   }
 
-  /** Begins, once, what has to be done before the client may learn the outcome; `undefined` where there is nothing. */
-  settle(isSettled: boolean): Promise<void> | undefined {
+  /** True where something is still to be done before the end of the answer may reach the client. */
+  get isUnsettled(): boolean {
+    return this.#settle !== undefined;
+  }
+
+  /**
+   * Begins what has to be done before the client may learn the outcome; `undefined` where there is nothing. Once, but
+   * for an answer that is not `whole`: what the CMS does before its end has to be dealt with then.
+   */
+  settle(isSettled: boolean, whole = true): Promise<void> | undefined {
     const settle = this.#settle;
-    this.#settle = undefined;
-    return settle?.(isSettled);
+    if (whole) this.#settle = undefined;
+    this.#settling = settle?.(isSettled) ?? this.#settling;
+    return settle === undefined ? undefined : this.#settling;
   }
 
   /** The answer is complete, with this as its last part. */
   finish(last?: Buffer): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.response.end(last);
   }
 
   /** The connection is no longer ours: it is a tunnel now. */
   release(): void {
-    this.#over = true;
+    this.#end();
     this.#limits.onDone?.(101);
   }
 
   /** Gives up: cancels what is under way at the CMS and tells the client, if it is still there, and the log. */
   fail(code: ErrorCode, cause: unknown): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.attempt?.cancel();
-    // Also where the client has gone: the CMS may have done what was asked.
-    const settling = this.settle(false);
+    // Also where the client has gone: the CMS may have done what was asked. What is under way is waited for as well.
+    const settling = this.settle(false) ?? this.#settling;
     if (this.clientGone) return;
     this.#limits.onFailure({ requestId: this.requestId, method: this.request.method ?? "", code, cause });
     const tell = (): void => {
@@ -124,13 +140,10 @@ export class Exchange {
         close: false,
       });
     };
-    if (settling === undefined) {
-      tell();
-      return;
-    }
-    // The clock that has brought us here must not cut off the client while it waits to be told.
+    // The clock that has brought us here must not cut off the client while it waits to be told, nor may it wait for ever.
     this.response.setTimeout(this.#limits.idleTimeoutMs);
-    void settling.then(tell, tell);
+    if (settling === undefined) tell();
+    else void settling.then(tell, tell);
   }
 
   get #hasBegun(): boolean {
@@ -140,12 +153,21 @@ export class Exchange {
   /** The client's connection is gone, or all was said: what then goes on at the CMS goes on for nobody. */
   #leave(): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.attempt?.cancel();
     void this.settle(false);
   }
 
-  #expire(): void {
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#firstByte);
+  }
+
+  #awaitCms(): void {
+    this.#firstByte = setTimeout(this.#expire, this.#limits.firstByteTimeoutMs);
+  }
+
+  readonly #expire = (): void => {
     const uploading = this.hasBody && !this.request.readableEnded;
     // Whoever is not being waited for is to blame: a paused side is one that we stopped, because the other is slow.
     const clientIsSlow = this.#hasBegun
@@ -154,5 +176,5 @@ export class Exchange {
     const cause = new Error(`${clientIsSlow ? "client" : "CMS"} moved no byte in time`);
     if (this.#over) this.response.destroy();
     else this.fail(clientIsSlow ? "request.stalled" : "upstream.timeout", cause);
-  }
+  };
 }

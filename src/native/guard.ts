@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { carriesApiKey, hasPlainFraming, repeatsAny } from "../core/headers.ts";
+import { carriesApiKey, hasPlainFraming, hasUsableHost, repeatsAny } from "../core/headers.ts";
 import { isOriginForm, isPlainNativeTarget } from "../core/path.ts";
 
 /** What a request offends against. `message` is what no server may be sent; the others an operator can have observed. */
@@ -13,10 +13,7 @@ export interface Refusal {
 }
 
 /** Headers of which a second copy lets two servers read two requests; Node keeps the first, others the last. */
-const SINGLE = ["host", "authorization", "content-length", "content-type"];
-
-/** `name[:port]` or `[IPv6][:port]` (RFC 9110 section 7.2). A list, a path or user information is somebody's trick. */
-const HOST = /^(?:[\w\-.~%]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+const SINGLE = ["authorization", "content-length", "content-type"];
 
 /**
  * Why this request may not reach the CMS; empty where it may. Needs no configuration and does not look at which native
@@ -41,7 +38,7 @@ function brokenMessage(request: IncomingMessage): Refusal | undefined {
   if (request.httpVersionMajor !== 1) return malformed("HTTP version is not 1.x");
   if (!hasPlainFraming(raw, request.httpVersion)) return malformed("message length can be read in two ways");
   if (repeatsAny(raw, SINGLE)) return malformed("a header that must be single is repeated");
-  if (!HOST.test(request.headers.host ?? "")) return malformed("no usable Host");
+  if (!hasUsableHost(raw)) return malformed("no usable Host");
   if (request.method === "TRACE" || request.method === "CONNECT")
     return malformed("method is not for an origin");
   if (!isOriginForm(request.url ?? "")) return malformed("target is not in origin form");

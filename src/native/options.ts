@@ -12,7 +12,7 @@ export interface NativeFailure {
 
 /**
  * What must be done before a request's answer is delivered, whatever it is. `isSettled` false: no answer came, or one
- * that leaves open whether the CMS has done, or may yet do, what was asked.
+ * that leaves open whether the CMS has done, or may yet do, what was asked. It must end in bounded time.
  */
 export type Settle = (isSettled: boolean) => Promise<void>;
 
@@ -49,7 +49,10 @@ export interface NativeOptions {
   readonly reservedNames: readonly string[];
   /** May this peer's `x-forwarded-*` be believed? Asked with the socket's address, IPv4 never in its IPv6 form. */
   readonly isTrustedPeer: (address: string) => boolean;
-  /** Asked about every request that is let through. What it gives is called once, as soon as the outcome is known. */
+  /**
+   * Asked about every request that is let through. What it gives is called as soon as the outcome is known, and once
+   * more at the end of an answer that was not complete by then.
+   */
   readonly beforeAnswer?: (request: NativeRequest) => Settle | undefined;
   /** Rules that refuse nobody for the time being. */
   readonly observes?: ReadonlySet<Exclude<Rule, "message">>;

@@ -17,12 +17,28 @@ export interface Ends {
 }
 
 /**
+ * How long the end of an answer may stay behind its head to be taken for one with it, where something is to be done
+ * before both, in milliseconds. Payload's ends mostly come half a millisecond later: without this nearly every write
+ * would make everybody forget twice.
+ */
+const SOON_MS = 20;
+/** Of an answer of more parts than this the end is not waited for: meanwhile they would fill the memory. */
+const FEW_PARTS = 16;
+
+interface Head {
+  readonly status: number;
+  readonly reason: string;
+  readonly raw: RawHeaders;
+}
+
+/**
  * One try at a request, as undici's handler for it. Streams the CMS's answer to the client: status, reason, headers
  * (see `answerHeaders`) and bytes as they come, at the client's pace. An answer that cannot be passed on is 502; one
  * that breaks off takes the client's connection with it, so that no part can be taken for the whole.
  *
  * What comes in the first turn of the event loop is gathered and written at its end: most answers go out whole. Later
- * parts are not: a stream that waits for the end of each turn is slower.
+ * parts are not: a stream that waits for the end of each turn is slower. But for one before whose end something is to
+ * be done (`Exchange.settle`): what comes in one turn with the end must not be out before that is done.
  */
 export class Relay implements Dispatcher.DispatchHandler, Attempt {
   hasBegun = false;
@@ -30,11 +46,15 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
   readonly #exchange: Exchange;
   readonly #ends: Ends;
   #controller: Dispatcher.DispatchController | undefined;
-  #head: { readonly status: number; readonly reason: string; readonly raw: RawHeaders } | undefined;
+  #head: Head | undefined;
   /** What is gathered; `undefined` once the answer goes out as it comes. */
   #gathered: Buffer[] | undefined = [];
+  /** While the end may come soon. */
+  #soon: NodeJS.Timeout | undefined;
+  #isPlanned = false;
   #isComplete = false;
   #isSettling = false;
+  #isHeadSettled = false;
   #broken: Error | undefined;
 
   constructor(exchange: Exchange, ends: Ends) {
@@ -76,28 +96,29 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
       return;
     }
     this.hasBegun = true;
+    this.#exchange.begin();
     this.#head = { status, reason, raw };
-    const settling = this.#exchange.settle(status < 500);
-    if (settling === undefined) {
-      atTurnsEnd("write", this.#deliver);
-      return;
-    }
-    this.#isSettling = true;
-    controller.pause();
-    void settling.then(this.#settled, this.#settled);
+    if (this.#exchange.isUnsettled) this.#soon = setTimeout(this.#waitNoMore, SOON_MS);
+    else this.#plan();
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     countRead(chunk);
     if (this.#exchange.over) return;
-    if (this.#gathered === undefined) this.#write(chunk);
-    else this.#gathered.push(chunk);
+    if (this.#gathered === undefined) {
+      this.#write(chunk);
+      return;
+    }
+    this.#gathered.push(chunk);
+    if (this.#soon === undefined) this.#plan();
+    else if (this.#gathered.length > FEW_PARTS) this.#waitNoMore();
   }
 
   onResponseEnd(): void {
     this.#isComplete = true;
     this.#ends.left();
     if (this.#gathered === undefined) this.#exchange.finish();
+    else this.#waitNoMore();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
@@ -107,6 +128,37 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
     else this.#ends.failed(error);
   }
 
+  readonly #waitNoMore = (): void => {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    this.#plan();
+  };
+
+  /** What is gathered is seen to at the end of the turn; where the client reads no more, or it has to wait, after that. */
+  #plan(): void {
+    if (this.#isPlanned || this.#isSettling || this.isHeld) return;
+    this.#isPlanned = true;
+    atTurnsEnd("write", this.#proceed);
+  }
+
+  /** Delivers what is gathered, and before a head or an end has done what must be done first. */
+  readonly #proceed = (): void => {
+    this.#isPlanned = false;
+    if (this.#exchange.over || this.#head === undefined) return;
+    const settling =
+      this.#isComplete || !this.#isHeadSettled
+        ? this.#exchange.settle(this.#head.status < 500, this.#isComplete)
+        : undefined;
+    this.#isHeadSettled = true;
+    if (settling === undefined) {
+      this.#deliver(this.#head);
+      return;
+    }
+    this.#isSettling = true;
+    if (!this.#isComplete) this.#controller?.pause();
+    void settling.then(this.#settled, this.#settled);
+  };
+
   readonly #settled = (): void => {
     this.#isSettling = false;
     if (this.#exchange.over) return;
@@ -115,31 +167,37 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
       return;
     }
     // One that broke off meanwhile shows when it goes on, at the end of a turn, and before its head is out.
+    this.#isPlanned = true;
     this.#goOn();
-    setImmediate(() => atTurnsEnd("write", this.#deliver));
+    setImmediate(() => atTurnsEnd("write", this.#proceed));
   };
 
-  /** Writes the head and what has come of the body; from here on the rest goes out as it comes. */
-  readonly #deliver = (): void => {
-    const { response, requestId } = this.#exchange;
+  /** Writes what has come, the head first. From here on the rest goes out as it comes, unless its end has to wait. */
+  #deliver(head: Head): void {
+    const { response } = this.#exchange;
     const gathered = this.#gathered ?? [];
-    if (this.#exchange.over || this.#head === undefined) return;
-    const { status, reason, raw } = this.#head;
-    try {
-      response.writeHead(status, reasonPhrase(status, reason), answerHeaders(raw, requestId));
-    } catch (cause) {
-      this.#exchange.fail("upstream.unreachable", cause);
-      return;
-    }
-    this.#exchange.begin();
-    this.#gathered = undefined;
+    const isFirst = !response.headersSent;
+    if (isFirst && !this.#begin(head)) return;
+    this.#gathered = this.#exchange.isUnsettled ? [] : undefined;
     const last = this.#isComplete ? gathered.pop() : undefined;
     for (const chunk of gathered) this.#write(chunk);
     if (this.#isComplete) this.#exchange.finish(last);
     // An event stream's head must not wait for its first event: the browser calls it open when it has the head. Not by
     // flushHeaders, which writes a header's bytes above 127 as UTF-8 of what they are.
-    else if (gathered.length === 0) response.write("", "latin1");
-  };
+    else if (isFirst && gathered.length === 0) response.write("", "latin1");
+  }
+
+  /** Writes the head. False where it cannot be passed on, which is told. */
+  #begin({ status, reason, raw }: Head): boolean {
+    const { response, requestId } = this.#exchange;
+    try {
+      response.writeHead(status, reasonPhrase(status, reason), answerHeaders(raw, requestId));
+    } catch (cause) {
+      this.#exchange.fail("upstream.unreachable", cause);
+      return false;
+    }
+    return true;
+  }
 
   #write(chunk: Buffer): void {
     const { response } = this.#exchange;
@@ -152,6 +210,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
   readonly #resume = (): void => {
     this.isHeld = false;
     this.#goOn();
+    if (this.#gathered !== undefined) this.#plan();
   };
 
   /** Once it is complete, its connection may carry somebody else's. */

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** So many bytes read make a collection of the young generation worth its while. */
-const WORTH = 8 * 1_048_576;
+/** So many bytes read make a collection of the young generation worth its while, in a heap that doubles between marks. */
+const WORTH = 16 * 1_048_576;
 
 let read = 0;
 let collect: (() => void) | undefined;
@@ -11,7 +11,7 @@ let collect: (() => void) | undefined;
  * Told of each block of a body that was read. V8 counts blocks as memory of the old generation, though nearly all are
  * dead soon after they were born: every 30 MB or so it marks the whole heap, which costs a fast stream a third of its
  * speed and everybody else pauses of some ten milliseconds. Collecting the young generation before that takes a quarter
- * of one (Node 24.21, V8 13.6: `docs/performance.md`).
+ * to half of one (Node 24.21, V8 13.6: `docs/performance.md`).
  */
 export function countRead({ length }: Buffer): void {
   read += length;

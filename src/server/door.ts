@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Incoming } from "../core/context.ts";
 import { renderError, type Answer } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
-import { carriesApiKey, valuesOf } from "../core/headers.ts";
+import { carriesApiKey, hasUsableHost, valuesOf } from "../core/headers.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
 import { atTurnsEnd, endTurn } from "../core/turn.ts";
@@ -64,34 +64,48 @@ export class Door {
   /** Takes a request in. Never throws: whatever happens, it is answered or its connection is closed. */
   enter(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const visit = { request, response, requestId: randomUUID(), expectsContinue };
+    const later = (): void => this.#backlog.add(() => this.#send(visit));
     // At once: from here on nothing else may be answered on its connection before it.
-    this.#connections.begin(request, response);
+    if (!this.#connections.begin(request, response, later)) return;
     // One with a body does not wait: how much of that was read when it is refused decides about the connection.
     if (announcesBody(request)) this.#send(visit);
-    else this.#backlog.add(() => this.#send(visit));
+    else later();
   }
 
-  isNativeUpgrade(request: IncomingMessage): boolean {
-    return (
+  /**
+   * Whether a request that asks for an upgrade gets one. Otherwise it is the last on its connection: Node 24.21 throws away
+   * what it has read behind it, which can be the head of a request whose body is then read as one.
+   */
+  isUpgrade(request: IncomingMessage): boolean {
+    const isNative =
       parseTarget(request.url ?? "").kind === "other" &&
       isUnderPrefix(request.url ?? "", this.#options.ways().nativePrefixes) &&
-      request.headers.upgrade?.toLowerCase() === "websocket"
-    );
+      request.headers.upgrade?.toLowerCase() === "websocket";
+    if (isNative) this.#connections.upgrade(request.socket);
+    else this.#connections.endWithNext(request.socket);
+    return isNative;
   }
 
-  /** A request that Node's parser refused, or that did not come in time: the envelope, by hand, and the end. */
-  refuseUnreadable(cause: Error, socket: Duplex): void {
+  /**
+   * A request that Node's parser refused, that did not come in time, or that wants the connection for itself (CONNECT):
+   * the envelope, by hand, and the end; behind a request under way, only its answer and the end.
+   */
+  refuseUnreadable(cause: object, socket: Duplex): void {
     const code = "code" in cause ? cause.code : undefined;
-    if (code === "ECONNRESET" || this.#connections.isCommitted(socket)) {
+    const isCommitted = this.#connections.isCommitted(socket);
+    // The parser's, but for the one that tells that the client has gone.
+    const isMalformed = /^HPE_(?!INVALID_EOF)/.test(String(code));
+    if (code === "ECONNRESET" || (isCommitted && !isMalformed)) {
       socket.destroy();
       return;
     }
+    if (isMalformed && !this.#connections.breakOff(socket)) return;
     const requestId = randomUUID();
     const isLate = code === "ERR_HTTP_REQUEST_TIMEOUT";
     // Without the parser's own words: they quote the bytes that it refused.
     const error = new GatewayError(isLate ? "request.stalled" : "request.malformed", { cause: { code } });
     this.#options.onRefused({ requestId, method: "", error });
-    respondRaw(socket, error, requestId);
+    if (!isCommitted) respondRaw(socket, error, requestId);
   }
 
   /** On its way, unless nobody waits for it any more. */
@@ -110,7 +124,7 @@ export class Door {
 
   #partners(visit: Visit, ways: Ways, target: Target): void {
     const { request, response, requestId, expectsContinue } = visit;
-    if (!isPlainVersion(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
+    if (!isPlainMessage(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
     const left = new Lifetime();
     response.on("close", () => {
       if (!response.writableFinished)
@@ -124,6 +138,7 @@ export class Door {
       headers: request.rawHeaders,
       body: createBodySource({ request, response, expectsContinue, pause: ways.bodyPause }),
       signal: left,
+      afterwards: (task) => void (response.closed ? task() : response.on("close", task)),
       note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0, ...clientRequestId(request) },
     };
     ways
@@ -174,10 +189,21 @@ export class Door {
   }
 }
 
-/** HTTP/1.1, or 1.0 without a transfer coding, whose framing RFC 9112 section 6.1 calls faulty. Node takes 0.9 and 2.0 too. */
-function isPlainVersion({ httpVersionMajor, httpVersionMinor, headers }: IncomingMessage): boolean {
+/**
+ * HTTP/1.1, or 1.0 without a transfer coding, whose framing RFC 9112 section 6.1 calls faulty; with a `Host` that can be
+ * one, which 1.0 may leave out (section 3.2). Node takes 0.9 and 2.0, and any `Host`, too.
+ */
+function isPlainMessage({
+  httpVersionMajor,
+  httpVersionMinor,
+  headers,
+  rawHeaders,
+}: IncomingMessage): boolean {
   if (httpVersionMajor !== 1) return false;
-  return httpVersionMinor === 1 || headers["transfer-encoding"] === undefined;
+  if (httpVersionMinor === 1) return hasUsableHost(rawHeaders);
+  return (
+    headers["transfer-encoding"] === undefined && (headers.host === undefined || hasUsableHost(rawHeaders))
+  );
 }
 
 /** A client's own request id is noted for the log, cut to a sane length, and never taken for ours. */

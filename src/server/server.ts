@@ -29,6 +29,9 @@ export interface RunningServer {
 /** How often Node looks for requests whose headers do not come; the default, 30 s, makes any limit that long. */
 const CHECK_MS = 1_000;
 
+/** After this long in a drain a connection of which nothing has been read is one on which nothing was sent. */
+const SENT_MS = 100;
+
 /** Listens. Rejects where the address is taken. */
 export async function startServer(
   options: ServerOptions,
@@ -47,9 +50,11 @@ export async function startServer(
       maxHeaderSize: options.maxHeaderSize,
       // Said, so that NODE_OPTIONS cannot say otherwise: a lenient parser is half of every smuggled request.
       insecureHTTPParser: false,
+      // Node would answer without the envelope. Each way looks at it for itself.
+      requireHostHeader: false,
       optimizeEmptyRequests: true,
       // Partner paths and other protocols have no upgrade: there the header is ignored, as RFC 9110, 7.8 allows.
-      shouldUpgradeCallback: (request) => door.isNativeUpgrade(request),
+      shouldUpgradeCallback: (request) => door.isUpgrade(request),
     },
     (request, response) => door.enter(request, response, false),
   );
@@ -62,13 +67,7 @@ export async function startServer(
     backlog.taken();
     connections.add(socket);
   });
-  server.on("checkContinue", (request, response) => door.enter(request, response, true));
-  // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1); unheard, Node would answer 417 without the envelope.
-  server.on("checkExpectation", (request, response) => door.enter(request, response, false));
-  server.on("upgrade", (request, socket, head) =>
-    options.ways().native.upgrade(request, socket, head, randomUUID()),
-  );
-  server.on("clientError", (error, socket) => door.refuseUnreadable(error, socket));
+  hear(server, door, options);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(listen.port, listen.host, () => {
@@ -87,11 +86,28 @@ export async function startServer(
   return {
     port: portOf(server),
     announceClosing: () => connections.announceClosing(),
-    drain: (ms) => drain(server, connections, ms),
+    drain: (ms) => drain(server, connections, { ms, headersMs: options.headersTimeout }),
   };
 }
 
-async function drain(server: Server, connections: Connections, ms: number): Promise<void> {
+/** All that can come besides a plain request: whatever goes unheard, Node answers without the envelope, or not at all. */
+function hear(server: Server, door: Door, options: ServerOptions): void {
+  server.on("checkContinue", (request, response) => door.enter(request, response, true));
+  // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1); unheard, Node would answer 417 without the envelope.
+  server.on("checkExpectation", (request, response) => door.enter(request, response, false));
+  server.on("upgrade", (request, socket, head) =>
+    options.ways().native.upgrade(request, socket, head, randomUUID()),
+  );
+  server.on("connect", (_, socket) => door.refuseUnreadable({ code: "CONNECT" }, socket));
+  server.on("clientError", (error, socket) => door.refuseUnreadable(error, socket));
+}
+
+/** With the listening Node ends its own watch for requests that do not come; here it goes on. */
+async function drain(
+  server: Server,
+  connections: Connections,
+  limits: { readonly ms: number; readonly headersMs: number },
+): Promise<void> {
   connections.closeWhenAnswered();
   // Connections that the kernel has made and Node has not taken yet are reset when listening ends. Right after Node
   // has looked for new ones there are none; a timer, from which this is called, can come long after that.
@@ -100,9 +116,13 @@ async function drain(server: Server, connections: Connections, ms: number): Prom
     server.close(() => resolve());
   });
   server.closeIdleConnections();
-  const cut = setTimeout(() => connections.destroyAll(), ms);
+  const timers = [
+    setTimeout(() => connections.closeUnbegun("untouched"), SENT_MS),
+    setTimeout(() => connections.closeUnbegun("all"), limits.headersMs),
+    setTimeout(() => connections.destroyAll(), limits.ms),
+  ];
   await closed;
-  clearTimeout(cut);
+  for (const timer of timers) clearTimeout(timer);
 }
 
 function portOf(server: Server): number {

@@ -2,6 +2,7 @@ import type { Answer } from "../core/envelope.ts";
 import type { Versioned } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Holdings } from "../core/holdings.ts";
+import { inPlace } from "../core/place.ts";
 
 type Next = (request: Versioned) => Promise<Answer>;
 type Around = (request: Versioned, next: Next) => Promise<Answer>;
@@ -9,6 +10,7 @@ type Around = (request: Versioned, next: Next) => Promise<Answer>;
 /**
  * Around all that follows `version`: one user's requests at the same time are at most `max`, over all of its
  * tenants; one more is `key.busy`. Without it one partner's loop of slow requests takes every place of all others.
+ * A place is held until the answer has been written (see `admission`).
  */
 export function createShare(deps: { readonly max: number }) {
   const inFlight = new Holdings();
@@ -16,11 +18,11 @@ export function createShare(deps: { readonly max: number }) {
     const user = String(request.principal.userId);
     if (inFlight.of(user) >= deps.max) throw new GatewayError("key.busy");
     inFlight.take(user);
-    try {
-      return await next(request);
-    } finally {
-      inFlight.give(user);
-    }
+    return await inPlace(
+      request,
+      () => inFlight.give(user),
+      () => next(request),
+    );
   };
 }
 

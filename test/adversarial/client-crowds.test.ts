@@ -4,10 +4,11 @@
  * Defence: bounds on connections, on requests per connection, on what is in flight for one user and in all; what is over
  * gets a defined answer at once, and every place is given back, also by those who leave.
  */
+import { once } from "node:events";
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
-import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { rawConnect, rawExchange, rawRequest, type RawClient } from "../support/raw.ts";
 
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
@@ -82,6 +83,37 @@ t.test("so are all together (503)", async (t) => {
   for (let i = 0; i < 100 && status !== 200; i++) status = (await get(limited)).status;
   t.equal(status, 200, "given back by those who left");
 });
+
+t.test("an answer that its client does not read goes on taking both places", async (t) => {
+  const body = JSON.stringify({ title: "large", text: "\u6f22".repeat(39_000) });
+  const headers = { authorization: `users API-Key ${cms.keys.partnerA}`, "content-type": "application/json" };
+  for (const [limits, status, other] of [
+    [{ inFlightPerKey: 2 }, 429, 200],
+    [{ inFlight: 2 }, 503, 503],
+  ] as const) {
+    const limited = await startLimited(t, { limits });
+    for (let i = 0; i < 100; i++) await fetch(`${limited.url}${POSTS}`, { method: "POST", headers, body });
+    const readers = [await beginReading(limited), await beginReading(limited)];
+    t.equal((await get(limited)).status, status);
+    t.equal((await get(limited, "partnerAC")).status, other);
+    readers[0]?.socket.resume();
+    t.match((await readers[0]?.end())?.text, /\}$/, "read to its end");
+    t.equal((await get(limited)).status, 200, "given back");
+    readers[1]?.socket.destroy();
+    await cms.reset();
+  }
+});
+
+/** A client that asks for all of the largest records, and reads no more than the beginning. */
+async function beginReading(of: TestGateway): Promise<RawClient> {
+  const client = await rawConnect(of.port);
+  const begun = once(client.socket, "data");
+  client.socket.once("data", () => client.socket.pause());
+  const line = `GET ${POSTS}?limit=100&sort=-id&depth=0 HTTP/1.1`;
+  client.send(rawRequest([line, "Host: h", AUTH, "Connection: close"]));
+  await begun;
+  return client;
+}
 
 /** `n` writes whose bodies lack their last byte; they are in flight when this resolves. */
 async function hold(of: TestGateway, n: number) {

@@ -1,8 +1,8 @@
 /**
  * Attack: thousands of invented keys, each of which only the CMS can tell from a good one.
  * Amplifier: a cache in which known absences push out good keys; lookups that take every connection; a map per key.
- * Defence: absences have a cache of their own; looking up keys has a lane of its own, with a bounded queue; what cannot
- * be looked up is 503 and leaves nothing behind.
+ * Defence: absences have a cache of their own; looking up keys that never were good has a lane of its own, with a bounded
+ * queue; what cannot be looked up is 503 and leaves nothing behind.
  */
 import { randomUUID } from "node:crypto";
 import { Agent, request as httpRequest } from "node:http";
@@ -83,6 +83,7 @@ t.test(
     const gateway = await startTestGateway(line.url, {
       partners: { collections: ["posts"] },
       upstream: { connections: 8, keyLookups: 4, firstByteTimeout: "20s" },
+      cache: { keyTtl: "1s" },
     });
     t.teardown(() => gateway.stop());
     await line.heal();
@@ -99,6 +100,9 @@ t.test(
       "4 are asked, 16 wait, the others hear so at once",
     );
     for (let i = 0; i < 20; i++) t.equal(await ask(gateway.port, goodKey), 200);
+    await new Promise((resolve) => void setTimeout(resolve, 1_000));
+    t.equal(await ask(gateway.port, goodKey), 200);
+    t.match(gateway.lines().at(-1), { keyVia: "cms" }, "also where their keys have to be looked up again");
     agent.destroy();
     await Promise.all(flood);
   },

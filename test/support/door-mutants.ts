@@ -20,7 +20,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "compose/remember.ts",
-        find: 'viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]',
+        find: 'viewer.name, ref.by, ref.by === "id" ? ref.id : ref.slug]',
         replace: "viewer.name, ref.by]",
       },
     ],

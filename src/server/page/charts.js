@@ -161,7 +161,8 @@ function grid(frame, span) {
   const marks = [0, 1, 2, 3].map((third) => {
     const anchor = third === 0 ? "start" : third === 3 ? "end" : "middle";
     const ago = minutes - (minutes * third) / 3;
-    const text = ago === 0 ? "now" : `${ago} min ago`;
+    // On a phone the whole words would run into each other.
+    const text = ago === 0 ? "now" : `${ago} min${frame.width < 340 ? "" : " ago"}`;
     return svg(
       "text",
       { x: x((frame.columns * third) / 3, frame), y: HEIGHT - 4, "text-anchor": anchor },

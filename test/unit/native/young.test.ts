@@ -17,9 +17,9 @@ t.test("so many bytes of streams make V8 collect what is young, and fewer do not
     await new Promise((resolve) => void setTimeout(resolve, 100));
     return minor.length - before;
   };
-  t.equal(await count(127), 0, "below 8 MB none");
-  t.equal(await count(1), 1, "at 8 MB one");
-  t.equal(await count(128 * 5), 5, "and one for each 8 MB more");
+  t.equal(await count(255), 0, "below 16 MB none");
+  t.equal(await count(1), 1, "at 16 MB one");
+  t.equal(await count(256 * 5), 5, "and one for each 16 MB more");
 });
 
 /** A scavenge is kind 1 (`NODE_PERFORMANCE_GC_MINOR`). */

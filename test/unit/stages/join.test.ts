@@ -38,6 +38,7 @@ function permitted(words: Words = {}): Permitted & { readonly signal: Lifetime }
     headers: [],
     body: { read: () => Promise.reject(new Error("nobody reads it")) },
     signal: new Lifetime(),
+    afterwards: (task) => task(),
     note: { stage: "authorise", upstreamRequests: 0, upstreamMs: 0 },
     principal: mint<Principal>({
       userId: words.user ?? 1,

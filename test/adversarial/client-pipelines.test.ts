@@ -1,0 +1,193 @@
+/**
+ * Attack: requests sent one behind the other without a look at the answers, with the client gone, the connection at its
+ * end, or bytes that Node loses in between.
+ * Amplifier: Node hands over every request that it can read. Begun at once they overtake each other, and are carried out
+ * though the client was told that nothing behind this answer would be, or though what it sent was the body of another.
+ * Defence: a request begins when the one before it on its connection is answered, and not at all behind the last answer.
+ */
+import t, { type Test } from "tap";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { inTime, rawConnect, rawExchange, rawRequest, type RawClient } from "../support/raw.ts";
+import { startOrigin } from "../unit/native/front.ts";
+
+/** A gateway and the CMS behind it, which answers what has `slow` in its path when it is told to. */
+interface Site {
+  readonly gateway: TestGateway;
+  /** What reached the CMS, as `GET /api/x`, in order. */
+  readonly asked: readonly string[];
+  /** Resolves once so much has reached it. */
+  readonly reached: (count: number) => Promise<void>;
+  /** Lets the slow ones be answered, from now on at once. */
+  readonly release: () => void;
+}
+
+async function startSlow(t: Test, settings: Record<string, unknown> = {}): Promise<Site> {
+  const asked: string[] = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const { url } = await startOrigin(t, (request, response) => {
+    const { method = "", url: target = "" } = request;
+    if (target.startsWith("/api/p/")) asked.push(`${method} ${target}`);
+    request.resume().once("end", () => {
+      if (!target.includes("slow")) response.end(`[${target}]`);
+      else void released.then(() => response.end(`[${target}]`));
+    });
+  });
+  const gateway = await startTestGateway(url.href, settings);
+  t.teardown(async () => {
+    release();
+    await gateway.stop();
+  });
+  const reached = async (count: number): Promise<void> => {
+    while (asked.length < count) await pause(5);
+  };
+  return { gateway, asked, reached, release };
+}
+
+/** Time enough for what was sent to be read and begun. */
+function pause(ms = 150): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}
+
+const get = (name: string, ...more: string[]) =>
+  rawRequest([`GET /api/p/${name} HTTP/1.1`, "Host: h", ...more]);
+const remove = (name: string) => rawRequest([`DELETE /api/p/${name} HTTP/1.1`, "Host: h"]);
+const post = (name: string, body = "{}") =>
+  rawRequest([`POST /api/p/${name} HTTP/1.1`, "Host: h", `Content-Length: ${body.length}`], body);
+const LAST = "Connection: close";
+
+t.test("a request begins when the one before it is answered (RFC 9112, 9.3.2)", async (t) => {
+  const { gateway, asked, reached, release } = await startSlow(t);
+  const client = await rawConnect(gateway.port);
+  client.send(get("slow") + remove("x") + post("y") + get("z", LAST));
+  await reached(1);
+  await pause();
+  t.strictSame(asked, ["GET /api/p/slow"]);
+  release();
+  t.match((await client.end()).text, /slow\][^]*x\][^]*y\][^]*z\]$/);
+  t.strictSame(asked, ["GET /api/p/slow", "DELETE /api/p/x", "POST /api/p/y", "GET /api/p/z"]);
+});
+
+t.test("one that waits for that does not begin where its client leaves", async (t) => {
+  for (const leave of ["end", "resetAndDestroy"] as const) {
+    const { gateway, asked, reached, release } = await startSlow(t);
+    const client = await rawConnect(gateway.port);
+    client.send(get("slow") + remove("x") + post("y"));
+    await reached(1);
+    client.socket[leave]();
+    await pause();
+    release();
+    await pause();
+    t.strictSame(asked, ["GET /api/p/slow"], leave);
+  }
+});
+
+t.test("nothing is done behind an answer that says it is the last (RFC 9112, 9.6)", async (t) => {
+  const { gateway, asked } = await startSlow(t, { server: { maxRequestsPerConnection: 2 } });
+  const four = ["1", "2", "3", "4"].map((name) => post(name)).join("");
+  t.equal((await rawExchange(gateway.port, four)).match(/HTTP\/1\.1 200/g)?.length, 2);
+  t.strictSame(asked, ["POST /api/p/1", "POST /api/p/2"]);
+  const odd = rawRequest(["GET /api/../p HTTP/1.1", "Host: h"]);
+  t.match(await rawExchange(gateway.port, odd + post("5")), /^HTTP\/1\.1 400 (?:(?!HTTP\/1)[^])*$/);
+  const unread = rawRequest(
+    ["POST /partners/2026-02/t/posts HTTP/1.1", "Host: h", "Content-Length: 4"],
+    "12",
+  );
+  const client = await rawConnect(gateway.port);
+  client.send(unread);
+  await client.until(/^HTTP\/1\.1 401 /);
+  client.send(`34${post("6")}`);
+  t.match((await client.end()).text, /^HTTP\/1\.1 401 (?:(?!HTTP\/1)[^])*$/);
+  await pause();
+  t.equal(asked.length, 2);
+});
+
+t.test("a drain ends a connection behind the request that is under way", async (t) => {
+  const { gateway, asked, reached, release } = await startSlow(t, { server: { drainTimeout: "1h" } });
+  const client = await rawConnect(gateway.port);
+  client.send(post("slow") + post("slower"));
+  await reached(1);
+  const stopped = gateway.stop();
+  await pause();
+  release();
+  t.match((await client.end()).text, /connection: close\r\n(?:(?!HTTP\/1)[^])*slow\]$/i);
+  await stopped;
+  t.strictSame(asked, ["POST /api/p/slow"]);
+});
+
+t.test("an upgrade that is ignored is the last: Node loses what stands behind it", async (t) => {
+  const { gateway, asked } = await startSlow(t);
+  const upgrade = [LAST.replace("close", "Upgrade"), "Upgrade: websocket"];
+  const ignored = rawRequest(["GET /partners/2026-02/t/posts HTTP/1.1", "Host: h", ...upgrade]);
+  const inner = remove("smuggled");
+  const outer = post("outer", `12345${inner}`);
+  const client = await rawConnect(gateway.port);
+  await sendInTwo(client, ignored + outer.slice(0, -inner.length), inner);
+  t.match((await client.end()).text, /^HTTP\/1\.1 401 (?:(?!HTTP\/1)[^])*$/);
+  await pause();
+  t.strictSame(asked, []);
+  const h2c = ["Connection: Upgrade", "Upgrade: h2c", "Content-Length: 200000"];
+  const large = rawRequest(["POST /api/p/large HTTP/1.1", "Host: h", ...h2c], "x".repeat(200_000));
+  t.match(
+    await rawExchange(gateway.port, large),
+    /connection: close\r\n[^]*large\]$/i,
+    "its own body is read",
+  );
+});
+
+/** The second part when the first has been read. */
+async function sendInTwo(client: RawClient, first: string, second: string): Promise<void> {
+  client.send(first);
+  await pause();
+  client.send(second);
+}
+
+t.test("a long row is answered to its end", async (t) => {
+  const { gateway, asked, reached, release } = await startSlow(t);
+  const client = await rawConnect(gateway.port);
+  client.send(get("slow") + get("x").repeat(3_000) + get("y", LAST));
+  await reached(1);
+  release();
+  t.equal((await client.end()).text.match(/x\]/g)?.length, 3_000);
+  t.equal(asked.at(-1), "GET /api/p/y");
+});
+
+t.test("what cannot be read ends a connection behind the request that is under way", async (t) => {
+  const { gateway, asked, reached, release } = await startSlow(t);
+  const client = await rawConnect(gateway.port);
+  // One byte more than it says, as a length in characters makes it; then more of the same.
+  client.send(`${post("slow", "\u00fc")}}`);
+  await reached(1);
+  client.send(remove("x") + post("y"));
+  await pause();
+  release();
+  t.match(
+    (await client.end()).text,
+    /^HTTP\/1\.1 200 OK[^]*connection: close\r\n(?:(?!HTTP\/1)[^])*slow\]$/i,
+  );
+  t.strictSame(asked, ["POST /api/p/slow"]);
+  const told = gateway.lines().filter(({ code }) => code === "request.malformed");
+  t.match(told, [{ status: 400, cause: { code: /^HPE_/ } }]);
+  t.equal(told.length, 1);
+});
+
+t.test("but where the answer's head is out, which says that the connection stays, at once", async (t) => {
+  const { url } = await startOrigin(t, (_request, response) => void response.write("begun"));
+  const gateway = await startTestGateway(url.href);
+  t.teardown(() => gateway.stop());
+  const client = await rawConnect(gateway.port);
+  client.send(get("endless"));
+  await client.until(/begun/);
+  client.send("no request\r\n\r\n");
+  const { text } = await inTime(client.end(), () => "the end of the connection", 10_000);
+  t.notMatch(text, / 400 /);
+  t.match(gateway.lines().at(-1), { code: "request.malformed" });
+});
+
+t.test("and where none is under way it is told once, whatever follows", async (t) => {
+  const { gateway } = await startSlow(t);
+  const client = await rawConnect(gateway.port);
+  client.socket.on("data", () => client.send("more\r\n\r\n"));
+  client.send("no request\r\n\r\n");
+  t.match(await client.end(), { text: /^HTTP\/1\.1 400 (?:(?!HTTP\/1)[^])*$/, reset: false });
+  t.equal(gateway.lines().filter(({ code }) => code === "request.malformed").length, 1);
+});
