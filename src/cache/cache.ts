@@ -110,7 +110,7 @@ export class Cache {
       ...(kind.stale !== undefined && { staleOn: kind.stale.on }),
       onFound: (via) => events.found(kind.kind, via),
       onRefused: () => events.lookupRefused(),
-      onForget: (name) => void this.#tellForget(kind.kind, name),
+      onGone: (name) => void this.#tellGone(kind.kind, name),
     });
     this.#stores.set(kind.kind, store);
     return {
@@ -149,8 +149,6 @@ export class Cache {
 
   /** The same for one fact of one CMS, by the text that `textOf` gives of its key. */
   forget(kind: FactKind, of: string, text: string): Promise<Delivery> {
-    // Without a secret that all have, the others know the fact by another name: they have to forget all of its kind.
-    if (this.#redis !== undefined && !this.sharesFacts) return this.invalidate([kind], "purge");
     const name = this.#digests.name(kind, of, text);
     this.#stores.get(kind)?.drop(name);
     return this.#tellForget(kind, name);
@@ -216,6 +214,12 @@ export class Cache {
     });
   }
 
+  /** The CMS itself says that it is gone. Of a purge every worker is told by the primary; of this one nobody but us. */
+  async #tellGone(kind: FactKind, name: string): Promise<void> {
+    if (this.#redis === undefined) await this.#options.others?.([kind]);
+    else await this.#tellForget(kind, name);
+  }
+
   /**
    * Twice where there are others: one of them may have written the record, by what it was told before, after the first
    * removal, and a third may have read it. Who has acknowledged the first time does not write it any more.
@@ -223,6 +227,8 @@ export class Cache {
   async #tellForget(kind: FactKind, name: string): Promise<Delivery> {
     const link = this.#redis?.link;
     if (link === undefined) return { peers: 0, acknowledged: 0, complete: true };
+    // Without a secret that all have, the others know the fact by another name: they have to forget all of its kind.
+    if (!this.sharesFacts) return this.invalidate([kind], "purge");
     const tell = () =>
       link.tell({ type: "forget", kind, name, distrust: false }, [this.#places.record(kind, name)]);
     const first = await tell();

@@ -8,12 +8,15 @@ import { within } from "./within.ts";
 
 /**
  * One step, so that two replicas cannot both take the last place; by Redis's own clock, which all replicas share. The
- * list holds the times, in milliseconds, at which requests passed, the newest first. What was refused leaves nothing.
+ * list holds the times, in milliseconds, at which requests passed, the newest first. What was refused leaves nothing. A
+ * list from later than now is from before that clock was set back: it would stop a user until its time has come again.
  */
 const SCRIPT = `
 local window, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local newest = redis.call('LINDEX', KEYS[1], 0)
+if newest and tonumber(newest) > now then redis.call('DEL', KEYS[1]) end
 local oldest = redis.call('LINDEX', KEYS[1], -1)
 while oldest and tonumber(oldest) <= now - window do
   redis.call('RPOP', KEYS[1])

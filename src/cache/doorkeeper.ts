@@ -21,9 +21,14 @@ export class Doorkeeper {
     this.#filledAt = options.clock.now();
   }
 
+  /** True where the name was good the last time. */
+  knows(name: string): boolean {
+    return this.#acquainted.get(name) === true;
+  }
+
   /** True where the name may be looked up now; takes a token for a stranger. */
   admits(name: string): boolean {
-    if (this.#acquainted.get(name) === true) return true;
+    if (this.knows(name)) return true;
     const now = this.#clock.now();
     const filled = this.#tokens + ((now - this.#filledAt) / 1_000) * this.#perSecond;
     this.#tokens = Math.min(this.#perSecond, filled);

@@ -3,6 +3,7 @@ import { GatewayError, type ErrorCode } from "../core/errors.ts";
 import { FOREVER, type Cancellation } from "../core/lifetime.ts";
 import type { Via } from "../core/note.ts";
 import type { Asking, Facts, Found } from "../core/ports.ts";
+import { Afresh } from "./afresh.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import type { Memory } from "./memory.ts";
 import type { Shared } from "./shared.ts";
@@ -24,8 +25,8 @@ export interface FactsOptions<T extends object> {
   /** Told of each answer, and of each lookup that the doorkeeper refused. */
   readonly onFound: (via: Via) => void;
   readonly onRefused: () => void;
-  /** Tells the other tiers and replicas to forget one name. */
-  readonly onForget: (name: string) => void;
+  /** Makes the others forget one name: the CMS has said that there is no such fact any longer. */
+  readonly onGone: (name: string) => void;
 }
 
 /** Whom to ask for facts of a kind that are not remembered. */
@@ -63,11 +64,12 @@ interface Flight<T> {
 export function createFacts<T extends object>(options: FactsOptions<T>): FactStore<T> {
   const { memory, onFound } = options;
   const underWay = new Map<string, Flight<T>>();
+  const afresh = new Afresh<Found<T>>();
 
-  const begin = <K>(source: Source<K, T>, key: K, asking: Asking): Promise<Found<T>> => {
-    const name = source.nameOf(key);
+  const begin = <K>(how: typeof answer<K, T>, asked: Asked<K, T>): Promise<Found<T>> => {
+    const { source, name } = asked;
     const isCurrent = () => underWay.get(name) === flight;
-    const found: Promise<Found<T>> = answer(options, { source, name, key, asking, isCurrent }).finally(() => {
+    const found: Promise<Found<T>> = how(options, { ...asked, isCurrent }).finally(() => {
       if (isCurrent()) underWay.delete(name);
     });
     const flight: Flight<T> = { found, marks: source.marks };
@@ -79,11 +81,6 @@ export function createFacts<T extends object>(options: FactsOptions<T>): FactSto
   const report = (found: Found<T>): Found<T> => {
     onFound(found.via);
     return found;
-  };
-
-  const drop = (name: string): void => {
-    memory.drop(name);
-    underWay.delete(name);
   };
 
   return {
@@ -100,15 +97,24 @@ export function createFacts<T extends object>(options: FactsOptions<T>): FactSto
           return settleWith(joined.found, asking.signal).then((found) => report({ ...found, via: "joined" }));
         const stale = factOf(memory.stale(name, true), source);
         if (stale !== undefined) return Promise.resolve(report({ value: stale, via: "stale" }));
-        return settleWith(begin(source, key, asking), asking.signal).then(report);
+        return settleWith(begin(answer, { source, name, key, asking }), asking.signal).then(report);
       },
-      forget(key) {
+      confirm(key, asking) {
         const name = source.nameOf(key);
-        drop(name);
-        options.onForget(name);
+        const question = async (): Promise<Found<T>> => {
+          const found = report(await begin(learn, { source, name, key, asking }));
+          if (found.value === undefined) options.onGone(name);
+          return found;
+        };
+        // Who knows the CMS by other settings since a reload asks for himself.
+        const asked = JSON.stringify([name, source.marks]);
+        return settleWith(afresh.ask(asked, question), asking.signal);
       },
     }),
-    drop,
+    drop(name) {
+      memory.drop(name);
+      underWay.delete(name);
+    },
     flush() {
       memory.flush();
       underWay.clear();
@@ -127,11 +133,14 @@ function factOf<T>(marked: Marked<T> | undefined, source: Marks): T | undefined 
   return marked !== undefined && sharesMark(marked, source) ? marked.fact : undefined;
 }
 
-interface Question<K, T> {
+interface Asked<K, T> {
   readonly source: Source<K, T>;
   readonly name: string;
   readonly key: K;
   readonly asking: Asking;
+}
+
+interface Question<K, T> extends Asked<K, T> {
   /** False once the name was forgotten while this question was under way. */
   readonly isCurrent: () => boolean;
 }
@@ -155,6 +164,17 @@ async function answer<K, T extends object>(
     options.onRefused();
     throw new GatewayError("key.unverifiable", { cause: "too many unknown keys" });
   }
+  return learn(options, question, record?.epoch);
+}
+
+/** One question to the CMS; what it says is remembered, and written to the second tier where its epoch is given. */
+async function learn<K, T extends object>(
+  options: FactsOptions<T>,
+  question: Question<K, T>,
+  epoch?: string,
+): Promise<Found<T>> {
+  const { clock, memory, shared, doorkeeper } = options;
+  const { name, isCurrent, source } = question;
   // Lives are counted from here: what the CMS says was true no later than when it was asked.
   const born = clock.now();
   const found = await ask(options, question);
@@ -170,18 +190,19 @@ async function answer<K, T extends object>(
   const life = memory.life();
   const value = { fact, marks };
   memory.store(name, value, { born, life });
-  if (record !== undefined)
-    shared?.write(name, value, { epoch: record.epoch, life: life - (clock.now() - born) });
+  if (epoch !== undefined) shared?.write(name, value, { epoch, life: life - (clock.now() - born) });
   return found;
 }
 
 async function ask<K, T extends object>(
-  { staleOn, memory }: FactsOptions<T>,
+  { staleOn, memory, doorkeeper }: FactsOptions<T>,
   { source, name, key, asking }: Question<K, T>,
 ): Promise<Found<T>> {
+  const isAcquainted = doorkeeper?.knows(name) === true;
   try {
     // The question belongs to everybody who waits for it, so the first one's leaving must not end it.
-    return { value: await source.lookup(key, { ...asking, signal: FOREVER }), via: "cms" };
+    const value = await source.lookup(key, { ...asking, signal: FOREVER, isAcquainted });
+    return { value, via: "cms" };
   } catch (error) {
     const isStale = error instanceof GatewayError && error.code === staleOn;
     const value = isStale ? factOf(memory.stale(name, false), source) : undefined;
@@ -195,8 +216,8 @@ function settleWith<T>(promise: Promise<T>, signal: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () =>
       reject(signal.reason instanceof Error ? signal.reason : new GatewayError("gateway.fault"));
-    if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
   });
 }

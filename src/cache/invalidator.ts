@@ -61,9 +61,8 @@ export class Invalidator {
   /** Workers are told twice where there is Redis: they are replicas of each other, and hear it also when Redis is gone. */
   async #carryOut(kinds: readonly FactKind[]): Promise<Delivery> {
     const { link, others, places } = this.#options;
-    const epochs = kinds.map((kind) => places.epoch(kind));
     const [byRedis, byPrimary] = await Promise.all([
-      link?.tell({ type: "flush", kinds, distrust: false }, epochs),
+      link?.tell({ type: "flush", kinds, distrust: false }, places.epochs(kinds)),
       others?.(kinds),
     ]);
     const told = byRedis ?? byPrimary ?? ALONE;

@@ -3,10 +3,11 @@ import type { Clock } from "../core/clock.ts";
 import type { FactKind } from "../core/ports.ts";
 import { Deliveries, type Delivery } from "./deliveries.ts";
 import { Gate } from "./gate.ts";
-import { ALL_KINDS, type Message, readAck, readMessage, type Telling } from "./messages.ts";
+import { type Ack, ALL_KINDS, type Message, readAck, readMessage, type Telling } from "./messages.ts";
 import { Peers } from "./peers.ts";
 import type { Places } from "./places.ts";
 import type { RedisClient } from "./redis.ts";
+import { Witness } from "./witness.ts";
 import { within } from "./within.ts";
 
 /** Each replica says so often that it is there, and hears itself say it. */
@@ -47,6 +48,7 @@ export class Link {
   readonly #id = randomUUID();
   readonly #peers = new Peers();
   readonly #deliveries: Deliveries;
+  readonly #witness: Witness;
   #seq = 0;
   #heardAt = -Infinity;
   #hearsSince = -Infinity;
@@ -63,6 +65,9 @@ export class Link {
     this.#deliveries = new Deliveries(options.clock, options.ackTimeout);
     const { commands, subscriber, clock, onChange } = options;
     this.gate = new Gate(clock, onChange);
+    this.#witness = new Witness({ gate: this.gate, clock, patience: options.ackTimeout });
+    // In a Cluster a hello need not have come by the node that holds the facts, and is no proof of anything.
+    if (commands.isCluster) this.gate.shut();
     // What stands in Redis now may be older than what was withdrawn while it was away: a snapshot, a late replica.
     for (const event of ["close", "end", "-node", "+node"]) commands.on(event, () => this.gate.shut());
     commands.on("ready", () => void this.#greet());
@@ -83,6 +88,8 @@ export class Link {
    */
   async tell(telling: Telling, keys: readonly string[]): Promise<Delivery> {
     const removed = await this.#remove(keys);
+    // What was read there meanwhile goes at once: our own message may never come back to us.
+    if (telling.type === "flush") this.#options.onFlush(telling.kinds);
     const seq = (this.#seq += 1);
     const delivery = this.#deliveries.begin(seq);
     const message = "distrust" in telling ? { ...telling, distrust: !removed } : telling;
@@ -115,9 +122,8 @@ export class Link {
 
   async #publish(telling: Telling, seq: number): Promise<boolean> {
     try {
-      const message: Message = { ...telling, from: this.#id, seq };
-      const { commands, places } = this.#options;
-      await this.#inTime(commands.publish(places.channel, JSON.stringify(message)));
+      const message = JSON.stringify({ ...telling, from: this.#id, seq } satisfies Message);
+      await this.#inTime(this.#options.commands.publish(this.#options.places.channel, message));
       return true;
     } catch (cause) {
       if (!this.#isClosed) this.#options.onFailed(cause);
@@ -150,9 +156,8 @@ export class Link {
     const { turn } = this.gate;
     const type = this.#isCut ? "hello" : "beat";
     const isWell = await this.#publish({ type }, (this.#seq += 1));
-    if (!isWell || !this.gate.mayTry) return;
-    const { places } = this.#options;
-    if (await this.#remove(ALL_KINDS.map((kind) => places.epoch(kind)))) this.gate.open(turn);
+    if (!isWell || !this.gate.mayTry || this.#witness.mayCome()) return;
+    if (await this.#remove(this.#options.places.epochs(ALL_KINDS))) this.gate.open(turn);
     else if (this.#isReadOnly) this.#seekMaster();
   }
 
@@ -184,16 +189,20 @@ export class Link {
 
   #receive(channel: string, text: string): void {
     const { places } = this.#options;
-    if (channel === places.acks(this.#id)) return this.#deliveries.acknowledge(readAck(text));
+    if (channel === places.acks(this.#id)) {
+      const ack = readAck(text);
+      if (!this.#isCut) this.#witness.hear(ack);
+      return this.#deliveries.acknowledge(ack);
+    }
     const message = readMessage(text);
     if (message === undefined) return;
     const { from, seq, type } = message;
     const wasHearing = this.hears;
     const isNext = this.#peers.hear(from, seq, this.#options.clock.now());
     if (from === this.#id) this.#heardOurselves(wasHearing && isNext);
-    else if (!isNext) this.#options.onFlush(ALL_KINDS);
+    else if (!isNext) this.#missed();
     if (type === "bye") this.#peers.leave(from);
-    if (type === "hello" && from !== this.#id) void this.#publish({ type: "beat" }, (this.#seq += 1));
+    if (type === "hello") this.#heardHello(message);
     if (type === "flush" || type === "forget") this.#obey(message);
   }
 
@@ -203,22 +212,33 @@ export class Link {
     // What was said meanwhile is lost, so that nothing from before can be relied on, nor is the others' silence theirs.
     this.#hearsSince = this.#heardAt;
     this.#peers.excuse(this.#heardAt);
-    this.#options.onFlush(ALL_KINDS);
+    this.#missed();
     this.#isCut = false;
     this.#options.onChange();
   }
 
+  #missed(): void {
+    this.#witness.end();
+    this.#options.onFlush(ALL_KINDS);
+  }
+
+  #heardHello(hello: Ack): void {
+    if (hello.from === this.#id) return this.#witness.begin(hello.seq);
+    void this.#publish({ type: "beat" }, (this.#seq += 1));
+    if (this.gate.isOpen) this.#acknowledge(hello);
+  }
+
   #obey(message: Extract<Message, { type: "flush" | "forget" }>): void {
-    const { from, seq } = message;
     if (message.distrust) this.gate.shut();
     if (message.type === "flush") this.#options.onFlush(message.kinds);
     else this.#options.onForget(message.kind, message.name);
-    if (from === this.#id) {
-      const isNew = this.#options.clock.now() - this.#hearsSince < NEW_MS;
-      if (isNew) this.#options.clock.after(HELLO_MS, () => this.#expectAcks(seq));
-      else this.#expectAcks(seq);
-      return;
-    }
+    if (message.from !== this.#id) return this.#acknowledge(message);
+    const isNew = this.#options.clock.now() - this.#hearsSince < NEW_MS;
+    if (isNew) this.#options.clock.after(HELLO_MS, () => this.#expectAcks(message.seq));
+    else this.#expectAcks(message.seq);
+  }
+
+  #acknowledge({ from, seq }: Ack): void {
     const { commands, places, onFailed } = this.#options;
     commands.publish(places.acks(from), JSON.stringify({ from: this.#id, seq })).catch(onFailed);
   }

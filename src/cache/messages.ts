@@ -4,7 +4,7 @@ import type { FactKind } from "../core/ports.ts";
 /** What replicas tell each other. `seq` numbers the sender's messages without a gap: a gap is a loss. */
 export type Message = { readonly from: string; readonly seq: number } & (
   | { readonly type: "beat" }
-  /** A beat that the others answer with theirs. */
+  /** A beat that the others answer with theirs, and with an ack where they trust what is in Redis. */
   | { readonly type: "hello" }
   | { readonly type: "bye" }
   /** Forget all facts of these kinds; `distrust`: they are still in Redis. */
@@ -19,7 +19,7 @@ export type Telling =
   | { readonly type: "flush"; readonly kinds: readonly FactKind[]; readonly distrust: boolean }
   | { readonly type: "forget"; readonly kind: FactKind; readonly name: string; readonly distrust: boolean };
 
-/** The answer to a flush or a forget: done. */
+/** The answer to a flush or a forget: done. To a hello: Redis was in sight all along. */
 export interface Ack {
   readonly from: string;
   readonly seq: number;

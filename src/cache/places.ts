@@ -16,6 +16,10 @@ export class Places {
     return `${this.#tag}:epoch:${kind}`;
   }
 
+  epochs(kinds: readonly FactKind[]): string[] {
+    return kinds.map((kind) => this.epoch(kind));
+  }
+
   record(kind: FactKind, name: string): string {
     return `${this.#tag}:${kind}:${name}`;
   }

@@ -82,7 +82,7 @@ export class Shared<T extends object> {
     text: string | null,
     at: { place: string; epoch: string; life: number },
   ): { value?: T; remaining: number } {
-    const { digests, parse, wallTime, ttl, onFailed } = this.#options;
+    const { kind, client, places, digests, parse, wallTime, ttl, onFailed } = this.#options;
     const missing = { remaining: 0 };
     if (text === null) return missing;
     const body = text.slice(SEAL_LENGTH);
@@ -95,6 +95,11 @@ export class Shared<T extends object> {
     // Redis counts by its own clock, the record by its writer's: the shorter holds, so that no clock lengthens
     // a life; and a replica that was configured to forget earlier does.
     const age = Number(record["life"]) - at.life;
+    if (age < 0) {
+      // Redis's clock was set back: when it has come so far again, this record and all others would count once more.
+      client.del(places.epoch(kind)).catch(onFailed);
+      return missing;
+    }
     const remaining = Math.min(Number(record["until"]) - wallTime(), at.life, ttl - age);
     const value = parse(record["value"]);
     return value === undefined || !(remaining > 0) ? missing : { value, remaining };

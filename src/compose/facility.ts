@@ -5,6 +5,7 @@ import { readTls } from "../config/tls.ts";
 import type { UpstreamSettings } from "../config/upstream.ts";
 import type { Cms, Upstream } from "../core/ports.ts";
 import type { Recorder } from "../observe/explain/recorder.ts";
+import { causeOf } from "../observe/log.ts";
 import { Reads } from "../stages/join.ts";
 import { watchTargets, type UpstreamHealth } from "../upstream/health.ts";
 import { narrow } from "../upstream/narrow.ts";
@@ -28,6 +29,13 @@ export interface Facility {
   /** What its facts are learnt from; where none of it stays, neither does what is remembered. */
   readonly learntFrom: readonly string[];
 }
+
+const SAID = {
+  silent: "CMS does not answer",
+  answers: "CMS answers again",
+  out: "target does not work: it gets no more requests",
+  back: "target works again",
+} as const;
 
 /** The connections to a CMS. Throws where a certificate cannot be read. */
 export function connectTo({ tls, ...settings }: UpstreamSettings, clock: Lasting["clock"]): UpstreamPool {
@@ -59,10 +67,10 @@ export function openFacility(
     ...settings,
     clock,
     probe: async (target, asking) => adapters.get(target)?.probe(asking),
-    onChange: ({ origin, isFailing }) => {
+    onNews: ({ origin }, news) => {
       const line = { upstream: name, target: origin };
-      if (isFailing) log.warn(line, "target does not work: it gets no more requests");
-      else log.info(line, "target works again");
+      if ("cause" in news) log.warn({ ...line, cause: causeOf(news.cause) }, SAID[news.what]);
+      else log.info(line, SAID[news.what]);
     },
   });
   // With what decides how the CMS is read: roles that have a limit are part of what is remembered of a user.

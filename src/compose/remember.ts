@@ -98,7 +98,7 @@ export function remember(
     learntFrom,
     lookup: ({ ref, viewer }, asking) => lookups.during(() => cms.findTenant(ref, viewer, asking)),
     textOf: ({ ref, viewer }) =>
-      JSON.stringify([hasServiceKey ? "" : viewer.name, ref.by === "id" ? ref.id : `slug:${ref.slug}`]),
+      JSON.stringify([hasServiceKey ? "" : viewer.name, ref.by, ref.by === "id" ? ref.id : ref.slug]),
   });
   return { keys, tenants, idle: () => lookups.idle(), beforeAnswer: beforeAnswerOf(cms, cache, onWrite) };
 }

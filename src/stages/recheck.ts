@@ -4,7 +4,8 @@ import type { Keys } from "./authenticate.ts";
 
 /**
  * Around all that follows `version`: where the CMS refuses the key's user, it is asked once more whose key it is.
- * Nobody's any longer is `key.rejected`, and forgotten; still somebody's is the `key.forbidden` it was.
+ * Nobody's any longer is `key.rejected`, and everybody forgets it; still somebody's is the `key.forbidden` it was, and
+ * costs the others with that key nothing: they go on by what is remembered.
  */
 export function createRecheck(deps: { readonly keys: Keys }) {
   return async <T>(request: Versioned, next: (request: Versioned) => Promise<T>): Promise<T> => {
@@ -13,9 +14,7 @@ export function createRecheck(deps: { readonly keys: Keys }) {
     } catch (thrown) {
       const error = toGatewayError(thrown);
       if (error.code !== "key.forbidden") throw error;
-      const { credential } = request.principal;
-      deps.keys.forget(credential);
-      const { value } = await deps.keys.find(credential, request);
+      const { value } = await deps.keys.confirm(request.principal.credential, request);
       throw value === undefined ? new GatewayError("key.rejected", { cause: error.cause }) : error;
     }
   };

@@ -19,6 +19,7 @@ import {
 
 // What reaches a gateway of two workers from outside its port: signals, faults, the death of the primary.
 t.setTimeout(240_000);
+const SLOW_START = join(import.meta.dirname, "../support/slow-start.ts");
 const PRELOAD = join(import.meta.dirname, "../support/crash.ts");
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
@@ -103,6 +104,22 @@ t.test("SIGHUP under load reaches both and fails no request; a bad one changes n
     );
 });
 
+t.test("one that hangs keeps no configuration from the others, and has it when it goes on", async (t) => {
+  const settings = { upstream: { url: cms.url }, server: { hangTimeout: "10m" } };
+  const program = await startTwo(t, "", { settings });
+  const [one, two] = await clientOfEach(t, program);
+  process.kill(pidOf(program, 2), "SIGSTOP");
+  // By now it is known to hang.
+  await untilReady(program, (body) => JSON.stringify(body).includes('"workers":"degraded"'));
+  for (const page of [3, 2]) {
+    await inTime(reload(program, { ...settings, limits: { page } }), () => "a reload", 20_000);
+    t.match((await one.ask(POSTS)).body, `"limit":${page},`);
+  }
+  process.kill(pidOf(program, 2), "SIGCONT");
+  await untilReady(program, (body) => JSON.stringify(body).includes('"workers":"ok"'));
+  while (!(await two.ask(POSTS)).body.includes('"limit":2,')) await pause(20);
+});
+
 t.test("a second signal ends all of them at once", async (t) => {
   const program = await startTwo(t, cms.url, { group: true });
   const pids = [pidOf(program, 1), pidOf(program, 2)];
@@ -140,6 +157,17 @@ t.test("one that meets a fault ends what it has under way, while another serves 
   );
   program.signal("SIGTERM");
   t.equal(await inTime(program.ended, () => "the end"), 0, "what is replaced does not count at the end");
+});
+
+t.test("one that is still loading does not hang, however long that takes", async (t) => {
+  const settings = { server: { hangTimeout: "900ms" } };
+  const program = await startTwo(t, cms.url, { settings, preload: SLOW_START });
+  const killed = pidOf(program, 2);
+  process.kill(killed, "SIGKILL");
+  const hung = () => program.lines().filter(({ msg }) => /hangs/.test(String(msg)));
+  while (pidOf(program, 2) === killed && hung().length === 0) await pause(20);
+  t.strictSame(hung(), []);
+  t.equal(await countOf(program, "gateway_worker_restarts_total"), 1);
 });
 
 t.test("a primary that is killed takes its workers along", async (t) => {

@@ -21,6 +21,17 @@ const headersOf = (key: string) => ({
   "content-type": "application/json",
 });
 
+/** Sends one, and `ms` later the other, whether or not the first has been answered. */
+async function inTurn(
+  one: () => Promise<Response>,
+  other: () => Promise<Response>,
+  ms: number,
+): Promise<readonly [Response, Response]> {
+  const first = one();
+  await delay(ms);
+  return Promise.all([first, other()]);
+}
+
 async function raced(
   gatewayUrl: string,
   rounds: number,
@@ -29,19 +40,23 @@ async function raced(
   for (let round = 0; round < rounds; round++) {
     const id = (round % 24) + 1;
     await cms.payload.update({ collection: "events", id, data: { tenant: 1, title: "before" }, depth: 0 });
-    const write = fetch(`${gatewayUrl}/partners/2026-02/tenant-a/events/${id}?depth=0`, {
-      method: "PATCH",
-      headers: headersOf(cms.keys.partnerA),
-      body: JSON.stringify({ title: `round ${round}` }),
-    });
-    // The gateway asks first and then writes: the move has to arrive at every moment in between.
-    await delay(round % 16);
-    const move = fetch(`${cms.url}/api/events/${id}?depth=0`, {
-      method: "PATCH",
-      headers: headersOf(cms.keys.admin),
-      body: JSON.stringify({ tenant: 2 }),
-    });
-    const [written, moved] = await Promise.all([write, move]);
+    const write = () =>
+      fetch(`${gatewayUrl}/partners/2026-02/tenant-a/events/${id}?depth=0`, {
+        method: "PATCH",
+        headers: headersOf(cms.keys.partnerA),
+        body: JSON.stringify({ title: `round ${round}` }),
+      });
+    const move = () =>
+      fetch(`${cms.url}/api/events/${id}?depth=0`, {
+        method: "PATCH",
+        headers: headersOf(cms.keys.admin),
+        body: JSON.stringify({ tenant: 2 }),
+      });
+    // The gateway asks first and then writes: the move has to arrive before that, and at every moment in between.
+    const [written, moved] =
+      round % 16 < 2
+        ? await inTurn(move, write, 8).then(([moved, written]) => [written, moved] as const)
+        : await inTurn(write, move, round % 16);
     await Promise.all([written.arrayBuffer(), moved.arrayBuffer()]);
     outcome.answers.add(written.status);
     if (written.status === 404) outcome.refused += 1;

@@ -2,12 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import t, { type Test } from "tap";
-import { Cache } from "../../src/cache/cache.ts";
-import { systemClock, wallTime } from "../../src/clock.ts";
-import { openFacts } from "../../src/compose/remember.ts";
-import type { Identity } from "../../src/core/context.ts";
-import type { Asking } from "../../src/core/ports.ts";
-import { configFor } from "../support/gateway.ts";
+import { IDENTITY, startReplica, until } from "../support/cache.ts";
 import { startRedis } from "../support/redis.ts";
 
 // One key is forgotten by the removal of its record. A replica that is busy may write that record a moment later: by
@@ -50,38 +45,10 @@ function join(one: Socket, other: Socket): void {
 const redis = await startRedis();
 t.teardown(() => redis.close());
 
+/** A replica whose line to Redis may be one of the test's own. */
+const replicaAt = (t: Test, port: number, secret: Record<string, string> = SECRET) =>
+  startReplica(t, { env: { REDIS_URL: `redis://127.0.0.1:${port}`, ...secret } });
 const SECRET = { CACHE_SECRET: "a secret of all replicas, for tests alone" };
-const IDENTITY: Identity = { userId: 1, tenantIds: [1], allTenants: false, roles: [] };
-
-/** A replica, and its questions to the CMS, which the test answers. */
-function replicaAt(t: Test, port: number, secret: Readonly<Record<string, string>> = SECRET) {
-  const config = configFor(
-    "http://127.0.0.1:1",
-    { redis: { commandTimeout: "5s", ackTimeout: "10s" } },
-    { REDIS_URL: `redis://127.0.0.1:${port}`, ...secret },
-  );
-  const quiet = (): void => undefined;
-  const events = { found: quiet, invalidated: quiet, redis: quiet, redisFailed: quiet, lookupRefused: quiet };
-  const cache = new Cache({ config, clock: systemClock, wallTime, events });
-  t.teardown(() => cache.close());
-  const asked: ((identity: Identity | undefined) => void)[] = [];
-  const keys = openFacts(config, cache).keys.from<string>({
-    of: "default",
-    learntFrom: ["the CMS"],
-    lookup: () => new Promise((resolve) => void asked.push(resolve)),
-    textOf: (key) => key,
-  });
-  const asking: Asking = {
-    requestId: "r",
-    signal: new AbortController().signal,
-    note: { stage: "", upstreamRequests: 0, upstreamMs: 0 },
-  };
-  return { cache, asked, find: (key: string) => keys.find(key, asking) };
-}
-
-async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await what())) await pause(10);
-}
 
 t.test("a record that a busy replica wrote late does not outlive the forgetting of its key", async (t) => {
   const line = await slowLine(redis.port);
@@ -129,3 +96,42 @@ t.test("without a secret that all have, others forget it too, by whatever name t
   other.asked[1]?.(undefined);
   t.equal((await again).value, undefined);
 });
+
+t.test(
+  "who waits for his turn to forget, and cannot hear himself, does not keep what he read meanwhile",
+  async (t) => {
+    await redis.admin.call("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "&*", "+@all", "-subscribe");
+    const env = { REDIS_URL: `redis://deaf:pw@127.0.0.1:${redis.port}`, ...SECRET };
+    const deaf = startReplica(t, { env, ackTimeout: "500ms" });
+    await until(() => deaf.cache.redisState?.shared === true);
+    t.equal(deaf.cache.redisState?.heard, false);
+    await deaf.learn("the key");
+    await until(async () => (await redis.admin.keys("*:keys:*")).length === 1);
+    const other = deaf.cache.invalidate(["tenants"], "write");
+    const own = deaf.cache.invalidate(["keys"], "write");
+    t.equal(await deaf.whence("the key"), "redis", "where it stands until the turn has come");
+    await Promise.all([other, own]);
+    t.equal(await deaf.whence("the key"), "the CMS is asked");
+  },
+);
+
+for (const [what, secret] of [
+  ["with a secret that all have", SECRET],
+  ["without one", {}],
+] as const)
+  t.test(`a key that the CMS says is nobody's any longer is forgotten by all, ${what}`, async (t) => {
+    const [one, other] = [replicaAt(t, redis.port, secret), replicaAt(t, redis.port, secret)];
+    await until(() => one.cache.redisState?.heard === true && other.cache.redisState?.heard === true);
+    await until(async () => (await one.cache.invalidate(["keys"], "purge")).peers === 1);
+    await other.learn("the key");
+    t.equal(await other.whence("the key"), "memory");
+    const confirmed = one.confirm("the key");
+    await until(() => one.asked.length === 1);
+    one.asked[0]?.(undefined);
+    t.equal((await confirmed).value, undefined);
+    // It is not waited for: a request goes on before everybody has heard of it.
+    const forgets = async () => (await other.whence("the key")) === "the CMS is asked";
+    const begun = performance.now();
+    while (!(await forgets()) && performance.now() - begun < 5_000) await pause(10);
+    t.equal(other.asked.length, 2);
+  });

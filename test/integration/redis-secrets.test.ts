@@ -142,7 +142,7 @@ await tap.test("Redis holds every kind of key, and in none of them a word", asyn
   t.strictSame([...new Set(kinds)].toSorted(), KEYS_OF_REDIS.toSorted());
   t.strictSame(
     Object.getOwnPropertyNames(Places.prototype).toSorted(),
-    ["acks", "channel", "constructor", "counter", "epoch", "record"],
+    ["acks", "channel", "constructor", "counter", "epoch", "epochs", "record"],
     "there is no name in Redis that this test does not know of",
   );
   t.strictSame(ALL_KINDS, ["keys", "tenants"], "nor a kind of fact");
@@ -163,9 +163,9 @@ await tap.test("the process that was not stopped remembers everything, and of it
     "a good key": names.name("keys", "default", KEYS.partnerA),
     "a good key of the other CMS": names.name("keys", "old", KEYS.partnerA),
     "a key of nobody": names.name("keys", "default", SECRETS["strangersKey"] ?? ""),
-    "a tenant by slug": names.name("tenants", "default", `["2","slug:tenant-a"]`),
-    "a tenant by id": names.name("tenants", "default", `["1",2]`),
-    "a tenant of nobody": names.name("tenants", "default", `["1","slug:${SECRETS["tenant"]}"]`),
+    "a tenant by slug": names.name("tenants", "default", `["2","slug","tenant-a"]`),
+    "a tenant by id": names.name("tenants", "default", `["1","id",2]`),
+    "a tenant of nobody": names.name("tenants", "default", `["1","slug","${SECRETS["tenant"]}"]`),
   };
   // What requests have left behind goes with their connections.
   await pause(6_000);

@@ -57,6 +57,11 @@ async function replicas(t: Test, redis: Record<string, unknown>, env: Record<str
     });
   const [one, two] = await Promise.all([start(), start()]);
   t.teardown(() => Promise.all([one.stop(), two.stop()]));
+  const startAnother = async (): Promise<void> => {
+    const three = await start();
+    await untilRedis(three, "ok");
+    await three.stop();
+  };
   const works = async (when: string): Promise<void> => {
     for (const gateway of [one, two]) await untilRedis(gateway, "ok");
     await cms.reset();
@@ -75,7 +80,7 @@ async function replicas(t: Test, redis: Record<string, unknown>, env: Record<str
     t.match(counted.headers.get("ratelimit"), /^"reads";r=\d+;t=\d+$/, `${when}: requests are counted`);
     await counted.arrayBuffer();
   };
-  return { one, two, works };
+  return { one, two, works, startAnother };
 }
 
 await tap.test("Sentinel: the master is found, and its successor after its death", async (t) => {
@@ -129,7 +134,8 @@ await tap.test("Cluster: whichever node has our slot", async (t) => {
   }
   for (const { redis } of nodes)
     while (!String(await redis.call("CLUSTER", "INFO")).includes("cluster_state:ok")) await pause(100);
-  const { one, two, works } = await replicas(t, { cluster: nodes.map(({ port }) => `127.0.0.1:${port}`) });
+  const cluster = nodes.map(({ port }) => `127.0.0.1:${port}`);
+  const { one, two, works, startAnother } = await replicas(t, { cluster });
   await works("by Cluster");
   const holding = [];
   for (const node of nodes)
@@ -137,6 +143,9 @@ await tap.test("Cluster: whichever node has our slot", async (t) => {
   t.equal(holding.length, 1, "one hash tag, one slot, one node");
   const [holder] = holding;
   if (holder === undefined) return;
+  t.equal((await holder.redis.keys("*:epoch:keys")).length, 1);
+  await startAnother();
+  t.strictSame(await holder.redis.keys("*:epoch:keys"), [], "who starts believes nothing that is there");
   const index = nodes.indexOf(holder);
   holder.child.kill("SIGKILL");
   await once(holder.child, "exit");

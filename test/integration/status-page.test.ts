@@ -146,6 +146,7 @@ t.test("it can be read on a phone, by keyboard and by a screen reader, in light 
     );
     t.equal(overflow, 0, `${colorScheme}: nothing sticks out`);
     t.strictSame(await page.evaluate<string[]>(FAINT), [], `${colorScheme}: text stands out by 4.5 to 1`);
+    t.strictSame(await page.evaluate<string[]>(CROWDED), [], `${colorScheme}: no label runs into another`);
     t.equal(await page.getByRole("meter").count(), 2);
     const chart = page.getByRole("img", { name: /^Partner requests per second/ });
     await chart.focus();
@@ -166,6 +167,13 @@ t.test("with a token, the browser's own question for a password opens it", async
   const { page } = await open(t, gateway, { httpCredentials });
   await heading(page, "All is well.").waitFor();
 });
+
+/** Labels along the foot of a chart that reach into the next one. */
+const CROWDED = `[...document.querySelectorAll("svg")].flatMap((chart) => {
+  const labels = [...chart.querySelectorAll("text")].filter(({ textContent }) => / min|^now/.test(textContent));
+  const boxes = labels.map((label) => label.getBoundingClientRect());
+  return labels.filter((_, i) => boxes[i].right >= boxes[i + 1]?.left).map(({ textContent }) => textContent);
+})`;
 
 /** Elements whose text stands out from its background by less than WCAG 2.2, 1.4.3 asks for. */
 const FAINT = `(() => {

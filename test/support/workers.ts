@@ -1,5 +1,6 @@
 import { Agent, request as httpRequest } from "node:http";
 import type { Test } from "tap";
+import { isObject } from "../../src/core/json.ts";
 import { KEYS } from "./cms/keys.ts";
 import { TOKEN } from "./revocation.ts";
 import { startProgram, type Program, type ProgramOptions } from "./program.ts";
@@ -75,6 +76,39 @@ export class Client {
   close(): void {
     this.#agent.destroy();
   }
+}
+
+/** What became of requests under load. */
+export interface Outcome {
+  readonly answers: Got[];
+  readonly errors: { readonly client: number; readonly code: string }[];
+}
+
+/** Clients that read, each on its own connection, until `work` is done and they were told to end. */
+export async function underLoad(
+  clients: readonly Client[],
+  work: (outcome: Outcome, more: (n: number) => Promise<void>) => Promise<void>,
+): Promise<Outcome> {
+  const outcome: Outcome = { answers: [], errors: [] };
+  const state = { isOver: false };
+  const more = async (n: number): Promise<void> => {
+    const goal = outcome.answers.length + n;
+    while (outcome.answers.length < goal) await pause(5);
+  };
+  const traffic = clients.map(async (client, number) => {
+    while (!state.isOver) {
+      try {
+        outcome.answers.push(await client.ask(`${POSTS}?limit=1`));
+      } catch (error) {
+        const code = isObject(error) ? String(error["code"]) : "";
+        outcome.errors.push({ client: number, code });
+      }
+    }
+    client.close();
+  });
+  await work(outcome, more).finally(() => (state.isOver = true));
+  await Promise.all(traffic);
+  return outcome;
 }
 
 export function keyed(key: keyof typeof KEYS): Record<string, string> {

@@ -17,7 +17,7 @@ const PATIENCE_MS = 500;
 
 export interface GatherOptions {
   readonly staff: Staff;
-  readonly ledger: Ledger;
+  readonly ledger: Ledger<Hand>;
   /** The primary's own, which has seen no request. */
   readonly metrics: Metrics;
   readonly status: Status;

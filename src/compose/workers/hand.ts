@@ -4,6 +4,7 @@ import type { Clock } from "../../core/clock.ts";
 import { isObject } from "../../core/json.ts";
 import { Calls } from "./calls.ts";
 import type { PrimarySide, WorkerSide } from "./sides.ts";
+import type { Watched } from "./watch.ts";
 
 // Else a `Uint32Array` or a `Map` would arrive as something else.
 cluster.setupPrimary({ serialization: "advanced" });
@@ -13,7 +14,7 @@ process.on("exit", () => {
 });
 
 /** A worker's process, as the primary sees it. */
-export class Hand {
+export class Hand implements Watched {
   readonly number: number;
   readonly calls: Calls<WorkerSide>;
   /** Resolves when the process has ended, with its exit code or the name of the signal that ended it. */
@@ -24,6 +25,7 @@ export class Hand {
   isOpen = false;
   /** True from a question that it did not answer in time to the next word of it. */
   isSilent = false;
+  looks = 0;
   readonly #worker: Worker;
 
   /** Starts one; `side` answers what it asks. */
@@ -37,6 +39,7 @@ export class Hand {
     );
     this.#worker.on("message", (message: unknown) => {
       this.isSilent = false;
+      this.looks = 0;
       this.calls.receive(message);
     });
     closeWhatIsLost(this.#worker);
@@ -62,6 +65,10 @@ export class Hand {
 
   get pid(): number | undefined {
     return this.#worker.process.pid;
+  }
+
+  prod(): void {
+    this.calls.ask("health").catch(() => undefined);
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -8,6 +8,7 @@ import { readBuild } from "../build.ts";
 import type { Surroundings } from "../lasting.ts";
 import { reloadable, reporting } from "../reload.ts";
 import { gather } from "./gather.ts";
+import type { Hand } from "./hand.ts";
 import { Ledger } from "./ledger.ts";
 import { Staff } from "./staff.ts";
 
@@ -34,7 +35,7 @@ export async function startPrimary(
   const [metrics, status, ledger] = [
     createMetrics(build),
     createStatus({ clock, wallTime, build }),
-    new Ledger(),
+    new Ledger<Hand>(),
   ];
   let current = config;
   const { ackTimeout, commandTimeout } = config.redis;
@@ -43,6 +44,7 @@ export async function startPrimary(
     clock,
     log,
     ackTimeout,
+    hangTimeout: config.server.hangTimeout,
     config: () => partOf(current, workers),
     onRestart: () => metrics.workerRestarted(),
     onEnd: (hand) => ledger.close(hand),

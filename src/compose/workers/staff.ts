@@ -5,9 +5,11 @@ import type { Clock } from "../../core/clock.ts";
 import type { FactKind } from "../../core/ports.ts";
 import type { Log } from "../../observe/log.ts";
 import { Gone } from "./calls.ts";
+import { handOver } from "./hand-over.ts";
 import { Hand } from "./hand.ts";
 import { Post } from "./post.ts";
 import type { Failure, PrimarySide, WorkerSide } from "./sides.ts";
+import { watch } from "./watch.ts";
 
 export interface StaffOptions {
   readonly workers: number;
@@ -17,6 +19,8 @@ export interface StaffOptions {
   readonly config: () => Config;
   /** The longest that a worker waits for the others to have forgotten, in milliseconds. */
   readonly ackTimeout: number;
+  /** The longest that a worker may give no sign of life, in milliseconds. */
+  readonly hangTimeout: number;
   /** Told when a worker is started in the place of another. */
   readonly onRestart: () => void;
   /** Told when a worker has ended. */
@@ -25,8 +29,6 @@ export interface StaffOptions {
 
 /** The longest that one who is told to end at once may take to write its last lines, in milliseconds. */
 const HURRY_MS = 500;
-/** The longest that a worker may take to go over to another configuration, in milliseconds. */
-const RELOAD_MS = 30_000;
 
 /** The workers of a gateway: started, asked, told, replaced and ended. */
 export class Staff {
@@ -35,6 +37,7 @@ export class Staff {
   readonly #hands = new Set<Hand>();
   #opening: { readonly resolve: (port: number) => void; readonly reject: (error: Error) => void } | undefined;
   #isStopping = false;
+  #endWatch: (() => void) | undefined;
 
   constructor(options: StaffOptions) {
     this.#options = options;
@@ -63,6 +66,7 @@ export class Staff {
     const [first, ...others] = this.#posts;
     const port = first === undefined ? 0 : await this.#openOne(first);
     for (const post of others) await this.#openOne(post);
+    this.#endWatch = this.#watch();
     return port;
   }
 
@@ -84,21 +88,13 @@ export class Staff {
   /** Has everybody go over to the configuration as it is by now. Whoever cannot build it is replaced. */
   async reload(): Promise<void> {
     const { clock, log, config } = this.#options;
-    const tell = async ({ number: worker, calls }: Hand): Promise<void> => {
-      try {
-        await within(calls.ask("reload", config()), RELOAD_MS, clock);
-      } catch (error) {
-        if (error instanceof Gone) return;
-        log.error({ worker, cause: String(error) }, "worker does not take the configuration: it is replaced");
-        await calls.ask("stop").catch(() => undefined);
-      }
-    };
-    await Promise.all(this.hands.map(tell));
+    await Promise.all(this.hands.map((hand) => handOver(hand, { config: config(), clock, log })));
   }
 
   /** Drains and ends all. Rejects where one did not end as it should. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#endWatch?.();
     const ends = [...this.#hands].map(async (hand) => {
       if (hand.hasBegun) hand.calls.ask("stop").catch(() => undefined);
       else hand.kill("SIGKILL");
@@ -111,6 +107,7 @@ export class Staff {
   /** Ends all at once: whoever can still writes its last lines, whoever cannot is killed. */
   async hurry(): Promise<void> {
     this.#isStopping = true;
+    this.#endWatch?.();
     const ended = [...this.#hands].map(({ calls, ended: end }) => {
       calls.ask("end").catch(() => undefined);
       return end;
@@ -122,6 +119,16 @@ export class Staff {
   /** Kills whoever is left, so that none outlives the primary. */
   kill(): void {
     for (const hand of this.#hands) hand.kill("SIGKILL");
+  }
+
+  /** Of those who have begun: whoever is still loading its program says nothing for as long as that takes. */
+  #watch(): () => void {
+    const { clock, log, hangTimeout } = this.#options;
+    const onHang = (hand: Hand): void => {
+      log.error({ worker: hand.number, pid: hand.pid }, "worker hangs: it is killed");
+      hand.kill("SIGKILL");
+    };
+    return watch({ clock, patience: hangTimeout, hands: () => this.hands, onHang });
   }
 
   #openOne(post: Post<Hand>): Promise<number> {

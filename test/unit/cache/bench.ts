@@ -16,6 +16,8 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
   let now = 1_000;
   const clock = { now: () => now, after: () => () => undefined };
   const asked: string[] = [];
+  /** Of each question, whether the key was said to be known as good. */
+  const acquainted: (boolean | undefined)[] = [];
   const waiting: { key: string; answer: (fact: Fact | undefined) => void; fail: (error: Error) => void }[] =
     [];
   const seen: string[] = [];
@@ -37,15 +39,16 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
     shared: undefined,
     onFound: (via) => void seen.push(via),
     onRefused: () => void seen.push("refused"),
-    onForget: () => undefined,
+    onGone: () => undefined,
     ...facts,
   };
   const all = createFacts(options);
   /** The facts as a CMS with these marks tells them. */
   const from = (...marks: string[]) =>
     all.from<string>({
-      lookup: (key) => {
+      lookup: (key, { isAcquainted }) => {
         asked.push(key);
+        acquainted.push(isAcquainted);
         return new Promise((answer, fail) => void waiting.push({ key, answer, fail }));
       },
       nameOf: (key) => key,
@@ -53,6 +56,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
     });
   const store = { ...all, ...from("mark") };
   const find = (key: string, more: Partial<Asking> = {}) => store.find(key, { ...asking, ...more });
+  const confirm = (key: string, more: Partial<Asking> = {}) => store.confirm(key, { ...asking, ...more });
   /** Answers the oldest open question. */
   const answer = async (fact: Fact | undefined) => {
     await settled();
@@ -69,9 +73,11 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
     store,
     from,
     find,
+    confirm,
     answer,
     fail,
     asked,
+    acquainted,
     seen,
     clock,
     pass: (ms: number) => void (now += ms),

@@ -1,7 +1,7 @@
 import t from "tap";
 
 import { Doorkeeper } from "../../../src/cache/doorkeeper.ts";
-import { bench } from "./bench.ts";
+import { bench, settled } from "./bench.ts";
 
 t.test("strangers share a bucket; who was good once is let through", async (t) => {
   const { clock, pass } = bench();
@@ -39,3 +39,23 @@ t.test("a stranger too many is told that it could not be checked, and nothing is
   t.strictSame(asked, ["a"]);
   t.ok(seen.includes("refused"));
 });
+
+t.test(
+  "the CMS is asked about everybody as about a stranger, but for who was good the last time",
+  async (t) => {
+    const { clock } = bench();
+    const doorkeeper = new Doorkeeper({ clock, perSecond: 10, max: 10 });
+    const { store, find, answer, acquainted } = bench({}, { doorkeeper });
+    for (const is of [{ of: "a" }, { of: "a" }, undefined, undefined]) {
+      // What the caller says of himself does not count.
+      void find("a", { isAcquainted: true });
+      await answer(is);
+      store.flush();
+    }
+    t.strictSame(acquainted, [false, true, true, false]);
+    const unguarded = bench();
+    void unguarded.find("a", { isAcquainted: true });
+    await settled();
+    t.strictSame(unguarded.acquainted, [false]);
+  },
+);

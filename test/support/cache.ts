@@ -1,0 +1,75 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Test } from "tap";
+import { Cache } from "../../src/cache/cache.ts";
+import { systemClock, wallTime } from "../../src/clock.ts";
+import { openFacts } from "../../src/compose/remember.ts";
+import type { Identity } from "../../src/core/context.ts";
+import type { Asking } from "../../src/core/ports.ts";
+import { configFor } from "./gateway.ts";
+
+/** What the tests' CMS says of a good key. */
+export const IDENTITY: Identity = { userId: 1, tenantIds: [1], allTenants: false, roles: [] };
+
+const ASKING: Asking = {
+  requestId: "r",
+  signal: new AbortController().signal,
+  note: { stage: "", upstreamRequests: 0, upstreamMs: 0 },
+};
+
+export interface ReplicaOptions {
+  readonly env?: Record<string, string>;
+  readonly ackTimeout?: string;
+  readonly wallTime?: () => number;
+  readonly others?: ConstructorParameters<typeof Cache>[0]["others"];
+}
+
+/** The caches of one replica, which ends with the test, and its questions to the CMS, which the test answers. */
+export function startReplica(t: Test, options: ReplicaOptions = {}) {
+  const redis = { commandTimeout: "5s", ackTimeout: options.ackTimeout ?? "10s" };
+  const config = configFor("http://127.0.0.1:1", { redis }, options.env);
+  const quiet = (): void => undefined;
+  const events = { found: quiet, invalidated: quiet, redis: quiet, redisFailed: quiet, lookupRefused: quiet };
+  const { others } = options;
+  const cache = new Cache({
+    config,
+    clock: systemClock,
+    wallTime: options.wallTime ?? wallTime,
+    events,
+    others,
+  });
+  t.teardown(() => cache.close());
+  const asked: ((identity: Identity | undefined) => void)[] = [];
+  const keys = openFacts(config, cache).keys.from<string>({
+    of: "default",
+    learntFrom: ["the CMS"],
+    lookup: () => new Promise((resolve) => void asked.push(resolve)),
+    textOf: (key) => key,
+  });
+  return {
+    cache,
+    asked,
+    find: (key: string) => keys.find(key, ASKING),
+    confirm: (key: string) => keys.confirm(key, ASKING),
+    /** Asks for a key of which nothing is remembered, and has the CMS know it. */
+    async learn(key: string): Promise<void> {
+      const before = asked.length;
+      const found = keys.find(key, ASKING);
+      await until(() => asked.length > before);
+      asked[before]?.(IDENTITY);
+      await found;
+    },
+    /** Where the answer comes from: of the CMS it is not awaited. */
+    async whence(key: string): Promise<string> {
+      const before = asked.length;
+      let via: string | undefined;
+      void keys.find(key, ASKING).then((found) => (via = found.via));
+      await until(() => via !== undefined || asked.length > before);
+      return via ?? "the CMS is asked";
+    },
+  };
+}
+
+/** Resolves once it is so. */
+export async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await what())) await pause(10);
+}

@@ -1,0 +1,115 @@
+import t from "tap";
+import { GatewayError } from "../../../src/core/errors.ts";
+import { IDENTITY, startReplica, until } from "../../support/cache.ts";
+import { bench, settled } from "./bench.ts";
+
+// What is remembered is put to the CMS once more: it has refused what such a fact should allow.
+
+t.test("a fact is asked for again while it goes on counting, and the later answer counts", async (t) => {
+  const { find, confirm, answer, asked, pass } = bench();
+  void find("a");
+  await answer({ of: "a", text: "old" });
+  pass(900);
+  const confirmed = confirm("a");
+  await settled();
+  t.equal(asked.length, 2);
+  t.match(await find("a"), { value: { text: "old" }, via: "memory" }, "nobody else waits for it");
+  await answer({ of: "a", text: "new" });
+  t.strictSame(await confirmed, { value: { of: "a", text: "new" }, via: "cms" });
+  pass(999);
+  t.match(await find("a"), { value: { text: "new" }, via: "memory" }, "for a life from when it was asked");
+});
+
+t.test("however many ask again, one question is under way and one waits; other names do not", async (t) => {
+  const { confirm, answer, asked } = bench();
+  const first = confirm("a");
+  await settled();
+  const later = [confirm("a"), confirm("a"), confirm("a")];
+  void confirm("b");
+  await settled();
+  t.strictSame(asked, ["a", "b"]);
+  await answer({ of: "a", text: "from before they asked" });
+  t.match(await first, { value: { text: "from before they asked" } });
+  t.strictSame(asked, ["a", "b", "a"]);
+  later.push(confirm("a"));
+  await settled();
+  await answer({ of: "b" });
+  await answer(undefined);
+  for (const one of later.slice(0, 3)) t.strictSame(await one, { value: undefined, via: "cms" });
+  t.strictSame(asked, ["a", "b", "a", "a"], "who came after that one had begun has one more");
+  await answer({ of: "a" });
+  t.match(await later[3], { value: { of: "a" } });
+});
+
+t.test("where there is no such fact any longer, all are told once, and it is not there", async (t) => {
+  const gone: string[] = [];
+  const { find, confirm, answer } = bench({}, { onGone: (name) => void gone.push(name) });
+  void find("a");
+  await answer({ of: "a" });
+  const all = [confirm("a"), confirm("a"), confirm("a")];
+  await answer({ of: "a" });
+  t.strictSame(gone, [], "still somebody's");
+  await answer(undefined);
+  await Promise.all(all);
+  t.strictSame(gone, ["a"]);
+  t.equal((await find("a")).value, undefined);
+});
+
+t.test("an answer from before a flush is not remembered", async (t) => {
+  const { store, find, confirm, answer, asked } = bench();
+  void confirm("a");
+  await settled();
+  store.flush();
+  await answer({ of: "a", text: "what was withdrawn" });
+  void find("a");
+  await settled();
+  t.equal(asked.length, 2);
+});
+
+t.test(
+  "what the CMS cannot say leaves everything as it was, and who leaves takes nobody along",
+  async (t) => {
+    const { find, confirm, answer, fail } = bench();
+    void find("a");
+    await answer({ of: "a" });
+    const failed = confirm("a").catch((error: GatewayError) => error.code);
+    const leaving = new AbortController();
+    const [left, waits] = [confirm("a", { signal: leaving.signal }), confirm("a")];
+    leaving.abort(new GatewayError("request.stalled"));
+    await t.rejects(left, { code: "request.stalled" });
+    await fail(new GatewayError("key.unverifiable"));
+    t.equal(await failed, "key.unverifiable");
+    t.match(await find("a"), { value: { of: "a" }, via: "memory" });
+    const gone = confirm("b", { signal: leaving.signal });
+    await t.rejects(gone, { code: "request.stalled" });
+    await answer({ of: "a" });
+    t.match(await waits, { value: { of: "a" } });
+    await fail(new GatewayError("key.unverifiable"));
+  },
+);
+
+t.test(
+  "workers without Redis are told by way of the primary, by kind: names are each one's own",
+  async (t) => {
+    const told: string[][] = [];
+    const others = async (kinds: readonly string[]) => {
+      told.push([...kinds]);
+      return { peers: 1, acknowledged: 1, complete: true };
+    };
+    const one = startReplica(t, { others });
+    for (const name of ["withdrawn", "good"]) await one.learn(name);
+    const good = one.confirm("good");
+    await until(() => one.asked.length === 3);
+    one.asked[2]?.(IDENTITY);
+    await good;
+    t.strictSame(told, []);
+    const confirmed = one.confirm("withdrawn");
+    await until(() => one.asked.length === 4);
+    one.asked[3]?.(undefined);
+    t.equal((await confirmed).value, undefined);
+    await until(() => told.length > 0);
+    t.strictSame(told, [["keys"]]);
+    t.equal(await one.whence("withdrawn"), "memory", "as nobody's");
+    t.equal(await one.whence("good"), "memory");
+  },
+);

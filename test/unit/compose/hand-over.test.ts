@@ -1,0 +1,93 @@
+import { setImmediate } from "node:timers/promises";
+import t from "tap";
+import { within } from "../../../src/cache/within.ts";
+import { Calls, Gone } from "../../../src/compose/workers/calls.ts";
+import { handOver } from "../../../src/compose/workers/hand-over.ts";
+import type { WorkerSide } from "../../../src/compose/workers/sides.ts";
+import type { Clock } from "../../../src/core/clock.ts";
+import { handClock } from "../../support/clock.ts";
+import { configFor } from "../../support/gateway.ts";
+
+const config = configFor("http://cms.internal:3000", {});
+
+/** A worker as the primary has it, which answers what `answer` says: nothing, a value or a fault. */
+class Hand {
+  readonly number = 2;
+  readonly asked: string[] = [];
+  readonly calls: Calls<WorkerSide>;
+  isSilent: boolean;
+
+  constructor(isSilent: boolean, answer?: { type: string }) {
+    this.isSilent = isSilent;
+    this.calls = new Calls((message: { id?: number; name?: string }) => {
+      this.asked.push(message.name ?? "");
+      if (answer !== undefined) queueMicrotask(() => this.calls.receive({ ...answer, id: message.id }));
+    }, {});
+  }
+
+  inTime<T>(asked: Promise<T>, ms: number, clock: Clock): Promise<T> {
+    return within(asked, ms, clock);
+  }
+}
+
+function setUp(hand: Hand) {
+  const clock = handClock();
+  const lines: unknown[] = [];
+  const state = { isOver: false };
+  const over = handOver(hand, { config, clock, log: { error: (...line: unknown[]) => lines.push(line) } });
+  void over.then(() => (state.isOver = true));
+  const pass = async (ms: number): Promise<void> => {
+    clock.move(ms);
+    for (let i = 0; i < 4; i += 1) await setImmediate();
+  };
+  return { lines, state, pass };
+}
+
+t.test("one that takes it is waited for", async (t) => {
+  const hand = new Hand(false, { type: "answer" });
+  const { lines, state, pass } = setUp(hand);
+  t.notOk(state.isOver);
+  await pass(0);
+  t.ok(state.isOver);
+  t.strictSame([hand.asked, lines], [["reload"], []]);
+});
+
+t.test("one that cannot build it is replaced", async (t) => {
+  const hand = new Hand(false, { type: "fault" });
+  const { lines, state, pass } = setUp(hand);
+  await pass(0);
+  t.ok(state.isOver);
+  t.strictSame(hand.asked, ["reload", "stop"]);
+  t.equal(lines.length, 1);
+});
+
+t.test("one that hangs is given up in time, and its end is not waited for", async (t) => {
+  const hand = new Hand(false);
+  const { lines, state, pass } = setUp(hand);
+  await pass(29_999);
+  t.notOk(state.isOver);
+  await pass(1);
+  t.ok(state.isOver);
+  t.strictSame(hand.asked, ["reload", "stop"]);
+  t.equal(lines.length, 1);
+});
+
+t.test("one that is silent already is told, and not waited for", async (t) => {
+  const hand = new Hand(true);
+  const { state, pass } = setUp(hand);
+  await pass(0);
+  t.ok(state.isOver);
+  t.strictSame(hand.asked, ["reload"]);
+  await pass(30_000);
+  t.strictSame(hand.asked, ["reload", "stop"]);
+});
+
+t.test("one that has ended needs no replacing", async (t) => {
+  const hand = new Hand(false);
+  const { lines, state, pass } = setUp(hand);
+  hand.calls.end();
+  await pass(0);
+  t.ok(state.isOver);
+  t.strictSame([hand.asked, lines], [["reload"], []]);
+  await t.rejects(hand.calls.ask("stop"), Gone);
+});
