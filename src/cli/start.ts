@@ -8,7 +8,7 @@ import { upstreamsOf } from "../config/upstream.ts";
 import { addressProblem } from "./address.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_FLAG, configOf } from "./config.ts";
-import { beginYoung } from "./heap.ts";
+import { setUpHeap } from "./heap.ts";
 import type { Io } from "./io.ts";
 import { openLife, type Life } from "./life.ts";
 import { openTracing } from "./outlets.ts";
@@ -26,7 +26,7 @@ export const start: Command = {
     "WORKERS=auto partners-gateway start --config gateway.yaml",
   ],
   async run(given, io) {
-    beginYoung();
+    setUpHeap();
     // Started by the primary, with its arguments, to be one of its workers: what to do it says itself.
     if (cluster.isWorker) return (await import("./work.ts")).work(io);
     const config = configOf(given, io);

@@ -16,9 +16,17 @@ import { COLLECTIONS, VERSIONS, cidr, count, headerName, port, prefix, slug } fr
 const server = z.strictObject({
   host: z.string().default("0.0.0.0").describe("Address the gateway listens on."),
   port: port.default(8080).describe("Port the gateway listens on; 0 takes a free one."),
-  adminHost: z.string().default("127.0.0.1").describe("Address of /livez and /readyz."),
-  adminPort: port.default(9090).describe("Port of /livez and /readyz; 0 takes a free one."),
+  adminHost: z
+    .string()
+    .default("127.0.0.1")
+    .describe("Address of the admin port: health, metrics, status page, purge."),
+  adminPort: port.default(9090).describe("The admin port; 0 takes a free one."),
   workers,
+  hangTimeout: patience
+    .prefault("30s")
+    .describe(
+      "Where there are several workers: one that gave no sign of life for this long is killed, and another takes its place.",
+    ),
   drainDelay: duration
     .prefault("0s")
     .describe("After SIGTERM: how long to go on accepting while /readyz already says no."),
@@ -41,7 +49,9 @@ const server = z.strictObject({
     .string()
     .min(16, { error: "expected at least 16 characters" })
     .optional()
-    .describe("What POST /purge on the admin port wants as its bearer token; without one it is refused."),
+    .describe(
+      "Wanted as a bearer token by everything on the admin port but /livez and /readyz; without one POST /purge is refused.",
+    ),
   maxHeaders: count.default(100).describe("Header lines of a request, at the most."),
   maxConnections: count
     .default(10_000)
@@ -126,7 +136,7 @@ const limits = z.strictObject({
   url: size
     .prefault("12KiB")
     .describe(
-      "The longest URL to ask the CMS by, once a query is rebuilt; over it 400. Node refuses 16KiB with headers.",
+      "The longest URL to ask the CMS by, once a query is rebuilt; over it 400, or 500 where it is a tenant's group that makes it so long: with ids of 24 characters some 360 members, 200 where the collection has a join. Node refuses 16KiB with headers.",
     ),
   page: count.default(100).describe("The largest `limit` of a list."),
   depth: z.coerce

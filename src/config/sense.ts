@@ -19,6 +19,7 @@ const TAKEN: ReadonlySet<string> = new Set([
 export function senseProblems(config: Config, written: unknown): Problem[] {
   return [
     ...numberProblems(config, written, []),
+    ...portProblems(config),
     ...headerProblems(config),
     ...prefixProblems(config),
     ...fieldProblems(config),
@@ -35,6 +36,16 @@ function numberProblems(read: unknown, written: unknown, path: readonly string[]
   const isOther = typeof written === "string" ? written.trim() === "" : written !== undefined;
   if (typeof read !== "number" || typeof written === "number" || !isOther) return [];
   return [{ path, message: `expected a number, got ${JSON.stringify(written)}` }];
+}
+
+/** Addresses that are all of a machine's. */
+const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+/** The second of the two would find its port taken, by the gateway itself. */
+function portProblems({ server: { host, port, adminHost, adminPort } }: Config): Problem[] {
+  const isShared = host === adminHost || ANY.has(host) || ANY.has(adminHost);
+  if (port === 0 || port !== adminPort || !isShared) return [];
+  return [{ path: ["server", "adminPort"], message: `${port} is server.port as well; change one` }];
 }
 
 function headerProblems({ partners: { tenantIdHeader, tenantSlugHeader } }: Config): Problem[] {

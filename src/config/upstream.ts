@@ -52,7 +52,7 @@ const settings = {
   keyLookups: count
     .default(16)
     .describe(
-      "Of the connections, those that asking whose a key is may take: a flood of unknown keys gets no more.",
+      "Of the connections, those that asking about keys never seen as good may take: a flood of unknown keys gets no more.",
     ),
   breakerFailures: count
     .default(5)

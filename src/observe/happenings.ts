@@ -51,7 +51,7 @@ export interface Happenings {
   observed(sighting: Sighting): void;
   /** An invalidation has reached all replicas, or not all of them in time. */
   invalidation(outcome: "complete" | "degraded", seconds: number): void;
-  /** A key that nobody knows was not looked up. */
+  /** A key that nobody knows was not looked up. The error is told with its request. */
   lookupRefused(): void;
   /** A worker has been started in the place of another. */
   workerRestarted(): void;

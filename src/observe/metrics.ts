@@ -72,7 +72,7 @@ export function createMetrics(build: Build): Metrics {
     },
     invalidation: (outcome, seconds) =>
       instruments.observe("gateway_revocation_seconds", { outcome }, seconds),
-    lookupRefused: () => instruments.count("gateway_errors_total", { code: "key.unverifiable" }),
+    lookupRefused: () => instruments.count("gateway_fact_lookups_total", { fact: "key", via: "refused" }),
     workerRestarted: () => instruments.count("gateway_worker_restarts_total", {}),
     reloaded(outcome) {
       instruments.count("gateway_reloads_total", { outcome });

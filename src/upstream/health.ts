@@ -5,6 +5,14 @@ import type { Asking } from "../core/ports.ts";
 import type { UpstreamPool } from "./pool.ts";
 import type { Target } from "./target.ts";
 
+/**
+ * What an operator wants to hear of a target: `silent`, the first probe failed, or its breaker opened; `answers`, that is
+ * over; `out`, it gets no more requests; `back`, it does again.
+ */
+export type TargetNews =
+  | { readonly what: "silent" | "out"; readonly cause: unknown }
+  | { readonly what: "answers" | "back" };
+
 /** How often the targets of an upstream are asked, and who hears of it. Milliseconds. */
 export interface HealthOptions {
   readonly healthInterval: number;
@@ -12,8 +20,7 @@ export interface HealthOptions {
   readonly clock: Clock;
   /** Asks one target whether it works; rejects where it does not. */
   readonly probe: (target: Target, asking: Asking) => Promise<void>;
-  /** Told when a target gets no more requests, and when it does again. */
-  readonly onChange: (target: Target) => void;
+  readonly onNews: (target: Target, news: TargetNews) => void;
 }
 
 /** What is known of an upstream from asking its targets. */
@@ -71,6 +78,11 @@ class Check {
   constructor(target: Target, options: CheckOptions) {
     this.#target = target;
     this.#options = options;
+    target.onBreaker = (failure) => {
+      if (failure !== undefined) this.#tell({ what: "silent", ...failure });
+      // Before the first probe that succeeds any answer may be one that says that the CMS is not yet well.
+      else if (this.hasAnswered) this.#tell({ what: "answers" });
+    };
   }
 
   async look(): Promise<void> {
@@ -86,8 +98,8 @@ class Check {
     try {
       await probe(this.#target, { requestId: "probe", signal: patience, note });
       this.#succeeded();
-    } catch {
-      if (!stopped.aborted) this.#failed();
+    } catch (error) {
+      if (!stopped.aborted) this.#failed(error);
     } finally {
       cancel?.();
       stopped.removeEventListener("abort", leave);
@@ -115,20 +127,26 @@ class Check {
   }
 
   #succeeded(): void {
+    if (!this.hasAnswered && this.#failures > 0) this.#tell({ what: "answers" });
     this.hasAnswered = true;
     this.#failures = 0;
     if (!this.#target.isFailing) return;
     this.#target.isFailing = false;
-    this.#options.onChange(this.#target);
+    this.#tell({ what: "back" });
   }
 
-  #failed(): void {
+  #failed(cause: unknown): void {
     this.#failures += 1;
+    if (!this.hasAnswered && this.#failures === 1) this.#tell({ what: "silent", cause });
     if (this.#isOnly || this.#target.isFailing || this.#failures < TO_FAIL) return;
     this.#target.isFailing = true;
-    this.#options.onChange(this.#target);
+    this.#tell({ what: "out", cause });
     // Where nobody is well, who waits here is served as soon as anywhere, and had better not ask a second time.
     if (this.#options.pool.targets.some(canServe)) this.#target.abandonReads();
+  }
+
+  #tell(news: TargetNews): void {
+    this.#options.onNews(this.#target, news);
   }
 }
 

@@ -3,7 +3,7 @@ import { Places } from "./places.ts";
 
 /**
  * The same upstream for a kind of question that anybody can make the gateway ask: at most `places` at the same time, and
- * four times as many may wait. A flood of invented keys then fills its own lane, and those who are known keep theirs.
+ * four times as many may wait. A flood of invented keys then fills its own lane, and those who are known keep out of it.
  */
 export function narrow(upstream: Upstream, places: number): Upstream {
   const lane = new Places({ places, queue: places * 4 });

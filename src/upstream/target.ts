@@ -37,6 +37,8 @@ export class Target {
   readonly breaker: Breaker;
   /** True while checks say that it does not work. */
   isFailing = false;
+  /** Told when the breaker opens, with what was the last to fail, and when it closes. */
+  onBreaker: (failure?: { readonly cause: unknown }) => void = () => undefined;
   readonly #options: TargetOptions;
   readonly #clients: Clients;
   readonly #reads = new Crowd<Exchange>();
@@ -67,14 +69,14 @@ export class Target {
     const begun = this.#options.clock.now();
     try {
       const answer = await this.#exchange(errand);
-      this.breaker.answered();
+      this.#answered();
       this.#last = "ok";
       return answer;
     } catch (error) {
       // Too large, or given up by the caller: neither says that the CMS is down, and clients can cause both.
       const isOurs = error instanceof GatewayError;
-      if (isOurs && error.code === "upstream.failed") this.breaker.answered();
-      else if (!signal.aborted) this.breaker.failed({ begun, slow: isTimeout(error) });
+      if (isOurs && error.code === "upstream.failed") this.#answered();
+      else if (!signal.aborted) this.#failed(begun, error);
       if (!signal.aborted && (!isOurs || SILENCE.has(error.code))) this.#last = "degraded";
       throw error;
     }
@@ -88,6 +90,18 @@ export class Target {
   /** Ends what is under way and closes every connection. */
   close(): Promise<void> {
     return this.#clients.close();
+  }
+
+  #answered(): void {
+    const wasOpen = this.breaker.isOpen;
+    this.breaker.answered();
+    if (wasOpen) this.onBreaker();
+  }
+
+  #failed(begun: number, cause: unknown): void {
+    const wasOpen = this.breaker.isOpen;
+    this.breaker.failed({ begun, slow: isTimeout(cause) });
+    if (!wasOpen && this.breaker.isOpen) this.onBreaker({ cause });
   }
 
   #exchange({ outgoing, signal, onLeft, onSending }: Errand): Promise<UpstreamAnswer> {

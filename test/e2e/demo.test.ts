@@ -49,6 +49,8 @@ async function run(command: string): Promise<{ status: number; body: string }> {
   return { status: response.status, body: await response.text() };
 }
 
+t.setTimeout(180_000);
+
 t.test("every line that npm run demo prints works as printed", async (t) => {
   const { lines, stop } = await startDemo();
   t.teardown(stop);
@@ -63,4 +65,7 @@ t.test("every line that npm run demo prints works as printed", async (t) => {
     if (status >= 400)
       t.match(answer, { error: String, message: String, requestId: /^[0-9a-f-]{36}$/ }, comment);
   }
+  const proof = lines.find((line) => line.startsWith("PROVE_KEY_A=")) ?? "exit 1";
+  const { status, stdout } = spawnSync("sh", ["-c", proof], { cwd: root, encoding: "utf8" });
+  t.equal(status, 0, stdout);
 });

@@ -190,3 +190,13 @@ t.test("the image is started by its binary, which gets the signals", async (t) =
   t.match(dockerfile, /^FROM \$\{BASE\}$/m, "what runs is not what builds");
   t.equal(at(container, "image"), `partners-gateway:${version}`);
 });
+
+t.test("V8 is given the same flags by npm start, the image and what people are told to type", async (t) => {
+  const flagsOf = (text: string): string[] => text.match(/--[a-z-]+(=\d+)?/g) ?? [];
+  const flags = flagsOf(String(at(JSON.parse(read("package.json")), "scripts", "start")));
+  t.ok(flags.length > 0);
+  t.strictSame(flagsOf(/^ENTRYPOINT .*$/m.exec(dockerfile)?.[0] ?? ""), flags);
+  const typed = [...read("docs/deploying.md").matchAll(/node\s(--no-[\s\S]*?)dist\/main\.js/g)];
+  t.equal(typed.length, 2);
+  for (const [, text = ""] of typed) t.strictSame(flagsOf(text), flags);
+});

@@ -2,9 +2,14 @@ import { spawn } from "node:child_process";
 import { Client } from "pg";
 import { buildTap } from "./build-tap.ts";
 
-/** `npm run test:postgres`: the isolation matrix and the raced moves before a Payload that keeps its data in PostgreSQL. */
+/** `npm run test:postgres`: what databases differ in, before a Payload that keeps its data in PostgreSQL. */
 
-const FILES = ["test/integration/isolation-matrix.test.ts", "test/integration/isolation-race.test.ts"];
+const FILES = [
+  "test/integration/isolation-matrix.test.ts",
+  "test/integration/isolation-group.test.ts",
+  "test/integration/isolation-race.test.ts",
+  "test/adversarial/partners-oracles.test.ts",
+];
 const url = process.env["TEST_POSTGRES_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
 const built = buildTap();

@@ -119,6 +119,7 @@ function incomingOf(question: Question, target: Target): Incoming {
           : Promise.resolve(question.body),
     },
     signal: new Lifetime(),
+    afterwards: (task) => task(),
     note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0 },
   };
 }

@@ -78,3 +78,10 @@ export function demoLines(url: string, keys: typeof KEYS): DemoLine[] {
     ),
   ];
 }
+
+/** A line that tries to break the demo's isolation, with the keys of two tenants; ends with 0 where all holds. */
+export function proveLine(url: string, { partnerA, partnerC }: typeof KEYS): string {
+  const keys = `PROVE_KEY_A=${partnerA} PROVE_KEY_B=${partnerC}`;
+  const who = "--tenant-a tenant-a --tenant-b tenant-c --shared events,venues";
+  return `${keys} npm run -s gateway -- prove --gateway ${url} ${who}`;
+}

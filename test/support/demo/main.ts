@@ -5,7 +5,7 @@ import { startGateway } from "../../../src/compose.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { createLog } from "../../../src/observe/log.ts";
 import { startCms } from "../cms/server.ts";
-import { demoLines } from "./lines.ts";
+import { demoLines, proveLine } from "./lines.ts";
 
 /** `npm run demo`: the real CMS, seeded, the gateway in front of it, and lines to try. Ends with Ctrl-C. */
 
@@ -26,12 +26,14 @@ const gateway = await startGateway(config, {
   log: createLog("silent").log,
 }).catch(explain);
 
+const url = `http://127.0.0.1:${gateway.port}`;
 out(`A Payload CMS that knows nothing of partners: ${cms.url}`);
-out(`The gateway in front of it:                   http://127.0.0.1:${gateway.port}`);
+out(`The gateway in front of it:                   ${url}`);
 out(`Its health:                                   http://127.0.0.1:${gateway.adminPort}/readyz`);
-for (const { shows, status, command } of demoLines(`http://127.0.0.1:${gateway.port}`, cms.keys)) {
+for (const { shows, status, command } of demoLines(url, cms.keys)) {
   out(`\n# ${shows} -> ${status}\n${command}`);
 }
+out(`\n# some 3,000 ways to get at one tenant with the other's key: all hold\n${proveLine(url, cms.keys)}`);
 out("\nCtrl-C ends both.");
 
 const stop = async (): Promise<void> => {

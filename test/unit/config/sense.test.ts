@@ -25,6 +25,17 @@ t.test("what is of the right type and cannot work is refused, and the message sa
     ["limits: {page: true}", {}, /limits\.page: expected a number, got true/],
     ["limits: {depth: []}", {}, /limits\.depth: expected a number, got \[\]/],
     ["", { PORT: " " }, /server\.port \(PORT\): expected a number, got " "/],
+    ["server: {port: 9090}", {}, /server\.adminPort: 9090 is server\.port as well; change one/],
+    [
+      "",
+      { PORT: "81", ADMIN_PORT: "81", HOST: "::1", ADMIN_HOST: "::1" },
+      /adminPort \(ADMIN_PORT\): 81 is server\.port/,
+    ],
+    [
+      "",
+      { PORT: "81", ADMIN_PORT: "81", HOST: "10.0.0.1", ADMIN_HOST: "::" },
+      /adminPort \(ADMIN_PORT\): 81 is server\.port/,
+    ],
     ["partners: {deadline: 0s}", {}, /partners\.deadline: expected more than nothing/],
     ["upstream: {healthInterval: 0s}", {}, /upstream\.healthInterval: expected more than nothing/],
     ["cache: {keyTtl: 597h}", {}, /cache\.keyTtl: expected 596h at the most/],
@@ -70,4 +81,10 @@ t.test("what is of the right type and cannot work is refused, and the message sa
     t.equal(problems.length, 1, `${yaml} ${JSON.stringify(env)}: ${problems.join(" & ")}`);
     t.match(problems[0], expected);
   }
+});
+
+t.test("one port for both is no problem on two addresses, and none where it is to be chosen", async (t) => {
+  const apart = { PORT: "81", ADMIN_PORT: "81", HOST: "10.0.0.1", ADMIN_HOST: "127.0.0.1" };
+  t.strictSame(problemsOf("", apart), []);
+  t.strictSame(problemsOf("", { PORT: "0", ADMIN_PORT: "0" }), []);
 });

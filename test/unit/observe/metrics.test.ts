@@ -26,3 +26,19 @@ t.test(
     t.match(await page(), /gateway_part_state\{part="rate"\} 1/);
   },
 );
+
+t.test("a lookup that is refused is one error, that of its request, and a lookup refused", async (t) => {
+  const metrics = createMetrics({ version: "1.0.0", node: "v24.0.0" });
+  const note = { stage: "authenticate", upstreamRequests: 0, upstreamMs: 0 };
+  metrics.lookupRefused();
+  metrics.request({
+    requestId: "r",
+    method: "GET",
+    status: 503,
+    ms: 1,
+    note: { ...note, code: "key.unverifiable" },
+  });
+  const { body } = await metrics.page(STANDING);
+  t.match(body, '\ngateway_errors_total{code="key.unverifiable"} 1\n');
+  t.match(body, '\ngateway_fact_lookups_total{fact="key",via="refused"} 1\n');
+});

@@ -25,7 +25,7 @@ t.test("reads that wait go elsewhere where somebody is well, and stay where nobo
     healthTimeout: 1_000,
     clock: systemClock,
     probe: () => Promise.reject(new Error("staged: slow, as all of the CMS is")),
-    onChange: ({ origin }) => taken.push(origin),
+    onNews: ({ origin }, { what }) => what === "out" && taken.push(origin),
   });
   const note = { stage: "test", upstreamRequests: 0, upstreamMs: 0 };
   const { signal } = new AbortController();
