@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Part } from "./part.ts";
+import { inTurns, type Part } from "./part.ts";
 import { HERE, startGateway, type RunningGateway } from "./start.ts";
 import { spreadOf } from "./statistics.ts";
 import { PARTNERS, PLAIN, scriptsOf } from "./subjects.ts";
@@ -33,12 +33,10 @@ export function against(ref: string): Part {
             measure({ origin: url, script, connections: 64, seconds: stretch, pid });
           for (const gateway of running) await one(gateway, warmup);
           const pairs: Sample[][] = [];
-          // Whoever comes second has the advantage of a warmer machine: they take turns.
           for (let round = 0; round < rounds; round += 1) {
-            const turns = round % 2 === 0 ? running : running.toReversed();
             const pair: Sample[] = [];
-            for (const gateway of turns) pair.push(await one(gateway));
-            pairs.push(round % 2 === 0 ? pair : pair.toReversed());
+            for (const [at, gateway] of inTurns(running.entries(), round)) pair[at] = await one(gateway);
+            pairs.push(pair);
           }
           rows.push(rowOf(name, pairs));
         }

@@ -33,3 +33,8 @@ export interface Part {
   /** Starts what it needs, measures, ends it, and gives its tables one by one. */
   run(bench: Bench): AsyncIterable<Table>;
 }
+
+/** What is compared, in the order of this round. Whoever comes later has the advantage of a warmer machine: they take turns. */
+export function inTurns<T>(all: Iterable<T>, round: number): readonly T[] {
+  return round % 2 === 0 ? [...all] : [...all].toReversed();
+}

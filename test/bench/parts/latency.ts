@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { Bench, Part } from "../part.ts";
+import { keepAwake } from "../awake.ts";
+import { inTurns, type Bench, type Part } from "../part.ts";
 import { jsonFrom } from "../processes.ts";
 import type { OpenLoop, OpenLoopResult } from "../programs/open-loop.ts";
 import type { Table } from "../report.ts";
@@ -26,7 +27,7 @@ export const latency: Part = {
     try {
       for (const name of [UNIT, PATH, "gateway, native"])
         running.set(name, await subjectOf(name).start(upstream));
-      yield await tableOf(running, bench);
+      yield* tablesOf(running, bench);
     } finally {
       for (const one of running.values()) await one.stop();
     }
@@ -35,7 +36,14 @@ export const latency: Part = {
 
 type Places = ReadonlyMap<string, Pick<Running, "url" | "pid">>;
 
-async function tableOf(running: Places, { options, upstream }: Bench): Promise<Table> {
+/** What cores do that have nothing to do, for the tables. */
+const CORES = {
+  awake: "The cores are kept awake when they are idle (PM QoS)",
+  halting: "The cores halt when they are idle, as this machine's do of themselves",
+};
+type Cores = keyof typeof CORES;
+
+async function* tablesOf(running: Places, { options, upstream, say }: Bench): AsyncIterable<Table> {
   const { rounds = 5, seconds = 5 } = options;
   const saturation = await saturationOf(running);
   const perSecond = Math.round(saturation * PART);
@@ -43,7 +51,6 @@ async function tableOf(running: Places, { options, upstream }: Bench): Promise<T
     [DIRECT, upstream.port],
     ...[...running].map(([n, { url }]) => [n, portOf(url)] as const),
   ]);
-  const results = new Map([...ports.keys()].map((name) => [name, new Array<OpenLoopResult>()]));
   const one = (name: string, port: number): Promise<OpenLoopResult> => {
     const isPartner = name === PATH;
     const paths = Array.from({ length: 1_000 }, (_, i) => (isPartner ? PARTNERS : PLAIN).document(i + 1));
@@ -51,16 +58,39 @@ async function tableOf(running: Places, { options, upstream }: Bench): Promise<T
     const argument: OpenLoop = { port, paths, headers, perSecond, seconds, warmup: 3 };
     return jsonFrom<OpenLoopResult>({ program: PROGRAM, argument });
   };
+  const kinds = coresOf(say);
+  const results = new Map(kinds.map((cores) => [cores, new Map<string, OpenLoopResult[]>()]));
+  // Not counted: V8's threads are busy for some seconds when many at once become one by one.
+  for (const [name, port] of ports) await one(name, port);
   for (let round = 0; round < rounds; round += 1)
-    for (const [name, port] of ports) results.get(name)?.push(await one(name, port));
-  const direct = results.get(DIRECT) ?? [];
-  return {
-    title: `latency at ${PART * 100} % of saturation`,
-    notes: [
-      `${perSecond} requests/s, sent whether or not answers come; the partner path's saturation in this run: ${Math.round(saturation)}/s. Milliseconds; "added" is to the direct call of the same round; median of ${rounds} rounds of ${seconds} s [least-greatest].`,
-    ],
-    rows: [...results].map(([subject, list]) => rowOf(subject, list, direct)),
-  };
+    for (const [cores, found] of inTurns(results, round)) {
+      const letGo = cores === "awake" ? keepAwake() : undefined;
+      try {
+        for (const [name, port] of ports)
+          found.set(name, [...(found.get(name) ?? []), await one(name, port)]);
+      } finally {
+        letGo?.();
+      }
+    }
+  for (const [cores, found] of results) {
+    const direct = found.get(DIRECT) ?? [];
+    yield {
+      title: `latency at ${PART * 100} % of saturation, cores ${cores}`,
+      notes: [
+        `${perSecond} requests/s, sent whether or not answers come; the partner path's saturation in this run: ${Math.round(saturation)}/s. ${CORES[cores]}. Milliseconds; "added" is to the direct call of the same round; median of ${rounds} rounds of ${seconds} s [least-greatest].`,
+      ],
+      rows: [...found].map(([subject, list]) => rowOf(subject, list, direct)),
+    };
+  }
+}
+
+/** What can be measured here. */
+function coresOf(say: (line: string) => void): readonly Cores[] {
+  const letGo = keepAwake();
+  letGo?.();
+  if (letGo !== undefined) return ["awake", "halting"];
+  say("only root can keep the cores awake: latencies are taken with cores that halt alone");
+  return ["halting"];
 }
 
 /**

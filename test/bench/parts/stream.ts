@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Part } from "../part.ts";
+import { inTurns, type Part } from "../part.ts";
 import {
   freePort,
   jsonFrom,
@@ -44,7 +44,8 @@ export const stream: Part = {
       for (const direction of ["download", "upload"] as const) {
         const found = new Map([...running.keys()].map((name) => [name, new Array<Measured>()]));
         for (let round = 0; round < rounds; round += 1)
-          for (const [name, one] of running) found.get(name)?.push(await transferred(one, direction));
+          for (const [name, one] of inTurns(running, round))
+            found.get(name)?.push(await transferred(one, direction));
         yield tableOf(direction, found, rounds);
       }
     } finally {

@@ -1,4 +1,4 @@
-import type { Part } from "../part.ts";
+import { inTurns, type Part } from "../part.ts";
 import { BOTH_CORES, sizeOf } from "../processes.ts";
 import { startGateway, type RunningGateway } from "../start.ts";
 import { spreadOf } from "../statistics.ts";
@@ -11,7 +11,7 @@ const TITLE = "two workers against one";
 export const workers: Part = {
   name: "workers",
   async *run({ options, upstream }) {
-    const { rounds = 5, seconds = 3, warmup } = options;
+    const { rounds = 10, seconds = 3, warmup } = options;
     const running: RunningGateway[] = [];
     try {
       for (const count of ["1", "2"])
@@ -22,7 +22,8 @@ export const workers: Part = {
       const samples: Sample[][] = running.map(() => []);
       for (const gateway of running) await one(gateway, warmup);
       for (let round = 0; round < rounds; round += 1)
-        for (const [at, gateway] of running.entries()) samples[at]?.push(await one(gateway, seconds));
+        for (const [at, gateway] of inTurns(running.entries(), round))
+          samples[at]?.push(await one(gateway, seconds));
       const [single = []] = samples;
       const ratio = (list: readonly Sample[], of: (sample: Sample) => number) =>
         spreadOf(list.map((sample, round) => of(sample) / of(single[round] ?? sample)));
