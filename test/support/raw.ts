@@ -1,8 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-
-/** How long a wait on the wire may take before it fails the test; far above what any of them needs. */
-const PATIENCE_MS = 60_000;
+import { PATIENCE_MS } from "./until.ts";
 
 /** How a connection ended: what had come, and whether by a reset. */
 export interface RawEnd {
