@@ -1,16 +1,19 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { BLOCKS } from "../../src/cli/prove/matrix.ts";
+import { REVOCATION, SHARING } from "../mutants/knowledge.ts";
+import { DRAINING, FRAMING, LIMITS } from "../mutants/traffic.ts";
 import { DOOR_MUTANTS } from "../support/door-mutants.ts";
 import { READ_MUTANTS } from "../support/read-mutants.ts";
 import { WRITE_MUTANTS } from "../support/write-mutants.ts";
 
 const MUTANTS = [...DOOR_MUTANTS, ...READ_MUTANTS, ...WRITE_MUTANTS];
+const SUITE_MUTANTS = [...REVOCATION, ...FRAMING, ...LIMITS, ...DRAINING, ...SHARING];
 const src = join(import.meta.dirname, "../../src");
 
 t.test("what a mutant replaces is there exactly once, so that none of them rots silently", async (t) => {
-  for (const { name, patches } of MUTANTS) {
+  for (const { name, patches } of [...MUTANTS, ...SUITE_MUTANTS]) {
     t.ok(patches.length > 0, name);
     for (const { file, find, replace } of patches) {
       const source = readFileSync(join(src, file), "utf8");
@@ -28,4 +31,11 @@ t.test("every mutant is named once, and its blocks exist", async (t) => {
         BLOCKS.some(({ name }) => name === block),
         block,
       );
+});
+
+t.test("the tests that guard against a mutant of the suite exist", async (t) => {
+  for (const { name, tests } of SUITE_MUTANTS) {
+    t.ok(tests.length > 0, name);
+    for (const test of tests) t.ok(existsSync(join(src, "..", test)), test);
+  }
 });

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
- * Has tap compile its own test class for the configured plugins, once after every install: the first run without that
- * would still use the default ones, of which the TypeScript plugin does not work here. The exit code of that, 0 where
- * it had been done.
+ * Makes tap compile its own test class for the configured plugins. npm runs this file after every install, since tap's
+ * first run would otherwise use its default plugins, of which the TypeScript plugin does not work here. Returns the exit
+ * code of tap, 0 where the class was compiled before.
  */
 export function buildTap(): number {
   if (isBuilt(read("node_modules/@tapjs/test/test-built/dist/esm/index.js"))) return 0;
@@ -22,3 +22,5 @@ function read(path: string): string {
     return "";
   }
 }
+
+if (import.meta.main) process.exitCode = buildTap();

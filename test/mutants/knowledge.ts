@@ -1,0 +1,102 @@
+import type { SuiteMutant } from "./mutant.ts";
+
+/** What the gateway remembers, and must forget. */
+export const REVOCATION: readonly SuiteMutant[] = [
+  {
+    area: "revocation",
+    name: "a native write makes nothing forget",
+    patches: [{ file: "compose/native.ts", find: "beforeAnswer: memory.beforeAnswer,", replace: "" }],
+    tests: ["test/integration/redis-revocation.test.ts"],
+  },
+  {
+    area: "revocation",
+    name: "a job that Payload runs by GET counts as a read",
+    patches: [{ file: "cms/payload/native-writes.ts", find: "runsJobs(path) ? ALL : NONE", replace: "NONE" }],
+    tests: ["test/unit/cms/native-writes.test.ts"],
+  },
+  {
+    area: "revocation",
+    name: "a key that the CMS no longer knows stays remembered by the other replicas",
+    patches: [
+      {
+        file: "cache/facts.ts",
+        find: "if (found.value === undefined) options.onGone(name);",
+        replace: "",
+      },
+    ],
+    tests: ["test/unit/cache/confirm.test.ts", "test/integration/recheck.test.ts"],
+  },
+  {
+    area: "revocation",
+    name: "a lookup that was under way when its key was withdrawn is remembered",
+    patches: [
+      {
+        file: "cache/facts.ts",
+        find: "const isCurrent = () => underWay.get(name) === flight;",
+        replace: "const isCurrent = () => underWay.get(name) === flight || name !== undefined;",
+      },
+    ],
+    tests: ["test/unit/cache/facts.test.ts"],
+  },
+  {
+    area: "revocation",
+    name: "a record in Redis counts under any epoch",
+    patches: [{ file: "cache/shared.ts", find: ` || record["epoch"] !== at.epoch`, replace: "" }],
+    tests: ["test/integration/redis-tiers.test.ts", "test/integration/redis-revocation.test.ts"],
+  },
+];
+
+/** Reads that several requests share. */
+export const SHARING: readonly SuiteMutant[] = [
+  {
+    area: "sharing",
+    name: "reads of different users are one",
+    patches: [
+      {
+        file: "stages/join.ts",
+        find: "${Secret.reveal(principal.credential)}\\n",
+        replace: "${Secret.reveal(principal.credential).slice(0, 0)}\\n",
+      },
+      { file: "stages/join.ts", find: "[principal.userId, tenant.id,", replace: "[tenant.id," },
+    ],
+    tests: ["test/unit/stages/join.test.ts", "test/integration/shared-reads.test.ts"],
+  },
+  {
+    area: "sharing",
+    name: "reads of different scopes are one",
+    patches: [
+      { file: "stages/join.ts", find: "tenant.id, permit.scope]", replace: "tenant.id, permit.scope === 0]" },
+    ],
+    tests: ["test/unit/stages/join.test.ts", "test/integration/shared-reads.test.ts"],
+  },
+  {
+    area: "sharing",
+    name: "a read joins one that began before a write was answered",
+    patches: [{ file: "stages/join.ts", find: "this.forget();", replace: "void this.forget;" }],
+    tests: ["test/unit/stages/join.test.ts", "test/integration/shared-reads.test.ts"],
+  },
+  {
+    area: "sharing",
+    name: "a joined read has the request id of another",
+    patches: [
+      {
+        file: "stages/join.ts",
+        find: `headers: { ...headers, "x-request-id": request.requestId }`,
+        replace: "headers",
+      },
+    ],
+    tests: ["test/unit/stages/join.test.ts", "test/integration/shared-reads.test.ts"],
+  },
+  {
+    area: "sharing",
+    name: "the first to leave ends the read of all",
+    patches: [
+      {
+        file: "core/flights.ts",
+        find: "if (this.#waiting.length === 0) {",
+        replace: "if (this.#waiting.length >= 0) {",
+      },
+    ],
+    tests: ["test/unit/core/flights.test.ts", "test/unit/stages/join.test.ts"],
+  },
+];

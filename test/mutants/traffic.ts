@@ -1,0 +1,171 @@
+import type { SuiteMutant } from "./mutant.ts";
+
+/** Where one request ends and the next begins. */
+export const FRAMING: readonly SuiteMutant[] = [
+  {
+    area: "framing",
+    name: "HTTP/1.0 may have a transfer coding on native paths",
+    patches: [{ file: "core/headers.ts", find: `httpVersion === "1.0" || `, replace: "" }],
+    tests: ["test/unit/core/headers.test.ts", "test/adversarial/native-smuggling.test.ts"],
+  },
+  {
+    area: "framing",
+    name: "HTTP/1.0 may have a transfer coding on partner paths",
+    patches: [
+      {
+        file: "server/door.ts",
+        find: `headers["transfer-encoding"] === undefined && (headers.host`,
+        replace: `(headers.host`,
+      },
+    ],
+    tests: ["test/adversarial/partners-framing.test.ts"],
+  },
+  {
+    area: "framing",
+    name: "a connection goes on behind an upgrade that was ignored",
+    patches: [
+      { file: "server/door.ts", find: "else this.#connections.endWithNext(request.socket);", replace: "" },
+    ],
+    tests: ["test/adversarial/partners-framing.test.ts"],
+  },
+  {
+    area: "framing",
+    name: "requests of one connection run at the same time",
+    patches: [
+      {
+        file: "server/connections.ts",
+        find: "if (connection.current === undefined) {",
+        replace: "if (connection.requests > 0) {",
+      },
+    ],
+    tests: ["test/unit/server/door-pipelines.test.ts", "test/adversarial/client-pipelines.test.ts"],
+  },
+  {
+    area: "framing",
+    name: "the parser is lenient",
+    patches: [
+      { file: "server/server.ts", find: "insecureHTTPParser: false", replace: "insecureHTTPParser: true" },
+    ],
+    tests: ["test/adversarial/native-smuggling.test.ts"],
+  },
+];
+
+/** What one party may take from the others. */
+export const LIMITS: readonly SuiteMutant[] = [
+  {
+    area: "limits",
+    name: "one user may have any number of requests under way",
+    patches: [
+      { file: "stages/share.ts", find: "if (inFlight.of(user) >= deps.max)", replace: "if (deps.max < 0)" },
+    ],
+    tests: ["test/adversarial/tenant-hog.test.ts", "test/adversarial/client-crowds.test.ts"],
+  },
+  {
+    area: "limits",
+    name: "an answer that has not been written counts no more",
+    patches: [{ file: "core/place.ts", find: "afterwards(leave);", replace: "leave(); void afterwards;" }],
+    tests: ["test/unit/core/place.test.ts", "test/adversarial/client-crowds.test.ts"],
+  },
+  {
+    area: "limits",
+    name: "one tenant may have every connection to the CMS",
+    patches: [
+      {
+        file: "upstream/places.ts",
+        find: "return holder === undefined || this.#held.of(holder) < this.#maxHeld;",
+        replace: "return holder === undefined || this.#maxHeld > 0;",
+      },
+    ],
+    tests: ["test/unit/upstream/places.test.ts"],
+  },
+  {
+    area: "limits",
+    name: "a body of unknown length has no limit",
+    patches: [
+      { file: "server/body-source.ts", find: "if (bytes > limit) fail(tooLarge());", replace: "void bytes;" },
+    ],
+    tests: ["test/unit/server/body-source.test.ts", "test/integration/contract-bodies.test.ts"],
+  },
+  {
+    area: "limits",
+    name: "unknown keys are looked up as often as they come",
+    patches: [
+      {
+        file: "cache/doorkeeper.ts",
+        find: "if (this.knows(name)) return true;",
+        replace: "if (this.knows(name) || name !== undefined) return true;",
+      },
+    ],
+    tests: ["test/unit/cache/doorkeeper.test.ts", "test/adversarial/key-flood.test.ts"],
+  },
+];
+
+/** How a gateway goes out of service. */
+export const DRAINING: readonly SuiteMutant[] = [
+  {
+    area: "draining",
+    name: "a draining gateway keeps its clients' connections",
+    patches: [
+      {
+        file: "server/connections.ts",
+        find: "if (this.#isClosing) response.shouldKeepAlive = false;",
+        replace: "",
+      },
+    ],
+    tests: [
+      "test/unit/server/drain.test.ts",
+      "test/integration/shutdown.test.ts",
+      "test/e2e/lifecycle.test.ts",
+    ],
+  },
+  {
+    area: "draining",
+    name: "idle connections hold up the drain",
+    patches: [{ file: "server/server.ts", find: "server.closeIdleConnections();", replace: "" }],
+    tests: [
+      "test/unit/server/drain.test.ts",
+      "test/integration/shutdown.test.ts",
+      "test/e2e/lifecycle.test.ts",
+    ],
+  },
+  {
+    area: "draining",
+    name: "a connection on which nothing was sent holds up the drain",
+    patches: [
+      {
+        file: "server/server.ts",
+        find: `setTimeout(() => connections.closeUnbegun("untouched"), SENT_MS),`,
+        replace: "",
+      },
+    ],
+    tests: ["test/unit/server/drain.test.ts"],
+  },
+  {
+    area: "draining",
+    name: "requests under way are cut at once",
+    patches: [
+      {
+        file: "server/server.ts",
+        find: "setTimeout(() => connections.destroyAll(), limits.ms),",
+        replace: "setTimeout(() => connections.destroyAll(), limits.ms * 0),",
+      },
+    ],
+    tests: [
+      "test/unit/server/drain.test.ts",
+      "test/integration/shutdown.test.ts",
+      "test/e2e/lifecycle.test.ts",
+    ],
+  },
+  {
+    area: "draining",
+    name: "the port closes before the load balancer has looked",
+    patches: [
+      {
+        file: "compose/serving.ts",
+        find: "this.lasting.clock.after(drainDelay, resolve)",
+        replace: "this.lasting.clock.after(drainDelay * 0, resolve)",
+      },
+    ],
+    tests: ["test/integration/shutdown.test.ts", "test/e2e/lifecycle.test.ts"],
+  },
+];
