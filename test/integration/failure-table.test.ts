@@ -1,5 +1,5 @@
-import { setImmediate as tick } from "node:timers/promises";
-import t, { type Test } from "tap";
+import t from "tap";
+import { handClock } from "../support/clock.ts";
 import { startCms } from "../support/cms/server.ts";
 import {
   answerOf,
@@ -17,8 +17,19 @@ import {
   swallowsAnswer,
   type Fault,
 } from "../support/faults.ts";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { startTestGateway } from "../support/gateway.ts";
 import { loginTo, readPosts, writePost } from "../support/partner.ts";
+import { until } from "../support/until.ts";
+import {
+  NATIVE,
+  SHORT,
+  TEXT,
+  fails,
+  nativeRead,
+  roundTrip,
+  whileTimePasses,
+  type Row,
+} from "./support-failure-table.ts";
 
 /**
  * The failure table: each way in which the CMS can fail (a row) for each kind of request (a column), by name. A partner
@@ -33,26 +44,15 @@ t.teardown(async () => {
   await cms.close();
 });
 
-// As long as a loaded machine may need for an answer, but below the 5 s after which the CMS closes what lies idle.
+// The clock of partner traffic stands still but for `whileTimePasses`.
 const SETTINGS = {
   partners: { collections: ["posts"], deadline: "30s" },
   // A breaker that opened would answer for the rows below; it has tests of its own.
   upstream: { firstByteTimeout: "3500ms", idleTimeout: "3500ms", deadline: "4s", breakerFailures: 100_000 },
-  native: { firstByteTimeout: "4s", idleTimeout: "4s" },
 };
-const TEXT = "TEXT-OF-THE-FAULT";
+/** When an only target that is down is probed again. */
+const PROBE_INTERVAL_MS = 1_000;
 const token = await loginTo(cms);
-
-/** What each column answers; `cut`: the connection ends within the answer. */
-interface Row {
-  readonly name: string;
-  readonly fault: Fault | "refuse";
-  /** A read with a key that is remembered, and with that the write whose check got through and which itself failed. */
-  readonly warm: number;
-  readonly native: number | "cut" | "endless";
-  /** Whether a write that failed so has happened. */
-  readonly written?: boolean;
-}
 
 const html = (status: string): Fault =>
   says(answerOf(status, `<h1>${TEXT}</h1>`, ["content-type: text/html"]));
@@ -62,15 +62,38 @@ const OK = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 
 const ROWS: readonly Row[] = [
   { name: "down", fault: "refuse", warm: 502, native: 502 },
-  { name: "silent before an answer", fault: hangs, warm: 504, native: 504 },
+  {
+    name: "silent before an answer",
+    fault: hangs,
+    warm: 504,
+    native: 504,
+    nativeLimit: "firstByteTimeout",
+    endsAfter: "asked",
+  },
   { name: "closed before an answer", fault: closesEarly, warm: 502, native: 502 },
   { name: "reset before an answer", fault: resetsEarly, warm: 502, native: 502 },
   { name: "reset instead of its answer", fault: losesAnswer, warm: 502, native: 502, written: true },
-  { name: "silent instead of its answer", fault: swallowsAnswer, warm: 504, native: 504, written: true },
+  {
+    name: "silent instead of its answer",
+    fault: swallowsAnswer,
+    warm: 504,
+    native: 504,
+    nativeLimit: "firstByteTimeout",
+    endsAfter: "answered",
+    written: true,
+  },
   { name: "reset within its answer", fault: resetsMidway, warm: 502, native: "cut", written: true },
   { name: "closed within its answer", fault: closesMidway, warm: 502, native: "cut", written: true },
-  { name: "silent within its answer", fault: stopsMidway, warm: 504, native: "cut", written: true },
-  { name: "dripping", fault: drips, warm: 504, native: "endless" },
+  {
+    name: "silent within its answer",
+    fault: stopsMidway,
+    warm: 504,
+    native: "cut",
+    nativeLimit: "idleTimeout",
+    endsAfter: "answered",
+    written: true,
+  },
+  { name: "dripping", fault: drips, warm: 504, native: "endless", endsAfter: "asked" },
   { name: "answering 500", fault: json("500 X", error), warm: 500, native: 500 },
   { name: "answering 503", fault: json("503 X", error), warm: 500, native: 503 },
   { name: "replaced by a page of its hosting, 502", fault: html("502 Bad Gateway"), warm: 500, native: 502 },
@@ -106,18 +129,20 @@ const ROWS: readonly Row[] = [
 
 for (const [index, row] of ROWS.entries()) {
   t.test(`the CMS is ${row.name}`, async (t) => {
-    const gateway = await startTestGateway(line.url, SETTINGS);
+    const native = row.nativeLimit === undefined ? NATIVE : { ...NATIVE, [row.nativeLimit]: SHORT };
+    const clock = handClock();
+    const gateway = await startTestGateway(line.url, { ...SETTINGS, native }, { clock });
     t.teardown(() => gateway.stop());
     t.teardown(() => line.heal());
     t.equal((await readPosts(gateway, "partnerA")).status, 200, "a key is in memory");
     const record = index + 1;
 
     await (row.fault === "refuse" ? line.refuse() : line.stage(row.fault));
-    const [warm, unknown, unchecked] = await Promise.all([
+    const [warm, unknown, unchecked] = await whileTimePasses({ line, gateway, clock, row }, 3, () => [
       readPosts(gateway, "partnerA"),
       readPosts(gateway, "partnerAC"),
       writePost(gateway, record, "unchecked"),
-      native(t, gateway, row),
+      nativeRead(t, { gateway, token, row }),
     ]);
     await fails(t, { gateway, answer: warm, status: row.warm, what: "partner read, key in memory" });
     await fails(t, { gateway, answer: unknown, status: 503, what: "partner with a key not in memory" });
@@ -126,7 +151,9 @@ for (const [index, row] of ROWS.entries()) {
     if (row.fault !== "refuse") {
       line.stage(row.fault, /^PATCH /);
       const before = line.asked.length;
-      const lost = await writePost(gateway, record, row.name);
+      const [lost] = await whileTimePasses({ line, gateway, clock, row }, 1, () => [
+        writePost(gateway, record, row.name),
+      ]);
       await fails(t, { gateway, answer: lost, status: row.warm, what: "partner write, lost" });
       const sent = line.asked.slice(before).filter((asked) => asked.startsWith("PATCH "));
       t.equal(sent.length, 1, "it was sent once");
@@ -142,13 +169,13 @@ for (const [index, row] of ROWS.entries()) {
   });
 }
 
-t.test("the CMS is being deployed: its idle connections are closed, and nobody notices", async (t) => {
+t.test("the CMS is being deployed: requests after the close of its idle connections succeed", async (t) => {
   const gateway = await startTestGateway(line.url, SETTINGS);
   t.teardown(() => gateway.stop());
   t.equal((await readPosts(gateway, "partnerA")).status, 200);
   await line.refuse();
   await line.heal();
-  for (let i = 0; i < 50; i++) await tick();
+  await roundTrip(gateway);
   const answers = await Promise.all([
     readPosts(gateway, "partnerA"),
     readPosts(gateway, "partnerAC"),
@@ -161,83 +188,25 @@ t.test("the CMS is being deployed: its idle connections are closed, and nobody n
   );
 });
 
-t.test(
-  "the CMS is down for long: 503 at once, /readyz says so and stays 200, and it finds back by itself",
-  async (t) => {
-    const settings = {
-      ...SETTINGS,
-      upstream: { ...SETTINGS.upstream, breakerFailures: 2, breakerRetry: "300ms" },
-    };
-    const gateway = await startTestGateway(line.url, settings);
-    t.teardown(() => gateway.stop());
-    t.equal((await readPosts(gateway, "partnerA")).status, 200);
-    await line.refuse();
-    const statuses = new Set<number>();
-    for (let i = 0; i < 50 && !statuses.has(503); i++)
-      statuses.add((await readPosts(gateway, "partnerA")).status);
-    t.strictSame([...statuses], [502, 503], "502 while it is tried, then 503");
-    const answer = await readPosts(gateway, "partnerA");
-    t.equal(answer.headers.get("retry-after"), "1");
-    const health = await fetch(`${gateway.adminUrl}/readyz`);
-    t.equal(health.status, 200, "out of service nobody could be told in the envelope what is wrong");
-    t.match(await health.json(), { parts: { cms: "down" } });
-    await line.heal();
-    let state = "";
-    for (let i = 0; i < 200 && !state.includes('"ok"'); i++) {
-      await new Promise((resolve) => void setTimeout(resolve, 50));
-      state = await (await fetch(`${gateway.adminUrl}/readyz`)).text();
-    }
-    t.match(state, /"cms":"ok"/, "without a partner's request");
-    t.equal((await readPosts(gateway, "partnerA")).status, 200);
-  },
-);
-
-/** The envelope, under an id that the log knows, with nothing of the CMS's. */
-async function fails(
-  t: Test,
-  { gateway, answer, status, what }: { gateway: TestGateway; answer: Response; status: number; what: string },
-): Promise<void> {
-  const body = await answer.text();
-  t.equal(answer.status, status, `${what}: ${status}`);
-  t.notMatch(body, TEXT, what);
-  const envelope: unknown = JSON.parse(body);
-  const requestId = answer.headers.get("x-request-id");
-  t.match(envelope, { error: String, message: String, requestId }, what);
-  const logged = gateway
-    .lines()
-    .filter((entry) => entry["requestId"] === requestId && entry["msg"] === "request");
-  t.equal(logged.length, 1, `${what}: one line in the log`);
-  t.match(logged[0], { status, code: String }, `${what}: as it was answered`);
-  t.ok(logged[0]?.["cause"], `${what}: with the reason`);
-}
-
-/** True where a client can tell that something is wrong, or has got exactly as much as the length said. */
-async function isCut(answer: Response): Promise<boolean> {
-  const body = await answer.text().catch(() => undefined);
-  return body === undefined || body === "{}";
-}
-
-/** A native request under the fault; what the CMS's stand-in says passes, what breaks off breaks off. */
-async function native(t: Test, gateway: TestGateway, row: Row): Promise<void> {
-  const what = "native request";
-  const leaving = new AbortController();
-  const sent = fetch(`${gateway.url}/api/posts/1`, {
-    headers: { authorization: token },
-    signal: leaving.signal,
-  });
-  // The connection can be cut before the head has gone out: as good a way to say that there is no answer.
-  const answer = await sent.catch(() => undefined);
-  if (row.native === "cut") {
-    t.ok(answer === undefined || (await isCut(answer)), `${what}: never a part as the whole`);
-  } else if (answer === undefined) {
-    t.fail(`${what}: no answer`);
-  } else if (row.native === "endless") {
-    t.equal(answer.status, 200, `${what}: what moves is let move`);
-    const reader = answer.body?.getReader();
-    t.equal((await reader?.read())?.done, false, what);
-    leaving.abort();
-  } else {
-    t.equal(answer.status, row.native, what);
-    await answer.text();
-  }
-}
+t.test("the CMS is down for long: 503 at once, /readyz says so with 200, and a probe finds it", async (t) => {
+  const clock = handClock();
+  const upstream = { ...SETTINGS.upstream, breakerFailures: 2, breakerRetry: "300ms" };
+  const gateway = await startTestGateway(line.url, { ...SETTINGS, upstream }, { clock });
+  t.teardown(() => gateway.stop());
+  t.equal((await readPosts(gateway, "partnerA")).status, 200);
+  await line.refuse();
+  const statuses: number[] = [];
+  for (let i = 0; i < 4; i++) statuses.push((await readPosts(gateway, "partnerA")).status);
+  t.strictSame(statuses, [502, 502, 503, 503], "502 while it is tried, then 503");
+  const answer = await readPosts(gateway, "partnerA");
+  t.equal(answer.headers.get("retry-after"), "1");
+  const health = await fetch(`${gateway.adminUrl}/readyz`);
+  t.equal(health.status, 200, "taken out of service, it could not send partners the envelope");
+  t.match(await health.json(), { parts: { cms: "down" } });
+  await line.heal();
+  t.equal((await readPosts(gateway, "partnerA")).status, 503, "the breaker is open until its time is over");
+  clock.move(PROBE_INTERVAL_MS);
+  const readyz = async (): Promise<string> => (await fetch(`${gateway.adminUrl}/readyz`)).text();
+  await until("a probe that finds the CMS", async () => (await readyz()).includes('"cms":"ok"'));
+  t.equal((await readPosts(gateway, "partnerA")).status, 200);
+});

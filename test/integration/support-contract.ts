@@ -3,7 +3,9 @@ import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage 
 import type { Test } from "tap";
 import { KEYS } from "../support/cms/keys.ts";
 import type { RecordedRequest } from "../support/cms/recorder.ts";
+import type { HandClock } from "../support/clock.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
 
 /** What the tests of the contract share: a way to ask the gateway, the rows of the error table. */
 
@@ -49,16 +51,13 @@ const PATIENT = { breakerFailures: 1_000_000 };
 export async function openHouse(
   t: Pick<Test, "teardown">,
   upstream: string,
-  settings: Record<string, unknown> = {},
+  { clock, ...settings }: Record<string, unknown> & { readonly clock?: HandClock } = {},
 ): Promise<House> {
   const { upstream: ofUpstream = {} } = settings;
-  const gateway = await startTestGateway(upstream, {
-    ...REMEMBERING,
-    ...settings,
-    upstream: Object.assign({}, PATIENT, ofUpstream),
-  });
+  const merged = { ...REMEMBERING, ...settings, upstream: Object.assign({}, PATIENT, ofUpstream) };
+  const gateway = await startTestGateway(upstream, merged, clock === undefined ? {} : { clock });
   t.teardown(() => gateway.stop());
-  while ((await fetch(`${gateway.adminUrl}/readyz`)).status !== 200);
+  await until("a gateway that is ready", async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok);
   return { ...gateway, ask: askerOf(gateway.port) };
 }
 

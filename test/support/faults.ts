@@ -9,6 +9,8 @@ export interface FaultyLine {
   readonly url: string;
   /** The request lines of all that came, oldest first. */
   readonly asked: readonly string[];
+  /** The request lines of those of them that the CMS has begun to answer, in the order of its answers. */
+  readonly answered: readonly string[];
   /** Connections that the gateway has open. */
   readonly connections: () => number;
   /** From now on does this to every request, or to those whose head matches. */
@@ -60,12 +62,17 @@ export const stopsMidway: Fault = ({ forward, gateway }) => {
     begun = true;
   });
 };
-/** The head, then a byte now and then, without an end. */
+const dripping = new Set<Socket>();
+/** The head, then a byte at every `drip`, without an end. */
 export const drips: Fault = ({ gateway }) => {
   gateway.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{");
-  const timer = setInterval(() => gateway.write(" "), 50);
-  gateway.once("close", () => clearInterval(timer));
+  dripping.add(gateway);
+  gateway.once("close", () => dripping.delete(gateway));
 };
+/** Sends one more byte of every answer that `drips`. */
+export function drip(): void {
+  for (const gateway of dripping) gateway.write(" ");
+}
 /** Something else answers in the CMS's place. */
 export function says(text: string | Buffer): Fault {
   return ({ gateway }) => void gateway.write(text, "latin1");
@@ -92,6 +99,7 @@ export async function startFaultyLine(target: () => number): Promise<FaultyLine>
 
 class Line implements FaultyLine {
   readonly asked: string[] = [];
+  readonly answered: string[] = [];
   readonly #target: () => number;
   readonly #sockets = new Set<Socket>();
   readonly #waiting = new Set<() => void>();
@@ -160,11 +168,16 @@ class Line implements FaultyLine {
       if (request === undefined) return;
       pending = Buffer.from(rest);
       const head = request.subarray(0, request.indexOf("\r\n\r\n")).toString("latin1");
+      const line = head.slice(0, head.indexOf("\r\n"));
       const forward = (listener: (chunk: Buffer) => void): void => {
-        onAnswer = listener;
+        onAnswer = (first) => {
+          this.answered.push(line);
+          onAnswer = listener;
+          listener(first);
+        };
         cms.write(request);
       };
-      this.asked.push(head.slice(0, head.indexOf("\r\n")));
+      this.asked.push(line);
       const fault = this.#staged?.only.test(head) === true ? this.#staged.fault : carries;
       fault({ head, gateway, forward });
       for (const tell of this.#waiting) tell();

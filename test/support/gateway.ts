@@ -6,6 +6,7 @@ import { createLog } from "../../src/observe/log.ts";
 import { systemClock, wallTime } from "../../src/clock.ts";
 import type { Tracer } from "../../src/core/trace.ts";
 import { stringify } from "yaml";
+import type { HandClock } from "./clock.ts";
 
 /** A gateway in this process, and what it logged. */
 export interface TestGateway extends RunningGateway {
@@ -42,14 +43,16 @@ export async function startTestGateway(
     readonly env?: Record<string, string>;
     readonly tracer?: Tracer;
     readonly wallTime?: () => number;
+    /** Time that the test moves, in place of the machine's. */
+    readonly clock?: HandClock;
   } = {},
 ): Promise<TestGateway> {
   const written: string[] = [];
   const { log } = createLog("info", { write: (line: string) => void written.push(line) });
   const config = configFor(upstream, settings, given.env);
-  const { tracer } = given;
+  const { tracer, clock } = given;
   const gateway = await startGateway(config, {
-    clock: systemClock,
+    clock: clock ?? systemClock,
     wallTime: given.wallTime ?? wallTime,
     log,
     tracer,
@@ -58,6 +61,11 @@ export async function startTestGateway(
     ...gateway,
     url: `http://127.0.0.1:${gateway.port}`,
     adminUrl: `http://127.0.0.1:${gateway.adminPort}`,
+    stop() {
+      const stopped = gateway.stop();
+      clock?.move(config.server.drainDelay);
+      return stopped;
+    },
     lines: () => written.map((line): Record<string, unknown> => JSON.parse(line)),
   };
 }
