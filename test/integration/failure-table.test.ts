@@ -22,8 +22,10 @@ import { loginTo, readPosts, writePost } from "../support/partner.ts";
 import { until } from "../support/until.ts";
 import {
   NATIVE,
+  PARTNERS,
   SHORT,
   TEXT,
+  WRITE,
   fails,
   nativeRead,
   roundTrip,
@@ -138,7 +140,7 @@ for (const [index, row] of ROWS.entries()) {
     const record = index + 1;
 
     await (row.fault === "refuse" ? line.refuse() : line.stage(row.fault));
-    const [warm, unknown, unchecked] = await whileTimePasses({ line, gateway, clock, row }, 3, () => [
+    const [warm, unknown, unchecked] = await whileTimePasses({ line, gateway, clock, row }, PARTNERS, () => [
       readPosts(gateway, "partnerA"),
       readPosts(gateway, "partnerAC"),
       writePost(gateway, record, "unchecked"),
@@ -151,7 +153,7 @@ for (const [index, row] of ROWS.entries()) {
     if (row.fault !== "refuse") {
       line.stage(row.fault, /^PATCH /);
       const before = line.asked.length;
-      const [lost] = await whileTimePasses({ line, gateway, clock, row }, 1, () => [
+      const [lost] = await whileTimePasses({ line, gateway, clock, row }, WRITE, () => [
         writePost(gateway, record, row.name),
       ]);
       await fails(t, { gateway, answer: lost, status: row.warm, what: "partner write, lost" });

@@ -1,6 +1,6 @@
 import type { Test } from "tap";
 import type { HandClock } from "../support/clock.ts";
-import { drip, type Fault, type FaultyLine } from "../support/faults.ts";
+import { drip, drips, type Fault, type FaultyLine } from "../support/faults.ts";
 import type { TestGateway } from "../support/gateway.ts";
 import { KEYS } from "../support/cms/keys.ts";
 import { until } from "../support/until.ts";
@@ -13,6 +13,9 @@ export const TEXT = "TEXT-OF-THE-FAULT";
 export const NATIVE = { firstByteTimeout: "1h", idleTimeout: "1h" };
 export const SHORT = "100ms";
 const NATIVE_PATH = "/api/posts/1";
+/** The requests to the CMS that a partner's three begin with; the native one keeps time by itself. */
+export const PARTNERS = { count: 3, which: new RegExp(`^(?!GET ${NATIVE_PATH} )`) };
+export const WRITE = { count: 1, which: /^PATCH / };
 
 /** What each column answers; `cut`: the connection ends within the answer. */
 export interface Row {
@@ -37,26 +40,25 @@ interface Passing {
 }
 
 /**
- * Sends requests, `count` of them partners', and collects their answers. Where only time ends them, it passes when all
- * have come to where the row's fault leaves them.
+ * Sends requests and collects their answers. Where only time ends them, it passes when the row's fault holds `count`
+ * requests whose line matches `which`.
  */
 export async function whileTimePasses<T extends readonly Promise<unknown>[] | []>(
-  { line, gateway, clock, row: { endsAfter } }: Passing,
-  count: number,
+  { line, gateway, clock, row: { endsAfter, fault } }: Passing,
+  { count, which }: { readonly count: number; readonly which: RegExp },
   send: () => T,
 ) {
   const before = endsAfter === undefined ? 0 : line[endsAfter].length;
   const sent = send();
   if (endsAfter !== undefined) {
-    const ofPartners = () =>
-      line[endsAfter].slice(before).filter((one) => !one.startsWith(`GET ${NATIVE_PATH} `));
-    await until(`${count} requests that the CMS has been ${endsAfter}`, () => ofPartners().length >= count);
+    const held = () => line[endsAfter].slice(before).filter((one) => which.test(one));
+    await until(`${count} requests that the CMS has been ${endsAfter}`, () => held().length >= count);
     await roundTrip(gateway);
-    // In two steps: an answer that goes on dripping between them is ended by the deadline alone.
     clock.move(3_000);
     drip();
     await roundTrip(gateway);
-    clock.move(3_000);
+    // Silence is ended by its own limit, before the deadline; an answer that drips by the deadline alone.
+    clock.move(fault === drips ? 1_000 : 500);
   }
   return Promise.all(sent);
 }
