@@ -6,9 +6,6 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { inTime } from "./raw.ts";
 
-/** A process that has to compile some two hundred files takes long where many others do the same. */
-const START_MS = 120_000;
-
 /** `src/main.ts` as a process of its own, with all that it says. */
 export interface Program {
   readonly port: number;
@@ -89,7 +86,7 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
     void ended.then((code) => reject(new Error(`ended with ${String(code)} before it listened: ${output}`)));
   });
-  const { port, adminPort } = await inTime(listening, () => "the program to listen", START_MS);
+  const { port, adminPort } = await inTime(listening, () => "the program to listen");
   return {
     port: Number(port),
     adminPort: Number(adminPort),

@@ -1,18 +1,41 @@
+import { readFileSync } from "node:fs";
 import { Agent, request as httpRequest } from "node:http";
 import type { Test } from "tap";
 import { isObject } from "../../src/core/json.ts";
 import { KEYS } from "./cms/keys.ts";
 import { TOKEN } from "./revocation.ts";
 import { startProgram, type Program, type ProgramOptions } from "./program.ts";
+import { until } from "./until.ts";
 
 /** Two workers behind one port, and clients whose connections each stay with the worker that got them. */
 
 export const POSTS = "/partners/2026-02/tenant-a/posts";
 
-/** Starts a gateway of two workers in front of `upstream`; it ends with the test. */
+/** Time-outs that no test runs into by itself, by section. */
+const LONG: Readonly<Record<string, Record<string, string>>> = {
+  server: { hangTimeout: "10m", drainTimeout: "10m", keepAliveTimeout: "10m", idleTimeout: "10m" },
+  limits: { bodyPause: "10m" },
+  partners: { deadline: "10m" },
+};
+
+/** `settings` with long time-outs wherever they set none. */
+export function patient(settings: Record<string, unknown>): Record<string, unknown> {
+  const merged = { ...settings };
+  for (const [section, long] of Object.entries(LONG)) {
+    const given = settings[section];
+    merged[section] = { ...long, ...(isObject(given) ? given : {}) };
+  }
+  return merged;
+}
+
+/** Starts a gateway of two workers in front of `upstream`, with `patient` settings; it ends with the test. */
 export async function startTwo(t: Test, upstream: string, options: ProgramOptions = {}): Promise<Program> {
   const env = { WORKERS: "2", ...options.env };
-  const program = await startProgram(upstream, { ...options, env });
+  const program = await startProgram(upstream, {
+    ...options,
+    env,
+    settings: patient(options.settings ?? {}),
+  });
   t.teardown(async () => {
     program.signal("SIGCONT");
     program.signal("SIGKILL");
@@ -25,6 +48,23 @@ export async function startTwo(t: Test, upstream: string, options: ProgramOption
 export function pidOf(program: Program, worker: number): number {
   const line = program.lines().findLast((one) => one["msg"] === "worker serves" && one["worker"] === worker);
   return Number(line?.["pid"]);
+}
+
+/** Resolves with the process of a worker that has taken the place of `previous`, once it serves. */
+export function untilReplaced(program: Program, worker: number, previous: number): Promise<number> {
+  return until(`another worker ${worker}`, () => {
+    const pid = pidOf(program, worker);
+    return pid !== previous && pid;
+  });
+}
+
+/** Stops a process by SIGSTOP; resolves when the system shows it as stopped. */
+export async function halt(pid: number): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  // The third field of proc(5)'s `stat`, after the name in parentheses.
+  await until(`process ${pid} to stop`, () =>
+    readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.startsWith("T"),
+  );
 }
 
 /** What came back. */
@@ -93,7 +133,7 @@ export async function underLoad(
   const state = { isOver: false };
   const more = async (n: number): Promise<void> => {
     const goal = outcome.answers.length + n;
-    while (outcome.answers.length < goal) await pause(5);
+    await until(`${goal} answers`, () => outcome.answers.length >= goal);
   };
   const traffic = clients.map(async (client, number) => {
     while (!state.isOver) {
@@ -117,20 +157,21 @@ export function keyed(key: keyof typeof KEYS): Record<string, string> {
 
 /** Which worker answered a partner request, by the log. */
 export async function workerOf(program: Program, id: string): Promise<number> {
-  for (;;) {
-    const line = program.lines().find(({ requestId }) => requestId === id);
-    if (line !== undefined) return Number(line["worker"]);
-    await pause(20);
-  }
+  const line = await until(`the log's line of ${id}`, () =>
+    program.lines().find(({ requestId }) => requestId === id),
+  );
+  return Number(line["worker"]);
 }
 
 /** A client at each of the two workers, the first at the first. */
 export async function clientOfEach(t: Test, program: Program): Promise<readonly [Client, Client]> {
   const found = new Map<number, Client>();
   while (found.size < 2) {
-    const client = new Client(program);
-    t.teardown(() => client.close());
-    found.set(await workerOf(program, (await client.ask(`${POSTS}?limit=1`)).id), client);
+    const pair = [new Client(program), new Client(program)];
+    t.teardown(() => pair.forEach((client) => client.close()));
+    const at = pair.map(async (client) => workerOf(program, (await client.ask(`${POSTS}?limit=1`)).id));
+    for (const [i, worker] of (await Promise.all(at)).entries())
+      found.set(worker, pair[i] ?? new Client(program));
   }
   const [one, two] = [found.get(1), found.get(2)];
   if (one === undefined || two === undefined) throw new Error(`workers ${[...found.keys()].join(", ")}`);
@@ -152,17 +193,27 @@ export async function countOf(program: Program, name: string, labels = /./): Pro
     .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
 }
 
-/** `/readyz`, once it is as wanted. */
+/**
+ * The same, once it is at least `n`. The metrics page leaves out what a worker did not tell in time; a sum that is
+ * larger than `n` is the caller's to refuse.
+ */
+export function untilCount(program: Program, name: string, n: number): Promise<number> {
+  return until(`${name} to be ${n}`, async () => {
+    const count = await countOf(program, name);
+    return count >= n && count;
+  });
+}
+
+/** Waits until `/readyz` is as wanted. */
 export async function untilReady(
   program: Program,
   wanted: (body: unknown, status: number) => boolean,
 ): Promise<void> {
-  for (;;) {
+  await until("/readyz to be as wanted", async () => {
     const answer = await fetch(`${program.adminUrl}/readyz`);
     const body: unknown = await answer.json();
-    if (wanted(body, answer.status)) return;
-    await pause(20);
-  }
+    return wanted(body, answer.status);
+  });
 }
 
 export function pause(ms: number): Promise<void> {
