@@ -1,8 +1,10 @@
 import type { Test } from "tap";
 import { type Cms, startCms } from "./cms/server.ts";
+import { type FaultyLine, startFaultyLine } from "./faults.ts";
 import { type Program, startProgram } from "./program.ts";
 import { startRedis, type TestRedis } from "./redis.ts";
-import { sharing, untilRedis } from "./revocation.ts";
+import { sharing } from "./revocation.ts";
+import { untilShared } from "./unhurried.ts";
 
 /** Two gateways as processes of their own, one Redis, one CMS. */
 export interface Pair {
@@ -10,25 +12,24 @@ export interface Pair {
   readonly redis: TestRedis;
   readonly one: Program;
   readonly two: Program;
+  /** What both reach the CMS by: facts learnt at one origin are not shared with a gateway that asks another. */
+  readonly line: FaultyLine;
 }
 
 /** Starts them, with these settings for both, and waits until all is well; ends them with the test. */
-export async function startPair(
-  t: Test,
-  settings: Record<string, unknown>,
-  { record = false }: { record?: boolean } = {},
-): Promise<Pair> {
-  const [cms, redis] = [await startCms({ record }), await startRedis()];
+export async function startPair(t: Test, settings: Record<string, unknown>): Promise<Pair> {
+  const [cms, redis] = [await startCms({ record: false }), await startRedis()];
+  const line = await startFaultyLine(() => cms.port);
   const env = sharing(redis.url);
   const [one, two] = await Promise.all([
-    startProgram(cms.url, { settings, env }),
-    startProgram(cms.url, { settings, env }),
+    startProgram(line.url, { settings, env }),
+    startProgram(line.url, { settings, env }),
   ]);
   t.teardown(async () => {
     await Promise.all([one.stop(), two.stop()]);
-    await Promise.all([cms.close(), redis.close()]);
+    await Promise.all([line.close(), cms.close(), redis.close()]);
   });
-  for (const gateway of [one, two]) await untilRedis(gateway, "ok");
+  await untilShared(redis, [one, two]);
   t.comment(`Redis: ${redis.kind}`);
-  return { cms, redis, one, two };
+  return { cms, redis, one, two, line };
 }

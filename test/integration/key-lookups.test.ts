@@ -1,0 +1,102 @@
+import tap from "tap";
+
+import { startCms } from "../support/cms/server.ts";
+import { answerOf, carries, startFaultyLine } from "../support/faults.ts";
+import { startHandGateway } from "../support/hand-gateway.ts";
+import { judge, KEY, purge, statusOf, TOKEN } from "../support/revocation.ts";
+
+// What keys and tenants cost the CMS, and how long they count, by a clock that the tests move.
+const cms = await startCms({ record: false });
+const line = await startFaultyLine(() => cms.port);
+tap.teardown(async () => {
+  await line.close();
+  await cms.close();
+});
+const RATE = 40;
+const BATCH = 50;
+
+/** How often the CMS was asked whose a key is. */
+function identifications(): number {
+  return line.asked.filter((request) => request.startsWith("GET /api/users/me")).length;
+}
+
+tap.test("unknown keys cost the CMS what was configured, and good keys are served meanwhile", async (t) => {
+  const settings = { cache: { lookupsPerSecond: RATE, keyTtl: "10m", absent: 10, keys: 10 } };
+  const gateway = await startHandGateway(t, line.url, settings, { ADMIN_TOKEN: TOKEN });
+  /** Unknown keys, each once; resolves with how often a gateway said what of them. */
+  const flood = async (requests: number, name: string) => {
+    const counts = { good: 0, refused: 0, unknown: 0 };
+    for (let i = 0; i < requests; i += BATCH) {
+      const batch = Array.from({ length: BATCH }, (_, n) => judge(gateway, `${name}-${i + n}`));
+      for (const verdict of await Promise.all(batch)) counts[verdict] += 1;
+      t.equal(await judge(gateway, KEY), "good");
+    }
+    return counts;
+  };
+  const good = [KEY, cms.keys.partnerB, cms.keys.partnerAC];
+  for (const key of good) t.equal(await judge(gateway, key), "good");
+  const before = identifications();
+  const left = RATE - good.length;
+  t.strictSame(
+    await flood(500, "first"),
+    { good: 0, refused: left, unknown: 500 - left },
+    "503, and not 401",
+  );
+  t.equal(identifications(), before + left, "the bucket is empty");
+  gateway.clock.move(500);
+  t.strictSame(await flood(200, "second"), { good: 0, refused: RATE / 2, unknown: 200 - RATE / 2 });
+  gateway.clock.move(60_000);
+  t.strictSame(
+    await flood(200, "third"),
+    { good: 0, refused: RATE, unknown: 200 - RATE },
+    "no more than a bucket",
+  );
+  const asked = identifications();
+  t.equal(asked, before + left + RATE / 2 + RATE);
+  for (const key of good) t.equal(await judge(gateway, key), "good");
+  t.equal(identifications(), asked, "the good ones are still remembered");
+  t.equal((await purge(gateway, { all: true })).status, 200);
+  t.equal(await judge(gateway, KEY), "good", "a key that was good is looked up at once after a purge");
+  t.equal(identifications(), asked + 1);
+  t.equal(await judge(gateway, "a-late-unknown-key"), "unknown");
+});
+
+tap.test("if the CMS cannot be asked, a tenant is served stale for its grace and a key never", async (t) => {
+  const list = "/partners/2026-02/tenant-a/pages?limit=1";
+  const cache = { keyTtl: "10s", tenantTtl: "500ms", tenantGrace: "60s", jitter: 0 };
+  const gateway = await startHandGateway(t, line.url, { cache });
+  const last = () => gateway.lines().findLast(({ msg }) => msg === "request");
+  t.equal(await statusOf(gateway, list, KEY), 200);
+  line.stage(
+    ({ gateway: socket }) => void socket.write(answerOf("500 Internal Server Error", "{}")),
+    /^GET \/api\/(tenants|users\/me)/,
+  );
+  t.teardown(() => line.stage(carries));
+  gateway.clock.move(499);
+  t.equal(await statusOf(gateway, list, KEY), 200);
+  t.match(last(), { tenantVia: "memory", keyVia: "memory" });
+  gateway.clock.move(1);
+  t.equal(await statusOf(gateway, list, KEY), 200, "the tenant is out of date, and good enough");
+  t.match(last(), { status: 200, tenantVia: "stale", keyVia: "memory" });
+  gateway.clock.move(9_499);
+  t.equal(await statusOf(gateway, list, KEY), 200);
+  gateway.clock.move(1);
+  t.equal(await statusOf(gateway, list, KEY), 503, "the key is out of date, and that is the end of it");
+  t.match(last(), { status: 503, code: "key.unverifiable" });
+});
+
+tap.test("a tenant is not served beyond its grace", async (t) => {
+  const list = "/partners/2026-02/tenant-a/pages?limit=1";
+  const cache = { keyTtl: "10m", tenantTtl: "500ms", tenantGrace: "60s", jitter: 0 };
+  const gateway = await startHandGateway(t, line.url, { cache });
+  t.equal(await statusOf(gateway, list, KEY), 200);
+  line.stage(
+    ({ gateway: socket }) => void socket.write(answerOf("500 Internal Server Error", "{}")),
+    /^GET \/api\/tenants/,
+  );
+  t.teardown(() => line.stage(carries));
+  gateway.clock.move(60_499);
+  t.equal(await statusOf(gateway, list, KEY), 200);
+  gateway.clock.move(1);
+  t.equal(await statusOf(gateway, list, KEY), 503);
+});

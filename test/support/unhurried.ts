@@ -1,0 +1,53 @@
+import { purge, type Gateway, untilRedis } from "./revocation.ts";
+import type { TestRedis } from "./redis.ts";
+import { until } from "./until.ts";
+
+type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Settings under which nothing ends by time on a machine of any speed. */
+const UNHURRIED: Settings = {
+  redis: { connectTimeout: "2m", commandTimeout: "5m", ackTimeout: "5m" },
+  // A replica that was not scheduled for so long that it may have missed a message trusts nothing that it remembers.
+  cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h", cutOffTtl: "1ms", lookupsPerSecond: 100_000 },
+  upstream: {
+    connectTimeout: "2m",
+    firstByteTimeout: "5m",
+    idleTimeout: "5m",
+    deadline: "10m",
+    tenantShare: 1,
+    breakerFailures: 1_000,
+  },
+  partners: { deadline: "15m" },
+  native: { firstByteTimeout: "5m", idleTimeout: "5m" },
+  limits: { bodyPause: "5m", inFlightPerKey: 1_000 },
+};
+
+/** `settings`, and what makes a gateway wait for a slow machine. A test that is about one of these limits sets it. */
+export function unhurried(settings: Settings = {}): Settings {
+  const sections = new Set([...Object.keys(UNHURRIED), ...Object.keys(settings)]);
+  return Object.fromEntries([...sections].map((name) => [name, { ...UNHURRIED[name], ...settings[name] }]));
+}
+
+/**
+ * Resolves when the gateways use Redis and hear each other. The first replica at a Redis waits for `redis.ackTimeout`,
+ * unless it has lost its connection before: this ends the connections once.
+ */
+export async function untilShared(redis: TestRedis, gateways: readonly Gateway[]): Promise<void> {
+  const connections = async (): Promise<number> => {
+    const list = String(await redis.admin.call("CLIENT", "LIST", "TYPE", "normal"));
+    return list.split("name=partners-gateway").length - 1;
+  };
+  await until("a connection of each gateway to Redis", async () => (await connections()) >= gateways.length);
+  await redis.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+  for (const gateway of gateways) await untilRedis(gateway, "ok");
+}
+
+/** Has all replicas forget everything. Resolves when all `peers` others have said that they did. */
+export async function forgetAll(gateway: Gateway, peers: number): Promise<void> {
+  await until(`${peers} replicas to forget`, async () => {
+    const answer: { peers?: unknown; complete?: unknown } = JSON.parse(
+      await (await purge(gateway, { all: true })).text(),
+    );
+    return answer.peers === peers && answer.complete === true;
+  });
+}
