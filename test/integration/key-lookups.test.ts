@@ -22,7 +22,7 @@ function identifications(): number {
 
 tap.test("unknown keys cost the CMS what was configured, and good keys are served meanwhile", async (t) => {
   const settings = { cache: { lookupsPerSecond: RATE, keyTtl: "10m", absent: 10, keys: 10 } };
-  const gateway = await startHandGateway(t, line.url, settings, { ADMIN_TOKEN: TOKEN });
+  const gateway = await startHandGateway(t, line.url, { settings, env: { ADMIN_TOKEN: TOKEN } });
   /** Unknown keys, each once; resolves with how often a gateway said what of them. */
   const flood = async (requests: number, name: string) => {
     const counts = { good: 0, refused: 0, unknown: 0 };
@@ -64,7 +64,7 @@ tap.test("unknown keys cost the CMS what was configured, and good keys are serve
 tap.test("if the CMS cannot be asked, a tenant is served stale for its grace and a key never", async (t) => {
   const list = "/partners/2026-02/tenant-a/pages?limit=1";
   const cache = { keyTtl: "10s", tenantTtl: "500ms", tenantGrace: "60s", jitter: 0 };
-  const gateway = await startHandGateway(t, line.url, { cache });
+  const gateway = await startHandGateway(t, line.url, { settings: { cache } });
   const last = () => gateway.lines().findLast(({ msg }) => msg === "request");
   t.equal(await statusOf(gateway, list, KEY), 200);
   line.stage(
@@ -88,7 +88,7 @@ tap.test("if the CMS cannot be asked, a tenant is served stale for its grace and
 tap.test("a tenant is not served beyond its grace", async (t) => {
   const list = "/partners/2026-02/tenant-a/pages?limit=1";
   const cache = { keyTtl: "10m", tenantTtl: "500ms", tenantGrace: "60s", jitter: 0 };
-  const gateway = await startHandGateway(t, line.url, { cache });
+  const gateway = await startHandGateway(t, line.url, { settings: { cache } });
   t.equal(await statusOf(gateway, list, KEY), 200);
   line.stage(
     ({ gateway: socket }) => void socket.write(answerOf("500 Internal Server Error", "{}")),

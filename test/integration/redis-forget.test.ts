@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
 import t, { type Test } from "tap";
-import { IDENTITY, startReplica, until } from "../support/cache.ts";
+import { IDENTITY, startHandReplica, untilWell } from "../support/cache.ts";
 import { startRedis } from "../support/redis.ts";
+import { until } from "../support/until.ts";
 
 // One key is forgotten by the removal of its record. A replica that is busy may write that record a moment later: by
-// what the CMS had told it before the key was withdrawn.
+// what the CMS had told it before the key was withdrawn. The replicas' clocks stand still: nothing ends by time.
+t.setTimeout(900_000);
 
 /** A line to Redis on which what was said by `publish` or `set` can be held back for a while. */
 async function slowLine(target: number) {
@@ -47,70 +48,72 @@ t.teardown(() => redis.close());
 
 /** A replica whose line to Redis may be one of the test's own. */
 const replicaAt = (t: Test, port: number, secret: Record<string, string> = SECRET) =>
-  startReplica(t, { env: { REDIS_URL: `redis://127.0.0.1:${port}`, ...secret } });
+  startHandReplica(t, { env: { REDIS_URL: `redis://127.0.0.1:${port}`, ...secret } });
 const SECRET = { CACHE_SECRET: "a secret of all replicas, for tests alone" };
+
+/** Resolves when a replica has put so many questions to the CMS. */
+const untilAsked = ({ asked }: ReturnType<typeof replicaAt>, n: number) =>
+  until(`question ${n} to the CMS`, () => asked.length === n);
 
 t.test("a record that a busy replica wrote late does not outlive the forgetting of its key", async (t) => {
   const line = await slowLine(redis.port);
   t.teardown(() => line.close());
   const [one, busy] = [replicaAt(t, redis.port), replicaAt(t, line.port)];
-  const isWell = ({ cache }: typeof one) => cache.redisState?.heard === true && cache.redisState.shared;
-  await until(() => isWell(one) && isWell(busy));
-  await until(async () => (await one.cache.invalidate(["keys"], "purge")).peers === 1);
+  await untilWell([one, busy]);
 
   const early = busy.find("the key");
-  await until(() => busy.asked.length === 1);
+  await untilAsked(busy, 1);
   line.hold();
   busy.asked[0]?.(IDENTITY);
   t.match(await early, { value: IDENTITY, via: "cms" });
-  await until(() => line.holds("the CMS") || line.holds("schema"));
+  await until("the record on the line", () => line.holds("schema"));
   const forgotten = one.cache.forget("keys", "default", "the key");
-  await until(() => line.holds(":acks:"));
+  await until("the acknowledgement on the line", () => line.holds(":acks:"));
   line.release();
   t.strictSame(await forgotten, { peers: 1, acknowledged: 1, complete: true });
 
-  const late = one.find("the key");
-  const found = await Promise.race([late, until(() => one.asked.length === 1).then(() => "asks the CMS")]);
-  t.equal(found, "asks the CMS");
-  one.asked[0]?.(undefined);
-  t.equal((await late).value, undefined);
+  t.equal(await one.whence("the key"), "the CMS is asked");
 });
 
-t.test("without a secret that all have, others forget it too, by whatever name they know it", async (t) => {
+t.test("without a secret that all have, others forget a key by the name that they know it by", async (t) => {
   const [one, other] = [replicaAt(t, redis.port, {}), replicaAt(t, redis.port, {})];
-  await until(() => one.cache.redisState?.heard === true && other.cache.redisState?.heard === true);
-  await until(async () => (await one.cache.invalidate(["keys"], "purge")).peers === 1);
-  const first = other.find("the key");
-  await until(() => other.asked.length === 1);
-  other.asked[0]?.(IDENTITY);
-  await first;
-  t.match(await other.find("the key"), { value: IDENTITY, via: "memory" });
+  await untilWell([one, other]);
+  await other.learn("the key");
+  t.equal(await other.whence("the key"), "memory");
   t.match(await one.cache.forget("keys", "default", "the key"), {
     peers: 1,
     acknowledged: 1,
     complete: true,
   });
-  const again = other.find("the key");
-  const found = await Promise.race([again, until(() => other.asked.length === 2).then(() => "asks the CMS")]);
-  t.equal(found, "asks the CMS");
-  other.asked[1]?.(undefined);
-  t.equal((await again).value, undefined);
+  t.equal(await other.whence("the key"), "the CMS is asked");
 });
 
 t.test(
-  "who waits for his turn to forget, and cannot hear himself, does not keep what he read meanwhile",
+  "a replica that cannot hear itself forgets at its turn what it read while it waited for that",
   async (t) => {
     await redis.admin.call("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "&*", "+@all", "-subscribe");
     const env = { REDIS_URL: `redis://deaf:pw@127.0.0.1:${redis.port}`, ...SECRET };
-    const deaf = startReplica(t, { env, ackTimeout: "500ms" });
-    await until(() => deaf.cache.redisState?.shared === true);
+    const deaf = startHandReplica(t, { env });
+    await until("a gate that is open", () => {
+      if (deaf.cache.redisState?.shared === true) return true;
+      deaf.clock.move(500);
+      return false;
+    });
     t.equal(deaf.cache.redisState?.heard, false);
     await deaf.learn("the key");
-    await until(async () => (await redis.admin.keys("*:keys:*")).length === 1);
-    const other = deaf.cache.invalidate(["tenants"], "write");
-    const own = deaf.cache.invalidate(["keys"], "write");
+    await until("its record", async () => (await redis.admin.keys("*:keys:*")).length === 1);
+    const turns: string[] = [];
+    // Nothing comes back to it: an invalidation lasts until its time-out, which the clock decides.
+    const other = deaf.cache.invalidate(["tenants"], "write").then(() => turns.push("tenants"));
+    const own = deaf.cache.invalidate(["keys"], "write").then(() => turns.push("keys"));
     t.equal(await deaf.whence("the key"), "redis", "where it stands until the turn has come");
+    t.strictSame(turns, []);
+    await until("both invalidations to end", () => {
+      deaf.clock.move(500);
+      return turns.length === 2;
+    });
     await Promise.all([other, own]);
+    t.strictSame(turns, ["tenants", "keys"]);
     t.equal(await deaf.whence("the key"), "the CMS is asked");
   },
 );
@@ -119,19 +122,16 @@ for (const [what, secret] of [
   ["with a secret that all have", SECRET],
   ["without one", {}],
 ] as const)
-  t.test(`a key that the CMS says is nobody's any longer is forgotten by all, ${what}`, async (t) => {
+  t.test(`a key that the CMS does not know any longer is forgotten by all, ${what}`, async (t) => {
     const [one, other] = [replicaAt(t, redis.port, secret), replicaAt(t, redis.port, secret)];
-    await until(() => one.cache.redisState?.heard === true && other.cache.redisState?.heard === true);
-    await until(async () => (await one.cache.invalidate(["keys"], "purge")).peers === 1);
+    await untilWell([one, other]);
     await other.learn("the key");
     t.equal(await other.whence("the key"), "memory");
     const confirmed = one.confirm("the key");
-    await until(() => one.asked.length === 1);
+    await untilAsked(one, 1);
     one.asked[0]?.(undefined);
     t.equal((await confirmed).value, undefined);
-    // It is not waited for: a request goes on before everybody has heard of it.
-    const forgets = async () => (await other.whence("the key")) === "the CMS is asked";
-    const begun = performance.now();
-    while (!(await forgets()) && performance.now() - begun < 5_000) await pause(10);
+    // A request goes on before all have forgotten.
+    await until("the other to forget", async () => (await other.whence("the key")) === "the CMS is asked");
     t.equal(other.asked.length, 2);
   });

@@ -22,13 +22,17 @@ const STEP_MS = 500;
 export async function startHandGateway(
   t: Test,
   upstream: string,
-  settings: Record<string, unknown> = {},
-  env: Record<string, string> = {},
+  given: {
+    /** Sections as in the YAML file. */
+    readonly settings?: Record<string, unknown>;
+    readonly env?: Record<string, string>;
+  } = {},
 ): Promise<HandGateway> {
   const clock = handClock();
   const written: string[] = [];
   const { log } = createLog("info", { write: (line: string) => void written.push(line) });
-  const gateway = await startGateway(configFor(upstream, settings, env), { clock, wallTime, log });
+  const config = configFor(upstream, given.settings ?? {}, given.env);
+  const gateway = await startGateway(config, { clock, wallTime, log });
   t.teardown(async () => {
     const state = { isOver: false };
     const stopped = gateway.stop().then(() => (state.isOver = true));

@@ -84,5 +84,8 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
   };
 }
 
-/** When all that can happen without further ado has happened. */
+/**
+ * Resolves when all pending promises have settled but those that wait for the test. Nothing here waits for a timer or a
+ * socket, and Node runs all promise reactions, however many follow each other, before an immediate: no race with time.
+ */
 export const settled = () => new Promise<void>((resolve) => void setImmediate(resolve));

@@ -1,6 +1,7 @@
 import t from "tap";
 import { GatewayError } from "../../../src/core/errors.ts";
-import { IDENTITY, startReplica, until } from "../../support/cache.ts";
+import { IDENTITY, startHandReplica } from "../../support/cache.ts";
+import { until } from "../../support/until.ts";
 import { bench, settled } from "./bench.ts";
 
 // What is remembered is put to the CMS once more: it has refused what such a fact should allow.
@@ -96,18 +97,18 @@ t.test(
       told.push([...kinds]);
       return { peers: 1, acknowledged: 1, complete: true };
     };
-    const one = startReplica(t, { others });
+    const one = startHandReplica(t, { others });
     for (const name of ["withdrawn", "good"]) await one.learn(name);
     const good = one.confirm("good");
-    await until(() => one.asked.length === 3);
+    await until("the question", () => one.asked.length === 3);
     one.asked[2]?.(IDENTITY);
     await good;
     t.strictSame(told, []);
     const confirmed = one.confirm("withdrawn");
-    await until(() => one.asked.length === 4);
+    await until("the question", () => one.asked.length === 4);
     one.asked[3]?.(undefined);
     t.equal((await confirmed).value, undefined);
-    await until(() => told.length > 0);
+    await until("the other worker to be told", () => told.length > 0);
     t.strictSame(told, [["keys"]]);
     t.equal(await one.whence("withdrawn"), "memory", "as nobody's");
     t.equal(await one.whence("good"), "memory");

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import t from "tap";
 import { within } from "../../../src/cache/within.ts";
 import { Calls, Gone } from "../../../src/compose/workers/calls.ts";
@@ -7,6 +6,7 @@ import type { WorkerSide } from "../../../src/compose/workers/sides.ts";
 import type { Clock } from "../../../src/core/clock.ts";
 import { handClock } from "../../support/clock.ts";
 import { configFor } from "../../support/gateway.ts";
+import { until } from "../../support/until.ts";
 
 const config = configFor("http://cms.internal:3000", {});
 
@@ -36,58 +36,52 @@ function setUp(hand: Hand) {
   const state = { isOver: false };
   const over = handOver(hand, { config, clock, log: { error: (...line: unknown[]) => lines.push(line) } });
   void over.then(() => (state.isOver = true));
-  const pass = async (ms: number): Promise<void> => {
-    clock.move(ms);
-    for (let i = 0; i < 4; i += 1) await setImmediate();
-  };
-  return { lines, state, pass };
+  return { lines, state, over, clock };
 }
 
 t.test("one that takes it is waited for", async (t) => {
   const hand = new Hand(false, { type: "answer" });
-  const { lines, state, pass } = setUp(hand);
+  const { lines, state, over } = setUp(hand);
   t.notOk(state.isOver);
-  await pass(0);
-  t.ok(state.isOver);
+  await over;
   t.strictSame([hand.asked, lines], [["reload"], []]);
 });
 
 t.test("one that cannot build it is replaced", async (t) => {
   const hand = new Hand(false, { type: "fault" });
-  const { lines, state, pass } = setUp(hand);
-  await pass(0);
-  t.ok(state.isOver);
+  const { lines, over } = setUp(hand);
+  await over;
   t.strictSame(hand.asked, ["reload", "stop"]);
   t.equal(lines.length, 1);
 });
 
 t.test("one that hangs is given up in time, and its end is not waited for", async (t) => {
   const hand = new Hand(false);
-  const { lines, state, pass } = setUp(hand);
-  await pass(29_999);
-  t.notOk(state.isOver);
-  await pass(1);
-  t.ok(state.isOver);
+  const { lines, over, clock } = setUp(hand);
+  clock.move(29_999);
+  t.equal(clock.pending, 1, "its time is not up");
+  clock.move(1);
+  t.equal(clock.pending, 0);
+  await over;
   t.strictSame(hand.asked, ["reload", "stop"]);
   t.equal(lines.length, 1);
 });
 
 t.test("one that is silent already is told, and not waited for", async (t) => {
   const hand = new Hand(true);
-  const { state, pass } = setUp(hand);
-  await pass(0);
-  t.ok(state.isOver);
+  const { over, clock } = setUp(hand);
+  await over;
   t.strictSame(hand.asked, ["reload"]);
-  await pass(30_000);
+  clock.move(30_000);
+  await until("the request to stop", () => hand.asked.length > 1);
   t.strictSame(hand.asked, ["reload", "stop"]);
 });
 
 t.test("one that has ended needs no replacing", async (t) => {
   const hand = new Hand(false);
-  const { lines, state, pass } = setUp(hand);
+  const { lines, over } = setUp(hand);
   hand.calls.end();
-  await pass(0);
-  t.ok(state.isOver);
+  await over;
   t.strictSame([hand.asked, lines], [["reload"], []]);
   await t.rejects(hand.calls.ask("stop"), Gone);
 });

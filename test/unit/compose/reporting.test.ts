@@ -1,10 +1,10 @@
-import { setImmediate as turn } from "node:timers/promises";
 import t from "tap";
 import { reporting } from "../../../src/compose/generation.ts";
 import { atTurnsEnd } from "../../../src/core/turn.ts";
 import type { Finished } from "../../../src/gateway/layers.ts";
 import { tellAll } from "../../../src/observe/happenings.ts";
 import { createLog } from "../../../src/observe/log.ts";
+import { until } from "../../support/until.ts";
 
 const NOTE = { stage: "answer", upstreamRequests: 0, upstreamMs: 0 };
 const FINISHED: Finished = { requestId: "a", method: "GET", status: 200, ms: 1, note: NOTE };
@@ -22,7 +22,7 @@ t.test("a request is reported when its answer is out, though its report came fir
   report(FINISHED);
   atTurnsEnd("write", () => done.push("answer"));
   t.strictSame(done, []);
-  await turn();
+  await until("the report", () => done.length > 1);
   t.strictSame(done, ["answer", "report of a"]);
 });
 
@@ -34,7 +34,7 @@ t.test("a report that fails is logged, is no fault, and keeps no other from bein
   });
   report({ ...FINISHED, requestId: "bad" });
   report(FINISHED);
-  await turn();
+  await until("the report after it", () => reported.length > 0);
   t.strictSame(reported, ["a"]);
   t.equal(lines.length, 1);
   t.match(lines[0], /"level":50.*no such label.*a request could not be reported/);
