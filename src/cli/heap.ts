@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8";
  * Settings of V8 for a server that starts small, serves requests that differ little, and runs for months. None changes
  * what JavaScript may rely on (Node 24.21, V8 13.6; what each gave: `docs/performance.md`).
  */
-const FLAGS = [
+export const HEAP_FLAGS: readonly string[] = [
   // Else V8 allocates as old, for good, what survived its first collections, and it decides so by the first hundreds of
   // requests: they are slow, since nothing is compiled yet, and under load all that they hold survives. What dies with a
   // later request then stays until the whole heap is marked, with all that it leads to. It befell one process in five,
@@ -20,6 +20,6 @@ const FLAGS = [
 ];
 
 /** Sets them for this process. To be called before it serves; later it has no effect on what was decided before. */
-export function setUpHeap(): void {
-  for (const flag of FLAGS) setFlagsFromString(flag);
+export function setUpHeap(set: (flag: string) => void = setFlagsFromString): void {
+  for (const flag of HEAP_FLAGS) set(flag);
 }

@@ -60,7 +60,7 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
     deadline(config.partners.deadline, lasting.clock),
     house.layer,
   ]);
-  const native = nativeOf(config, facilities, recording.tell);
+  const native = nativeOf(config, facilities, { clock: lasting.clock, tell: recording.tell });
   let stops: readonly (() => void)[] = [];
   const stopLooking = (): void => {
     for (const stop of stops) stop();

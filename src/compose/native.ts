@@ -1,20 +1,28 @@
 import { BlockList, isIP } from "node:net";
 import type { Config } from "../config/schema.ts";
 import { readTls } from "../config/tls.ts";
+import type { Clock } from "../core/clock.ts";
 import { GatewayError } from "../core/errors.ts";
 import { createNativeProxy, type NativeProxy } from "../native/proxy.ts";
 import type { Happenings } from "../observe/happenings.ts";
 import { readText, type Facility } from "./facility.ts";
 import { observedRules, watchObserved } from "./watch.ts";
 
-/** The native proxy as the configuration has it. `tell` hears of what it answered, and of what it refused. */
+/** What the native proxy reports to: `tell` hears of what it answered and refused. `clock` is the process's. */
+interface NativeSurroundings {
+  readonly clock: Clock;
+  readonly tell: Pick<Happenings, "native" | "refused" | "observed">;
+}
+
+/** The native proxy as the configuration has it. */
 export function nativeOf(
   config: Config,
   facilities: ReadonlyMap<string, Facility>,
-  tell: Pick<Happenings, "native" | "refused" | "observed">,
+  { clock, tell }: NativeSurroundings,
 ): NativeProxy {
   const { settings, pool, memory } = facilityOf(config, facilities);
   return createNativeProxy({
+    clock,
     targets: settings.targets.map((origin) => new URL(origin)),
     pick: (but) => pool.pick(but).origin,
     tls: readTls(settings.tls, readText),

@@ -18,6 +18,8 @@ export interface ConnectionsOptions {
   /** For the TCP connection and TLS, in milliseconds. */
   readonly connectTimeoutMs: number;
   readonly tls?: NativeTls | undefined;
+  /** After so many milliseconds without a request one is closed; `IDLE_CONNECTION_MS` where it is left out. */
+  readonly idleMs?: number;
 }
 
 /**
@@ -33,6 +35,7 @@ export class Connections {
 
   constructor(target: URL, options: ConnectionsOptions) {
     const connect = connectorTo(target, options, this.#live);
+    const { idleMs = IDLE_CONNECTION_MS } = options;
     this.#open = () =>
       new Client(target, {
         pipelining: 1,
@@ -41,8 +44,8 @@ export class Connections {
         // The exchange keeps time.
         headersTimeout: 0,
         bodyTimeout: 0,
-        keepAliveTimeout: IDLE_CONNECTION_MS,
-        keepAliveMaxTimeout: IDLE_CONNECTION_MS,
+        keepAliveTimeout: idleMs,
+        keepAliveMaxTimeout: idleMs,
         connect,
       });
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../core/clock.ts";
 import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import { announcesBody } from "./guard.ts";
 import type { NativeOptions, Settle } from "./options.ts";
@@ -24,7 +25,7 @@ export interface Attempt {
 
 type Limits = Pick<
   NativeOptions,
-  "firstByteTimeoutMs" | "idleTimeoutMs" | "onDone" | "onFailure" | "beforeAnswer"
+  "clock" | "firstByteTimeoutMs" | "idleTimeoutMs" | "onDone" | "onFailure" | "beforeAnswer"
 >;
 
 /**
@@ -50,8 +51,8 @@ export class Exchange {
   #over = false;
   #settle: Settle | undefined;
   #settling: Promise<void> | undefined;
-  /** While the CMS is waited for. */
-  #firstByte: NodeJS.Timeout | undefined;
+  /** Stops the clock that runs while the CMS is waited for. */
+  #stopWaiting: (() => void) | undefined;
   readonly #limits: Limits;
 
   constructor(parties: Parties, headers: OutgoingHeaders, limits: Limits) {
@@ -65,6 +66,10 @@ export class Exchange {
     const { method = "", url: target = "", rawHeaders } = request;
     this.#settle = limits.beforeAnswer?.({ method, target, rawHeaders });
     response.on("close", () => this.#leave());
+  }
+
+  get clock(): Clock {
+    return this.#limits.clock;
   }
 
   /** True once the request is answered, handed over or given up. */
@@ -91,7 +96,7 @@ export class Exchange {
 
   /** The CMS's answer has begun: from here on it is the idle time that counts. */
   begin(): void {
-    clearTimeout(this.#firstByte);
+    this.#stopWaiting?.();
     this.response.setTimeout(this.#limits.idleTimeoutMs);
   }
 
@@ -160,11 +165,11 @@ export class Exchange {
 
   #end(): void {
     this.#over = true;
-    clearTimeout(this.#firstByte);
+    this.#stopWaiting?.();
   }
 
   #awaitCms(): void {
-    this.#firstByte = setTimeout(this.#expire, this.#limits.firstByteTimeoutMs);
+    this.#stopWaiting = this.clock.after(this.#limits.firstByteTimeoutMs, this.#expire);
   }
 
   readonly #expire = (): void => {

@@ -1,3 +1,4 @@
+import type { Clock } from "../core/clock.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { NativeRequest } from "../core/ports.ts";
 import type { Rule } from "./guard.ts";
@@ -33,6 +34,8 @@ export interface NativeTls {
 
 /** What the native proxy has to be told. Times are milliseconds. */
 export interface NativeOptions {
+  /** Times the wait for the CMS's answer. The idle times are those of sockets, which count by themselves. */
+  readonly clock: Clock;
   /** The CMS's origins, `http:` or `https:`; at least one. */
   readonly targets: readonly URL[];
   /** The origin for the next request, of those in `targets`; one in `but` only where there is no other. */

@@ -49,8 +49,8 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
   #head: Head | undefined;
   /** What is gathered; `undefined` once the answer goes out as it comes. */
   #gathered: Buffer[] | undefined = [];
-  /** While the end may come soon. */
-  #soon: NodeJS.Timeout | undefined;
+  /** Stops the wait for an end that may come soon, while there is one. */
+  #stopWaiting: (() => void) | undefined;
   #isPlanned = false;
   #isComplete = false;
   #isSettling = false;
@@ -98,7 +98,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
     this.hasBegun = true;
     this.#exchange.begin();
     this.#head = { status, reason, raw };
-    if (this.#exchange.isUnsettled) this.#soon = setTimeout(this.#waitNoMore, SOON_MS);
+    if (this.#exchange.isUnsettled) this.#stopWaiting = this.#exchange.clock.after(SOON_MS, this.#waitNoMore);
     else this.#plan();
   }
 
@@ -110,7 +110,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
       return;
     }
     this.#gathered.push(chunk);
-    if (this.#soon === undefined) this.#plan();
+    if (this.#stopWaiting === undefined) this.#plan();
     else if (this.#gathered.length > FEW_PARTS) this.#waitNoMore();
   }
 
@@ -129,8 +129,8 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
   }
 
   readonly #waitNoMore = (): void => {
-    clearTimeout(this.#soon);
-    this.#soon = undefined;
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
     this.#plan();
   };
 

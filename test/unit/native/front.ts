@@ -10,12 +10,14 @@ import {
   type ServerResponse,
 } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { systemClock } from "../../../src/clock.ts";
 import {
   createNativeProxy,
   type NativeFailure,
   type NativeOptions,
   type NativeProxy,
 } from "../../../src/native/proxy.ts";
+import { PATIENCE_MS } from "../../support/until.ts";
 
 /** A native proxy behind a server, as the gateway has it, with what it logged. */
 export interface Front {
@@ -43,9 +45,10 @@ export async function startFront(
   const native = createNativeProxy({
     targets: [target],
     pick: () => target.origin,
-    connectTimeoutMs: 5_000,
-    firstByteTimeoutMs: 9_000,
-    idleTimeoutMs: 9_000,
+    clock: systemClock,
+    connectTimeoutMs: PATIENCE_MS,
+    firstByteTimeoutMs: PATIENCE_MS,
+    idleTimeoutMs: PATIENCE_MS,
     reservedNames: RESERVED,
     isTrustedPeer: () => false,
     onFailure: (failure) => failures.push(failure),

@@ -6,7 +6,7 @@ import { ask, type Origin, startFront, startOrigin, type Test } from "./front.ts
 
 /** An origin that takes WebSockets and echoes what they say. */
 async function startEcho(t: Test): Promise<Origin> {
-  const origin = await startOrigin(t);
+  const origin = await startOrigin(t, (request) => void request.resume());
   const sockets = new WebSocketServer({ server: origin.server, path: "/_next/webpack-hmr" });
   sockets.on("connection", (socket) => {
     socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
@@ -56,10 +56,13 @@ t.test("a WebSocket's early bytes arrive after its handshake", async (t) => {
 
 t.test("a WebSocket outlives the idle time", async (t) => {
   const origin = await startEcho(t);
-  const front = await startFront(t, origin.url, { idleTimeoutMs: 3_000, firstByteTimeoutMs: 3_000 });
+  const front = await startFront(t, origin.url, { idleTimeoutMs: 100 });
   const socket = new WebSocket(`ws://127.0.0.1:${String(front.port)}/_next/webpack-hmr`);
   await once(socket, "open");
-  await new Promise((done) => setTimeout(done, 3_500)); // the point is that nothing happens
+  // Its idle time began after the tunnel's would have, and ends it.
+  const stalled = rawRequest(["POST /stalled HTTP/1.1", "Host: h", "Content-Length: 2"], "{");
+  await rawExchange(front.port, stalled);
+  t.match(front.failures, [{ code: "request.stalled" }]);
   socket.send("still here");
   t.match(String((await once(socket, "message"))[0]), "still here");
   socket.close();
