@@ -10,14 +10,8 @@ export const FRAMING: readonly SuiteMutant[] = [
   },
   {
     area: "framing",
-    name: "HTTP/1.0 may have a transfer coding on partner paths",
-    patches: [
-      {
-        file: "server/door.ts",
-        find: `headers["transfer-encoding"] === undefined && (headers.host`,
-        replace: `(headers.host`,
-      },
-    ],
+    name: "any HTTP version will do on partner paths",
+    patches: [{ file: "server/door.ts", find: "if (httpVersionMajor !== 1) return false;", replace: "" }],
     tests: ["test/adversarial/partners-framing.test.ts"],
   },
   {
@@ -26,7 +20,7 @@ export const FRAMING: readonly SuiteMutant[] = [
     patches: [
       { file: "server/door.ts", find: "else this.#connections.endWithNext(request.socket);", replace: "" },
     ],
-    tests: ["test/adversarial/partners-framing.test.ts"],
+    tests: ["test/adversarial/client-pipelines.test.ts"],
   },
   {
     area: "framing",
@@ -46,7 +40,7 @@ export const FRAMING: readonly SuiteMutant[] = [
     patches: [
       { file: "server/server.ts", find: "insecureHTTPParser: false", replace: "insecureHTTPParser: true" },
     ],
-    tests: ["test/adversarial/native-smuggling.test.ts"],
+    tests: ["test/e2e/strict-parser.test.ts"],
   },
 ];
 
