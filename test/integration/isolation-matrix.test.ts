@@ -54,7 +54,6 @@ const UNKNOWN = { error: "Not Found", message: "Document not found for tenant" }
 
 const site = await startSite();
 tap.teardown(() => site.close());
-tap.setTimeout(600_000);
 
 /** By the contract: does it change anything? */
 function changes({ own, owner, naming, operation }: Case): boolean {

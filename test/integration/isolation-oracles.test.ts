@@ -4,8 +4,6 @@ import { faceOf, startSite } from "../support/isolation.ts";
 
 // Another tenant's record and one that does not exist are answered alike: status, body, names and values of headers.
 
-t.setTimeout(600_000);
-
 const site = await startSite();
 t.teardown(() => site.close());
 const a = site.as("partnerA");

@@ -11,8 +11,6 @@ import { startTestGateway } from "../support/gateway.ts";
  * record of A's although the move was answered 200.
  */
 
-t.setTimeout(600_000);
-
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
 

@@ -16,7 +16,6 @@ import {
 const site = await startSite();
 tap.teardown(() => site.close());
 tap.beforeEach(() => site.cms.reset());
-tap.setTimeout(300_000);
 
 const a = site.as("partnerA");
 const SHARED: Law = { tenant: 1, scope: [1, 2], key: "partnerA" };

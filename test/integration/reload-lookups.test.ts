@@ -1,16 +1,17 @@
 import { createServer, request as ask } from "node:http";
 import { once } from "node:events";
-import { setTimeout as pause } from "node:timers/promises";
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { configFor, startTestGateway } from "../support/gateway.ts";
+import { samplesOf } from "../support/scrape.ts";
+import { until } from "../support/until.ts";
 
 // A lookup belongs to all who wait for it. One that a request of before a reload began, and left, must be carried to its
 // end for those who joined it after: every question of it, and not only the one under way.
 
 /** A line to the CMS on which what is asked about tenants waits until it is let go. */
 async function lineTo(cms: number) {
-  const held: (() => void)[] = [];
+  const held: { readonly path: string; readonly go: () => void }[] = [];
   const state = { isHolding: true };
   const line = createServer((incoming, response) => {
     const go = (): void => {
@@ -22,7 +23,8 @@ async function lineTo(cms: number) {
       outgoing.on("error", () => response.destroy());
       incoming.pipe(outgoing);
     };
-    if (state.isHolding && incoming.url?.startsWith("/api/tenants?") === true) held.push(go);
+    const { url: path = "" } = incoming;
+    if (state.isHolding && path.startsWith("/api/tenants?")) held.push({ path, go });
     else go();
   }).listen(0, "127.0.0.1");
   await once(line, "listening");
@@ -32,7 +34,7 @@ async function lineTo(cms: number) {
     held,
     letGo() {
       state.isHolding = false;
-      for (const go of held) go();
+      for (const { go } of held) go();
     },
     close() {
       line.close();
@@ -51,21 +53,27 @@ t.test("a lookup of several questions outlasts the configuration that began it",
     line.close();
     await cms.close();
   });
-  const headers = { authorization: `users API-Key ${cms.keys.partnerA}` };
-  const read = (signal: AbortSignal) =>
-    fetch(`${gateway.url}/partners/2026-02/tenant-a/posts?limit=1`, { headers, signal });
+  const read = (tenant: string, key: "partnerA" | "partnerB", signal?: AbortSignal) =>
+    fetch(`${gateway.url}/partners/2026-02/${tenant}/posts?limit=1`, {
+      headers: { authorization: `users API-Key ${cms.keys[key]}` },
+      ...(signal !== undefined && { signal }),
+    });
 
   const leaving = new AbortController();
-  const left = read(leaving.signal).catch(() => "left");
-  while (held.length === 0) await pause(10);
+  const left = read("tenant-a", "partnerA", leaving.signal).catch(() => "left");
+  await until("the lookup of the tenant", () => held.length > 0);
   leaving.abort();
   t.equal(await left, "left");
-  while (!gateway.lines().some(({ code }) => code === "request.stalled")) await pause(10);
+  await until("the end of the request", () => gateway.lines().some(({ code }) => code === "request.stalled"));
   await gateway.reload(() => configFor(url, {}));
-  const joining = read(AbortSignal.timeout(20_000));
-  // Long enough for it to have joined; where it had not, a second question would be held.
-  await pause(500);
-  t.equal(held.length, 1);
+  const joining = read("tenant-a", "partnerA");
+  const underWay = async () => (await samplesOf(gateway, "gateway_load"))["of=requests"];
+  await until("the request that joins the lookup", async () => (await underWay()) === 1);
+  // A lookup of the joining request's own would be held before that of a later one with another key.
+  const later = read("tenant-b", "partnerB");
+  await until("the lookup of another tenant", () => held.some(({ path }) => path.includes("tenant-b")));
+  t.equal(held.length, 2, "one lookup for each tenant");
   line.letGo();
   t.equal((await joining).status, 200);
+  t.equal((await later).status, 200);
 });

@@ -3,6 +3,8 @@ import { startCms } from "../support/cms/server.ts";
 import { carries, startFaultyLine, type Fault } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import type { KeyName } from "../support/cms/keys.ts";
+import { samplesOf } from "../support/scrape.ts";
+import { until } from "../support/until.ts";
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
@@ -44,6 +46,12 @@ function holding(): { fault: Fault; release: () => void } {
   };
 }
 
+/** Resolves when so many requests are under way in a gateway; each waits for a read or has joined one. */
+async function underWay(count: number, of = gateway): Promise<void> {
+  const now = async () => (await samplesOf(of, "gateway_load"))["of=requests"];
+  await until(`${count} requests under way`, async () => (await now()) === count);
+}
+
 /** What the CMS was asked for records since `from`. */
 const records = (from: number) => line.asked.slice(from).filter((one) => one.includes("/api/posts"));
 
@@ -62,7 +70,7 @@ t.test("fifty equal reads at the same time cost the CMS one, and each has its ow
   const first = ask(LIST);
   await line.carried(from + 1);
   const all = [first, ...Array.from({ length: 49 }, () => ask(LIST))];
-  // They are known to wait when one that comes after them has been answered.
+  await underWay(50);
   line.stage(carries);
   t.equal((await ask("/partners/2026-02/tenant-a/posts?limit=1")).status, 200);
   release();
@@ -80,27 +88,29 @@ t.test("fifty equal reads at the same time cost the CMS one, and each has its ow
   t.match(shared[0], { upstreamRequests: 0, status: 200 });
 });
 
-t.test("what is kept of one that joined names the other, of which the rest is kept", async (t) => {
-  const { fault, release } = holding();
-  line.stage(fault, /\/api\/posts/);
-  const from = line.asked.length;
-  const first = ask(LIST);
-  await line.carried(from + 1);
-  const second = ask(LIST);
-  line.stage(carries);
-  t.equal((await ask("/partners/2026-02/tenant-a/posts?limit=1")).status, 200);
-  release();
-  const ids = (await Promise.all([first, second])).map(({ headers }) => headers.get("x-request-id") ?? "");
-  const [own, joined] = await Promise.all(
-    ids.map(async (id) => json<Kept>(await fetch(`${gateway.adminUrl}/explain/${id}`))),
-  );
-  t.match(joined, { verdict: "answered", answer: { status: 200 }, past: { sharedWith: ids[0] } });
-  t.equal(joined?.steps.at(-1)?.stage, "authorise");
-  t.equal(own?.past.sharedWith, undefined);
-  t.match(own?.steps.at(-2), { stage: "forward", asked: [{ status: 200 }] });
-});
+t.test(
+  "the kept record of a read that joined another names it, and that one's has the exchange with the CMS",
+  async (t) => {
+    const { fault, release } = holding();
+    line.stage(fault, /\/api\/posts/);
+    const from = line.asked.length;
+    const first = ask(LIST);
+    await line.carried(from + 1);
+    const second = ask(LIST);
+    await underWay(2);
+    release();
+    const ids = (await Promise.all([first, second])).map(({ headers }) => headers.get("x-request-id") ?? "");
+    const [own, joined] = await Promise.all(
+      ids.map(async (id) => json<Kept>(await fetch(`${gateway.adminUrl}/explain/${id}`))),
+    );
+    t.match(joined, { verdict: "answered", answer: { status: 200 }, past: { sharedWith: ids[0] } });
+    t.equal(joined?.steps.at(-1)?.stage, "authorise");
+    t.equal(own?.past.sharedWith, undefined);
+    t.match(own?.steps.at(-2), { stage: "forward", asked: [{ status: 200 }] });
+  },
+);
 
-t.test("another key's is another, though it asks for the same", async (t) => {
+t.test("an equal read with another key is not shared", async (t) => {
   const { fault, release } = holding();
   line.stage(fault, /\/api\/posts/);
   const from = line.asked.length;
@@ -113,7 +123,7 @@ t.test("another key's is another, though it asks for the same", async (t) => {
   for (const one of gateway.lines().slice(logged)) t.equal(one["sharedWith"], undefined);
 });
 
-t.test("whoever has been told that a write is done reads what was written", async (t) => {
+t.test("a read that comes after the answer to a write returns what was written", async (t) => {
   const listed: { docs: { id: number }[] } = await json(await ask(LIST));
   const id = listed.docs[0]?.id ?? 0;
   const path = `/partners/2026-02/tenant-a/posts/${id}`;
@@ -138,11 +148,9 @@ t.test("whoever has been told that a write is done reads what was written", asyn
   for (const [name, write] of Object.entries(writers)) {
     const { fault, release } = holding();
     line.stage(fault, /^GET \/api\/posts\?[^ ]*equals[^]*\r\nx-basker-tenant-slug/);
-    const from = line.asked.length;
+    const from = line.answered.length;
     const old = ask(path);
-    await line.carried(from + 1);
-    // The CMS has read the record by now, and its answer is held.
-    await new Promise((resolve) => void setTimeout(resolve, 300));
+    await until("the CMS's answer, which is held", () => line.answered.length > from);
     line.stage(carries);
     t.equal((await write(`by ${name}`)).status, 200, name);
     const fresh = await json<{ text: string }>(await ask(path));

@@ -10,6 +10,7 @@ import { startFaultyLine, type FaultyLine } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
 import { freePort } from "../support/redis.ts";
+import { until } from "../support/until.ts";
 
 /** What a gateway leaves behind: connections that it should have closed, and resources that keep a process alive. */
 
@@ -38,7 +39,7 @@ t.test(
     const half = stageHalf(line);
     const client = await rawConnect(gateway.port);
     client.send(rawRequest(["GET /admin HTTP/1.1", "Host: h"]));
-    t.match(await client.until(/hal$/), /connection: keep-alive/i, "nobody knew better yet");
+    t.match(await client.until(/hal$/), /connection: keep-alive/i, "the drain had not begun");
     const stopped = gateway.stop();
     (await half)();
     t.match(await client.end(), { text: /halves$/, reset: false });
@@ -56,9 +57,7 @@ t.test("a request that is under way when the drain begins is told that it is the
   }, /^GET \/admin/);
   const client = await rawConnect(gateway.port);
   client.send(rawRequest(["GET /admin HTTP/1.1", "Host: h"]));
-  while (!line.asked.slice(before).some((asked) => asked.startsWith("GET /admin"))) {
-    await line.carried(line.asked.length + 1);
-  }
+  await until("the request at the CMS", () => line.asked.slice(before).includes("GET /admin HTTP/1.1"));
   const stopped = gateway.stop();
   answer();
   t.match(await client.end(), { text: /connection: close[^]*ok$/i, reset: false });
@@ -67,17 +66,17 @@ t.test("a request that is under way when the drain begins is told that it is the
 
 t.test("nothing of a gateway outlives its stop, nor a start that failed", async (t) => {
   const redis = { url: `redis://127.0.0.1:${await freePort()}` };
-  const before = await settled();
+  await onlyServers(2, "the CMS and the line to it");
   const gateway = await startTestGateway(cms.url, { redis });
   t.equal((await fetch(`${gateway.url}/admin`)).status, 200);
   await gateway.stop();
-  t.strictSame(await untilSame(before), before, "stopped");
+  t.ok(await onlyServers(2, "stopped"));
 
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const address = taken.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  const held = await settled();
+  await onlyServers(3, "one whose port is taken");
   for (const ports of [{ PORT: `${port}` }, { ADMIN_PORT: `${port}` }]) {
     const env = {
       UPSTREAM_URL: cms.url,
@@ -89,33 +88,18 @@ t.test("nothing of a gateway outlives its stop, nor a start that failed", async 
     const config = loadConfig({ env: { ...env, ...ports }, readFile: () => "" });
     const { log } = createLog("silent", { write: () => undefined });
     await t.rejects(startGateway(config, { clock: systemClock, wallTime, log }), { code: "EADDRINUSE" });
-    t.strictSame(await untilSame(held), held, JSON.stringify(ports));
+    t.ok(await onlyServers(3, `a start that failed, ${JSON.stringify(ports)}`));
   }
   taken.close();
 });
 
-/** What keeps this process alive, less what comes and goes by itself: the pools of `fetch` and of the CMS. */
-async function resources(): Promise<string[]> {
-  await new Promise((resolve) => void setTimeout(resolve, 50));
-  return process
-    .getActiveResourcesInfo()
-    .filter((kind) => kind === "TCPServerWrap" || kind === "Timeout")
-    .toSorted((a, b) => a.localeCompare(b));
-}
-
-/** The resources once no timer of a test before this one is left among them. */
-async function settled(): Promise<string[]> {
-  for (;;) {
-    const now = await resources();
-    if (!now.includes("Timeout")) return now;
-  }
-}
-
-/** The resources, once they are as they were or enough time has gone by. */
-async function untilSame(before: readonly string[]): Promise<string[]> {
-  for (let i = 0; i < 200; i++) {
-    const now = await resources();
-    if (now.join() === before.join()) return now;
-  }
-  return resources();
+/**
+ * Resolves when so many servers and no timer keep this process alive. Connections are not counted: those of `fetch` and
+ * of the CMS come and go.
+ */
+function onlyServers(count: number, what: string): Promise<true> {
+  return until(`${count} servers and no timer: ${what}`, () => {
+    const now = process.getActiveResourcesInfo();
+    return !now.includes("Timeout") && now.filter((kind) => kind === "TCPServerWrap").length === count;
+  });
 }

@@ -5,7 +5,6 @@ import { answerOf, says, startFaultyLine } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
 
 // What the log tells of a CMS that does not answer: why, once, and that it is over.
-t.setTimeout(60_000);
 
 const SILENT = "CMS does not answer";
 const BACK = "CMS answers again";

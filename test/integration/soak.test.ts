@@ -4,7 +4,6 @@ import { runSoak } from "../soak/run.ts";
 /** The short form of `npm run soak`: see docs/soak.md. */
 
 // Two minutes of traffic, and a loaded machine takes its time to start and to stop what takes part in it.
-t.setTimeout(400_000);
 
 t.test(
   "mixed traffic over a CMS and a Redis that are restarted: nothing wrong, nothing leaked, all accounted for",

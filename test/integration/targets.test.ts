@@ -15,7 +15,6 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 
 // Two targets of one CMS, each behind a wire on which faults are staged. Whatever becomes of one: no read fails, and no
 // write reaches the CMS twice.
-t.setTimeout(180_000);
 
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());

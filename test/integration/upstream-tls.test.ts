@@ -16,7 +16,6 @@ import { readPosts } from "../support/partner.ts";
 import { rawExchange, rawRequest } from "../support/raw.ts";
 
 // The CMS behind TLS with an authority of its own, a name that is not its address, and a client's certificate wanted.
-t.setTimeout(120_000);
 
 const run = promisify(execFile);
 const dir = await mkdtemp(join(tmpdir(), "tls-"));

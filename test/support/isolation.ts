@@ -1,11 +1,11 @@
 import { Pool } from "undici";
-
 import { startTestGateway, type TestGateway } from "./gateway.ts";
 import { sqlClient, tableNames } from "./cms/database.ts";
 import { KEYS, type KeyName } from "./cms/keys.ts";
 import type { RecordedRequest } from "./cms/recorder.ts";
 import { TENANTS } from "./cms/seed.ts";
 import { startCms, type Cms, type CmsOptions } from "./cms/server.ts";
+import { until } from "./until.ts";
 
 /** An object parsed from JSON. */
 export type Json = Record<string, unknown>;
@@ -75,7 +75,7 @@ export async function startSite(
   const cms = await startCms(options);
   const gateway = await startTestGateway(cms.url, settings);
   // Its own first question would otherwise be recorded among the test's.
-  while ((await fetch(`${gateway.adminUrl}/readyz`)).status !== 200);
+  await until("a gateway that is ready", async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok);
   cms.takeRequests();
   const pool = new Pool(gateway.url, { connections: 8, pipelining: 1 });
   return {
