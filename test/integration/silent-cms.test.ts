@@ -1,13 +1,18 @@
 import { createServer } from "node:http";
-import { setTimeout as pause } from "node:timers/promises";
 import t, { type Test } from "tap";
+import { handClock } from "../support/clock.ts";
 import { answerOf, says, startFaultyLine } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
 
 // What the log tells of a CMS that does not answer: why, once, and that it is over.
 
 const SILENT = "CMS does not answer";
 const BACK = "CMS answers again";
+/** When an only target that is down is probed again. */
+const PROBE_INTERVAL_MS = 1_000;
+/** Nothing is given up while time is moved from probe to probe. */
+const PATIENT = { connectTimeout: "1h", firstByteTimeout: "1h", idleTimeout: "1h", deadline: "1h" };
 
 /** A CMS that knows no key, behind a wire that is cut, and a gateway before it. */
 async function siteFor(t: Test, upstream: Record<string, unknown>) {
@@ -18,27 +23,33 @@ async function siteFor(t: Test, upstream: Record<string, unknown>) {
   const address = cms.address();
   const line = await startFaultyLine(() => (typeof address === "object" && address ? address.port : 0));
   await line.refuse();
-  const gateway = await startTestGateway(line.url, { upstream });
+  const clock = handClock();
+  const settings = { upstream: { ...PATIENT, ...upstream }, partners: { deadline: "1h" } };
+  const gateway = await startTestGateway(line.url, settings, { clock });
   t.teardown(async () => {
     await gateway.stop();
     await line.close();
     cms.close();
   });
   const told = () => gateway.lines().filter(({ msg }) => msg === SILENT || msg === BACK);
-  const until = async (n: number): Promise<void> => {
-    while (told().length < n) await pause(20);
-  };
+  const probing = (what: string, isSeen: () => boolean): Promise<true> =>
+    until(what, () => {
+      clock.move(PROBE_INTERVAL_MS);
+      return isSeen();
+    });
+  const untilTold = (n: number): Promise<true> => probing(`${n} lines`, () => told().length >= n);
+  let keys = 0;
   const ask = async (): Promise<void> => {
-    const headers = { authorization: "users API-Key nobody's" };
+    // A key that the CMS has denied is not looked up again.
+    const headers = { authorization: `users API-Key nobody's-${(keys += 1)}` };
     await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts`, { headers });
   };
-  return { line, told, until, ask, gateway };
+  return { line, told, probing, untilTold, ask };
 }
 
 await t.test("why the first probe failed, and the breaker opened; that both are over", async (t) => {
-  const { line, told, until, ask } = await siteFor(t, { breakerFailures: 3, breakerRetry: "50ms" });
-  await until(1);
-  await until(2);
+  const { line, told, untilTold, ask } = await siteFor(t, { breakerFailures: 3, breakerRetry: "50ms" });
+  await untilTold(2);
   const of = { upstream: "default", target: line.url };
   const refused = { code: "ECONNREFUSED" };
   t.match(told(), [
@@ -46,12 +57,13 @@ await t.test("why the first probe failed, and the breaker opened; that both are 
     { ...of, level: 40, msg: SILENT, cause: refused },
   ]);
   await line.heal();
-  await until(3);
+  await untilTold(3);
   await ask();
   await line.refuse();
-  while (told().length < 4) await ask();
+  for (let i = 0; i < 3; i += 1) await ask();
+  t.equal(told().length, 4, "the third failure in a row opens the breaker");
   await line.heal();
-  await until(5);
+  await untilTold(5);
   await ask();
   t.match(told().slice(2), [
     { ...of, level: 30, msg: BACK },
@@ -62,18 +74,21 @@ await t.test("why the first probe failed, and the breaker opened; that both are 
 });
 
 await t.test("an answer that is none of a CMS's is not taken for its return", async (t) => {
-  const { line, told, until, ask } = await siteFor(t, { breakerFailures: 1, breakerRetry: "50ms" });
-  await until(2);
+  const { line, told, probing, untilTold, ask } = await siteFor(t, {
+    breakerFailures: 1,
+    breakerRetry: "50ms",
+  });
+  await untilTold(2);
   await line.heal();
   line.stage(says(answerOf("500 X", "{}")));
   const before = line.asked.length;
   await ask();
-  await line.carried(before + 3);
+  await probing("three requests that are answered so", () => line.asked.length >= before + 3);
   t.strictSame(
     told().map(({ msg }) => msg),
     [SILENT, SILENT],
   );
   await line.heal();
-  await until(3);
+  await untilTold(3);
   t.equal(told()[2]?.["msg"], BACK);
 });
