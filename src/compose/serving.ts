@@ -33,6 +33,7 @@ export class Serving {
         {
           ...server,
           ways: () => house.current,
+          clock: this.lasting.clock,
           onRefused: (refused) => house.current.recording.tell.refused(refused),
         },
         { host: server.host, port: server.port },

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../core/clock.ts";
 import type { BodySource } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/lifetime.ts";
@@ -10,10 +11,12 @@ export interface BodyOrigin {
   readonly expectsContinue: boolean;
   /** The longest that the client may send nothing, in milliseconds. */
   readonly pause: number;
+  readonly clock: Clock;
 }
 
 /** The body of a Node request, read only when a stage asks for it: a refused request never gets its 100. */
-export function createBodySource({ request, response, expectsContinue, pause }: BodyOrigin): BodySource {
+export function createBodySource(origin: BodyOrigin): BodySource {
+  const { request, response, expectsContinue, pause, clock } = origin;
   let reading: Promise<Buffer> | undefined;
   const begin = (limit: number, signal: Cancellation): Promise<Buffer> => {
     const announced = Number.parseInt(request.headers["content-length"] ?? "", 10);
@@ -24,15 +27,22 @@ export function createBodySource({ request, response, expectsContinue, pause }: 
       let bytes = 0;
       const fail = (error: GatewayError) => settle(() => reject(error));
       const stalled = (cause?: unknown) => fail(new GatewayError("request.stalled", { cause }));
-      const timer = setTimeout(() => stalled(`no byte of the body in ${pause} ms`), pause);
+      let movedAt = clock.now();
+      // One timer for the whole body: a new one for every chunk would cost more than the chunk.
+      const look = () => {
+        const left = movedAt + pause - clock.now();
+        if (left > 0) cancel = clock.after(left, look);
+        else stalled(`no byte of the body in ${pause} ms`);
+      };
+      let cancel = clock.after(pause, look);
       const settle = (finish: () => void) => {
-        clearTimeout(timer);
+        cancel();
         request.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
         signal.removeEventListener("abort", onAbort);
         finish();
       };
       const onData = (chunk: Buffer) => {
-        timer.refresh();
+        movedAt = clock.now();
         bytes += chunk.length;
         chunks.push(chunk);
         if (bytes > limit) fail(tooLarge());

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Clock } from "../core/clock.ts";
 import type { Incoming } from "../core/context.ts";
 import { renderError, type Answer } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
@@ -32,6 +33,7 @@ export interface DoorOptions {
   readonly ways: () => Ways;
   /** Told of every request that was answered before the pipeline or the native proxy saw it. */
   readonly onRefused: (refused: Refused) => void;
+  readonly clock: Clock;
 }
 
 /** A request that was answered at the door. */
@@ -124,6 +126,7 @@ export class Door {
 
   #partners(visit: Visit, ways: Ways, target: Target): void {
     const { request, response, requestId, expectsContinue } = visit;
+    const { clock } = this.#options;
     if (!isPlainMessage(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
     const left = new Lifetime();
     response.on("close", () => {
@@ -136,7 +139,7 @@ export class Door {
       httpVersion: request.httpVersion,
       target,
       headers: request.rawHeaders,
-      body: createBodySource({ request, response, expectsContinue, pause: ways.bodyPause }),
+      body: createBodySource({ request, response, expectsContinue, pause: ways.bodyPause, clock }),
       signal: left,
       afterwards: (task) => void (response.closed ? task() : response.on("close", task)),
       note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0, ...clientRequestId(request) },
@@ -156,7 +159,7 @@ export class Door {
 
   #write(visit: Visit, answer: Answer): void {
     try {
-      respond(visit.response, answer);
+      respond(visit.response, answer, this.#options.clock);
     } catch (thrown) {
       // An answer that Node will not send.
       this.#refuse(visit, toGatewayError(thrown));
@@ -181,7 +184,7 @@ export class Door {
       this.#options.onRefused({ requestId, method: request.method ?? "", error });
     } finally {
       try {
-        respond(response, renderError(error, requestId));
+        respond(response, renderError(error, requestId), this.#options.clock);
       } catch {
         response.destroy();
       }

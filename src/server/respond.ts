@@ -1,5 +1,6 @@
 import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Clock } from "../core/clock.ts";
 import { renderError, type Answer } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
 import { announcesBody } from "../native/guard.ts";
@@ -16,7 +17,7 @@ const LINGER_BYTES = 8 * 1_048_576;
  * of the body must not be taken for the next request, nor be waited for. What still comes is read and dropped for a
  * moment: closing at once would reset the connection, and a reset overtakes the answer (RFC 9112, section 9.6).
  */
-export function respond(response: ServerResponse, answer: Answer): void {
+export function respond(response: ServerResponse, answer: Answer, clock: Clock): void {
   if (response.headersSent || response.destroyed) return;
   const length = typeof answer.body === "string" ? Buffer.byteLength(answer.body) : answer.body.length;
   const headers: Record<string, string | number> = { ...answer.headers, "content-length": length };
@@ -32,15 +33,15 @@ export function respond(response: ServerResponse, answer: Answer): void {
   // A HEAD's answer is its head, which waits for the first byte of a body unless it is sent by itself.
   if (body === undefined) response.flushHeaders();
   else response.write(body);
-  endAfterBody(response);
+  endAfterBody(response, clock);
 }
 
 /** Ends the response when the client has stopped sending, has sent too much, or has taken too long. */
-function endAfterBody(response: ServerResponse): void {
+function endAfterBody(response: ServerResponse, clock: Clock): void {
   const { req: request } = response;
   let bytes = 0;
   const end = (): void => {
-    clearTimeout(timer);
+    cancel();
     request.off("data", count);
     response.end();
   };
@@ -48,9 +49,9 @@ function endAfterBody(response: ServerResponse): void {
     bytes += chunk.length;
     if (bytes > LINGER_BYTES) end();
   };
-  const timer = setTimeout(end, LINGER_MS);
+  const cancel = clock.after(LINGER_MS, end);
   request.on("data", count).once("end", end).once("close", end).once("error", end);
-  response.once("close", () => clearTimeout(timer));
+  response.once("close", cancel);
 }
 
 /** Writes an error to a bare socket (a request that did not parse, a refused upgrade) and closes it. */

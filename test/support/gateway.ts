@@ -4,9 +4,9 @@ import type { Config } from "../../src/config/schema.ts";
 import { startGateway, type RunningGateway } from "../../src/compose.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { systemClock, wallTime } from "../../src/clock.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import type { Tracer } from "../../src/core/trace.ts";
 import { stringify } from "yaml";
-import type { HandClock } from "./clock.ts";
 
 /** A gateway in this process, and what it logged. */
 export interface TestGateway extends RunningGateway {
@@ -44,7 +44,7 @@ export async function startTestGateway(
     readonly tracer?: Tracer;
     readonly wallTime?: () => number;
     /** Time that the test moves, in place of the machine's. */
-    readonly clock?: HandClock;
+    readonly clock?: Clock;
   } = {},
 ): Promise<TestGateway> {
   const written: string[] = [];

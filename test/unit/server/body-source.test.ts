@@ -4,11 +4,18 @@ import type { AddressInfo } from "node:net";
 import t from "tap";
 import { FOREVER } from "../../../src/core/lifetime.ts";
 import { createBodySource } from "../../../src/server/body-source.ts";
+import { handClock } from "../../support/clock.ts";
 
 t.test("a body is read once from the wire, and as often as it is asked for", async (t) => {
   const texts: string[] = [];
   const server = createServer((incoming, response) => {
-    const source = createBodySource({ request: incoming, response, expectsContinue: false, pause: 5_000 });
+    const source = createBodySource({
+      request: incoming,
+      response,
+      expectsContinue: false,
+      pause: 5_000,
+      clock: handClock(),
+    });
     void (async () => {
       for (let i = 0; i < 2; i += 1) texts.push((await source.read(100, FOREVER)).toString());
       response.end();

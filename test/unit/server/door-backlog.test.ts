@@ -5,6 +5,7 @@ import type { NativeProxy } from "../../../src/native/proxy.ts";
 import { Backlog } from "../../../src/server/backlog.ts";
 import { Connections } from "../../../src/server/connections.ts";
 import { Door, type Ways } from "../../../src/server/door.ts";
+import { handClock } from "../../support/clock.ts";
 import { rawConnect, rawRequest } from "../../support/raw.ts";
 
 /** A door before which connections come without end, until `release`; and how many requests got through it. */
@@ -26,7 +27,11 @@ async function serveCrowded(t: Test) {
   // Its time stands still, so that its patience does not end.
   const backlog = new Backlog(() => 0);
   const connections = new Connections(100);
-  const door = new Door({ ways: () => ways, onRefused: () => undefined }, connections, backlog);
+  const door = new Door(
+    { ways: () => ways, onRefused: () => undefined, clock: handClock() },
+    connections,
+    backlog,
+  );
   const server = createServer({ optimizeEmptyRequests: true }, (request, response) =>
     door.enter(request, response, false),
   );

@@ -1,4 +1,5 @@
 import type { Test } from "tap";
+import { systemClock } from "../../../src/clock.ts";
 import type { Incoming } from "../../../src/core/context.ts";
 import type { Answer } from "../../../src/core/envelope.ts";
 import type { NativeProxy } from "../../../src/native/proxy.ts";
@@ -28,6 +29,7 @@ export async function serve(
   const server = await startServer(
     {
       ways: () => ways,
+      clock: systemClock,
       onRefused: ({ error }) => refused.push(error.code),
       headersTimeout: options.headersTimeout ?? 5_000,
       keepAliveTimeout: 5_000,
