@@ -3,22 +3,32 @@
  * Amplifier: whatever is held meanwhile. A proxy that opens its connection to the CMS with the first byte of a body is
  * out of them after as many slow clients as it has connections.
  * Defence: time limits for headers and for pauses within bodies; a partner's body is read whole before the CMS is asked;
- * who leaves takes the request to the CMS along.
+ * a client that leaves takes its request to the CMS along.
  */
 import { once } from "node:events";
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
-import { hangs, startFaultyLine } from "../support/faults.ts";
-import { startTestGateway } from "../support/gateway.ts";
-import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
+import { type OnWire, startFaultyLine } from "../support/faults.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { inTime, rawConnect, rawRequest, type RawClient } from "../support/raw.ts";
+import { samplesOf } from "../support/scrape.ts";
+import { serverEnd, startStillGateway } from "../support/still-gateway.ts";
+import { until } from "../support/until.ts";
+
+/** The longest pause within a body, in milliseconds. */
+const PAUSE_MS = 10_000;
+/** How long an unread body is read after its answer (`server/respond.ts`), in milliseconds. */
+const LINGER_MS = 2_000;
 
 const cms = await startCms();
 const line = await startFaultyLine(() => cms.port);
-const gateway = await startTestGateway(line.url, {
-  partners: { collections: ["posts"] },
-  limits: { bodyPause: "400ms", inFlightPerKey: 1_000 },
+const SETTINGS = {
+  partners: { collections: ["posts"], deadline: "1h" },
+  server: { headersTimeout: "1h" },
+  limits: { bodyPause: `${PAUSE_MS}ms`, inFlightPerKey: 1_000 },
   upstream: { connections: 2 },
-});
+};
+const gateway = await startStillGateway(line.url, SETTINGS);
 t.teardown(async () => {
   await gateway.stop();
   await line.close();
@@ -26,138 +36,130 @@ t.teardown(async () => {
 });
 
 const authorization = `Authorization: users API-Key ${cms.keys.partnerA}`;
-const POST = ["POST /partners/2026-02/tenant-a/posts HTTP/1.1", "Host: h", authorization];
-const STALLED = /^HTTP\/1\.1 400 Bad Request\r\n.*\r\nconnection: close\r\n.*"message":"Malformed request"/is;
+const HEAD = ["Host: h", authorization];
+const POST = ["POST /partners/2026-02/tenant-a/posts HTTP/1.1", ...HEAD, "Expect: 100-continue"];
+const GET = rawRequest(["GET /partners/2026-02/tenant-a/posts?limit=1 HTTP/1.1", ...HEAD]);
+const STALLED =
+  /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 400 Bad Request\r\n.*\r\nconnection: close\r\n.*"message":"Malformed request".*\}$/is;
 
 function get(port = gateway.port): Promise<Response> {
   const headers = { authorization: `users API-Key ${cms.keys.partnerA}` };
   return fetch(`http://127.0.0.1:${port}/partners/2026-02/tenant-a/posts?limit=1`, { headers });
 }
 
-/** A gateway that waits for headers, or within a body, for so long and no longer. */
-async function startHasty(t: Test, limits: { headersTimeout?: string; bodyPause?: string }) {
-  const { headersTimeout = "15s", bodyPause = "10s" } = limits;
-  const hasty = await startTestGateway(line.url, {
-    partners: { collections: ["posts"] },
-    server: { headersTimeout },
-    limits: { bodyPause },
-  });
-  t.teardown(() => hasty.stop());
-  return hasty;
+function connectMany(n: number, port = gateway.port): Promise<RawClient[]> {
+  return Promise.all(Array.from({ length: n }, () => rawConnect(port)));
 }
 
-t.test("headers that do not come end in 400 and a closed connection, and hold up nobody", async (t) => {
-  const hasty = await startHasty(t, { headersTimeout: "3s" });
-  const slow = await Promise.all(Array.from({ length: 50 }, () => rawConnect(hasty.port)));
+t.test("50 clients whose headers do not come keep no other client waiting", async (t) => {
+  const slow = await connectMany(50);
+  // One write: when the first request is answered, the beginning of the second has been read, too.
+  for (const client of slow) client.send(`${GET}GET /partners/2026-02 HTTP/1.1\r\nHost: h\r\nX-Slow: `);
+  await Promise.all(slow.map((client) => client.until(/^HTTP\/1\.1 200 [^]*\r\n\r\n\{/)));
+  t.equal((await get()).status, 200);
+  for (const client of slow) client.socket.destroy();
+});
+
+t.test("headers that do not come end in 400 and a closed connection, and so does silence", async (t) => {
+  const hasty = await startTestGateway(line.url, { server: { headersTimeout: "1s" } });
+  t.teardown(() => hasty.stop());
+  const [silent, ...slow] = await connectMany(50, hasty.port);
   for (const client of slow) client.send("GET /partners/2026-02 HTTP/1.1\r\nHost: h\r\nX-Slow: ");
-  t.equal((await get(hasty.port)).status, 200);
   const ends = await Promise.all(slow.map((client) => client.end()));
   for (const { text } of ends) t.match(text, STALLED);
   t.match(hasty.lines().at(-1), { code: "request.stalled", status: 400 });
-});
-
-t.test("a connection on which nothing comes at all is closed", async (t) => {
-  const hasty = await startHasty(t, { headersTimeout: "1s" });
-  const silent = await rawConnect(hasty.port);
-  await silent.end();
-  t.pass("closed");
+  await silent?.end();
 });
 
 t.test("200 bodies that stop hold no connection to the CMS, which has two", async (t) => {
   cms.takeRequests();
-  await get();
-  const connections = line.connections();
-  const slow = await Promise.all(Array.from({ length: 200 }, () => rawConnect(gateway.port)));
-  for (const client of slow) client.send(rawRequest([...POST, "Content-Length: 100"], '{"title":'));
+  const slow = await connectMany(200);
+  for (const client of slow) client.send(rawRequest([...POST, "Content-Length: 100"]));
+  // The gateway asks for a body when it begins to read it.
+  await Promise.all(slow.map((client) => client.until(/100 Continue/)));
+  for (const client of slow) client.send('{"title":');
+  const load = await samplesOf(gateway, "gateway_load");
+  t.match(load, { "of=requests": 200, "of=upstream_connections": 0, "of=upstream_waiting": 0 });
   for (let i = 0; i < 10; i++) t.equal((await get()).status, 200, "others are served meanwhile");
-  t.ok(line.connections() <= Math.max(connections, 2), `${line.connections()} connections`);
-  const ends = await Promise.all(slow.map((client) => client.end()));
-  t.equal(ends.filter(({ text }) => STALLED.test(text)).length, 200);
+  gateway.clock.move(PAUSE_MS);
+  await Promise.all(slow.map((client) => client.until(STALLED)));
+  gateway.clock.move(LINGER_MS);
+  await Promise.all(slow.map((client) => client.end()));
   t.notOk(
     cms.takeRequests().some(({ method }) => method === "POST"),
     "nothing was written",
   );
 });
 
-t.test("a body that moves is let move, however slow it is", async (t) => {
+t.test("a body whose pauses are short is accepted, however long it takes in all", async (t) => {
   const body = '{"title":"slow but honest"}';
-  // Each pause is far within the limit, so that a loaded machine makes none of them too long; all together are beyond it.
-  const hasty = await startHasty(t, { bodyPause: "5s" });
-  const client = await rawConnect(hasty.port);
+  const client = await rawConnect(gateway.port);
+  const end = await serverEnd(client);
   client.send(rawRequest([...POST, `Content-Length: ${body.length}`, "Connection: close"]));
+  await client.until(/100 Continue/);
   for (const byte of body) {
+    gateway.clock.move(PAUSE_MS - 1);
+    const before = end.bytesRead;
     client.send(byte);
-    await new Promise((resolve) => void setTimeout(resolve, 250));
+    await until("the gateway to read the byte", () => end.bytesRead > before);
   }
-  t.match((await client.end()).text, /^HTTP\/1\.1 201 /);
+  t.match((await client.end()).text, /\r\n\r\nHTTP\/1\.1 201 /);
 });
 
-t.test("a client that leaves takes its request to the CMS along; what others wait for goes on", async (t) => {
-  const fresh = await startTestGateway(line.url, { partners: { collections: ["posts"] } });
-  t.teardown(() => fresh.stop());
-  t.equal((await get(fresh.port)).status, 200);
-  line.stage(hangs, /^GET \/api\/posts\?/);
-  t.teardown(() => line.heal());
-  const before = { carried: line.asked.length, open: line.connections() };
-  const leaving = await rawConnect(fresh.port);
-  leaving.send(rawRequest(["GET /partners/2026-02/tenant-a/posts HTTP/1.1", "Host: h", authorization]));
-  await line.carried(before.carried + 1);
+t.test("a client that leaves takes its request to the CMS along", async (t) => {
+  const held = hold(t, /^GET \/api\/posts\?/);
+  const leaving = await rawConnect(gateway.port);
+  leaving.send(GET);
+  const { gateway: connection } = await held.first;
+  const closed = once(connection, "close");
   leaving.socket.destroy();
-  await inTime(
-    untilTrue(() => line.connections() < before.open),
-    () => "the CMS's connection to close",
-  );
-  t.match(await inTime(untilLine(fresh, "request.stalled"), () => "the line in the log"), {
-    stage: "forward",
-    code: "request.stalled",
-  });
+  await inTime(closed, () => "the connection to the CMS to close");
+  t.match(await lineOf(gateway, "request.stalled", "forward"), { status: 400 });
 });
 
 t.test("the first of those who wait for one lookup leaves, the others get their answer", async (t) => {
-  const fresh = await startTestGateway(line.url, { partners: { collections: ["posts"] } });
+  const fresh = await startStillGateway(line.url, SETTINGS);
   t.teardown(() => fresh.stop());
-  let release: (() => void) | undefined;
-  line.stage(
-    (request) => {
-      release = () => request.forward((chunk) => void request.gateway.write(chunk));
-    },
-    new RegExp(`^GET /api/users/me[^]*${cms.keys.partnerA}`),
-  );
-  t.teardown(() => line.heal());
-  const carried = line.asked.filter((asked) => asked.includes("/users/me")).length;
+  const held = hold(t, new RegExp(`^GET /api/users/me[^]*${cms.keys.partnerA}`));
   const first = await rawConnect(fresh.port);
-  first.send(rawRequest(["GET /partners/2026-02/tenant-a/posts HTTP/1.1", "Host: h", authorization]));
-  await inTime(
-    untilTrue(() => release !== undefined),
-    () => "the lookup",
-  );
+  first.send(GET);
+  const lookup = await held.first;
   const second = get(fresh.port);
+  await until("the second request", async () => {
+    const load = await samplesOf(fresh, "gateway_load");
+    return load["of=requests"] === 2;
+  });
   first.socket.destroy();
-  await inTime(untilLine(fresh, "request.stalled"), () => "the first's line");
-  release?.();
+  await lineOf(fresh, "request.stalled", "authenticate");
+  lookup.forward((chunk) => void lookup.gateway.write(chunk));
   t.equal((await second).status, 200);
-  const lookups = line.asked.filter((asked) => asked.includes("/users/me")).length - carried;
-  t.ok(lookups <= 2, "one lookup for both (the other is the gateway's own probe)");
+  t.equal(held.count(), 1, "one lookup for both");
 });
 
-t.test("a client that closes its half right after asking harms nobody", async (t) => {
+t.test("a client that closes its half right after asking harms no other", async (t) => {
   for (let i = 0; i < 20; i++) {
     const client = await rawConnect(gateway.port);
-    client.socket.end(
-      rawRequest(["GET /partners/2026-02/tenant-a/posts HTTP/1.1", "Host: h", authorization]),
-    );
-    if (!client.socket.closed) await once(client.socket, "close");
-    t.match(client.text(), /^$|^HTTP\/1\.1 200 [^]*\}$/, "all of an answer or nothing");
+    client.socket.end(GET);
+    t.match((await client.end()).text, /^$|^HTTP\/1\.1 200 [^]*\}$/, "all of an answer or nothing");
   }
   t.equal((await get()).status, 200);
 });
 
-async function untilTrue(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 1_000 && !done(); i++) await new Promise((resolve) => void setTimeout(resolve, 5));
-  if (!done()) throw new Error("it did not happen");
+/** Holds the requests that match on their way to the CMS, until the test forwards them. */
+function hold(t: Test, only: RegExp) {
+  const first = Promise.withResolvers<OnWire>();
+  let count = 0;
+  line.stage((request) => {
+    count += 1;
+    first.resolve(request);
+  }, only);
+  t.teardown(() => line.heal());
+  return { first: inTime(first.promise, () => `a request like ${String(only)}`), count: () => count };
 }
 
-async function untilLine(of: { lines(): Record<string, unknown>[] }, code: string): Promise<unknown> {
-  await untilTrue(() => of.lines().some((entry) => entry["code"] === code));
-  return of.lines().find((entry) => entry["code"] === code);
+/** The log's line of a request that ended with that code in that stage, once it is written. */
+function lineOf({ lines }: Pick<TestGateway, "lines">, code: string, stage: string) {
+  return until(`${code} in the log`, () =>
+    lines().find((entry) => entry["code"] === code && entry["stage"] === stage),
+  );
 }
