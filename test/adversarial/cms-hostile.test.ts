@@ -6,17 +6,16 @@
  * read is one 500 whose reason is in the log alone.
  */
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import t from "tap";
+import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { answerOf, says, saysAndCloses, startFaultyLine, type Fault } from "../support/faults.ts";
-import { startTestGateway } from "../support/gateway.ts";
+import { startStillGateway } from "../support/still-gateway.ts";
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
-const gateway = await startTestGateway(line.url, {
+const gateway = await startStillGateway(line.url, {
   partners: { collections: ["posts"] },
   upstream: { maxAnswer: "1MiB", breakerFailures: 100_000 },
-  cache: { keyTtl: "10m", tenantTtl: "10m" },
 });
 t.teardown(async () => {
   await gateway.stop();
@@ -55,7 +54,6 @@ t.test("it is healthy, and so are the answers that this file stages", async (t) 
 });
 
 t.test("none of its headers reaches a partner, however they are written", async (t) => {
-  const before = process.memoryUsage().rss;
   stage(list(DOCS, ["set-cookie: a=1", "x-powered-by: p", "location: http://evil/", "x-request-id: theirs"]));
   const answer = await ask();
   t.strictSame([...answer.headers.keys()].toSorted(), [
@@ -88,15 +86,15 @@ t.test("none of its headers reaches a partner, however they are written", async 
     ),
   );
   t.ok([200, 502].includes((await ask()).status));
-  t.ok(process.memoryUsage().rss - before < 300_000_000);
 });
 
 t.test("what is compressed, or wrongly labelled, is 500 and is not unpacked", async (t) => {
-  const bomb = `{"docs":[${" ".repeat(300_000_000)}]}`;
-  const zipped = gzipSync(bomb);
-  t.ok(zipped.length < 1_000_000, `a bomb of ${zipped.length} bytes`);
+  const bomb = gzipSync(`{"docs":[${" ".repeat(30_000_000)}]}`);
+  t.ok(bomb.length < 1_000_000, `a bomb of ${bomb.length} bytes`);
   for (const [name, fault] of [
-    ["gzip", says(answerOf("200 OK", zipped, ["content-encoding: gzip"]))],
+    // Unpacked, the bomb would be over the limit and so a 500 as well; all others would be 200.
+    ["a bomb", says(answerOf("200 OK", bomb, ["content-encoding: gzip"]))],
+    ["gzip", says(answerOf("200 OK", gzipSync(DOCS), ["content-encoding: gzip"]))],
     ["brotli", says(answerOf("200 OK", brotliCompressSync(DOCS), ["content-encoding: br"]))],
     ["unlabelled gzip", says(answerOf("200 OK", gzipSync(DOCS)))],
     ["html", list(DOCS, ["content-type: text/html"])],
@@ -112,11 +110,10 @@ t.test("what is compressed, or wrongly labelled, is 500 and is not unpacked", as
   }
 });
 
-t.test("an answer beyond the limit is 500, and is not read to its end", async (t) => {
+async function readsNoMore(t: Test, framing: string, piece: Buffer): Promise<void> {
   let written = 0;
   stage(({ gateway: socket }) => {
-    socket.write(`HTTP/1.1 200 OK\r\ncontent-type: ${JSON_TYPE}\r\ncontent-length: 900000000\r\n\r\n`);
-    const piece = Buffer.alloc(65_536, " ");
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-type: ${JSON_TYPE}\r\n${framing}\r\n\r\n`);
     const more = (): void => {
       while (!socket.destroyed && written < 900_000_000 && socket.write(piece)) written += piece.length;
     };
@@ -127,6 +124,13 @@ t.test("an answer beyond the limit is 500, and is not read to its end", async (t
   t.equal(answer.status, 500);
   t.match(await answer.json(), FAILED);
   t.ok(written < 100_000_000, `${written} bytes`);
+}
+
+t.test("an answer beyond the limit is 500, and is not read to its end", async (t) => {
+  const piece = Buffer.alloc(65_536, " ");
+  await readsNoMore(t, "content-length: 900000000", piece);
+  const chunk = Buffer.concat([Buffer.from("10000\r\n"), piece, Buffer.from("\r\n")]);
+  await readsNoMore(t, "transfer-encoding: chunked", chunk);
 });
 
 t.test("JSON without a floor is 500, in every place", async (t) => {

@@ -3,18 +3,20 @@
  * Amplifier: the connections to the CMS, and the queue for them, which all tenants share.
  * Defence: no tenant has more than its part of either; what is over it waits in its own part, the rest is 429 at once.
  */
-import t from "tap";
+import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
-import { carries, hangs, startFaultyLine } from "../support/faults.ts";
-import { startTestGateway } from "../support/gateway.ts";
+import { startFaultyLine } from "../support/faults.ts";
 import type { KeyName } from "../support/cms/keys.ts";
+import { samplesOf } from "../support/scrape.ts";
+import { startStillGateway } from "../support/still-gateway.ts";
+import { until } from "../support/until.ts";
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
-const gateway = await startTestGateway(line.url, {
+const gateway = await startStillGateway(line.url, {
   // Or the flood, which asks for one and the same, would be a single request.
   partners: { collections: ["posts"], shareReads: false },
-  upstream: { connections: 4, queue: 8, tenantShare: 0.5, firstByteTimeout: "60s", deadline: "60s" },
+  upstream: { connections: 4, queue: 8, tenantShare: 0.5 },
 });
 t.teardown(async () => {
   await gateway.stop();
@@ -40,10 +42,25 @@ const A = { tenant: "tenant-a", key: "partnerA" } as const;
 const ALSO_A = { tenant: "tenant-a", key: "partnerAC" } as const;
 const B = { tenant: "tenant-b", key: "partnerB" } as const;
 
+/** Never answers requests that match; returns how many there were. */
+function hangAt(t: Test, only: RegExp): () => number {
+  let count = 0;
+  line.stage(() => (count += 1), only);
+  t.teardown(() => line.heal());
+  return () => count;
+}
+
+/** Resolves when no request holds a connection to the CMS or waits for one. */
+async function untilIdle(): Promise<void> {
+  await until("all places to be given back", async () => {
+    const load = await samplesOf(gateway, "gateway_load");
+    return load["of=upstream_connections"] === 0 && load["of=upstream_waiting"] === 0;
+  });
+}
+
 t.test("a tenant's slow requests take no connection that another needs", async (t) => {
   for (const one of [A, ALSO_A, B]) t.equal((await ask(one)).status, 200);
-  line.stage(hangs, /^(?:GET|PATCH) \/api\/posts[^]*\r\nx-basker-tenant-slug: tenant-a\r\n/);
-  const before = line.asked.length;
+  const hanging = hangAt(t, /^(?:GET|PATCH) \/api\/posts[^]*\r\nx-basker-tenant-slug: tenant-a\r\n/);
   const leaving = new AbortController();
   const settled: number[] = [];
   const flood = Array.from({ length: 20 }, (_, i) => {
@@ -51,14 +68,7 @@ t.test("a tenant's slow requests take no connection that another needs", async (
     return ask({ ...one, signal: leaving.signal }).then(({ status }) => settled.push(status));
   });
   for (const one of flood) one.catch(() => undefined);
-  await line.carried(before + 2);
-  while (settled.length < 14) await new Promise((resolve) => void setTimeout(resolve, 5));
-  t.strictSame(
-    settled,
-    Array.from({ length: 14 }, () => 429),
-    "two are asked, four wait, whosever keys they come with; the others hear so at once",
-  );
-  t.equal(line.asked.length, before + 2);
+  await until("two requests at the CMS and 14 refusals", () => hanging() >= 2 && settled.length >= 14);
   for (let i = 0; i < 10; i += 1) t.equal((await ask(B)).status, 200);
   const refused = await ask({ ...A, id: 1 });
   t.equal(refused.status, 429, "so does a write, of which the owner is asked first");
@@ -68,22 +78,24 @@ t.test("a tenant's slow requests take no connection that another needs", async (
     message: "Rate limit exceeded. Please retry later.",
   });
   t.match(gateway.lines().at(-1), { code: "tenant.busy", tenant: "tenant-a" });
+  t.strictSame(
+    settled,
+    Array.from({ length: 14 }, () => 429),
+    "two are asked, four wait, whosever keys they come with; the others are refused at once",
+  );
+  t.equal(hanging(), 2);
 
-  line.stage(carries);
+  await line.heal();
   leaving.abort();
   await Promise.allSettled(flood);
-  // The gateway hears of their leaving a moment later than they do.
-  let statuses: number[] = [];
-  for (let n = 0; n < 500 && !(statuses.length > 0 && statuses.every((status) => status === 200)); n += 1) {
-    const again = await Promise.all([A, ALSO_A, A, ALSO_A, A, ALSO_A].map((one) => ask(one)));
-    statuses = again.map(({ status }) => status);
-  }
+  await untilIdle();
+  const again = await Promise.all([A, ALSO_A, A, ALSO_A, A, ALSO_A].map((one) => ask(one)));
+  const statuses = again.map(({ status }) => status);
   t.strictSame(statuses, [200, 200, 200, 200, 200, 200], "given back by those who left");
 });
 
 t.test("a user who asks for ever new tenants has no tenant, and no more than a share either", async (t) => {
-  line.stage(hangs, /^GET \/api\/tenants/);
-  const before = line.asked.length;
+  const hanging = hangAt(t, /^GET \/api\/tenants/);
   const leaving = new AbortController();
   const settled: number[] = [];
   const flood = Array.from({ length: 20 }, (_, i) =>
@@ -93,14 +105,14 @@ t.test("a user who asks for ever new tenants has no tenant, and no more than a s
     }).then(({ status }) => settled.push(status)),
   );
   for (const one of flood) one.catch(() => undefined);
-  await line.carried(before + 2);
-  while (settled.length < 14) await new Promise((resolve) => void setTimeout(resolve, 5));
+  await until("two lookups at the CMS and 14 refusals", () => hanging() >= 2 && settled.length >= 14);
+  for (let i = 0; i < 10; i += 1) t.equal((await ask(B)).status, 200);
   t.strictSame(
     settled,
     Array.from({ length: 14 }, () => 503),
     "of a fact that others may wait for as well: it could not be asked for",
   );
-  for (let i = 0; i < 10; i += 1) t.equal((await ask(B)).status, 200);
+  t.equal(hanging(), 2);
   leaving.abort();
   await Promise.allSettled(flood);
 });
