@@ -4,7 +4,7 @@ import type { Config } from "../../src/config/schema.ts";
 import { startGateway, type RunningGateway } from "../../src/compose.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { systemClock, wallTime } from "../../src/clock.ts";
-import type { Clock } from "../../src/core/clock.ts";
+import type { HandClock } from "./clock.ts";
 import type { Tracer } from "../../src/core/trace.ts";
 import { stringify } from "yaml";
 
@@ -44,7 +44,7 @@ export async function startTestGateway(
     readonly tracer?: Tracer;
     readonly wallTime?: () => number;
     /** Time that the test moves, in place of the machine's. */
-    readonly clock?: Clock;
+    readonly clock?: HandClock;
   } = {},
 ): Promise<TestGateway> {
   const written: string[] = [];
