@@ -21,12 +21,10 @@ export interface RunningGateway {
 /** Builds a gateway of one process and listens. Rejects where an address is taken. */
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
   const serving = await Serving.open(config, surroundings);
-  const admin = await openAdmin(config, surroundings.log, answersOf(serving)).catch(
-    async (error: unknown) => {
-      await serving.close();
-      throw error;
-    },
-  );
+  const admin = await openAdmin(config, surroundings, answersOf(serving)).catch(async (error: unknown) => {
+    await serving.close();
+    throw error;
+  });
   const port = await serving.listen().catch(async (error: unknown) => {
     await admin.close();
     throw error;

@@ -1,16 +1,18 @@
 import type { Config } from "../config/schema.ts";
+import type { Clock } from "../core/clock.ts";
 import { causeOf, type Log } from "../observe/log.ts";
 import { startAdmin, type Answers } from "../server/admin.ts";
 
 /** Opens the admin port where the configuration has it. Rejects where the address is taken. */
 export function openAdmin(
   { server }: Config,
-  log: Log,
+  { log, clock }: { readonly log: Log; readonly clock: Clock },
   answers: Answers,
 ): Promise<{ port: number; close: () => Promise<void> }> {
   return startAdmin(
     {
       ...answers,
+      clock,
       token: server.adminToken,
       onFault: (cause) => log.error({ cause: causeOf(cause) }, "the admin port could not answer"),
     },

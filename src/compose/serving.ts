@@ -32,8 +32,8 @@ export class Serving {
       this.#server = await startServer(
         {
           ...server,
-          ways: () => house.current,
           clock: this.lasting.clock,
+          ways: () => house.current,
           onRefused: (refused) => house.current.recording.tell.refused(refused),
         },
         { host: server.host, port: server.port },

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Clock } from "../core/clock.ts";
 import type { Health, Snapshot } from "../core/status.ts";
 import { Events } from "./events.ts";
 import { readPage, type PageFile } from "./page.ts";
@@ -7,6 +8,8 @@ import { mayLook } from "./token.ts";
 
 /** What the admin port can tell and do. */
 export interface AdminOptions extends Answers {
+  /** Times the events of the status page. */
+  readonly clock: Clock;
   /** Whoever knows it may look and purge; without one whoever reaches the port may look, and nobody purge. */
   readonly token: string | undefined;
   /** Told of what kept the port from answering. */
@@ -36,12 +39,12 @@ const EXPLAIN = "/explain/";
 const JSON_TYPE = "application/json; charset=utf-8";
 
 /** Who asks here sends next to nothing, and at once; by Node's own limits silence may last a minute and a half. */
-const LIMITS = {
+export const ADMIN_LIMITS = {
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   connectionsCheckingInterval: 1_000,
   insecureHTTPParser: false,
-} as const;
+};
 /** One more is closed at once: without a limit a flood here takes the descriptors that partners' connections need. */
 const MOST_CONNECTIONS = 256;
 
@@ -58,9 +61,10 @@ interface Site extends AdminOptions {
 export async function startAdmin(
   options: AdminOptions,
   listen: { host: string; port: number },
+  limits: typeof ADMIN_LIMITS = ADMIN_LIMITS,
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const site: Site = { ...options, events: new Events(options.snapshot, options.onFault), page: readPage() };
-  const server = createServer(LIMITS, (request, response) => void answered(request, response, site));
+  const site: Site = { ...options, events: new Events(options), page: readPage() };
+  const server = createServer(limits, (request, response) => void answered(request, response, site));
   server.maxConnections = MOST_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

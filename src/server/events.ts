@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import type { Clock } from "../core/clock.ts";
 import type { Snapshot } from "../core/status.ts";
 
 /** How often each open page is sent how things stand. */
@@ -8,17 +9,27 @@ const MOST = 20;
 /** What may wait for a page that does not read, in bytes, before it is cut off: it would keep its place for ever. */
 const BACKLOG = 1_048_576;
 
+/** What the events tell, and by which time. */
+export interface EventsOptions {
+  readonly clock: Clock;
+  readonly snapshot: () => Promise<Snapshot>;
+  /** Told of what kept it from telling the open pages. */
+  readonly onFault: (cause: unknown) => void;
+}
+
 /** The open pages, fed by server-sent events (WHATWG HTML, 9.2). Nothing is made or sent while nobody looks. */
 export class Events {
   readonly #open = new Set<ServerResponse>();
   readonly #snapshot: () => Promise<Snapshot>;
   readonly #onFault: (cause: unknown) => void;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  /** Cancels the next event, while any page is open. */
+  #cancel: (() => void) | undefined;
 
-  /** `onFault` is told of what kept it from telling the open pages. */
-  constructor(snapshot: () => Promise<Snapshot>, onFault: (cause: unknown) => void) {
+  constructor({ snapshot, onFault, clock }: EventsOptions) {
     this.#snapshot = snapshot;
     this.#onFault = onFault;
+    this.#clock = clock;
   }
 
   /** Sends what there is, and from then on every two seconds. False, and nothing done, where too many look already. */
@@ -36,15 +47,22 @@ export class Events {
     response.write(`retry: ${EVERY_MS}\n\n${first}`);
     this.#open.add(response);
     response.once("close", () => this.#drop(response));
-    this.#timer ??= setInterval(() => void this.#send().catch(this.#onFault), EVERY_MS);
+    if (this.#cancel === undefined) this.#goOn();
     return true;
   }
 
   #drop(response: ServerResponse): void {
     this.#open.delete(response);
     if (this.#open.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #goOn(): void {
+    this.#cancel = this.#clock.after(EVERY_MS, () => {
+      this.#goOn();
+      void this.#send().catch(this.#onFault);
+    });
   }
 
   async #send(): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Clock } from "../core/clock.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Backlog } from "./backlog.ts";
 import { Connections } from "./connections.ts";
@@ -8,6 +9,8 @@ import { Door, type DoorOptions } from "./door.ts";
 
 /** What the server is made of. Times in milliseconds, sizes in bytes. */
 export interface ServerOptions extends DoorOptions {
+  /** Times a drain and the wait for connections to be taken. */
+  readonly clock: Clock;
   readonly headersTimeout: number;
   readonly keepAliveTimeout: number;
   readonly idleTimeout: number;
@@ -38,7 +41,7 @@ export async function startServer(
   listen: { host: string; port: number },
 ): Promise<RunningServer> {
   const connections = new Connections(options.maxRequestsPerConnection);
-  const backlog = new Backlog(() => performance.now());
+  const backlog = new Backlog(() => options.clock.now());
   const door = new Door(options, connections, backlog);
   const server = createServer(
     {
@@ -86,7 +89,8 @@ export async function startServer(
   return {
     port: portOf(server),
     announceClosing: () => connections.announceClosing(),
-    drain: (ms) => drain(server, connections, { ms, headersMs: options.headersTimeout }),
+    drain: (ms) =>
+      drain(server, connections, { ms, headersMs: options.headersTimeout, clock: options.clock }),
   };
 }
 
@@ -106,7 +110,7 @@ function hear(server: Server, door: Door, options: ServerOptions): void {
 async function drain(
   server: Server,
   connections: Connections,
-  limits: { readonly ms: number; readonly headersMs: number },
+  { ms, headersMs, clock }: { readonly ms: number; readonly headersMs: number; readonly clock: Clock },
 ): Promise<void> {
   connections.closeWhenAnswered();
   // Connections that the kernel has made and Node has not taken yet are reset when listening ends. Right after Node
@@ -116,13 +120,14 @@ async function drain(
     server.close(() => resolve());
   });
   server.closeIdleConnections();
-  const timers = [
-    setTimeout(() => connections.closeUnbegun("untouched"), SENT_MS),
-    setTimeout(() => connections.closeUnbegun("all"), limits.headersMs),
-    setTimeout(() => connections.destroyAll(), limits.ms),
+  const cancels = [
+    // A process that stood still runs its timers before it reads: what came meanwhile is read first.
+    clock.after(SENT_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),
+    clock.after(headersMs, () => connections.closeUnbegun("all")),
+    clock.after(ms, () => connections.destroyAll()),
   ];
   await closed;
-  for (const timer of timers) clearTimeout(timer);
+  for (const cancel of cancels) cancel();
 }
 
 function portOf(server: Server): number {

@@ -50,7 +50,11 @@ export async function startPrimary(
     onEnd: (hand) => ledger.close(hand),
   });
   const purgePatience = ackTimeout + 2 * commandTimeout + PURGE_GRACE_MS;
-  const admin = await openAdmin(config, log, gather({ staff, ledger, metrics, status, purgePatience }));
+  const admin = await openAdmin(
+    config,
+    surroundings,
+    gather({ staff, ledger, metrics, status, purgePatience }),
+  );
   const port = await staff.open().catch(async (error: unknown) => {
     staff.kill();
     await admin.close();

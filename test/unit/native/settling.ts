@@ -35,7 +35,7 @@ function firstByteClock() {
   const waits = new Set<() => void>();
   let hasWaited = false;
   const clock: Clock = {
-    now: hand.now,
+    now: () => hand.now(),
     after(ms, task) {
       const cancel = hand.after(ms, task);
       if (ms !== FIRST_BYTE_MS) return cancel;
@@ -48,7 +48,12 @@ function firstByteClock() {
       return end;
     },
   };
-  return { clock, move: hand.move, isWaiting: () => waits.size > 0, hasWaited: () => hasWaited };
+  return {
+    clock,
+    move: (ms: number) => hand.move(ms),
+    isWaiting: () => waits.size > 0,
+    hasWaited: () => hasWaited,
+  };
 }
 
 /** A proxy whose requests all have something to be done first; what was begun first ends when `release` is called. */

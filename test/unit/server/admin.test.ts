@@ -1,4 +1,5 @@
 import t from "tap";
+import { systemClock } from "../../../src/clock.ts";
 import { startAdmin, type AdminOptions } from "../../../src/server/admin.ts";
 
 /** A part that fails while it is asked how it is must not take the process along. */
@@ -12,6 +13,7 @@ const TOKEN = "the-token-of-the-admin-port";
 t.test("what the admin port cannot tell is 500, told to the log, and harms nobody", async (t) => {
   const faults: unknown[] = [];
   const options: AdminOptions = {
+    clock: systemClock,
     health: rejects,
     purge: rejects,
     metrics: rejects,

@@ -1,43 +1,78 @@
 import type { Duplex } from "node:stream";
-import t from "tap";
-import { inTime, rawConnect, rawRequest } from "../../support/raw.ts";
+import t, { type Test } from "tap";
+import type { NativeProxy } from "../../../src/native/proxy.ts";
+import { handClock } from "../../support/clock.ts";
+import { rawConnect, rawRequest } from "../../support/raw.ts";
+import { PATIENCE_MS, until } from "../../support/until.ts";
 import { serve } from "./serve.ts";
 
 const HOUR = 3_600_000;
+/** From here on a drain takes a connection of which nothing was read for one on which nothing was sent. */
+const SENT_MS = 100;
 const GET = rawRequest(["GET /partners/2026-02/t/pages HTTP/1.1", "Host: h"]);
 const ok = () => Promise.resolve({ status: 200, headers: {}, body: "ok" });
 
+/** A server whose drains go by a clock that the test moves. */
+async function serveByHand(t: Test, options: { readonly upgrade?: NativeProxy["upgrade"] } = {}) {
+  const clock = handClock();
+  const server = await serve(t, ok, { ...options, clock });
+  /** Begins a drain; resolves with the promise of its end once its clock runs, or has run. */
+  const drain = async (): Promise<{ readonly end: Promise<void> }> => {
+    let isOver = false;
+    const end = server.drain(HOUR).then(() => void (isOver = true));
+    await until("the clock of the drain", () => clock.pending > 0 || isOver);
+    return { end };
+  };
+  return { ...server, clock, drain };
+}
+
 t.test("a drain does not wait for a connection on which nothing has come", async (t) => {
-  const server = await serve(t, ok, { headersTimeout: HOUR });
-  const client = await rawConnect(server.port);
-  const drained = server.drain(HOUR);
-  t.match(await inTime(client.end(), () => "its end", 5_000), { text: "", reset: false });
-  await inTime(drained, () => "the end of the drain", 5_000);
+  const { port, clock, drain } = await serveByHand(t);
+  const client = await rawConnect(port);
+  const drained = await drain();
+  clock.move(SENT_MS);
+  t.match(await client.end(), { text: "", reset: false });
+  await drained.end;
+  t.equal(clock.pending, 0, "no timer is left");
 });
 
-t.test("but takes what a client has sent before it knew", async (t) => {
-  for (let i = 0; i < 20; i++) {
-    const server = await serve(t, ok);
-    const client = await rawConnect(server.port);
+t.test("a drain takes what a client has sent before it knew", async (t) => {
+  for (const isTaken of [true, false]) {
+    const { port, clock, drain } = await serveByHand(t);
+    const client = await rawConnect(port);
     client.send(GET);
-    // Node has taken the connection by then, and read nothing.
-    if (i % 2 === 0) await new Promise((resolve) => void setImmediate(resolve));
-    const drained = server.drain(HOUR);
+    // Node has taken the connection by then, and read nothing: another order of the same events.
+    if (isTaken) await new Promise((resolve) => void setImmediate(resolve));
+    const drained = await drain();
     t.match(await client.end(), { text: /close\r\n[^]*ok$/i, reset: false });
-    await drained;
+    await drained.end;
+    t.equal(clock.pending, 0);
   }
 });
 
-t.test("and for half a head no longer than for any other, but for a tunnel", async (t) => {
+t.test("a drain reads what came while the process stood still", async (t) => {
+  const { port, clock, drain } = await serveByHand(t);
+  const client = await rawConnect(port);
+  const drained = await drain();
+  client.send(GET);
+  // Its time is over before the server has had a turn to read.
+  clock.move(SENT_MS);
+  t.match(await client.end(), { text: /close\r\n[^]*ok$/i, reset: false });
+  await drained.end;
+});
+
+t.test("a drain waits for half a head no longer than for any other, but for a tunnel", async (t) => {
   const upgrade = (_: unknown, socket: Duplex): void => {
     socket.write("tunnel");
     socket.once("end", () => socket.end()).resume();
   };
-  const server = await serve(t, ok, { headersTimeout: 1_500, upgrade });
-  const [fresh, kept, tunnel] = [
-    await rawConnect(server.port),
-    await rawConnect(server.port),
-    await rawConnect(server.port),
+  const { port, clock, drain } = await serveByHand(t, { upgrade });
+  const [fresh, kept, tunnel, late, silent] = [
+    await rawConnect(port),
+    await rawConnect(port),
+    await rawConnect(port),
+    await rawConnect(port),
+    await rawConnect(port),
   ];
   fresh.send(GET.slice(0, 20));
   kept.send(GET);
@@ -45,14 +80,30 @@ t.test("and for half a head no longer than for any other, but for a tunnel", asy
   kept.send(GET.slice(0, 20));
   tunnel.send(rawRequest(["GET /api/x HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]));
   await tunnel.until(/tunnel/);
-  const late = await rawConnect(server.port);
   late.send(GET.slice(0, 20));
-  const drained = server.drain(HOUR);
-  await new Promise((resolve) => void setTimeout(resolve, 500));
+  const drained = await drain();
+  clock.move(SENT_MS);
+  await silent.end();
   late.send(GET.slice(20));
   t.match(await late.end(), { text: /close\r\n[^]*ok$/i, reset: false });
-  await inTime(Promise.all([fresh.end(), kept.end()]), () => "the end of both", 10_000);
+  t.strictSame([fresh.socket.closed, kept.socket.closed], [false, false], "they may yet come");
+  clock.move(PATIENCE_MS);
+  await Promise.all([fresh.end(), kept.end()]);
   t.equal(tunnel.socket.closed, false);
   tunnel.socket.end();
-  await inTime(drained, () => "the end of the drain", 5_000);
+  await drained.end;
+});
+
+t.test("a drain cuts what is left at its limit", async (t) => {
+  const upgrade = (_: unknown, socket: Duplex): void => void socket.write("tunnel");
+  const { port, clock, drain } = await serveByHand(t, { upgrade });
+  const tunnel = await rawConnect(port);
+  tunnel.send(rawRequest(["GET /api/x HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]));
+  await tunnel.until(/tunnel/);
+  const drained = await drain();
+  clock.move(HOUR - 1);
+  t.equal(tunnel.socket.closed, false);
+  clock.move(1);
+  t.match(await tunnel.end(), { text: /tunnel$/ });
+  await drained.end;
 });

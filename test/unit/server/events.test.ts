@@ -1,11 +1,13 @@
-import { once } from "node:events";
 import t, { type Test } from "tap";
 import { systemClock, wallTime } from "../../../src/clock.ts";
-import type { Snapshot, Standing } from "../../../src/core/status.ts";
+import type { Clock } from "../../../src/core/clock.ts";
+import type { Health, Snapshot, Standing } from "../../../src/core/status.ts";
 import { snapshotOf } from "../../../src/observe/snapshot.ts";
 import { createStatus } from "../../../src/observe/status.ts";
-import { startAdmin } from "../../../src/server/admin.ts";
+import { ADMIN_LIMITS, startAdmin } from "../../../src/server/admin.ts";
+import { handClock } from "../../support/clock.ts";
 import { rawConnect, rawExchange, rawRequest, type RawClient } from "../../support/raw.ts";
+import { until } from "../../support/until.ts";
 
 /** The admin port before whoever reaches it: pages that do not read, connections that say nothing, parts that fail. */
 
@@ -19,26 +21,40 @@ const standing: Standing = {
   endings: {},
 };
 
-async function portOf(t: Test, tell: (snapshot: Snapshot) => Snapshot, faults: unknown[] = []) {
+/** Of an admin port, what a test wants otherwise. */
+interface Site {
+  readonly tell?: (snapshot: Snapshot) => Snapshot;
+  readonly health?: () => Promise<Health>;
+  readonly clock?: Clock;
+  readonly faults?: unknown[];
+  readonly limits?: typeof ADMIN_LIMITS;
+}
+
+async function portOf(t: Test, site: Site = {}) {
+  const { tell = (snapshot) => snapshot, health = async () => standing.health } = site;
   const build = { version: "1.0.0", node: "v24.0.0" };
   const status = createStatus({ clock: systemClock, wallTime, build });
   const admin = await startAdmin(
     {
-      health: () => Promise.resolve(standing.health),
+      clock: site.clock ?? systemClock,
+      health,
       purge: () => Promise.resolve({ peers: 0, acknowledged: 0, complete: true }),
       metrics: () => Promise.resolve({ contentType: "text/plain", body: "" }),
       snapshot: async () => tell(snapshotOf([status.heard()], standing)),
       explain: () => Promise.resolve(undefined),
       token: TOKEN,
-      onFault: (cause) => faults.push(cause),
+      onFault: (cause) => site.faults?.push(cause),
     },
     { host: "127.0.0.1", port: 0 },
+    site.limits,
   );
   t.teardown(() => admin.close());
   return admin.port;
 }
 
 const ASKED = rawRequest(["GET /events HTTP/1.1", "Host: localhost", `Authorization: Bearer ${TOKEN}`]);
+/** The time from one event to the next. */
+const EVERY_MS = 2_000;
 
 async function openPage(port: number): Promise<RawClient> {
   const page = await rawConnect(port);
@@ -48,51 +64,76 @@ async function openPage(port: number): Promise<RawClient> {
 
 t.test("what cannot be told to open pages is told to the log, and ends nothing", async (t) => {
   const faults: unknown[] = [];
+  const clock = handClock();
   let told = 0;
   const tell = (snapshot: Snapshot): Snapshot => {
     told += 1;
     if (told === 2) throw new Error("staged");
     return snapshot;
   };
-  const page = await openPage(await portOf(t, tell, faults));
+  const page = await openPage(await portOf(t, { tell, faults, clock }));
+  await page.until(/data: .*\n\n/);
+  clock.move(EVERY_MS);
+  await until("the fault", () => faults.length > 0);
+  clock.move(EVERY_MS);
   await page.until(/(?:data: .*\n\n[^]*){2}/);
   t.match(faults, [{ message: "staged" }]);
+  t.equal(told, 3);
   page.socket.destroy();
+  await until("the end of the events", () => clock.pending === 0);
 });
 
 t.test("a page that does not read is cut off, and the others go on", async (t) => {
   // More than the system's own buffers between two sockets take.
   const long = "x".repeat(16 * 1_048_576);
-  const port = await portOf(t, (snapshot) => ({ ...snapshot, build: { version: long, node: "" } }));
+  const clock = handClock();
+  const tell = (snapshot: Snapshot): Snapshot => ({ ...snapshot, build: { version: long, node: "" } });
+  const port = await portOf(t, { tell, clock });
   const stuck = await openPage(port);
   stuck.socket.pause();
   const well = await rawConnect(port);
-  const seen = { ends: 0 };
-  well.socket.on("data", (chunk: string) => (seen.ends += chunk.split("\n\n").length - 1));
+  let read = 0;
+  well.socket.on("data", (chunk: string) => (read += chunk.length));
   well.send(ASKED);
-  // The head's end and the hint are two; a second event comes with the first tick.
-  while (seen.ends < 4) await once(well.socket, "data");
+  await until("the first event", () => read > long.length);
+  clock.move(EVERY_MS);
+  await until("the second event", () => read > 2 * long.length);
   stuck.socket.resume();
   t.equal((await stuck.end()).text.split("data: ").length, 2, "one event, and the end");
   t.equal(well.socket.destroyed, false);
   well.socket.destroy();
 });
 
-t.test("connections that say nothing are few, and are closed soon", async (t) => {
-  const port = await portOf(t, (snapshot) => snapshot);
-  const silent = await Promise.all(Array.from({ length: 256 }, () => rawConnect(port)));
+t.test("connections are few: one more is closed at once", async (t) => {
+  const { promise: told, resolve: tell } = Promise.withResolvers<Health>();
+  let asked = 0;
+  const health = (): Promise<Health> => {
+    asked += 1;
+    return told;
+  };
+  const port = await portOf(t, { health });
+  const ready = rawRequest(["GET /readyz HTTP/1.1", "Host: x", "Connection: close"]);
+  // An answer that is still to come holds a connection however long it takes.
+  const answers = Array.from({ length: 256 }, () => rawExchange(port, ready));
+  await until("all of them", () => asked === 256);
   const oneMore = await rawConnect(port);
   t.equal((await oneMore.end()).text, "", "one more is closed");
-  const ends = await Promise.all(silent.map((client) => client.end()));
-  t.equal(ends.filter(({ text }) => text.startsWith("HTTP/1.1 408 ")).length, 256);
-  t.match(
-    await rawExchange(port, rawRequest(["GET /livez HTTP/1.1", "Host: x", "Connection: close"])),
-    / 200 /,
-  );
+  tell(standing.health);
+  t.equal((await Promise.all(answers)).filter((text) => text.startsWith("HTTP/1.1 200 ")).length, 256);
+  t.match(await rawExchange(port, ready), / 200 /);
+});
+
+t.test("a connection that says nothing is closed soon", async (t) => {
+  t.ok(ADMIN_LIMITS.headersTimeout <= 5_000 && ADMIN_LIMITS.connectionsCheckingInterval <= 1_000);
+  const port = await portOf(t, {
+    limits: { ...ADMIN_LIMITS, headersTimeout: 1, connectionsCheckingInterval: 1 },
+  });
+  const silent = await rawConnect(port);
+  t.match((await silent.end()).text, /^HTTP\/1\.1 408 /);
 });
 
 t.test("headers and wishes that are too large are refused in words", async (t) => {
-  const port = await portOf(t, (snapshot) => snapshot);
+  const port = await portOf(t);
   const huge = rawRequest(["GET /livez HTTP/1.1", "Host: x", `X: ${"x".repeat(20_000)}`]);
   t.match(await rawExchange(port, huge), /^HTTP\/1\.1 431 /);
   const head = [

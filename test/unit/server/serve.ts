@@ -1,20 +1,32 @@
 import type { Test } from "tap";
 import { systemClock } from "../../../src/clock.ts";
+import type { Clock } from "../../../src/core/clock.ts";
 import type { Incoming } from "../../../src/core/context.ts";
 import type { Answer } from "../../../src/core/envelope.ts";
 import type { NativeProxy } from "../../../src/native/proxy.ts";
 import { startServer, type RunningServer } from "../../../src/server/server.ts";
+import { rawExchange, rawRequest } from "../../support/raw.ts";
+import { requestsRead, type RequestsRead } from "../../support/requests-read.ts";
+import { PATIENCE_MS } from "../../support/until.ts";
 
-/** A server in this process, and the codes of what it refused. */
+/** A server in this process. */
 export interface Served extends RunningServer {
+  /** The codes of what it refused. */
   readonly refused: readonly string[];
+  /** What it has read. */
+  readonly read: RequestsRead;
+  /** Another request, on a connection of its own, to its end. What the server wrote to a client before has come by then. */
+  readonly roundTrip: () => Promise<void>;
 }
 
-/** A server whose partner requests are answered by `gateway`. Native ones are not made. */
+/** Requests of this method are answered at once, and by no `gateway`. */
+const ROUND_TRIP = "OPTIONS";
+
+/** A server whose partner requests are answered by `gateway`. Native ones are not made. Its limits are long. */
 export async function serve(
   t: Test,
   gateway: (request: Incoming) => Promise<Answer>,
-  options: { readonly headersTimeout?: number; readonly upgrade?: NativeProxy["upgrade"] } = {},
+  options: { readonly clock?: Clock; readonly upgrade?: NativeProxy["upgrade"] } = {},
 ): Promise<Served> {
   const refused: string[] = [];
   const unused = (): never => {
@@ -25,15 +37,25 @@ export async function serve(
     upgrade: options.upgrade ?? unused,
     close: () => Promise.resolve(),
   };
-  const ways = { gateway, native, nativePrefixes: ["/api"], refusesNativeKeys: true, bodyPause: 1_000 };
+  const answering = (request: Incoming): Promise<Answer> =>
+    request.method === ROUND_TRIP
+      ? Promise.resolve({ status: 200, headers: {}, body: "" })
+      : gateway(request);
+  const ways = {
+    gateway: answering,
+    native,
+    nativePrefixes: ["/api"],
+    refusesNativeKeys: true,
+    bodyPause: PATIENCE_MS,
+  };
   const server = await startServer(
     {
+      clock: options.clock ?? systemClock,
       ways: () => ways,
-      clock: systemClock,
       onRefused: ({ error }) => refused.push(error.code),
-      headersTimeout: options.headersTimeout ?? 5_000,
-      keepAliveTimeout: 5_000,
-      idleTimeout: 60_000,
+      headersTimeout: PATIENCE_MS,
+      keepAliveTimeout: PATIENCE_MS,
+      idleTimeout: PATIENCE_MS,
       maxHeaderSize: 16_384,
       maxHeaders: 100,
       maxConnections: 100,
@@ -41,6 +63,9 @@ export async function serve(
     },
     { host: "127.0.0.1", port: 0 },
   );
-  t.teardown(() => server.drain(0));
-  return { ...server, refused };
+  // By the machine's own clock: a test that moves one by hand drains to the end.
+  if (options.clock === undefined) t.teardown(() => server.drain(0));
+  const lines = [`${ROUND_TRIP} /partners/2026-02/t/pages HTTP/1.1`, "Host: h", "Connection: close"];
+  const roundTrip = async (): Promise<void> => void (await rawExchange(server.port, rawRequest(lines)));
+  return { ...server, refused, read: requestsRead(t, server.port), roundTrip };
 }
