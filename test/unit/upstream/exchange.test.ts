@@ -1,9 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { Dispatcher } from "undici";
 import t from "tap";
-import { systemClock } from "../../../src/clock.ts";
 import { Lifetime } from "../../../src/core/lifetime.ts";
 import { Exchange } from "../../../src/upstream/exchange.ts";
+import { handClock } from "../../support/clock.ts";
 
 const CONTROLLER: Dispatcher.DispatchController = {
   aborted: false,
@@ -23,7 +23,7 @@ function begin(name: string, done: string[]) {
     signal,
     maxAnswer: 100,
     patience: { connectTimeout: 1_000, firstByteTimeout: 1_000, idleTimeout: 1_000 },
-    clock: systemClock,
+    clock: handClock(),
     onSending: () => undefined,
     resolve: ({ body }) => done.push(`${name}: ${body.toString()}`),
     reject: (error) => done.push(`${name}: ${String(error)}`),

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { setImmediate as tick } from "node:timers/promises";
 import t from "tap";
 import type { Outgoing } from "../../../src/core/context.ts";
 import type { Note } from "../../../src/core/note.ts";
@@ -17,6 +16,7 @@ import {
 } from "../../support/bad-origin.ts";
 import { PATIENT } from "../../support/patience.ts";
 import { handClock } from "../../support/clock.ts";
+import { until } from "../../support/until.ts";
 
 interface Test {
   teardown(done: () => Promise<void>): void;
@@ -63,11 +63,6 @@ async function originOf(t: Test, misbehave: Misbehaviour) {
   return { ...origin, asked, seen: () => count.seen };
 }
 
-/** Lets what has come on sockets be handled, until `done`. */
-async function until(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 100_000 && !done(); i++) await tick();
-}
-
 t.test("a silent CMS is given exactly its time, then it is upstream.timeout", async (t) => {
   const clock = handClock();
   const origin = await originOf(t, isSilent);
@@ -77,12 +72,16 @@ t.test("a silent CMS is given exactly its time, then it is upstream.timeout", as
   answer.catch(() => (isSettled = true));
   await origin.asked(1);
   clock.move(29_999);
-  for (let i = 0; i < 20; i++) await tick();
+  // By the same pool: what the time that has passed led to has been told before it is at the CMS.
+  const another = send();
+  another.catch(() => undefined);
+  await origin.asked(2);
   t.equal(isSettled, false);
   clock.move(1);
   await t.rejects(answer, { code: "upstream.timeout" });
-  await until(() => origin.sockets.size === 0);
-  t.equal(origin.sockets.size, 0, "and its connection is closed");
+  clock.move(29_999);
+  await t.rejects(another, { code: "upstream.timeout" });
+  await until("the end of their connections", () => origin.sockets.size === 0);
   t.equal(clock.pending, 0, "no timer is left");
 });
 
@@ -90,9 +89,9 @@ t.test(
   "so is one that stops within its answer, one that never ends, and one that cannot be reached",
   async (t) => {
     const partial = answers("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nabc");
-    for (const [limit, overrides] of [
-      ["idle", {}],
-      ["deadline", { idleTimeout: 1_000_000 }],
+    for (const [limit, overrides, cause] of [
+      ["idle", {}, /^no further byte/],
+      ["deadline", { idleTimeout: 1_000_000 }, /^no whole answer/],
     ] as const) {
       const clock = handClock();
       const origin = await originOf(t, partial);
@@ -100,10 +99,13 @@ t.test(
       const answer = send();
       answer.catch(() => undefined);
       await origin.asked(1);
-      await until(() => clock.pending > 1);
-      for (let i = 0; i < 20; i++) await tick();
+      // By the same pool: the first bytes of the answer have come before it is at the CMS.
+      send().catch(() => undefined);
+      await origin.asked(2);
       clock.move(limit === "idle" ? 40_000 : 100_000);
-      await t.rejects(answer, { code: "upstream.timeout" }, limit);
+      const error: unknown = await answer.catch((thrown: unknown) => thrown);
+      t.match(error, { code: "upstream.timeout" }, limit);
+      t.match(error instanceof Error && error.cause, cause);
     }
     const deaf = await deafOrigin();
     t.teardown(() => deaf.close());
@@ -111,7 +113,7 @@ t.test(
     const { send } = poolTo(t, deaf.url, { clock });
     const answer = send();
     answer.catch(() => undefined);
-    await until(() => clock.pending > 1);
+    await until("the time for a connection to run", () => clock.pending > 1);
     clock.move(20_000);
     await t.rejects(answer, { code: "upstream.timeout" });
   },
