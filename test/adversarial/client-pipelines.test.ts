@@ -5,9 +5,12 @@
  * though the client was told that nothing behind this answer would be, or though what it sent was the body of another.
  * Defence: a request begins when the one before it on its connection is answered, and not at all behind the last answer.
  */
+import type { IncomingMessage } from "node:http";
 import t, { type Test } from "tap";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
-import { inTime, rawConnect, rawExchange, rawRequest, type RawClient } from "../support/raw.ts";
+import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { requestsRead, type RequestsRead } from "../support/requests-read.ts";
+import { until } from "../support/until.ts";
 import { startOrigin } from "../unit/native/front.ts";
 
 /** A gateway and the CMS behind it, which answers what has `slow` in its path when it is told to. */
@@ -16,7 +19,11 @@ interface Site {
   /** What reached the CMS, as `GET /api/x`, in order. */
   readonly asked: readonly string[];
   /** Resolves once so much has reached it. */
-  readonly reached: (count: number) => Promise<void>;
+  readonly reached: (count: number) => Promise<unknown>;
+  /** What the gateway has read. */
+  readonly read: RequestsRead;
+  /** Another request to its end. What began before it has reached the CMS by then. */
+  readonly roundTrip: () => Promise<void>;
   /** Lets the slow ones be answered, from now on at once. */
   readonly release: () => void;
 }
@@ -37,30 +44,36 @@ async function startSlow(t: Test, settings: Record<string, unknown> = {}): Promi
     release();
     await gateway.stop();
   });
-  const reached = async (count: number): Promise<void> => {
-    while (asked.length < count) await pause(5);
-  };
-  return { gateway, asked, reached, release };
+  const reached = (count: number) => until(`${count} requests at the CMS`, () => asked.length >= count);
+  const read = requestsRead(t, gateway.port);
+  const another = rawRequest(["GET /api/round-trip HTTP/1.1", "Host: h", LAST]);
+  const roundTrip = async (): Promise<void> =>
+    void t.match(await rawExchange(gateway.port, another), /^HTTP\/1\.1 200 /);
+  return { gateway, asked, reached, release, read, roundTrip };
 }
 
-/** Time enough for what was sent to be read and begun. */
-function pause(ms = 150): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
+/** Resolves once the gateway has read so many bytes of the connection that brought a request. */
+function bytesRead({ socket }: IncomingMessage, bytes: string): Promise<unknown> {
+  return until(
+    `${bytes.length} bytes at the gateway`,
+    () => socket.bytesRead >= Buffer.byteLength(bytes, "latin1"),
+  );
 }
 
+const LAST = "Connection: close";
 const get = (name: string, ...more: string[]) =>
   rawRequest([`GET /api/p/${name} HTTP/1.1`, "Host: h", ...more]);
 const remove = (name: string) => rawRequest([`DELETE /api/p/${name} HTTP/1.1`, "Host: h"]);
 const post = (name: string, body = "{}") =>
   rawRequest([`POST /api/p/${name} HTTP/1.1`, "Host: h", `Content-Length: ${body.length}`], body);
-const LAST = "Connection: close";
 
 t.test("a request begins when the one before it is answered (RFC 9112, 9.3.2)", async (t) => {
-  const { gateway, asked, reached, release } = await startSlow(t);
+  const { gateway, asked, reached, release, read, roundTrip } = await startSlow(t);
   const client = await rawConnect(gateway.port);
   client.send(get("slow") + remove("x") + post("y") + get("z", LAST));
   await reached(1);
-  await pause();
+  await read.nth(4);
+  await roundTrip();
   t.strictSame(asked, ["GET /api/p/slow"]);
   release();
   t.match((await client.end()).text, /slow\][^]*x\][^]*y\][^]*z\]$/);
@@ -69,20 +82,22 @@ t.test("a request begins when the one before it is answered (RFC 9112, 9.3.2)", 
 
 t.test("one that waits for that does not begin where its client leaves", async (t) => {
   for (const leave of ["end", "resetAndDestroy"] as const) {
-    const { gateway, asked, reached, release } = await startSlow(t);
+    const { gateway, asked, reached, release, read, roundTrip } = await startSlow(t);
     const client = await rawConnect(gateway.port);
     client.send(get("slow") + remove("x") + post("y"));
     await reached(1);
+    const { socket } = await read.nth(3);
     client.socket[leave]();
-    await pause();
+    await until("the gateway to notice", () => socket.readableEnded || socket.destroyed);
     release();
-    await pause();
+    await until("the end of the connection", () => socket.destroyed);
+    await roundTrip();
     t.strictSame(asked, ["GET /api/p/slow"], leave);
   }
 });
 
 t.test("nothing is done behind an answer that says it is the last (RFC 9112, 9.6)", async (t) => {
-  const { gateway, asked } = await startSlow(t, { server: { maxRequestsPerConnection: 2 } });
+  const { gateway, asked, roundTrip } = await startSlow(t, { server: { maxRequestsPerConnection: 2 } });
   const four = ["1", "2", "3", "4"].map((name) => post(name)).join("");
   t.equal((await rawExchange(gateway.port, four)).match(/HTTP\/1\.1 200/g)?.length, 2);
   t.strictSame(asked, ["POST /api/p/1", "POST /api/p/2"]);
@@ -97,17 +112,24 @@ t.test("nothing is done behind an answer that says it is the last (RFC 9112, 9.6
   await client.until(/^HTTP\/1\.1 401 /);
   client.send(`34${post("6")}`);
   t.match((await client.end()).text, /^HTTP\/1\.1 401 (?:(?!HTTP\/1)[^])*$/);
-  await pause();
+  await roundTrip();
   t.equal(asked.length, 2);
 });
 
 t.test("a drain ends a connection behind the request that is under way", async (t) => {
-  const { gateway, asked, reached, release } = await startSlow(t, { server: { drainTimeout: "1h" } });
+  const server = { drainDelay: "0s", drainTimeout: "1h" };
+  const { gateway, asked, reached, release, read } = await startSlow(t, { server });
   const client = await rawConnect(gateway.port);
   client.send(post("slow") + post("slower"));
   await reached(1);
+  await read.nth(2);
   const stopped = gateway.stop();
-  await pause();
+  await until("the gateway to refuse connections", () =>
+    rawConnect(gateway.port).then(
+      ({ socket }) => void socket.destroy(),
+      () => true,
+    ),
+  );
   release();
   t.match((await client.end()).text, /connection: close\r\n(?:(?!HTTP\/1)[^])*slow\]$/i);
   await stopped;
@@ -115,15 +137,18 @@ t.test("a drain ends a connection behind the request that is under way", async (
 });
 
 t.test("an upgrade that is ignored is the last: Node loses what stands behind it", async (t) => {
-  const { gateway, asked } = await startSlow(t);
+  const { gateway, asked, read, roundTrip } = await startSlow(t);
   const upgrade = [LAST.replace("close", "Upgrade"), "Upgrade: websocket"];
   const ignored = rawRequest(["GET /partners/2026-02/t/posts HTTP/1.1", "Host: h", ...upgrade]);
   const inner = remove("smuggled");
   const outer = post("outer", `12345${inner}`);
   const client = await rawConnect(gateway.port);
-  await sendInTwo(client, ignored + outer.slice(0, -inner.length), inner);
+  const first = ignored + outer.slice(0, -inner.length);
+  client.send(first);
+  await bytesRead(await read.nth(1), first);
+  client.send(inner);
   t.match((await client.end()).text, /^HTTP\/1\.1 401 (?:(?!HTTP\/1)[^])*$/);
-  await pause();
+  await roundTrip();
   t.strictSame(asked, []);
   const h2c = ["Connection: Upgrade", "Upgrade: h2c", "Content-Length: 200000"];
   const large = rawRequest(["POST /api/p/large HTTP/1.1", "Host: h", ...h2c], "x".repeat(200_000));
@@ -133,13 +158,6 @@ t.test("an upgrade that is ignored is the last: Node loses what stands behind it
     "its own body is read",
   );
 });
-
-/** The second part when the first has been read. */
-async function sendInTwo(client: RawClient, first: string, second: string): Promise<void> {
-  client.send(first);
-  await pause();
-  client.send(second);
-}
 
 t.test("a long row is answered to its end", async (t) => {
   const { gateway, asked, reached, release } = await startSlow(t);
@@ -152,13 +170,16 @@ t.test("a long row is answered to its end", async (t) => {
 });
 
 t.test("what cannot be read ends a connection behind the request that is under way", async (t) => {
-  const { gateway, asked, reached, release } = await startSlow(t);
+  const { gateway, asked, reached, release, read, roundTrip } = await startSlow(t);
   const client = await rawConnect(gateway.port);
   // One byte more than it says, as a length in characters makes it; then more of the same.
-  client.send(`${post("slow", "\u00fc")}}`);
+  const broken = `${post("slow", "\u00fc")}}`;
+  const more = remove("x") + post("y");
+  client.send(broken);
   await reached(1);
-  client.send(remove("x") + post("y"));
-  await pause();
+  client.send(more);
+  await bytesRead(await read.nth(1), broken + more);
+  await roundTrip();
   release();
   t.match(
     (await client.end()).text,
@@ -178,7 +199,7 @@ t.test("but where the answer's head is out, which says that the connection stays
   client.send(get("endless"));
   await client.until(/begun/);
   client.send("no request\r\n\r\n");
-  const { text } = await inTime(client.end(), () => "the end of the connection", 10_000);
+  const { text } = await client.end();
   t.notMatch(text, / 400 /);
   t.match(gateway.lines().at(-1), { code: "request.malformed" });
 });
