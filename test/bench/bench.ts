@@ -10,6 +10,7 @@ import { start } from "./parts/start.ts";
 import { stream } from "./parts/stream.ts";
 import { tables } from "./parts/tables.ts";
 import { tenants } from "./parts/tenants.ts";
+import { v8 } from "./parts/v8.ts";
 import { workers } from "./parts/workers.ts";
 import { printed, type Table } from "./report.ts";
 import { ensureTools } from "./tools.ts";
@@ -19,7 +20,7 @@ import { startUpstream } from "./upstream.ts";
  * `npm run bench`: what the gateway costs, beside its peers and measured in the same run. Prints tables and writes them
  * as JSON. `-- --help` names the flags.
  */
-const PARTS: readonly Part[] = [start, latency, tables, stream, idle, tenants, payload, workers];
+const PARTS: readonly Part[] = [start, latency, tables, stream, idle, tenants, payload, workers, v8];
 const NAMES = PARTS.map(({ name }) => name);
 
 const HELP = `npm run bench -- [flags]
