@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -55,7 +56,11 @@ const MISSING = `The tests need a real Redis and found none. Any one of these wi
  */
 export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
   const engine = (await container(args)) ?? (await ownProcess(args)) ?? givenUrl(args) ?? fail(MISSING);
-  const admin = new Redis(engine.url, { ...adminOptions(args), retryStrategy: () => 50 });
+  const admin = new Redis(engine.url, {
+    ...adminOptions(args),
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: null,
+  });
   admin.on("error", () => undefined);
   await admin.ping();
   if (engine.kind === "url") await admin.flushdb();
@@ -69,15 +74,30 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
   };
 }
 
-/** A port of loopback that was free a moment ago. */
+/**
+ * Where free ports are looked for: with a Cluster node's second port, 10,000 above the first, they end below 32,768,
+ * where Linux begins to give ports to outgoing connections. A server that is to come back on its port finds it free.
+ */
+const PORTS = { from: 10_240, to: 22_768, toBus: 10_000 };
+
+/** A port of loopback that was free a moment ago, as was that of its Cluster bus. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if ((await isFree(port)) && (await isFree(port + PORTS.toBus))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  return true;
 }
 
 /** True where a `redis-server` can be started by the test itself. */

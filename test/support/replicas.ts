@@ -1,128 +1,195 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Test } from "tap";
 
-import { startCms } from "./cms/server.ts";
+import { type Cms, startCms } from "./cms/server.ts";
 import { type Program, startProgram } from "./program.ts";
-import { startRedis } from "./redis.ts";
+import { startRedis, type TestRedis } from "./redis.ts";
 import {
   administrator,
   type Gateway,
   judge,
   KEY,
-  pause,
   purge,
   sharing,
   statusOf,
-  timeUntilRefused,
   untilRedis,
+  untilRefused,
   USER,
 } from "./revocation.ts";
-import { startLine } from "./tcp-line.ts";
+import { startLine, type TcpLine } from "./tcp-line.ts";
+import { until } from "./until.ts";
 
 /**
  * Two replicas, one Redis, one CMS, and the rows of the failure table as functions: whatever becomes of Redis, partners
- * get right answers, a request waits for it once and not each time, a withdrawn key ends when it was promised to, and
- * all is well again without a restart. Starts on import.
+ * get right answers, a request waits for Redis once and not each time, a withdrawn key ends, and all is well again
+ * without a restart.
  */
 
-/** Shorter than the defaults of 30 s and 5 s, so that a test can wait for them. */
-export const KEY_TTL = 20_000;
-export const CUT_OFF_TTL = 2_000;
-/** Longer than the default of 50 ms, so that waiting for Redis can be told from waiting for a busy machine. */
-const COMMAND_TIMEOUT = 250;
-/** A lookup that took longer than this, the CMS not counted, has waited for Redis. */
-const SLOW_MS = COMMAND_TIMEOUT - 10;
-const LIST = "/partners/2026-02/tenant-a/pages?limit=1";
+/** A gateway as a process of its own, and its line to Redis. */
+export type Replica = Program & { readonly line: TcpLine };
 
-export const [cms, redis] = [await startCms({ record: false }), await startRedis()];
-export const line = await startLine(redis.port);
-const settings = {
-  cache: { keyTtl: `${KEY_TTL}ms`, cutOffTtl: `${CUT_OFF_TTL}ms`, lookupsPerSecond: 10_000 },
-  redis: { commandTimeout: `${COMMAND_TIMEOUT}ms` },
+/** Longer than any test: what ends earlier was not ended by time. */
+const FOR_EVER = "1h";
+
+/** Nothing in a request runs into these on a slow machine. */
+export const UNHURRIED = {
+  upstream: { connectTimeout: "2m", firstByteTimeout: "5m", idleTimeout: "5m", deadline: "10m" },
+  partners: { deadline: "15m" },
+  native: { firstByteTimeout: "5m", idleTimeout: "5m" },
 };
-export const [one, two] = await Promise.all([
-  startProgram(cms.url, { settings, env: sharing(redis.url) }),
-  // The second has a line to Redis that can be cut for it alone.
-  startProgram(cms.url, { settings, env: sharing(`redis://127.0.0.1:${line.port}`) }),
-]);
-/** Ends all that was started. */
-export async function closeAll(): Promise<void> {
-  if (redis.kind !== "url") await redis.resume().catch(() => undefined);
-  await Promise.all([one.stop(), two.stop()]);
-  await Promise.all([cms.close(), line.close(), redis.close()]);
-}
-export const BOTH = [one, two];
-
-/** The seeded data, both replicas well, empty memories, and the key remembered by both. */
-export async function healthy(t: Test): Promise<void> {
-  for (const gateway of BOTH) await untilRedis(gateway, "ok");
-  await cms.reset();
-  // Once more where the machine was too busy for the time limit.
-  for (let i = 0; i < 5 && (await purge(one, { all: true })).status !== 200; i += 1) await pause(100);
-  for (const gateway of BOTH) t.equal(await statusOf(gateway, LIST, KEY), 200);
-}
 
 /**
- * New keys one after another: each is a lookup in Redis, then in the CMS. How many had to wait for Redis? By the
- * gateway's own log, less the time that the CMS took, which says nothing of Redis.
+ * Facts live for ever while a replica hears the others, and next to no time otherwise. So a replica that the machine has
+ * not run for a while refuses a withdrawn key like any other. Absences are not remembered: one would hide a key that a
+ * stale record brings back.
  */
-export async function strangers(t: Test, gateway: Program, state: string): Promise<void> {
-  const before = gateway.lines().length;
-  for (let i = 0; i < 60; i += 1) {
-    t.equal(await judge(gateway, `stranger-${state}-${i}-${Math.random()}`), "refused");
-    await pause(10);
+export const CACHE = {
+  keyTtl: FOR_EVER,
+  tenantTtl: FOR_EVER,
+  absentTtl: "0ms",
+  cutOffTtl: "1ms",
+  lookupsPerSecond: 100_000,
+};
+
+/** How long replicas wait: for Redis to answer a command, and for each other to have forgotten. */
+export interface Patience {
+  readonly commandTimeout: string;
+  readonly ackTimeout: string;
+}
+
+/** For rows in which Redis or its absence answers: each invalidation reaches the other replica, however slow it is. */
+export const PATIENT: Patience = { commandTimeout: "5m", ackTimeout: "5m" };
+
+/** For rows in which nothing answers, and the replicas have to go on without. An invalidation may come late. */
+export const BRIEF: Patience = { commandTimeout: "250ms", ackTimeout: "250ms" };
+
+const LIST = "/partners/2026-02/tenant-a/pages?limit=1";
+
+/** How soon a replica refuses a withdrawn key: on the next request after the write's answer, or later. */
+export type When = "at once" | "in the end";
+
+/** Requests that a replica puts to Redis: one for each key that it has not seen, or one at the most in all. */
+export type Lookups = "each" | "one at the most";
+
+export class Replicas {
+  readonly cms: Cms;
+  readonly redis: TestRedis;
+  readonly one: Replica;
+  readonly two: Replica;
+  readonly #invalidates: When;
+
+  constructor(cms: Cms, redis: TestRedis, both: { one: Replica; two: Replica; invalidates: When }) {
+    this.cms = cms;
+    this.redis = redis;
+    this.one = both.one;
+    this.two = both.two;
+    this.#invalidates = both.invalidates;
   }
-  const finished = () =>
-    gateway
-      .lines()
-      .slice(before)
-      .filter(({ code }) => code === "key.rejected");
-  while (finished().length < 60) await pause(50);
-  const times = finished()
-    .map(({ ms, upstreamMs }) => Number(ms) - Number(upstreamMs))
-    .toSorted((a, b) => a - b);
-  const slow = times.filter((ms) => ms > SLOW_MS).length;
-  const [median = 0, longest = 0] = [times[30], times.at(-1)];
-  t.comment(
-    `${state}: 60 lookups, beside the CMS ${median.toFixed(1)} ms, ${longest.toFixed(1)} ms at the most, ${slow} waited`,
-  );
-  // One timeout when it begins; a second one where a trial went well just before.
-  t.ok(slow <= 3, `${slow} of 60 lookups waited for Redis`);
+
+  get both(): readonly [Replica, Replica] {
+    return [this.one, this.two];
+  }
+
+  async close(): Promise<void> {
+    if (this.redis.kind !== "url") await this.redis.resume().catch(() => undefined);
+    await Promise.all(this.both.map((replica) => replica.stop()));
+    await Promise.all([this.cms.close(), this.redis.close(), ...this.both.map(({ line }) => line.close())]);
+  }
+
+  /** The seeded data, both replicas well, empty memories, and the key remembered by both. */
+  async healthy(t: Test): Promise<void> {
+    for (const replica of this.both) await untilRedis(replica, "ok");
+    await this.cms.reset();
+    await until("both replicas to have forgotten", async () => {
+      const answer: { peers?: unknown; complete?: unknown } = JSON.parse(
+        await (await purge(this.one, { all: true })).text(),
+      );
+      return answer.peers === 1 && answer.complete === true;
+    });
+    for (const replica of this.both) t.equal(await statusOf(replica, LIST, KEY), 200);
+  }
+
+  /**
+   * New keys one after another, each a lookup in Redis, where the replica uses it, and then in the CMS: 60, and more
+   * until the replica has twice tried whether Redis is well. How many has it put to Redis?
+   */
+  async strangers(t: Test, { line, ...replica }: Replica, lookups: Lookups): Promise<void> {
+    const trials = (): number => line.sent("publish") + line.opened();
+    const [asked, tried] = [line.sent("mget"), trials()];
+    let count = 0;
+    while (count < 60 || trials() < tried + 2) {
+      t.equal(await judge(replica, `stranger-${count}-${Math.random()}`), "refused");
+      count += 1;
+      // So that there are not thousands of them between two trials.
+      await sleep(10);
+    }
+    const put = line.sent("mget") - asked;
+    if (lookups === "each") t.equal(put, count, `each of ${count} lookups is put to Redis`);
+    else t.ok(put <= 1, `${put} of ${count} lookups are put to a Redis that does not answer`);
+  }
+
+  /** The same key served all through, and right answers for everybody else. */
+  async serves(t: Test, replica: Gateway): Promise<void> {
+    t.equal(await statusOf(replica, LIST, KEY), 200, "a good key is served");
+    t.equal(await judge(replica, this.cms.keys.partnerB), "good");
+    t.equal(await judge(replica, this.cms.keys.disabled), "refused");
+  }
+
+  /** Withdraws the key through the first replica, which refuses it at once; the second does `when`. */
+  async withdraw(t: Test, when: When): Promise<void> {
+    const admin = await administrator(this.one);
+    for (const replica of this.both) t.equal(await judge(replica, KEY), "good", "before");
+    await admin.write("PATCH", USER, { enableAPIKey: false });
+    if (when === "at once") t.equal(await judge(this.two, KEY), "refused", "at the other replica");
+    t.equal(await judge(this.one, KEY), "refused", "where it was withdrawn");
+    if (when === "in the end") await untilRefused(this.two, KEY);
+  }
+
+  /** A key that was withdrawn while Redis was away is not brought back by what Redis still holds. */
+  async staysRefused(t: Test): Promise<void> {
+    const verdicts = async (): Promise<void> => {
+      for (const replica of this.both) t.equal(await judge(replica, KEY), "refused", "not brought back");
+    };
+    for (const replica of this.both) {
+      await until("Redis to be used again", async () => {
+        await verdicts();
+        return (await (await fetch(`${replica.adminUrl}/readyz`)).text()).includes('"redis":"ok"');
+      });
+    }
+    await verdicts();
+  }
+
+  /** Back to normal, without anybody having done anything about it. */
+  async recovers(t: Test): Promise<void> {
+    await this.healthy(t);
+    await this.withdraw(t, this.#invalidates);
+  }
 }
 
-/** The same key served all through, and right answers for everybody else. */
-export async function serves(t: Test, gateway: Gateway): Promise<void> {
-  t.equal(await statusOf(gateway, LIST, KEY), 200, "a good key is served");
-  t.equal(await judge(gateway, cms.keys.partnerB), "good");
-  t.equal(await judge(gateway, cms.keys.disabled), "refused");
-}
-
-/** Withdraws the key through the first replica and tells how long each goes on accepting it. */
-export async function withdraw(
-  t: Test,
-  state: string,
-  promised: { one: number; two: number },
-): Promise<void> {
-  const admin = await administrator(one);
-  for (const gateway of BOTH) t.equal(await judge(gateway, KEY), "good", "before");
-  const begun = performance.now();
-  await admin.write("PATCH", USER, { enableAPIKey: false });
-  const wrote = performance.now() - begun;
-  const [atOne, atTwo] = await Promise.all([
-    timeUntilRefused(t, one, { key: KEY, ms: promised.one }),
-    timeUntilRefused(t, two, { key: KEY, ms: promised.two }),
-  ]);
-  t.comment(
-    `${state}: the write took ${wrote.toFixed(0)} ms, good for another ${atOne.toFixed(0)} and ${atTwo.toFixed(0)} ms`,
-  );
-}
-
-/** Not one request is let through. */
-export const AT_ONCE = 0;
-
-/** Back to normal, without anybody having done anything about it. */
-export async function recovers(t: Test, state: string): Promise<void> {
-  const times = await Promise.all(BOTH.map((gateway) => untilRedis(gateway, "ok")));
-  t.comment(`${state}: well again ${times.map((ms) => ms.toFixed(0)).join(" and ")} ms after its end`);
-  await healthy(t);
-  await withdraw(t, `after ${state}`, { one: AT_ONCE, two: AT_ONCE });
+/** Starts two replicas, which end with the test, and waits until both use Redis. */
+export async function startReplicas(t: Test, patience: Patience): Promise<Replicas> {
+  const [cms, redis] = [await startCms({ record: false }), await startRedis()];
+  const settings = {
+    ...UNHURRIED,
+    cache: CACHE,
+    redis: { connectTimeout: "2m", ...patience },
+  };
+  const start = async (): Promise<Replica> => {
+    const line = await startLine(redis.port);
+    const env = sharing(`redis://127.0.0.1:${line.port}`);
+    return { ...(await startProgram(cms.url, { settings, env })), line };
+  };
+  const [one, two] = await Promise.all([start(), start()]);
+  const invalidates = patience === PATIENT ? "at once" : "in the end";
+  const replicas = new Replicas(cms, redis, { one, two, invalidates });
+  t.teardown(() => replicas.close());
+  // The first replica at a Redis waits for `ackTimeout` before it uses it, unless its connection has broken before.
+  for (const { line } of [one, two]) {
+    await until("the connections to Redis", () => line.connections() === 2);
+    line.cut();
+    line.mend();
+  }
+  for (const replica of [one, two]) await untilRedis(replica, "ok");
+  t.comment(`Redis: ${redis.kind}`);
+  return replicas;
 }

@@ -1,6 +1,5 @@
-import type { Test } from "tap";
-
 import { KEYS, USERS } from "./cms/keys.ts";
+import { until } from "./until.ts";
 
 /** A gateway as far as these tests need one. */
 export interface Gateway {
@@ -40,15 +39,19 @@ export async function statusOf(gateway: Gateway, path: string, key: string): Pro
 }
 
 /** Waits until a gateway's `/readyz` shows the CMS and Redis in that state. */
-export async function untilRedis(gateway: Gateway, state: "ok" | "degraded"): Promise<number> {
-  const begun = performance.now();
-  for (;;) {
-    const body: unknown = await (await fetch(`${gateway.adminUrl}/readyz`)).json();
-    const text = JSON.stringify(body);
-    if (text.includes(`"redis":"${state}"`) && text.includes('"cms":"ok"')) return performance.now() - begun;
-    if (performance.now() - begun > 15_000) throw new Error(`redis is not ${state}: ${text}`);
-    await pause(20);
-  }
+export async function untilRedis(gateway: Gateway, state: "ok" | "degraded"): Promise<void> {
+  await until(`redis to be ${state}`, async () => {
+    const text = await (await fetch(`${gateway.adminUrl}/readyz`)).text();
+    return text.includes(`"redis":"${state}"`) && text.includes('"cms":"ok"');
+  });
+}
+
+/**
+ * Waits until a gateway refuses a key that it may still remember. Where facts live for longer than a test's patience,
+ * this is no expiry: the gateway was told, or does not trust what it remembers.
+ */
+export async function untilRefused(gateway: Gateway, key: string): Promise<void> {
+  await until("the key to be refused", async () => (await judge(gateway, key)) === "refused");
 }
 
 export function pause(ms: number): Promise<void> {
@@ -94,24 +97,6 @@ export async function purge(gateway: Gateway, what: unknown, token = TOKEN): Pro
     headers: { authorization: `Bearer ${token}` },
     body: JSON.stringify(what),
   });
-}
-
-/**
- * How long a key goes on being good at a gateway, in milliseconds from now to the sending of the last request that it
- * got through; 0 where it is refused at once. Fails where that is longer than `ms`.
- */
-export async function timeUntilRefused(t: Test, gateway: Gateway, { key, ms }: { key: string; ms: number }) {
-  const begun = performance.now();
-  let lasted = 0;
-  for (;;) {
-    const sent = performance.now();
-    if ((await judge(gateway, key)) !== "good") break;
-    lasted = Math.max(1, sent - begun);
-    if (lasted > ms) break;
-    await pause(10);
-  }
-  t.ok(lasted <= ms, `good for ${lasted.toFixed(0)} ms, promised are ${ms} ms at the most`);
-  return lasted;
 }
 
 /** The key of the fixture that these tests withdraw. */

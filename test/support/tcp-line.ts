@@ -1,9 +1,15 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** A wire between one client and a server, that can be cut for this client alone. */
+/** A wire between one client and a Redis, that can be cut for this client alone. */
 export interface TcpLine {
   readonly port: number;
+  /** How many connections the client has open now. */
+  connections(): number;
+  /** How many it has opened so far, those included that were closed at once. */
+  opened(): number;
+  /** How often the client has sent a command of that name so far, also where the line let nothing through. */
+  sent(command: string): number;
   /** Closes all connections and refuses new ones. */
   cut(): void;
   /** Lets nothing through any more, and closes nothing: what a firewall that drops packets does. */
@@ -16,25 +22,31 @@ export interface TcpLine {
 /** A line to a port of loopback. */
 export async function startLine(target: number): Promise<TcpLine> {
   let state: "up" | "cut" | "blackhole" = "up";
-  const sockets = new Set<Socket>();
+  let opened = 0;
+  const clients = new Set<Socket>();
+  const upstreams = new Set<Socket>();
+  const sent = new Map<string, number>();
   const server = createServer((client) => {
+    opened += 1;
     if (state === "cut") {
       client.destroy();
       return;
     }
     const upstream = connect(target, "127.0.0.1");
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
+    const count = commandCounter(sent);
+    client.on("data", count);
+    for (const [one, other, all] of [
+      [client, upstream, clients],
+      [upstream, client, upstreams],
     ] as const) {
-      sockets.add(one);
+      all.add(one);
       one.setNoDelay(true);
       one.on("data", (chunk: Buffer) => {
         if (state === "up") other.write(chunk);
       });
       one.on("error", () => undefined);
       one.on("close", () => {
-        sockets.delete(one);
+        all.delete(one);
         other.destroy();
       });
     }
@@ -43,10 +55,13 @@ export async function startLine(target: number): Promise<TcpLine> {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   const drop = () => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of [...clients, ...upstreams]) socket.destroy();
   };
   return {
     port: address.port,
+    connections: () => clients.size,
+    opened: () => opened,
+    sent: (command) => sent.get(command) ?? 0,
     cut() {
       state = "cut";
       drop();
@@ -63,5 +78,21 @@ export async function startLine(target: number): Promise<TcpLine> {
       server.close();
       await once(server, "close");
     },
+  };
+}
+
+/** Counts the commands of one connection by their names, in whatever pieces they come. */
+function commandCounter(counts: Map<string, number>): (chunk: Buffer) => void {
+  let rest = "";
+  return (chunk) => {
+    const text = rest + chunk.toString("latin1");
+    let end = 0;
+    for (const match of text.matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
+      const name = (match[1] ?? "").toLowerCase();
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+      end = match.index + match[0].length;
+    }
+    // No command's name is longer, with what stands before it.
+    rest = text.slice(Math.max(end, text.length - 100));
   };
 }
