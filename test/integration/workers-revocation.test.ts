@@ -1,31 +1,19 @@
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
-import { carries, startFaultyLine, type Fault } from "../support/faults.ts";
+import { carries, startFaultyLine } from "../support/faults.ts";
+import { hold } from "../support/hold.ts";
 import { KEY, purge, TOKEN, USER } from "../support/revocation.ts";
-import {
-  Client,
-  clientOfEach,
-  countOf,
-  metricsOf,
-  pause,
-  pidOf,
-  POSTS,
-  startTwo,
-} from "../support/workers.ts";
+import { unhurried } from "../support/unhurried.ts";
+import { until } from "../support/until.ts";
+import { Client, clientOfEach, countOf, metricsOf, pidOf, POSTS, startTwo } from "../support/workers.ts";
 
 // Two workers and no Redis: what one of them sees must not be news to a client of the other.
-t.setTimeout(600_000);
-const ROUNDS = Number(process.env["ROUNDS"] ?? 200);
+t.setTimeout(900_000);
+const ROUNDS = Number(process.env["ROUNDS"] ?? 100);
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
-// Patient, for machines that have much else to do: what is tested is what is right, and not how long it takes.
-const program = await startTwo(t, line.url, {
-  settings: {
-    redis: { ackTimeout: "5s" },
-    cache: { keyTtl: "10m", tenantTtl: "10m", lookupsPerSecond: 10_000 },
-  },
-  env: { ADMIN_TOKEN: TOKEN },
-});
+const env = { ADMIN_TOKEN: TOKEN };
+const program = await startTwo(t, line.url, { settings: unhurried(), env });
 t.teardown(async () => {
   await line.close();
   await cms.close();
@@ -38,7 +26,7 @@ const judge = async (client: Client, key: string): Promise<number> =>
   (await client.ask("/partners/1999-01/x/y", { headers: { authorization: `users API-Key ${key}` } })).status;
 
 /** The administrator's requests by one client's connection, and so by one worker. */
-async function adminBy(client: Client) {
+async function adminBy(client: Pick<Client, "ask">) {
   const json = { "content-type": "application/json" };
   const body = JSON.stringify({ email: "admin@cms.test", password: "admin-password" });
   const login = await client.ask("/api/users/login", { method: "POST", headers: json, body });
@@ -115,8 +103,7 @@ t.test("a key that one finds to be nobody's any longer, the other forgets as wel
   t.equal(await judge(one, KEY), 400, "nobody has told us");
   t.equal((await one.ask(POSTS, { method: "POST", body: '{"title":"x"}' })).status, 401);
   // It is not waited for: the partner's answer comes first.
-  const begun = performance.now();
-  while ((await judge(two, KEY)) !== 401 && performance.now() - begun < 5_000) await pause(10);
+  await until("the other to forget the key", async () => (await judge(two, KEY)) === 401);
   for (const client of both) t.equal(await judge(client, KEY), 401);
   await cms.reset();
   await purge(program, { all: true });
@@ -141,17 +128,7 @@ t.test("a key withdrawn by a write that tells its progress is refused once that 
   await purge(program, { all: true });
 });
 
-/** Lets requests reach the CMS, and their answers go no further before `release`. */
-function holding(): { fault: Fault; release: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return {
-    fault: ({ forward, gateway }) =>
-      forward((chunk) => void promise.then(() => gateway.destroyed || gateway.write(chunk))),
-    release: resolve,
-  };
-}
-
-t.test("whoever knows of a write reads what was written, by whichever worker", async (t) => {
+t.test("a client that knows of a write reads what was written, by either worker", async (t) => {
   const admin = await adminBy(one);
   const path = `${POSTS}/1`;
   const writers: Record<string, (text: string) => Promise<unknown>> = {
@@ -160,28 +137,30 @@ t.test("whoever knows of a write reads what was written, by whichever worker", a
   };
   for (const [name, write] of Object.entries(writers)) {
     for (const client of both) t.equal((await client.ask(path)).status, 200);
-    const { fault, release } = holding();
-    line.stage(fault, /^GET \/api\/posts\?[^ ]*equals[^]*\r\nx-basker-tenant-slug/);
-    const from = line.asked.length;
+    const read = hold(line, /^GET \/api\/posts\?[^ ]*equals[^]*\r\nx-basker-tenant-slug/);
     // On a connection of its own to the worker of the second client, which is to join it if it may.
     const [, beside] = await clientOfEach(t, program);
     const old = beside.ask(path);
-    await line.carried(from + 1);
-    // The CMS has read the record by now, and its answer is held.
-    await pause(300);
-    line.stage(carries);
+    await read.answered;
+    read.letPass();
     await write(`by ${name}`);
     t.match((await two.ask(path)).body, `by ${name}`, name);
-    release();
+    read.release();
     t.notMatch((await old).body, `by ${name}`, "the read before it was an old one indeed");
   }
 });
 
 t.test("a worker that does not say that it has forgotten makes it a degraded invalidation", async (t) => {
+  // The one time-out that is to fire.
+  const settings = unhurried({ redis: { ackTimeout: "1s" } });
+  const program = await startTwo(t, line.url, { settings, env });
+  const [one, two] = await clientOfEach(t, program);
+  t.equal(await judge(two, KEY), 400);
   const admin = await adminBy(one);
   process.kill(pidOf(program, 2), "SIGSTOP");
   await admin(`${USER}?depth=0`, { enableAPIKey: false });
   process.kill(pidOf(program, 2), "SIGCONT");
   t.equal(await judge(two, KEY), 401, "which has heard of it by the time it answers again");
-  t.equal(await countOf(program, "gateway_revocation_seconds_count", /degraded/), 1);
+  // Two if the end of the CMS's answer came later than its head.
+  t.ok((await countOf(program, "gateway_revocation_seconds_count", /degraded/)) > 0);
 });
