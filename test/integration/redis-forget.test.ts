@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import t, { type Test } from "tap";
-import { IDENTITY, startHandReplica, untilWell } from "../support/cache.ts";
+import { IDENTITY } from "../support/cache.ts";
+import { startHandReplica, untilWell } from "../support/hand-replicas.ts";
 import { startRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
