@@ -18,7 +18,7 @@ export interface Ask {
   readonly tenant?: number;
   /** For `raw`: what follows the request line and `Host`. */
   readonly lines?: readonly string[];
-  /** Milliseconds after which the client goes away. */
+  /** Milliseconds after which the client goes away; 0: as soon as the request is sent. */
   readonly leavesAfter?: number;
 }
 
@@ -31,12 +31,30 @@ const TENANTS = [
 const COLLECTIONS = ["posts", "pages"] as const;
 const PER_TENANT = 24;
 
-/** Draws the next request. `random` gives 0 to 1; `session` is an administrator's `Authorization` header. */
-export function draw(random: () => number, session: string): Ask {
-  const kinds = [...partnerAsks(random), ...nativeAsks(random, session)];
-  const ask = pick(kinds, random);
-  // Each waits for a limit of the gateway's: many of them would leave the clients too little time for the rest.
-  return ask.manner === "stalled" && random() > 0.1 ? pick(kinds, random) : ask;
+/** What is drawn from. */
+export interface Mix {
+  /** An administrator's `Authorization` header. */
+  readonly session: string;
+  /** True: with bodies that never come, each of which takes the gateway's whole `bodyPause`. */
+  readonly stalls: boolean;
+}
+
+/** Draws the next request. `random` gives 0 to 1. */
+export function draw(random: () => number, { session, stalls }: Mix): Ask {
+  const all = [...partnerAsks(random), ...nativeAsks(random, session)];
+  const asks = stalls ? all : all.filter(({ manner }) => manner !== "stalled");
+  const ask = pick(asks, random);
+  // Many of them would leave the clients too little time for the rest.
+  return ask.manner === "stalled" && random() > 0.1 ? pick(asks, random) : ask;
+}
+
+/** The kinds of request in the mix whose clients wait for the answer. */
+export function answeredKinds(stalls: boolean): ReadonlySet<string> {
+  const all = [...partnerAsks(() => 0), ...nativeAsks(() => 0, "")];
+  const waiting = all.filter(
+    ({ leavesAfter, manner }) => leavesAfter === undefined && (stalls || manner !== "stalled"),
+  );
+  return new Set(waiting.map(({ kind }) => kind));
 }
 
 function partnerAsks(random: () => number): Ask[] {
@@ -49,7 +67,7 @@ function partnerAsks(random: () => number): Ask[] {
   const common = { authorization, tenant: tenant.id };
   const write = { ...common, method: "PATCH", body: JSON.stringify({ text: `by soak ${own}`, tenant: 3 }) };
   const key = `Authorization: ${authorization}`;
-  const leavesAfter = random() * 20;
+  const leavesAfter = soonOrLater(random);
   return [
     { ...common, kind: "list", path: `${base}/${collection}?limit=20&depth=1`, status: 200 },
     { ...common, kind: "list", path: `${base}/${collection}?where[tenant][equals]=3`, status: 200 },
@@ -95,9 +113,9 @@ function nativeAsks(random: () => number, session: string): Ask[] {
       path: "/api/pages?limit=50",
       authorization: session,
       status: 200,
-      leavesAfter: random() * 20,
+      leavesAfter: soonOrLater(random),
     },
-    // Makes all replicas forget what they know of tenants and keys.
+    // Invalidates the cached tenants and keys of all replicas.
     {
       kind: "native write",
       method: "PATCH",
@@ -108,6 +126,10 @@ function nativeAsks(random: () => number, session: string): Ask[] {
     },
     { kind: "native socket", path: "/_next/webpack-hmr", manner: "socket", status: 101 },
   ];
+}
+
+function soonOrLater(random: () => number): number {
+  return random() < 0.5 ? 0 : random() * 20;
 }
 
 function unknownKey(random: () => number): string {

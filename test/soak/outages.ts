@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loginTo } from "../support/partner.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
+import { until } from "../support/until.ts";
 
 /** How long Redis is away at each of its outages. */
 const REDIS_AWAY_MS = 3_000;
@@ -94,7 +95,6 @@ export class Backends {
    * where the gateway says how its parts are.
    */
   async restart(everyMs: number, { isOver, adminUrl }: Course): Promise<void> {
-    const noticed = (): Promise<void> => untilCmsIsOk(adminUrl);
     for (let round = 1; ; round++) {
       const isTogether = round % 3 === 0;
       if (!(await waited(everyMs / 2, isOver))) return;
@@ -103,10 +103,23 @@ export class Backends {
       await apart;
       if (!isOn) return;
       const together = isTogether ? this.#loseRedis(round) : undefined;
-      await this.cms.restart(round % 2 === 0 ? "SIGKILL" : "SIGTERM", noticed);
+      await this.restartCms(round % 2 === 0 ? "SIGKILL" : "SIGTERM", adminUrl);
       await together;
-      this.cmsRestarts += 1;
     }
+  }
+
+  /** Restarts the CMS; resolves when the gateway has found it. */
+  async restartCms(signal: NodeJS.Signals, adminUrl: string): Promise<void> {
+    await this.cms.restart(signal, () => untilCmsIsOk(adminUrl));
+    this.cmsRestarts += 1;
+  }
+
+  /** Takes Redis away, killed or stopped with its connections open, for as long as `away` takes. */
+  async loseRedis(how: "killed" | "stopped", away: () => Promise<unknown>): Promise<void> {
+    await (how === "killed" ? this.redis.kill() : this.redis.pause());
+    await away();
+    await (how === "killed" ? this.redis.start() : this.redis.resume());
+    this.redisRestarts += 1;
   }
 
   async close(): Promise<void> {
@@ -114,23 +127,16 @@ export class Backends {
     await this.redis.close();
   }
 
-  async #loseRedis(round: number): Promise<void> {
-    const isKilled = round % 2 === 0;
-    await (isKilled ? this.redis.kill() : this.redis.pause());
-    await sleep(REDIS_AWAY_MS);
-    await (isKilled ? this.redis.start() : this.redis.resume());
-    this.redisRestarts += 1;
+  #loseRedis(round: number): Promise<void> {
+    return this.loseRedis(round % 2 === 0 ? "killed" : "stopped", () => sleep(REDIS_AWAY_MS));
   }
 }
 
 /** Resolves when the gateway says that the CMS answers it. */
 async function untilCmsIsOk(adminUrl: string): Promise<void> {
-  for (let i = 0; i < 600; i++) {
-    const health = await (await fetch(`${adminUrl}/readyz`)).text();
-    if (health.includes('"cms":"ok"')) return;
-    await sleep(100);
-  }
-  throw new Error("the gateway did not notice that the CMS is back");
+  await until("the gateway to find that the CMS is back", async () =>
+    (await (await fetch(`${adminUrl}/readyz`)).text()).includes('"cms":"ok"'),
+  );
 }
 
 /** Waits; false where all was over before. */

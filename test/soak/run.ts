@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startProgram, type Program } from "../support/program.ts";
-import { Ledger } from "./ledger.ts";
-import { Backends } from "./outages.ts";
+import type { Program } from "../support/program.ts";
+import { until } from "../support/until.ts";
+import { openField, type Field } from "./field.ts";
+import type { Ledger } from "./ledger.ts";
 import { Client } from "./traffic.ts";
 
 export interface SoakOptions {
@@ -46,23 +47,13 @@ const DUTY = 1;
 
 /** Runs the gateway's program in front of a real CMS and a real Redis that are restarted, under a mix of traffic. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
-  const ledger = new Ledger();
   const gauges: Gauge[] = [];
-  const backends = await Backends.start();
-  const program = await startProgram(`http://127.0.0.1:${backends.cms.port}`, {
-    preload: join(import.meta.dirname, "../support/gauge.ts"),
-    env: { REDIS_URL: backends.redis.url, CACHE_SECRET: "of-a-soak-and-nothing-else-at-all" },
-    settings: {
-      limits: { bodyPause: "1s" },
-      // A CMS that shares two cores with all this may be slow without being wrong; one that is gone says so at once.
-      partners: { collections: ["posts", "pages"], deadline: "100s" },
-      upstream: { connectTimeout: "60s", firstByteTimeout: "60s", idleTimeout: "60s", deadline: "90s" },
-      cache: { keyTtl: "5s", tenantTtl: "5s" },
-    },
-    onLine: (line) => (line["msg"] === "gauge" ? gauges.push(gaugeOf(line)) : ledger.logged(line)),
-  });
+  const preload = join(import.meta.dirname, "../support/gauge.ts");
+  const onLine = (line: Record<string, unknown>) => void gauges.push(gaugeOf(line));
+  const field = await openField({ bodyPause: "1s", gauge: { preload, onLine } });
+  const { program, backends, ledger } = field;
   try {
-    await traffic({ options, program, backends, ledger });
+    await traffic(options, field);
     await sleep(6_000); // what is kept alive towards the CMS closes after four
     await measured(program, gauges);
     program.signal("SIGTERM");
@@ -79,19 +70,11 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       exitCode,
     };
   } finally {
-    program.signal("SIGKILL");
-    await backends.close();
+    await field.close();
   }
 }
 
-interface Field {
-  readonly options: SoakOptions;
-  readonly program: Program;
-  readonly backends: Backends;
-  readonly ledger: Ledger;
-}
-
-async function traffic({ options, program, backends, ledger }: Field): Promise<void> {
+async function traffic(options: SoakOptions, { program, backends, ledger }: Field): Promise<void> {
   const { cms } = backends;
   const end = performance.now() + options.seconds * 1_000;
   const isOver = (): boolean => performance.now() >= end;
@@ -99,7 +82,7 @@ async function traffic({ options, program, backends, ledger }: Field): Promise<v
     const client = new Client(program.port, seed);
     while (!isOver()) {
       const begun = performance.now();
-      const outcome = await client.next(cms.session);
+      const outcome = await client.next({ session: cms.session, stalls: true });
       ledger.answered(outcome, cms.wasDown(begun));
       await sleep((performance.now() - begun) * DUTY);
     }
@@ -121,7 +104,7 @@ async function traffic({ options, program, backends, ledger }: Field): Promise<v
 async function measured(program: Program, gauges: readonly Gauge[]): Promise<void> {
   const before = gauges.length;
   program.signal("SIGUSR2");
-  for (let i = 0; i < 100 && gauges.length === before; i++) await sleep(50);
+  await until("a gauge", () => gauges.length > before);
 }
 
 function gaugeOf(line: Record<string, unknown>): Gauge {

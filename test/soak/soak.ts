@@ -1,15 +1,37 @@
 import { runSoak, type Gauge, type SoakReport } from "./run.ts";
 
 /**
- * `npm run soak`: two minutes, or SOAK_MINUTES; CMS and Redis are restarted every minute. Exits with 1 where anything
- * was wrong.
+ * `npm run soak`: two minutes, or SOAK_MINUTES; CMS and Redis are restarted every minute. Exits with 1 where an answer was
+ * wrong or missing in the log, or where the process has grown.
  */
+
+/** How much more memory may be in use at the end than at the end of the warm-up, in bytes. */
+const HEAP_GROWTH = 10_000_000;
+const MALLOC_GROWTH = 20_000_000;
+/** The two connections to Redis. */
+const SOCKETS = 2;
 
 const minutes = Number(process.env["SOAK_MINUTES"] ?? 2);
 const report = await runSoak({ seconds: minutes * 60, restartEvery: 60, clients: 16, samples: 14 });
-process.stdout.write(`${describe(report)}\n`);
-process.exitCode =
-  report.ledger.wrong.length + report.ledger.unaccounted > 0 || report.exitCode !== 0 ? 1 : 0;
+const problems = problemsOf(report);
+process.stdout.write(`${[describe(report), ...problems.map((text) => `PROBLEM ${text}`)].join("\n")}\n`);
+process.exitCode = problems.length > 0 ? 1 : 0;
+
+function problemsOf({ ledger, gauges, quiet, warnings, exitCode }: SoakReport): string[] {
+  const [first = quiet] = gauges;
+  const problems: Record<string, boolean> = {
+    "wrong answers": ledger.wrong.length > 0,
+    "answers that are not in the log": ledger.unaccounted > 0,
+    "no client left early": ledger.left === 0,
+    [`exit code ${exitCode}`]: exitCode !== 0,
+    "lines on standard error": warnings !== "",
+    [`${quiet.sockets} sockets are left, of ${SOCKETS} to Redis`]: quiet.sockets !== SOCKETS,
+    [`heap in use grew from ${first.heap} to ${quiet.heap} bytes`]: quiet.heap - first.heap >= HEAP_GROWTH,
+    [`the C library's heaps grew from ${first.malloc} to ${quiet.malloc} bytes`]:
+      quiet.malloc - first.malloc >= MALLOC_GROWTH,
+  };
+  return Object.keys(problems).filter((text) => problems[text] === true);
+}
 
 function describe(soak: SoakReport): string {
   const { seconds, ledger, gauges, quiet, warnings, exitCode } = soak;

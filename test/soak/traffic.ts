@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { rawExchange, rawRequest } from "../support/raw.ts";
-import { draw, type Ask } from "./asks.ts";
+import { draw, type Ask, type Mix } from "./asks.ts";
 
 /** What one request of the mix came to. */
 export interface Outcome {
@@ -28,9 +28,9 @@ export class Client {
     this.#random = mulberry(seed);
   }
 
-  /** Sends the next request, as an administrator with `session` where one is needed; never rejects. */
-  async next(session: string): Promise<Outcome> {
-    const ask = draw(this.#random, session);
+  /** Sends the next request of the mix; never rejects. */
+  async next(mix: Mix): Promise<Outcome> {
+    const ask = draw(this.#random, mix);
     try {
       return judge(ask, await this.#send(ask));
     } catch (error) {
@@ -71,7 +71,8 @@ function send(port: number, ask: Ask, agent: Agent): Promise<Reply> {
       if (ask.manner === "stalled") answer.once("close", () => sent.destroy());
     });
     sent.once("error", reject);
-    if (ask.leavesAfter !== undefined) setTimeout(() => sent.destroy(), ask.leavesAfter);
+    if (ask.leavesAfter === 0) sent.once("finish", () => sent.destroy());
+    else if (ask.leavesAfter !== undefined) setTimeout(() => sent.destroy(), ask.leavesAfter);
     if ((ask.manner !== "slow" && ask.manner !== "stalled") || body === undefined) {
       sent.end(body);
       return;
