@@ -140,12 +140,14 @@ for (const [index, row] of ROWS.entries()) {
     const record = index + 1;
 
     await (row.fault === "refuse" ? line.refuse() : line.stage(row.fault));
-    const [warm, unknown, unchecked] = await whileTimePasses({ line, gateway, clock, row }, PARTNERS, () => [
-      readPosts(gateway, "partnerA"),
-      readPosts(gateway, "partnerAC"),
-      writePost(gateway, record, "unchecked"),
-      nativeRead(t, { gateway, token, row }),
-    ]);
+    const [warm, unknown, unchecked] = await whileTimePasses({ line, gateway, clock, row }, PARTNERS, () =>
+      Promise.all([
+        readPosts(gateway, "partnerA"),
+        readPosts(gateway, "partnerAC"),
+        writePost(gateway, record, "unchecked"),
+        nativeRead(t, { gateway, token, row }),
+      ]),
+    );
     await fails(t, { gateway, answer: warm, status: row.warm, what: "partner read, key in memory" });
     await fails(t, { gateway, answer: unknown, status: 503, what: "partner with a key not in memory" });
     await fails(t, { gateway, answer: unchecked, status: 503, what: "partner write that cannot be checked" });
@@ -153,9 +155,9 @@ for (const [index, row] of ROWS.entries()) {
     if (row.fault !== "refuse") {
       line.stage(row.fault, /^PATCH /);
       const before = line.asked.length;
-      const [lost] = await whileTimePasses({ line, gateway, clock, row }, WRITE, () => [
+      const lost = await whileTimePasses({ line, gateway, clock, row }, WRITE, () =>
         writePost(gateway, record, row.name),
-      ]);
+      );
       await fails(t, { gateway, answer: lost, status: row.warm, what: "partner write, lost" });
       const sent = line.asked.slice(before).filter((asked) => asked.startsWith("PATCH "));
       t.equal(sent.length, 1, "it was sent once");

@@ -40,14 +40,14 @@ interface Passing {
 }
 
 /**
- * Sends requests and collects their answers. Where only time ends them, it passes when the row's fault holds `count`
+ * Sends requests and resolves with their answers. Where only time ends them, it passes when the row's fault holds `count`
  * requests whose line matches `which`.
  */
-export async function whileTimePasses<T extends readonly Promise<unknown>[] | []>(
+export async function whileTimePasses<T>(
   { line, gateway, clock, row: { endsAfter, fault } }: Passing,
   { count, which }: { readonly count: number; readonly which: RegExp },
-  send: () => T,
-) {
+  send: () => Promise<T>,
+): Promise<T> {
   const before = endsAfter === undefined ? 0 : line[endsAfter].length;
   const sent = send();
   if (endsAfter !== undefined) {
@@ -60,7 +60,7 @@ export async function whileTimePasses<T extends readonly Promise<unknown>[] | []
     // Silence is ended by its own limit, before the deadline; an answer that drips by the deadline alone.
     clock.move(fault === drips ? 1_000 : 500);
   }
-  return Promise.all(sent);
+  return sent;
 }
 
 /** By the end of a request that the gateway answers by itself it has read all that had been sent to it before. */

@@ -151,17 +151,23 @@ class Line implements FaultyLine {
 
   #accept(gateway: Socket): void {
     this.#sockets.add(gateway);
-    const cms = connect(this.#target(), "127.0.0.1");
     let onAnswer: ((chunk: Buffer) => void) | undefined;
     let pending = Buffer.alloc(0);
+    let isHeld = false;
+    const open = (): Socket => {
+      const opened = connect(this.#target(), "127.0.0.1");
+      opened.on("error", () => gateway.destroy());
+      // The CMS closes what lies idle: that does not end a request which a fault holds.
+      opened.once("close", () => opened === cms && !isHeld && gateway.destroySoon());
+      opened.on("data", (chunk: Buffer) => onAnswer?.(chunk));
+      return opened;
+    };
+    let cms = open();
     gateway.on("error", () => undefined);
-    cms.on("error", () => gateway.destroy());
     gateway.once("close", () => {
       this.#sockets.delete(gateway);
       cms.destroy();
     });
-    cms.once("close", () => gateway.destroySoon());
-    cms.on("data", (chunk: Buffer) => onAnswer?.(chunk));
     gateway.on("data", (chunk: Buffer) => {
       pending = Buffer.concat([pending, chunk]);
       const { request, rest } = take(pending);
@@ -169,17 +175,25 @@ class Line implements FaultyLine {
       pending = Buffer.from(rest);
       const head = request.subarray(0, request.indexOf("\r\n\r\n")).toString("latin1");
       const line = head.slice(0, head.indexOf("\r\n"));
+      let isLate = false;
       const forward = (listener: (chunk: Buffer) => void): void => {
         onAnswer = (first) => {
           this.answered.push(line);
           onAnswer = listener;
           listener(first);
         };
+        if (isLate) {
+          cms.destroy();
+          cms = open();
+        }
+        isHeld = false;
         cms.write(request);
       };
       this.asked.push(line);
+      isHeld = true;
       const fault = this.#staged?.only.test(head) === true ? this.#staged.fault : carries;
       fault({ head, gateway, forward });
+      isLate = true;
       for (const tell of this.#waiting) tell();
       this.#waiting.clear();
     });
