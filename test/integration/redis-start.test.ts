@@ -1,31 +1,44 @@
 import t, { type Test } from "tap";
-import { startReplica, until } from "../support/cache.ts";
+import {
+  handReplica,
+  type HandReplica,
+  isShared,
+  passUntilShared,
+  untilHeard,
+} from "../support/hand-replica.ts";
 import { startRedis } from "../support/redis.ts";
-import { sharing } from "../support/revocation.ts";
+import { type Peer, type Said, startPeer } from "../support/redis-peer.ts";
 import { startLine } from "../support/tcp-line.ts";
+import { until } from "../support/until.ts";
 
 // What a replica that starts may believe of what it finds in Redis: all, where another one has watched over it, and
-// nothing, where nobody may have.
+// nothing, where none may have. Time stands still: a replica waits for another's word until the test moves its clock.
 
 const redis = await startRedis();
 t.teardown(() => redis.close());
 t.beforeEach(() => redis.admin.flushall());
 
 const EPOCH = "{partners-gateway}:epoch:keys";
-const ALL = "{partners-gateway}:all";
-const isShared = ({ cache }: ReturnType<typeof startReplica>): boolean => cache.redisState?.shared === true;
+const RECORDS = "{partners-gateway}:keys:*";
 
-async function start(t: Test, port = redis.port) {
-  const replica = startReplica(t, { env: sharing(`redis://127.0.0.1:${port}`), ackTimeout: "1s" });
-  await until(() => isShared(replica));
+/** A replica that connects to Redis. */
+function begin(t: Test, port = redis.port): HandReplica {
+  return handReplica(t, port);
+}
+
+/** Resolves when it uses Redis: by another's word, since no time passes. */
+async function startBelieving(t: Test, port?: number): Promise<HandReplica> {
+  const replica = begin(t, port);
+  await until("another's word", () => isShared(replica));
   return replica;
 }
 
-/** A replica that has asked the CMS about the key and put the answer into Redis. */
-async function startKnowing(t: Test) {
-  const replica = await start(t);
+/** A replica, the first, that has asked the CMS about the key and put the answer into Redis. */
+async function startKnowing(t: Test): Promise<HandReplica> {
+  const replica = begin(t);
+  await passUntilShared(replica);
   await replica.learn("the key");
-  await until(async () => (await redis.admin.keys("{partners-gateway}:keys:*")).length === 1);
+  await until("the record in Redis", async () => (await redis.admin.keys(RECORDS)).length === 1);
   return replica;
 }
 
@@ -33,7 +46,7 @@ t.test("beside another replica, all that is there", async (t) => {
   await startKnowing(t);
   const epoch = await redis.admin.get(EPOCH);
   for (let i = 0; i < 3; i += 1) {
-    t.equal(await (await start(t)).whence("the key"), "redis");
+    t.equal(await (await startBelieving(t)).whence("the key"), "redis");
   }
   t.equal(await redis.admin.get(EPOCH), epoch);
 });
@@ -41,56 +54,63 @@ t.test("beside another replica, all that is there", async (t) => {
 t.test("after all others have gone, nothing", async (t) => {
   const early = await startKnowing(t);
   await early.cache.close();
-  t.equal(await (await start(t)).whence("the key"), "the CMS is asked");
+  const late = begin(t);
+  await passUntilShared(late);
+  t.equal(await late.whence("the key"), "the CMS is asked");
 });
 
 t.test("of several that start together, nothing, whatever they say to each other", async (t) => {
   await redis.admin.set(EPOCH, "from before");
-  await Promise.all([start(t), start(t), start(t)]);
+  const peer = await startPeer(t, redis.admin);
+  const replicas = [begin(t), begin(t), begin(t)];
+  for (const replica of replicas) await untilHeard(replica);
+  // After the first round the replicas have answered each other's hellos, after the second they have the answers.
+  for (let round = 0; round < 2; round += 1) await peer.settled(replicas.length);
+  t.strictSame(replicas.map(isShared), [false, false, false]);
+  for (const replica of replicas) await passUntilShared(replica);
   t.equal(await redis.admin.get(EPOCH), null);
 });
 
-t.test("once it has lost sight of Redis, nothing, whoever else has not", async (t) => {
+t.test("once it has lost sight of Redis, nothing, whichever other has not", async (t) => {
   await startKnowing(t);
   const line = await startLine(redis.port);
   t.teardown(() => line.close());
-  const late = await start(t, line.port);
+  const late = await startBelieving(t, line.port);
   t.equal(await late.whence("the key"), "redis");
   line.cut();
-  await until(() => !isShared(late));
+  await until("the replica to notice", () => !isShared(late));
   line.mend();
-  await until(() => isShared(late));
+  await passUntilShared(late);
   t.equal(await redis.admin.get(EPOCH), null);
 });
 
-/** What somebody else on the channel does about a hello. */
-type Answer = (hello: { from: string; seq: number }, say: (channel: string, what: object) => void) => void;
+/** What another on the channel does about a hello. */
+type Answer = (hello: Said, peer: Peer) => Promise<void>;
 
-const acks = (replica: string): string => `{partners-gateway}:acks:${replica}`;
 const ANSWERS: Readonly<Record<string, { answer: Answer; isBelieved: boolean }>> = {
   "that Redis was in sight all along": {
-    answer: ({ from, seq }, say) => say(acks(from), { from: "x", seq }),
+    answer: (hello, peer) => peer.acknowledge(hello),
     isBelieved: true,
   },
   "nothing but that it is there, as older versions do": {
-    answer: (_, say) => say(ALL, { from: "x", seq: 1, type: "beat" }),
+    answer: (_, peer) => peer.say({ from: "x", seq: 1, type: "beat" }),
     isBelieved: false,
   },
   "to what was said before": {
-    answer: ({ from, seq }, say) => say(acks(from), { from: "x", seq: seq - 1 }),
+    answer: ({ from, seq }, peer) => peer.acknowledge({ from, seq: seq - 1 }),
     isBelieved: false,
   },
   "after it was told that a removal had failed": {
-    answer({ from, seq }, say) {
-      say(ALL, { from: "y", seq: 1, type: "flush", kinds: ["keys"], distrust: true });
-      say(acks(from), { from: "x", seq });
+    async answer(hello, peer) {
+      await peer.say({ from: "y", seq: 1, type: "flush", kinds: ["keys"], distrust: true });
+      await peer.acknowledge(hello);
     },
     isBelieved: false,
   },
   "after something was missed": {
-    answer({ from, seq }, say) {
-      for (const each of [1, 3]) say(ALL, { from: `y${seq}`, seq: each, type: "beat" });
-      say(acks(from), { from: "x", seq });
+    async answer(hello, peer) {
+      for (const seq of [1, 3]) await peer.say({ from: `y${hello.seq}`, seq, type: "beat" });
+      await peer.acknowledge(hello);
     },
     isBelieved: false,
   },
@@ -98,16 +118,22 @@ const ANSWERS: Readonly<Record<string, { answer: Answer; isBelieved: boolean }>>
 
 for (const [what, { answer, isBelieved }] of Object.entries(ANSWERS)) {
   t.test(`what another answers a hello with: ${what}`, async (t) => {
-    const other = redis.admin.duplicate();
-    t.teardown(() => other.disconnect());
-    await other.subscribe(ALL);
-    other.on("message", (_, text: string) => {
-      const { type, from, seq }: { type?: unknown; from: string; seq: number } = JSON.parse(text);
-      if (type !== "hello") return;
-      answer({ from, seq }, (channel, words) => void redis.admin.publish(channel, JSON.stringify(words)));
+    const answers: Promise<void>[] = [];
+    const own: string[] = [];
+    const peer: Peer = await startPeer(t, redis.admin, (said) => {
+      // The first hello is the replica's: it starts alone. Later ones are the test's.
+      own[0] ??= said.from;
+      if (said.type === "hello" && said.from === own[0]) answers.push(answer(said, peer));
     });
     await redis.admin.set(EPOCH, "from before");
-    await start(t);
+    const replica = begin(t);
+    await untilHeard(replica);
+    // Between the two rounds the answers to all of its hellos reach Redis.
+    await peer.settled(1);
+    await Promise.all(answers);
+    await peer.settled(1);
+    t.equal(isShared(replica), isBelieved, "before any time has passed");
+    await passUntilShared(replica);
     t.equal(await redis.admin.get(EPOCH), isBelieved ? "from before" : null);
   });
 }

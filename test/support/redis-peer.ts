@@ -1,0 +1,56 @@
+import type { Redis } from "ioredis";
+import type { Test } from "tap";
+import { until } from "./until.ts";
+
+const ALL = "{partners-gateway}:all";
+
+/** What a replica says on the channel of all. */
+export interface Said {
+  readonly from: string;
+  readonly seq: number;
+  readonly type?: unknown;
+}
+
+/** The test itself as a replica: it says what the test wants and sees what others say. */
+export interface Peer {
+  /** Says something in the name of `from`; resolves when Redis has passed it on. */
+  readonly say: (message: Said & Record<string, unknown>) => Promise<void>;
+  /** Acknowledges what `to` said under that number; resolves when Redis has passed it on. */
+  readonly acknowledge: (to: Pick<Said, "from" | "seq">) => Promise<void>;
+  /**
+   * Resolves when `replicas` others have carried out all that was said before, and what they answered has reached Redis:
+   * each answers a hello with a beat, in the order of the messages.
+   */
+  readonly settled: (replicas: number) => Promise<void>;
+}
+
+/** Joins the channel; leaves it with the test. `onMessage` is given what others say. */
+export async function startPeer(t: Test, admin: Redis, onMessage?: (said: Said) => void): Promise<Peer> {
+  const own = admin.duplicate();
+  t.teardown(() => own.disconnect());
+  const beats = new Map<string, number>();
+  let hellos = 0;
+  await own.subscribe(ALL);
+  own.on("message", (_, text: string) => {
+    const said: Said = JSON.parse(text);
+    if (said.type === "beat") beats.set(said.from, (beats.get(said.from) ?? 0) + 1);
+    onMessage?.(said);
+  });
+  const say = async (message: object): Promise<void> => {
+    await admin.publish(ALL, JSON.stringify(message));
+  };
+  return {
+    say,
+    async acknowledge({ from, seq }) {
+      await admin.publish(`{partners-gateway}:acks:${from}`, JSON.stringify({ from: "peer", seq }));
+    },
+    async settled(replicas) {
+      const before = new Map(beats);
+      hellos += 1;
+      await say({ from: `hello-${hellos}-${Math.random()}`, seq: 1, type: "hello" });
+      const answered = (): number =>
+        [...beats].filter(([from, count]) => count > (before.get(from) ?? 0)).length;
+      await until(`${replicas} replicas to answer a hello`, () => answered() >= replicas);
+    },
+  };
+}
