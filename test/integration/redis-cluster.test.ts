@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import tap from "tap";
+import { startCms } from "../support/cms/server.ts";
+import { runRedisServer } from "../support/redis.ts";
+import { judge, KEY } from "../support/revocation.ts";
+import { redisFolder, redisServer, startGateways } from "../support/topology.ts";
+import { until } from "../support/until.ts";
+
+// A Cluster of three masters. All that the gateways write has one hash tag, so that one node holds it.
+const cms = await startCms({ record: false });
+tap.teardown(() => cms.close());
+const dir = await redisFolder(tap);
+
+/** A node that others do not take for dead because the machine has not run it for a while. */
+function optionsOf(n: number): string[] {
+  const file = `nodes-${n}.conf`;
+  return ["--cluster-enabled", "yes", "--cluster-config-file", file, "--cluster-node-timeout", "600000"];
+}
+
+await tap.test("Cluster: the gateways use whichever node has their slot, and go on without it", async (t) => {
+  const nodes = [];
+  for (const n of [0, 1, 2]) nodes.push(await redisServer(t, dir, optionsOf(n)));
+  const [first] = nodes;
+  if (first === undefined) return;
+  for (const [n, { redis }] of nodes.entries()) {
+    const from = n * 5_500;
+    await redis.call("CLUSTER", "ADDSLOTSRANGE", from, Math.min(from + 5_499, 16_383));
+    if (n > 0) await redis.call("CLUSTER", "MEET", "127.0.0.1", first.port);
+  }
+  for (const { redis } of nodes) {
+    await until("the cluster", async () =>
+      String(await redis.call("CLUSTER", "INFO")).includes("cluster_state:ok"),
+    );
+  }
+  const cluster = nodes.map(({ port }) => `127.0.0.1:${port}`);
+  const { one, two, works, startAnother } = await startGateways(t, cms, { settings: { cluster } });
+  await works(t, "by Cluster");
+  const holding = [];
+  for (const node of nodes) {
+    if ((await node.redis.keys("{partners-gateway}:*")).length > 0) holding.push(node);
+  }
+  t.equal(holding.length, 1, "one hash tag, one slot, one node");
+  const [holder] = holding;
+  if (holder === undefined) return;
+  const epochs = () => holder.redis.keys("*:epoch:keys");
+  // A lookup begins an epoch where there is none.
+  await until("an epoch", async () => {
+    await judge(one, `stranger-${Math.random()}`);
+    return (await epochs()).length === 1;
+  });
+  await startAnother();
+  t.strictSame(await epochs(), [], "a gateway that starts believes nothing that is there");
+  const index = nodes.indexOf(holder);
+  holder.child.kill("SIGKILL");
+  await once(holder.child, "exit");
+  for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "good", "without that node");
+  const again = await runRedisServer(holder.port, optionsOf(index), dir);
+  t.teardown(() => again.kill("SIGKILL"));
+  await works(t, "after the node has come back");
+});
