@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Program } from "./program.ts";
-import { pause } from "./revocation.ts";
+import { until } from "./until.ts";
 
 /** The bytes of heap that are still in use after everything that can be has been collected. */
 export function heapAfterCollection(): number {
@@ -19,11 +19,9 @@ export const SNAPSHOTS = { NODE_OPTIONS: "--heapsnapshot-signal=SIGUSR2" };
 /** The heap of a process as text, with all its strings. It writes the file into its own working directory. */
 export async function snapshotOf(program: Pick<Program, "signal" | "cwd">): Promise<string> {
   program.signal("SIGUSR2");
-  for (let i = 0; i < 600; i += 1) {
-    await pause(100);
+  return until("a heap snapshot", async () => {
     const name = (await readdir(program.cwd)).find((file) => file.endsWith(".heapsnapshot"));
     const text = name === undefined ? "" : await readFile(join(program.cwd, name), "utf8");
-    if (text.trimEnd().endsWith("}")) return text;
-  }
-  throw new Error("no heap snapshot");
+    return text.trimEnd().endsWith("]}") && text;
+  });
 }
