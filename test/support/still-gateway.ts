@@ -13,6 +13,9 @@ export interface StillGateway extends TestGateway {
   readonly clock: HandClock;
 }
 
+/** As far as the clock is moved between two looks while the gateway drains. */
+const STEP_MS = 1_000;
+
 /** Starts one in front of `upstream`; `settings` are sections as in the YAML file. */
 export async function startStillGateway(
   upstream: string,
@@ -23,11 +26,14 @@ export async function startStillGateway(
   return {
     ...gateway,
     clock,
-    stop() {
-      const stopped = gateway.stop();
-      // The drain begins after a delay, which is 0 unless a test sets one.
-      clock.move(0);
-      return stopped;
+    async stop() {
+      let isOver = false;
+      const stopped = gateway.stop().finally(() => (isOver = true));
+      await until("the gateway to stop", () => {
+        clock.move(STEP_MS);
+        return isOver;
+      });
+      await stopped;
     },
   };
 }
