@@ -39,9 +39,19 @@ export async function startTwo(t: Test, upstream: string, options: ProgramOption
   t.teardown(async () => {
     program.signal("SIGCONT");
     program.signal("SIGKILL");
+    // A worker that a test has stopped does not see that its primary has ended.
+    for (const worker of [1, 2]) end(pidOf(program, worker));
     await program.ended;
   });
   return program;
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
 }
 
 /** The process of a worker, by its number: the last that took that place. */
