@@ -3,22 +3,21 @@ import { Agent, request } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
+import { DRAIN_GATE, HELD_DRAIN, RELEASE } from "../support/drain-gate.ts";
 import { startProgram, type Program } from "../support/program.ts";
+import { until } from "../support/until.ts";
 
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
 
-/** How often the balancer asks `/readyz`, in milliseconds; the replicas' drainDelay is many times that. */
-const LOOK_MS = 100;
-
-/** What a TCP balancer is: new connections go in turn to the replicas of which `/readyz` last said yes. */
+/** A TCP balancer: new connections go in turn to the replicas of which `/readyz` last said yes. */
 class Balancer {
   readonly replicas = new Set<Program>();
   readonly #ready = new Set<Program>();
-  readonly #sockets = new Set<Socket>();
+  /** Both ends of each connection, and the replica that it is to. */
+  readonly #sockets = new Map<Socket, Program>();
   readonly #server = createServer((client) => this.#carry(client));
   #turn = 0;
-  #isOver = false;
   port = 0;
 
   async listen(): Promise<void> {
@@ -26,36 +25,33 @@ class Balancer {
     await once(this.#server, "listening");
     const address = this.#server.address();
     this.port = typeof address === "object" && address !== null ? address.port : 0;
-    void this.#watch();
   }
 
-  isReady(replica: Program): boolean {
-    return this.#ready.has(replica);
-  }
-
-  /** Resolves when it has been seen to be ready, or not to be any more. */
+  /** Asks all replicas for `/readyz`, until one is as wanted. */
   async seen(replica: Program, isReady: boolean): Promise<void> {
-    while (this.isReady(replica) !== isReady) await new Promise((resolve) => void setTimeout(resolve, 10));
+    await until(`/readyz to say ${isReady ? "yes" : "no"}`, async () => {
+      await Promise.all([...this.replicas].map((one) => this.#look(one)));
+      return this.#ready.has(replica) === isReady;
+    });
+  }
+
+  /** Waits until no connection to that replica is left, one that is being made included. */
+  async left(replica: Program): Promise<void> {
+    await until(
+      "the connections to the replica to end",
+      () => !this.#sockets.values().some((to) => to === replica),
+    );
   }
 
   close(): void {
-    this.#isOver = true;
     this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
   }
 
-  async #watch(): Promise<void> {
-    while (!this.#isOver) {
-      for (const replica of this.replicas) {
-        const isReady = await fetch(`${replica.adminUrl}/readyz`).then(
-          ({ ok }) => ok,
-          () => false,
-        );
-        if (isReady) this.#ready.add(replica);
-        else this.#ready.delete(replica);
-      }
-      await new Promise((resolve) => void setTimeout(resolve, LOOK_MS));
-    }
+  async #look(replica: Program): Promise<void> {
+    const { ok } = await fetch(`${replica.adminUrl}/readyz`);
+    if (ok) this.#ready.add(replica);
+    else this.#ready.delete(replica);
   }
 
   #carry(client: Socket): void {
@@ -67,7 +63,7 @@ class Balancer {
       [client, server],
       [server, client],
     ] as const) {
-      this.#sockets.add(one);
+      this.#sockets.set(one, replica);
       one.on("error", () => other.destroy());
       one.once("close", () => this.#sockets.delete(one));
       one.pipe(other);
@@ -75,10 +71,13 @@ class Balancer {
   }
 }
 
-const settings = { server: { drainDelay: "3s", drainTimeout: "60s" }, partners: { collections: ["posts"] } };
+const settings = {
+  server: { drainDelay: HELD_DRAIN, drainTimeout: "10m", keepAliveTimeout: "10m" },
+  partners: { collections: ["posts"] },
+};
 
 async function startReplica(): Promise<Program> {
-  const replica = await startProgram(cms.url, { settings });
+  const replica = await startProgram(cms.url, { settings, preload: DRAIN_GATE });
   t.teardown(async () => {
     replica.signal("SIGKILL");
     await replica.ended;
@@ -139,8 +138,7 @@ t.test("two replicas are restarted one after the other under load, and no reques
   const traffic = agents.map((agent) => keepAsking(balancer.port, agent, tally));
   const carried = async (more: number) => {
     const goal = tally.answered + more;
-    while (tally.answered < goal && tally.failures.length === 0)
-      await new Promise((resolve) => void setTimeout(resolve, 10));
+    await until(`${goal} answers`, () => tally.answered >= goal || tally.failures.length > 0);
   };
   await carried(20);
   for (const replica of old) {
@@ -148,6 +146,10 @@ t.test("two replicas are restarted one after the other under load, and no reques
     balancer.replicas.add(next);
     await balancer.seen(next, true);
     replica.signal("SIGTERM");
+    await balancer.seen(replica, false);
+    // A drainDelay is to be longer than that: each answer meanwhile closes its connection, and the next is to another replica.
+    await balancer.left(replica);
+    replica.signal(RELEASE);
     t.equal(await replica.ended, 0);
     balancer.replicas.delete(replica);
     await carried(20);

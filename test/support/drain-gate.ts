@@ -1,14 +1,18 @@
-/** A `drainDelay` that ends at a signal and not after a time: in it a test does whatever it has to do. */
+/** A program's timers that end at a signal and not after a time: until then a test does whatever it has to do. */
 
 /** For `server.drainDelay`; no other timer of the program is as long. */
 export const HELD_DRAIN = "1h";
 const HELD_MS = 3_600_000;
 
-/** Ends the delay. By default, and so without a delay that is held, a process ignores it. */
+/** Ends what is held. A process that holds nothing ignores it. */
 export const RELEASE = "SIGURG";
 
-/** To be loaded into the process before the program. */
-export const DRAIN_GATE = `data:text/javascript,${encodeURIComponent(`
+/** A module to load into a process before the program: it holds all timers of exactly so many milliseconds. */
+export const heldTimers = (ms: number): string =>
+  `data:text/javascript,${encodeURIComponent(`
   const wait = globalThis.setTimeout;
   globalThis.setTimeout = (task, ms, ...rest) =>
-    ms === ${HELD_MS} ? void process.once("${RELEASE}", task) : wait(task, ms, ...rest);`)}`;
+    ms === ${ms} ? void process.once("${RELEASE}", task) : wait(task, ms, ...rest);`)}`;
+
+/** Holds a `drainDelay` of `HELD_DRAIN`. */
+export const DRAIN_GATE = heldTimers(HELD_MS);
