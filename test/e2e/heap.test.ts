@@ -1,40 +1,43 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import t from "tap";
 import { startProgram } from "../support/program.ts";
-import { inTime } from "../support/raw.ts";
+import { until } from "../support/until.ts";
 
-/** Loaded before the program: at this signal V8 marks the heap, and says how far it may grow after that. */
+const run = promisify(execFile);
+
+/** Loaded before the program: at this signal a process tells the tag that V8 makes of all its flags. */
 const TOLD = "SIGUSR2";
-const TRACED = `data:text/javascript,${encodeURIComponent(`
-  import { setFlagsFromString } from "node:v8";
-  import { runInNewContext } from "node:vm";
-  setFlagsFromString("--expose-gc");
-  const mark = runInNewContext("gc");
-  process.on("${TOLD}", () => {
-    setFlagsFromString("--trace-gc-verbose");
-    mark();
-  });`)}`;
+const TELLS = `data:text/javascript,${encodeURIComponent(`
+  import { writeSync } from "node:fs";
+  import { cachedDataVersionTag } from "node:v8";
+  const tell = () => JSON.stringify({ msg: "flags", pid: process.pid, tag: cachedDataVersionTag() });
+  process.on("${TOLD}", () => writeSync(1, tell() + "\\n"));`)}`;
 
-/** By process, how far the heap of each may grow, as a multiple of what lives. */
-function growthsIn(text: string): Map<string, Set<string>> {
-  const found = new Map<string, Set<string>>();
-  for (const [, pid = "", factor = ""] of text.matchAll(/^\[(\d+):.*\[HeapController\] factor ([\d.]+)/gm))
-    found.set(pid, (found.get(pid) ?? new Set()).add(factor));
-  return found;
+/** The tag of a process that is started with `flags`. */
+async function tagOf(flags: readonly string[]): Promise<number> {
+  const { stdout } = await run(process.execPath, [...flags, "-p", "v8.cachedDataVersionTag()"], { env: {} });
+  return Number(stdout);
 }
 
-t.test("what starts sets up its heap, each worker as well", async (t) => {
+t.test("the primary and each worker run with the flags of V8 that the program sets", async (t) => {
   const program = await startProgram("http://127.0.0.1:1", {
     env: { WORKERS: "2" },
-    preload: TRACED,
+    preload: TELLS,
     group: true,
   });
   t.teardown(() => program.stop());
-  const growths = (): Map<string, Set<string>> => growthsIn(program.output());
-  const all = async (): Promise<void> => {
-    // More than once: V8's words come in blocks.
-    for (; growths().size < 3; await pause(200)) program.signal(TOLD);
-  };
-  await inTime(all(), () => `marks of three processes in ${program.output()}`, 60_000);
-  for (const [pid, factors] of growths()) t.strictSame([...factors], ["2.0"], `process ${pid}`);
+  program.signal(TOLD);
+  const told = await until("the flags of three processes", () => {
+    const lines = program.lines().filter(({ msg }) => msg === "flags");
+    return lines.length >= 3 && lines;
+  });
+  t.equal(new Set(told.map(({ pid }) => pid)).size, 3);
+  const wanted = await tagOf([
+    "--no-allocation-site-pretenuring",
+    "--retain-maps-for-n-gc=100",
+    "--heap-growing-percent=100",
+  ]);
+  t.not(wanted, await tagOf([]));
+  for (const { pid, tag } of told) t.equal(tag, wanted, `process ${String(pid)}`);
 });
