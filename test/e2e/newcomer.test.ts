@@ -8,13 +8,14 @@ import { text } from "node:stream/consumers";
 import t from "tap";
 import { loadConfig } from "../../src/config/load.ts";
 import { startCms } from "../support/cms/server.ts";
+import { until } from "../support/until.ts";
 
 /**
  * Somebody has a Payload, reads the README and does what it says: its commands are taken out of it and run as they
  * stand, only the CMS's address is theirs (and the ports are free ones, since other tests run at the same time).
  */
 
-t.setTimeout(240_000);
+t.setTimeout(0);
 
 const root = join(import.meta.dirname, "../..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -70,7 +71,6 @@ t.test(
   async (t) => {
     const commands = commandsOf("Run it");
     t.strictSame(commands, [`UPSTREAM_URL=${cms.url} npm start`]);
-    const began = performance.now();
     const child = run(commands.join("\n"));
     const ended = once(child, "exit");
     const lines = createInterface({ input: child.stdout });
@@ -84,7 +84,6 @@ t.test(
     const admin = `http://127.0.0.1:${String(said["adminPort"])}`;
 
     const read = await fetch(`${gateway}/partners/2026-02/tenant-a/posts?limit=3`, { headers: KEY });
-    t.comment(`${((performance.now() - began) / 1_000).toFixed(1)} s from the command to the first answer`);
     t.equal(read.status, 200);
     const { docs }: { docs: { id: number }[] } = JSON.parse(await read.text());
     const own = await cms.payload.find({
@@ -99,8 +98,7 @@ t.test(
     const paths = [...section("Run it").matchAll(/`(\/\w+)`/g)].map(([, path = ""]) => path);
     t.strictSame(paths.slice(0, 3), ["/livez", "/readyz", "/metrics"]);
     // Ready is from the first probe that the CMS answered.
-    while ((await fetch(`${admin}/readyz`)).status !== 200)
-      await new Promise((next) => void setTimeout(next, 50));
+    await until("/readyz to say yes", async () => (await fetch(`${admin}/readyz`)).ok);
     for (const path of ["/", ...paths.slice(0, 3)]) t.equal((await fetch(admin + path)).status, 200, path);
 
     // npm hands it on to what it started: a shell in between would die of it, and leave the gateway running.
