@@ -53,6 +53,8 @@ export async function startProgram(upstream: string, options: ProgramOptions = {
       PORT: "0",
       ADMIN_PORT: "0",
       CONFIG_FILE: file,
+      // What Node has compiled, of this program only: it starts in half of the time.
+      NODE_COMPILE_CACHE: join(tmpdir(), "partners-gateway-compiled"),
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],
