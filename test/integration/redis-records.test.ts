@@ -24,7 +24,7 @@ const place = (key: string): string => `{partners-gateway}:keys:${digests.name("
 const remember = { keyTtl: "1h", jitter: 0 };
 const [one, two] = [handReplica(t, redis.port, { remember }), handReplica(t, redis.port, { remember })];
 const BOTH = [one, two];
-for (const replica of BOTH) await passUntilShared(replica);
+await passUntilShared(...BOTH);
 await one.learn(KNOWN);
 const ofKnown = await until("the record", async () => (await redis.admin.get(place(KNOWN))) ?? undefined);
 const epoch = await redis.admin.get(EPOCH);
@@ -102,7 +102,7 @@ await t.test("an epoch of another type and unknown messages stop neither replica
     t.equal(await replica.whence("another key"), "memory");
   }
   await redis.admin.flushall();
-  for (const replica of BOTH) await passUntilShared(replica);
+  await passUntilShared(...BOTH);
   await one.learn("a third key");
   await until(
     "the record of the third key",

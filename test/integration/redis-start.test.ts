@@ -67,7 +67,7 @@ t.test("of several that start together, nothing, whatever they say to each other
   // After the first round the replicas have answered each other's hellos, after the second they have the answers.
   for (let round = 0; round < 2; round += 1) await peer.settled(replicas.length);
   t.strictSame(replicas.map(isShared), [false, false, false]);
-  for (const replica of replicas) await passUntilShared(replica);
+  await passUntilShared(...replicas);
   t.equal(await redis.admin.get(EPOCH), null);
 });
 

@@ -17,7 +17,7 @@ export function handReplica(
   { clock = handClock(), ...options }: ReplicaOptions & { readonly clock?: HandClock } = {},
 ): HandReplica {
   const env = sharing(`redis://127.0.0.1:${port}`);
-  const patience = { commandTimeout: "1h", ackTimeout: "1m" };
+  const patience = { commandTimeout: "1h", ackTimeout: "5s" };
   // A limit for each second is one for all of a test in which no time passes.
   const remember = { lookupsPerSecond: 100_000, ...options.remember };
   return { ...startReplica(t, { env, ...patience, ...options, remember, clock }), clock };
@@ -33,12 +33,13 @@ export function isShared({ cache }: HandReplica): boolean {
   return cache.redisState?.shared === true;
 }
 
-/** Lets time pass until the replica uses Redis, and hears itself. */
-export async function passUntilShared(replica: HandReplica): Promise<void> {
-  await until("a replica to use Redis", () => {
-    if (isShared(replica)) return true;
-    replica.clock.move(BEAT_MS);
+/** Lets time pass until all of them use Redis. In the end each hears itself. */
+export async function passUntilShared(...replicas: readonly HandReplica[]): Promise<void> {
+  const clocks = new Set(replicas.map(({ clock }) => clock));
+  await until("replicas to use Redis", () => {
+    if (replicas.every(isShared)) return true;
+    for (const clock of clocks) clock.move(BEAT_MS);
     return false;
   });
-  await untilHeard(replica);
+  for (const replica of replicas) await untilHeard(replica);
 }
