@@ -133,12 +133,12 @@ t.test("a request beyond a user's limit at the same time is not counted", async 
     await line.close();
   });
   t.equal((await send(gateway)).left, "r=49");
-  const { answered, release } = hold(line, /^GET \/api\/posts/);
+  const reads = hold(line, /^GET \/api\/posts/);
   const first = send(gateway);
-  await answered;
+  await reads.answered;
   const others = await Promise.all(Array.from({ length: 19 }, () => send(gateway)));
   for (const { status } of others) t.equal(status, 429);
-  release();
+  reads.release();
   t.match(await first, { status: 200, left: "r=48" });
   t.match(await send(gateway), { status: 200, left: "r=47" });
 });

@@ -1,48 +1,13 @@
-import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
 import t, { type Test } from "tap";
 import { IDENTITY } from "../support/cache.ts";
 import { startHandReplica, untilWell } from "../support/hand-replicas.ts";
 import { startRedis } from "../support/redis.ts";
+import { slowLine } from "../support/slow-line.ts";
 import { until } from "../support/until.ts";
 
 // One key is forgotten by the removal of its record. A replica that is busy may write that record a moment later: by
 // what the CMS had told it before the key was withdrawn. The replicas' clocks stand still: nothing ends by time.
 t.setTimeout(900_000);
-
-/** A line to Redis on which what was said by `publish` or `set` can be held back for a while. */
-async function slowLine(target: number) {
-  let held: (() => void)[] | undefined;
-  const bytes: string[] = [];
-  const server = createServer((client) => {
-    const redis = connect(target, "127.0.0.1");
-    redis.on("data", (chunk: Buffer) => client.write(chunk));
-    client.on("data", (chunk: Buffer) => {
-      const go = (): void => void redis.write(chunk);
-      if (held === undefined) go();
-      else held.push(go);
-      if (held !== undefined) bytes.push(chunk.toString("latin1"));
-    });
-    join(client, redis);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  return {
-    port: typeof address === "object" && address !== null ? address.port : 0,
-    hold: () => (held = []),
-    holds: (word: string) => bytes.some((text) => text.includes(word)),
-    release() {
-      for (const go of held ?? []) go();
-      held = undefined;
-    },
-    close: () => server.close(),
-  };
-}
-
-function join(one: Socket, other: Socket): void {
-  one.on("error", () => other.destroy()).on("close", () => other.destroy());
-  other.on("error", () => one.destroy()).on("close", () => one.destroy());
-}
 
 const redis = await startRedis();
 t.teardown(() => redis.close());

@@ -4,9 +4,12 @@ import { until } from "./until.ts";
 
 type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** The longest that a request waits for Redis, in milliseconds. */
+export const COMMAND_TIMEOUT_MS = 300_000;
+
 /** Settings under which nothing ends by time on a machine of any speed, nor on a clock that a test moves by hours. */
 const UNHURRIED: Settings = {
-  redis: { connectTimeout: "2m", commandTimeout: "5m", ackTimeout: "5m" },
+  redis: { connectTimeout: "2m", commandTimeout: `${COMMAND_TIMEOUT_MS}ms`, ackTimeout: "5m" },
   // A replica that was not scheduled for so long that it may have missed a message trusts nothing that it remembers.
   cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h", cutOffTtl: "1ms", lookupsPerSecond: 100_000 },
   upstream: {

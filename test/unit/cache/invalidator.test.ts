@@ -16,16 +16,17 @@ function replica(t: Test) {
 }
 
 t.test("an uncertain write is followed by invalidations of all kinds, here and in all others", async (t) => {
-  const { told, clock, cache, learn, whence } = replica(t);
-  await learn("the key");
+  const one = replica(t);
+  const { told, clock, cache } = one;
+  await one.learn("the key");
   await cache.invalidate(["keys"], "uncertain");
   t.strictSame(told, [["keys"]], "at once");
   for (let round = 1; round * 2_000 <= LAST_MS; round += 1) {
-    await learn(`key ${round}`);
+    await one.learn(`key ${round}`);
     clock.move(1_999);
-    t.equal(await whence(`key ${round}`), "memory");
+    t.equal(await one.whence(`key ${round}`), "memory");
     clock.move(1);
-    t.equal(await whence(`key ${round}`), "the CMS is asked", `after ${round * 2} s`);
+    t.equal(await one.whence(`key ${round}`), "the CMS is asked", `after ${round * 2} s`);
     await until("the others to be told", () => told.length === 1 + round);
     t.strictSame(told.at(-1), ["keys", "tenants"]);
   }
