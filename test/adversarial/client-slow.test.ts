@@ -5,14 +5,14 @@
  * Defence: time limits for headers and for pauses within bodies; a partner's body is read whole before the CMS is asked;
  * a client that leaves takes its request to the CMS along.
  */
-import { once } from "node:events";
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { type OnWire, startFaultyLine } from "../support/faults.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { inTime, rawConnect, rawRequest, type RawClient } from "../support/raw.ts";
 import { samplesOf } from "../support/scrape.ts";
-import { serverEnd, startStillGateway } from "../support/still-gateway.ts";
+import { closed, serverEnd } from "../support/server-end.ts";
+import { startStillGateway } from "../support/still-gateway.ts";
 import { until } from "../support/until.ts";
 
 /** The longest pause within a body, in milliseconds. */
@@ -111,9 +111,9 @@ t.test("a client that leaves takes its request to the CMS along", async (t) => {
   const leaving = await rawConnect(gateway.port);
   leaving.send(GET);
   const { gateway: connection } = await held.first;
-  const closed = once(connection, "close");
+  const gone = closed(connection);
   leaving.socket.destroy();
-  await inTime(closed, () => "the connection to the CMS to close");
+  await inTime(gone, () => "the connection to the CMS to close");
   t.match(await lineOf(gateway, "request.stalled", "forward"), { status: 400 });
 });
 

@@ -16,9 +16,14 @@ import {
   isSilent,
   type Misbehaviour,
 } from "../support/bad-origin.ts";
-import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { handClock } from "../support/clock.ts";
+import { inTime, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { closed, endIdleTime, serverEnd } from "../support/server-end.ts";
+import { until } from "../support/until.ts";
 import { type Front, startFront, type Test } from "../unit/native/front.ts";
 
+/** Longer than any test: `endIdleTime` ends it. */
+const IDLE_MS = 3_600_000;
 const GET = rawRequest(["GET /api/posts HTTP/1.1", "Host: h"]);
 const LAST_GET = rawRequest(["GET /api/posts HTTP/1.1", "Host: h", "Connection: close"]);
 const UPGRADE = rawRequest(["GET /hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]);
@@ -56,9 +61,13 @@ for (const [name, text] of Object.entries(CUT)) {
   });
 
   t.test(`${name} that stalls is cut off when nothing has moved for the idle time`, async (t) => {
-    const front = await frontOf(t, answers(text), { idleTimeoutMs: 150 });
-    const answer = await rawExchange(front.port, GET);
-    t.match(answer, /half/);
+    const front = await frontOf(t, answers(text), { idleTimeoutMs: IDLE_MS });
+    const client = await rawConnect(front.port);
+    client.send(GET);
+    await client.until(/half/);
+    endIdleTime(await serverEnd(client), IDLE_MS);
+    const answer = (await client.end()).text;
+    t.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*half/);
     t.notMatch(answer, /\r\n0\r\n\r\n$/, "no clean end");
     t.match(front.failures, [{ code: "upstream.timeout" }]);
   });
@@ -185,15 +194,20 @@ t.test("a CMS that hangs up, resets or is not there is 502, and a slow one 504",
 t.test("a request given up for slowness is cancelled at the CMS", async (t) => {
   const origin = await badOrigin(isSilent);
   t.teardown(() => origin.close());
-  const front = await startFront(t, origin.url, { firstByteTimeoutMs: 100 });
+  const clock = handClock();
+  const front = await startFront(t, origin.url, { clock, firstByteTimeoutMs: 100 });
   const client = await rawConnect(front.port);
   client.send(GET);
+  await until("the request at the CMS", () => origin.received.length === 1);
+  const gone = Array.from(origin.sockets, closed);
+  t.equal(gone.length, 1);
+  clock.move(100);
   t.match(await client.until(/\}$/), TOO_LONG);
-  await Promise.all(
-    Array.from(origin.sockets, (socket) => new Promise((done) => socket.once("close", done))),
-  );
+  await inTime(Promise.all(gone), () => "the connection to the CMS to close");
   t.equal(origin.sockets.size, 0);
   client.send(GET);
+  await until("the second request at the CMS", () => origin.received.length === 2);
+  clock.move(100);
   t.match(await client.until(/\}[^]*\}$/), /504[^]*504/, "the client's connection is as good as before");
   await front.native.close();
   t.equal(front.failures.length, 2, "and the cancelling is not taken for a failure of its own");

@@ -1,8 +1,5 @@
-import { subscribe } from "node:diagnostics_channel";
-import { Socket } from "node:net";
 import { handClock, type HandClock } from "./clock.ts";
 import { startTestGateway, type TestGateway } from "./gateway.ts";
-import type { RawClient } from "./raw.ts";
 import { until } from "./until.ts";
 
 /**
@@ -36,20 +33,4 @@ export async function startStillGateway(
       await stopped;
     },
   };
-}
-
-const accepted = new Map<string, Socket>();
-subscribe("net.server.socket", (message) => {
-  if (typeof message !== "object" || message === null || !("socket" in message)) return;
-  const { socket } = message;
-  if (!(socket instanceof Socket)) return;
-  const ports = `${String(socket.localPort)} ${String(socket.remotePort)}`;
-  accepted.set(ports, socket);
-  socket.once("close", () => accepted.delete(ports));
-});
-
-/** The server's end of a connection, where the server is in this process: what it has read, and its idle timer. */
-export function serverEnd({ socket }: Pick<RawClient, "socket">): Promise<Socket> {
-  const ports = `${String(socket.remotePort)} ${String(socket.localPort)}`;
-  return until("the server to accept the connection", () => accepted.get(ports));
 }

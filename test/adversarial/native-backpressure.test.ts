@@ -1,0 +1,109 @@
+/**
+ * Attack: a receiver that takes nothing, at either end, while the other has hundreds of megabytes to send.
+ * Amplifier: a proxy that reads what it cannot write on: one slow receiver and one fast sender fill its memory.
+ * Defence: a sender is read from as fast as its receiver takes, and a receiver that takes nothing is given up in time.
+ */
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import t from "tap";
+import { badOrigin } from "../support/bad-origin.ts";
+import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
+import { closed, endIdleTime, serverEnd, untilStill } from "../support/server-end.ts";
+import { until } from "../support/until.ts";
+import { ask, startFront, startOrigin } from "../unit/native/front.ts";
+
+const GET = rawRequest(["GET /api/posts HTTP/1.1", "Host: h"]);
+const UPGRADE = rawRequest(["GET /hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]);
+/** Longer than any test: `endIdleTime` ends it. */
+const IDLE_MS = 3_600_000;
+/** A small request besides those that a test is about, and its answer. */
+const SMALL = "GET /small ";
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+/** What a sender has to send, and what it can get rid of while the receiver takes nothing, in bytes: buffers, mostly the kernel's. */
+const MOST = 200_000_000;
+const FEW = 60_000_000;
+
+t.test("a CMS that stops reading an upload is given up with 504", async (t) => {
+  const origin = await badOrigin((socket, head) => {
+    if (head.startsWith(SMALL)) socket.write(OK);
+    else socket.pause();
+  });
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url, { idleTimeoutMs: IDLE_MS });
+  const client = await rawConnect(front.port);
+  const end = await serverEnd(client);
+  client.send(rawRequest(["POST /api/media HTTP/1.1", "Host: h", `Content-Length: ${String(MOST)}`]));
+  client.send(Buffer.alloc(MOST - 1));
+  const read = await untilStill(
+    () => end.bytesRead,
+    () => ask(front, { path: "/small" }),
+  );
+  t.ok(read < FEW, `held back after ${String(read)} bytes`);
+  endIdleTime(end, IDLE_MS);
+  t.match(await client.until(/\}$/), /^HTTP\/1\.1 504 /);
+  t.match(front.failures, [{ code: "upstream.timeout" }]);
+  client.socket.destroy();
+});
+
+t.test("a client that stops reading stops the CMS from sending, and is dropped", async (t) => {
+  const chunk = Buffer.alloc(65_536);
+  let sent = 0;
+  let pour: ServerResponse | undefined;
+  const origin = await startOrigin(t, (request, response) => {
+    if (request.url === "/small") return void response.end();
+    pour = response;
+    const more = (): void => {
+      while (!response.destroyed && response.write(chunk)) sent += chunk.length;
+      if (sent < MOST) response.once("drain", more);
+    };
+    more();
+  });
+  const front = await startFront(t, origin.url, { idleTimeoutMs: IDLE_MS });
+  const client = await rawConnect(front.port);
+  client.socket.pause();
+  client.send(GET);
+  const pouring = await until("the request at the CMS", () => pour);
+  await untilStill(
+    () => sent,
+    () => ask(front, { path: "/small" }),
+  );
+  t.ok(sent < FEW, `held back after ${String(sent)} bytes`);
+  const cancelled = closed(pouring);
+  endIdleTime(await serverEnd(client), IDLE_MS);
+  await inTime(cancelled, () => "the answer to be cancelled");
+  t.match(front.failures, [{ code: "request.stalled" }]);
+  client.socket.destroy();
+});
+
+t.test("a large refusal of a handshake goes at the client's pace", async (t) => {
+  let sent = 0;
+  const chunk = Buffer.alloc(65_536);
+  let peer: Socket | undefined;
+  const origin = await badOrigin((socket, head) => {
+    if (head.startsWith(SMALL)) return void socket.write(OK);
+    peer = socket;
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${String(MOST)}\r\n\r\n`);
+    const more = (): void => {
+      while (!socket.destroyed && sent < MOST) {
+        sent += chunk.length;
+        if (!socket.write(chunk)) return void socket.once("drain", more);
+      }
+    };
+    more();
+  });
+  t.teardown(() => origin.close());
+  const front = await startFront(t, origin.url, { idleTimeoutMs: IDLE_MS });
+  const client = await rawConnect(front.port);
+  client.socket.pause();
+  client.send(UPGRADE);
+  const pouring = await until("the handshake", () => peer);
+  await untilStill(
+    () => sent,
+    () => ask(front, { path: "/small" }),
+  );
+  t.ok(sent < FEW, `held back after ${String(sent)} bytes`);
+  const cut = closed(pouring);
+  endIdleTime(await serverEnd(client), IDLE_MS);
+  await inTime(cut, () => "the connection to the CMS to close");
+  client.socket.destroy();
+});
