@@ -17,6 +17,7 @@ const SETTINGS = {
   upstream: {
     healthInterval: `${HEALTH_INTERVAL_MS}ms`,
     healthTimeout: "1h",
+    connectTimeout: "100h",
     firstByteTimeout: "100h",
     idleTimeout: "100h",
     deadline: "200h",
@@ -46,8 +47,11 @@ export async function pairFor(t: Test, cms: Cms): Promise<Pair> {
 
 const HEADERS = { authorization: `users API-Key ${KEYS.partnerA}`, "content-type": "application/json" };
 
-export async function read({ gateway }: Pair): Promise<number> {
-  const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts?limit=2`, { headers: HEADERS });
+/** Reads a list; reads of the same length at the same time are one to the CMS. */
+export async function read({ gateway }: Pair, limit = 2): Promise<number> {
+  const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts?limit=${limit}`, {
+    headers: HEADERS,
+  });
   await answer.text();
   return answer.status;
 }
@@ -55,7 +59,7 @@ export async function read({ gateway }: Pair): Promise<number> {
 let written = 0;
 
 /** Creates a post under a title of its own. */
-async function write({ gateway }: Pair): Promise<{ title: string; status: number }> {
+export async function write({ gateway }: Pair): Promise<{ title: string; status: number }> {
   const title = `written ${(written += 1)}`;
   const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts`, {
     method: "POST",

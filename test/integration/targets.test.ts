@@ -1,6 +1,7 @@
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
-import { carries, losesAnswer } from "../support/faults.ts";
+import { carries, losesAnswer, type FaultyLine } from "../support/faults.ts";
+import { until } from "../support/until.ts";
 import {
   BACK,
   OUT,
@@ -12,9 +13,14 @@ import {
   load,
   pairFor,
   pausing,
+  read,
+  write,
 } from "./support-targets.ts";
 
 /** One of two targets fails and comes back: reads go to the other, and no write is sent twice. */
+
+const postsOf = (line: FaultyLine): number =>
+  line.asked.filter((asked) => asked.includes(" /api/posts")).length;
 
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
@@ -59,6 +65,35 @@ await t.test("a target that is paused: its reads go to the other, its writes wai
   t.ok(
     result.writes.every(({ status }) => status === 201),
     "each write was answered in the end",
+  );
+});
+
+await t.test("reads that wait at a paused target go to the other one when checks take it out", async (t) => {
+  const pair = await pairFor(t, cms);
+  const { one, two } = pair;
+  t.equal(await read(pair), 200);
+  const [ofOne, ofTwo] = [pausing(), pausing()];
+  one.stage(ofOne.fault);
+  two.stage(ofTwo.fault, /^[A-Z]+ \/api\/posts/);
+  const before = [one, two].map(postsOf);
+  const reads = [1, 2, 3, 4].map((limit) => read(pair, limit));
+  const waiting = (each: number) => [one, two].every((line, i) => postsOf(line) === (before[i] ?? 0) + each);
+  await until("two reads at each target", () => waiting(2));
+  const writes = [write(pair), write(pair)];
+  await until("a write at each target", () => waiting(3));
+  two.stage(carries);
+  ofTwo.resume();
+  await checksRunOut(pair, one, two);
+  const statuses = await Promise.all(reads);
+  const done = await Promise.race(writes);
+  t.equal(done.status, 201, "the write at the other target");
+  one.stage(carries);
+  ofOne.resume();
+  await judge(t, "paused", { cms, reads: statuses, writes: await Promise.all(writes) });
+  t.equal(
+    postsOf(one) + postsOf(two),
+    (before[0] ?? 0) + (before[1] ?? 0) + 8,
+    "two reads were sent again, no write",
   );
 });
 
