@@ -11,9 +11,11 @@ import { runCli } from "../support/prove.ts";
 const TOKEN = "an-admin-token-of-the-tests";
 const env = { ADMIN_TOKEN: TOKEN };
 const cms = await startCms({ record: false });
-const rate = { enabled: true, reads: 1_000, writes: 1_000, users: { [USERS.partnerD.id]: { reads: 1 } } };
+const users = { [USERS.partnerD.id]: { reads: 1 } };
+const rate = { enabled: true, window: "1h", reads: 1_000, writes: 1_000, users };
 const partners = { collections: ["posts", "events"], versionUpstreams: { "2025-07": "old" } };
-const settings = { trace: { keep: 1_000 }, rate, partners, upstreams: { old: { url: cms.url } } };
+const cache = { keyTtl: "1h", tenantTtl: "1h" };
+const settings = { trace: { keep: 1_000 }, cache, rate, partners, upstreams: { old: { url: cms.url } } };
 const gateway = await startProgram(cms.url, { settings, env });
 t.teardown(async () => {
   await gateway.stop();
