@@ -49,8 +49,11 @@ class Balancer {
   }
 
   async #look(replica: Program): Promise<void> {
-    const { ok } = await fetch(`${replica.adminUrl}/readyz`);
-    if (ok) this.#ready.add(replica);
+    const isReady = await fetch(`${replica.adminUrl}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isReady) this.#ready.add(replica);
     else this.#ready.delete(replica);
   }
 
@@ -140,8 +143,7 @@ t.test("two replicas are restarted one after the other under load, and no reques
     const goal = tally.answered + more;
     await until(`${goal} answers`, () => tally.answered >= goal || tally.failures.length > 0);
   };
-  await carried(20);
-  for (const replica of old) {
+  const restart = async (replica: Program) => {
     const next = await startReplica();
     balancer.replicas.add(next);
     await balancer.seen(next, true);
@@ -153,8 +155,13 @@ t.test("two replicas are restarted one after the other under load, and no reques
     t.equal(await replica.ended, 0);
     balancer.replicas.delete(replica);
     await carried(20);
+  };
+  try {
+    await carried(20);
+    for (const replica of old) await restart(replica);
+  } finally {
+    tally.isOver = true;
   }
-  tally.isOver = true;
   await Promise.all(traffic);
   t.strictSame(tally.failures, []);
   t.comment(`${tally.answered} requests, ${tally.written} of them writes`);
