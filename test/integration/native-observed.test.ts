@@ -1,10 +1,11 @@
-import { setTimeout as delay } from "node:timers/promises";
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
-import { hangs, startFaultyLine } from "../support/faults.ts";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { closesEarly, type OnWire, startFaultyLine } from "../support/faults.ts";
+import type { TestGateway } from "../support/gateway.ts";
 import { rawExchange, rawRequest } from "../support/raw.ts";
 import { samplesOf } from "../support/scrape.ts";
+import { startStillGateway } from "../support/still-gateway.ts";
+import { until } from "../support/until.ts";
 
 /** A gateway that is to be run beside the existing way in: who would be refused is let through, and told of. */
 
@@ -14,18 +15,17 @@ t.teardown(() => cms.close());
 const METRIC = "gateway_observed_refusals_total";
 
 async function started(t: Test, native: object, upstream = cms.url): Promise<TestGateway> {
-  const gateway = await startTestGateway(upstream, { native, upstream: { firstByteTimeout: "1s" } });
+  const gateway = await startStillGateway(upstream, { native });
   t.teardown(() => gateway.stop());
   return gateway;
 }
 
 /** The first `n` lines of those who would be refused; waits for them, since they are written beside the requests. */
-async function observed(gateway: TestGateway, n: number): Promise<Record<string, unknown>[]> {
-  for (;;) {
+function observed(gateway: TestGateway, n: number): Promise<Record<string, unknown>[]> {
+  return until(`${n} lines of requests that would be refused`, () => {
     const lines = gateway.lines().filter(({ msg }) => msg === "would be refused");
-    if (lines.length >= n) return lines;
-    await delay(10);
-  }
+    return lines.length >= n && lines;
+  });
 }
 
 const keyed = (key: string): { headers: Record<string, string> } => ({
@@ -103,7 +103,8 @@ t.test("the request does not wait for whose key it is", async (t) => {
   const line = await startFaultyLine(() => cms.port);
   t.teardown(() => line.close());
   const gateway = await started(t, { keys: "observe" }, line.url);
-  line.stage(hangs, /^GET \/api\/users\/me/);
+  let lookup: OnWire | undefined;
+  line.stage((request) => (lookup = request), /^GET \/api\/users\/me[^]*API-Key (?!partners-gateway-probe)/);
   const answer = await fetch(`${gateway.url}/api/posts/1?depth=0`, keyed(cms.keys.partnerA));
   t.equal(answer.status, 200);
   t.strictSame(
@@ -111,6 +112,9 @@ t.test("the request does not wait for whose key it is", async (t) => {
     [],
     "answered before it was known",
   );
+  const { gateway: connection } = await until("the lookup", () => lookup);
+  line.stage(closesEarly, /^GET \/api\/users\/me/);
+  connection.destroy();
   const [told] = await observed(gateway, 1);
   t.notOk(told && "userId" in told);
 });

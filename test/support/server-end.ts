@@ -34,15 +34,3 @@ export function endIdleTime(end: Socket, ms: number): void {
 export function closed(it: Pick<EventEmitter, "once">): Promise<void> {
   return new Promise((resolve) => void it.once("close", () => resolve()));
 }
-
-/** So many round trips turn the event loop often enough for whatever can still move to move. */
-const ROUND_TRIPS = 20;
-
-/** Makes round trips through this process until `count` stands still meanwhile, and returns it. */
-export async function untilStill(count: () => number, roundTrip: () => Promise<unknown>): Promise<number> {
-  for (;;) {
-    const before = count();
-    for (let i = 0; i < ROUND_TRIPS; i += 1) await roundTrip();
-    if (count() === before) return before;
-  }
-}
