@@ -51,7 +51,10 @@ t.test("a client that stops reading stops the CMS from sending, and is dropped",
   let sent = (): number => 0;
   let answer: ServerResponse | undefined;
   const origin = await startOrigin(t, (request, response) => {
-    if (request.url === "/small") return void response.end();
+    if (request.url === "/small") {
+      response.end();
+      return;
+    }
     answer = response;
     sent = pour(response, CHUNK, MOST);
   });
@@ -76,7 +79,10 @@ t.test("a large refusal of a handshake goes at the client's pace", async (t) => 
   let sent = (): number => 0;
   let peer: Socket | undefined;
   const origin = await badOrigin((socket, head) => {
-    if (head.startsWith(SMALL)) return void socket.write(OK);
+    if (head.startsWith(SMALL)) {
+      socket.write(OK);
+      return;
+    }
     peer = socket;
     socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${String(MOST)}\r\n\r\n`);
     sent = pour(socket, CHUNK, MOST);

@@ -32,10 +32,8 @@ async function gatedLine(t: Test): Promise<{ readonly url: string; readonly gate
     const { method, headers, url } = req;
     const send = (): void => {
       const out = request(`${cms.url}${url}`, { method, headers }, (answer) => {
-        void gate.after(req).then(() => {
-          res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-          answer.pipe(res);
-        });
+        const pass = (): void => void answer.pipe(res.writeHead(answer.statusCode ?? 502, answer.rawHeaders));
+        void gate.after(req).then(pass);
       });
       req.pipe(out);
     };

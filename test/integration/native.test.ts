@@ -145,7 +145,10 @@ t.test("pipelined requests are answered in their order", async (t) => {
 t.test(`${String(SIZE)} MB go up at the pace of a CMS that takes nothing for a while`, async (t) => {
   const arrived = Promise.withResolvers<IncomingMessage>();
   const origin = await startOrigin(t, (request, response) => {
-    if (request.url !== MEDIA) return void response.end();
+    if (request.url !== MEDIA) {
+      response.end();
+      return;
+    }
     arrived.resolve(request);
     request.on("end", () => response.end("thanks"));
   });
@@ -166,7 +169,10 @@ for (const framing of ["content-length", "transfer-encoding"]) {
   t.test(`${String(SIZE)} MB come down by ${framing} at the pace of a client that pauses`, async (t) => {
     let sent = (): number => 0;
     const origin = await startOrigin(t, (request, response) => {
-      if (request.url !== MEDIA) return void response.end();
+      if (request.url !== MEDIA) {
+        response.end();
+        return;
+      }
       if (framing === "content-length") response.setHeader(framing, SIZE * MEGABYTE.length);
       sent = pour(response, MEGABYTE, SIZE * MEGABYTE.length);
       response.on("drain", () => {
