@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,14 +42,12 @@ function copyTree(): string {
 function runTest(copy: string, test: string): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [join(copy, test)], { cwd: copy, stdio: "ignore", detached: true });
-    const end = (): void => {
-      // The test's own children, programs and Redis servers, are of its process group.
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-    };
     let hung = false;
     const timer = setTimeout(() => {
       hung = true;
-      end();
+      // The test's own children, Redis servers among them, are of its process group, or were started from the copy.
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      spawnSync("pkill", ["-KILL", "-f", copy]);
     }, HANG_MS);
     child.once("close", (code) => {
       clearTimeout(timer);
