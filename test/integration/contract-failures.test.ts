@@ -1,6 +1,7 @@
 import tap, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { handClock } from "../support/clock.ts";
+import { inTime } from "../support/raw.ts";
 import { Line, hangs, json, reply, reset, type Disturbance } from "./support-contract-line.ts";
 import {
   A,
@@ -66,7 +67,7 @@ async function onHandClock(t: Test, settings: Record<string, unknown>) {
     refused(t, await house.ask("GET /partners/2025-10/tenant-a/pages"), unsupported("2025-10"));
     t.notOk(state.isAnswered, `${what}: no answer before the time is over`);
     clock.move(1);
-    refused(t, await answer, ROW.timeout, what);
+    refused(t, await inTime(answer, () => `the answer to ${what}`), ROW.timeout, what);
     await line.mend();
   };
   return { house, timesOut };

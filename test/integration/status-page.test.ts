@@ -5,6 +5,7 @@ import { startCms } from "../support/cms/server.ts";
 import { startFaultyLine } from "../support/faults.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { readPosts } from "../support/partner.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 
 /** The status page as an operator has it: in a real Chromium, from a real gateway in front of a real CMS. */
 
@@ -36,6 +37,7 @@ async function gatewayFor(t: Test, env: Record<string, string> = {}): Promise<Te
 /** Opens the page, and notes whatever it complains of and whomever else it asks. */
 async function open(t: Test, gateway: TestGateway, options: Parameters<typeof browser.newPage>[0] = {}) {
   const page = await browser.newPage(options);
+  page.setDefaultTimeout(PATIENCE_MS);
   t.teardown(() => page.close());
   const complaints: string[] = [];
   page.on("console", (message) => {
@@ -81,7 +83,12 @@ t.test("what happens is on the page without a reload: traffic, an outage, the wa
     .first()
     .waitFor();
   await line.refuse();
-  for (let i = 0; i < 6; i += 1) await readPosts(gateway, "partnerA");
+  // Different reads at the same time: an open breaker lets one of them through at most.
+  const list = (limit: number) =>
+    fetch(`${gateway.url}/partners/2026-02/tenant-a/posts?limit=${limit}`, { headers: old });
+  await until("a request that the open breaker refuses", async () =>
+    (await Promise.all([1, 2, 3].map(list))).some(({ status }) => status === 503),
+  );
   await heading(page, "The CMS does not answer.").waitFor();
   await page.locator("#refusals").getByText("the breaker is open").first().waitFor();
   t.match(await page.title(), /^The CMS does not answer\./, "the tab says it too");

@@ -80,13 +80,13 @@ export async function load(pair: Pair, done: Promise<unknown>) {
   void done.finally(() => (state.isDone = true));
   const reads: number[] = [];
   const writes: { title: string; status: number }[] = [];
-  const client = async (): Promise<void> => {
+  const client = async (limit: number): Promise<void> => {
     while (!state.isDone) {
-      reads.push(await read(pair));
+      reads.push(await read(pair, limit));
       writes.push(await write(pair));
     }
   };
-  await Promise.all(Array.from({ length: 4 }, client));
+  await Promise.all([1, 2, 3, 4].map(client));
   return { cms: pair.cms, reads, writes };
 }
 

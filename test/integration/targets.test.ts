@@ -1,6 +1,7 @@
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { carries, losesAnswer, type FaultyLine } from "../support/faults.ts";
+import { inTime } from "../support/raw.ts";
 import { until } from "../support/until.ts";
 import {
   BACK,
@@ -84,7 +85,7 @@ await t.test("reads that wait at a paused target go to the other one when checks
   two.stage(carries);
   ofTwo.resume();
   await checksRunOut(pair, one, two);
-  const statuses = await Promise.all(reads);
+  const statuses = await inTime(Promise.all(reads), () => "the reads at the other target");
   const done = await Promise.race(writes);
   t.equal(done.status, 201, "the write at the other target");
   one.stage(carries);
