@@ -19,10 +19,16 @@ const CLIENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const AUTH = `users API-Key ${cms.keys.partnerA}`;
 
-/** At its end a gateway waits two seconds for the last spans to be delivered: here as long as that takes. */
-const preload = heldTimers(2_000);
+/** At its end a gateway waits so many milliseconds for the last spans to be delivered: here as long as that takes. */
+const LAST_WAIT = 2_000;
+/** So many milliseconds after a span the gateway delivers all it has. */
+const BATCH = 1_000;
 
-async function start(t: Test, env: Record<string, string> = {}): Promise<Program> {
+async function start(
+  t: Test,
+  env: Record<string, string> = {},
+  preload = heldTimers(LAST_WAIT),
+): Promise<Program> {
   const settings = { partners: { collections: ["posts"] } };
   const program = await startProgram(cms.url, { settings, env, preload });
   t.teardown(async () => {
@@ -44,7 +50,8 @@ const traceparents = (): (string | undefined)[] =>
 t.test(
   "a partner request is a span, its requests to the CMS are spans below it, in the client's trace",
   async (t) => {
-    const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+    const held = heldTimers(LAST_WAIT, BATCH);
+    const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, held);
     cms.takeRequests();
     const secret = "VALUE-OF-A-QUERY";
     const requestId = await ask(program, `/partners/2026-02/tenant-a/posts?where[title][equals]=${secret}`, {

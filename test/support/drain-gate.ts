@@ -7,12 +7,15 @@ const HELD_MS = 3_600_000;
 /** Ends what is held. A process that holds nothing ignores it. */
 export const RELEASE = "SIGURG";
 
-/** A module to load into a process before the program: it holds all timers of exactly so many milliseconds. */
-export const heldTimers = (ms: number): string =>
+/** A module to load into a process before the program: it holds all timers of exactly these milliseconds. */
+export const heldTimers = (...held: readonly number[]): string =>
   `data:text/javascript,${encodeURIComponent(`
   const wait = globalThis.setTimeout;
-  globalThis.setTimeout = (task, ms, ...rest) =>
-    ms === ${ms} ? void process.once("${RELEASE}", task) : wait(task, ms, ...rest);`)}`;
+  globalThis.setTimeout = (task, ms, ...rest) => {
+    if (!${JSON.stringify(held)}.includes(ms)) return wait(task, ms, ...rest);
+    process.once("${RELEASE}", task);
+    return wait(task, 2 ** 31 - 1, ...rest);
+  };`)}`;
 
 /** Holds a `drainDelay` of `HELD_DRAIN`. */
 export const DRAIN_GATE = heldTimers(HELD_MS);
