@@ -44,6 +44,8 @@ export interface NativeOptions {
   readonly tls?: NativeTls;
   /** For the TCP connection to the CMS; longer is 504. */
   readonly connectTimeoutMs: number;
+  /** A connection to the CMS is closed after so many milliseconds without a request; 4,000 where it is left out. */
+  readonly idleMs?: number;
   /** From the end of the request to the head of the answer; longer is 504. */
   readonly firstByteTimeoutMs: number;
   /** Without a byte moving in mid-upload or mid-answer; longer ends both connections. */

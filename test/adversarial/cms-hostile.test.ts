@@ -10,6 +10,8 @@ import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { answerOf, says, saysAndCloses, startFaultyLine, type Fault } from "../support/faults.ts";
 import { pour } from "../support/pour.ts";
+import { inTime } from "../support/raw.ts";
+import { closed } from "../support/server-end.ts";
 import { startStillGateway } from "../support/still-gateway.ts";
 
 const cms = await startCms({ record: false });
@@ -113,13 +115,16 @@ t.test("what is compressed, or wrongly labelled, is 500 and is not unpacked", as
 
 async function readsNoMore(t: Test, framing: string, piece: Buffer): Promise<void> {
   let written = (): number => 0;
+  let cut = Promise.resolve();
   stage(({ gateway: socket }) => {
+    cut = closed(socket);
     socket.write(`HTTP/1.1 200 OK\r\ncontent-type: ${JSON_TYPE}\r\n${framing}\r\n\r\n`);
     written = pour(socket, piece, 900_000_000);
   });
   const answer = await ask();
   t.equal(answer.status, 500);
   t.match(await answer.json(), FAILED);
+  await inTime(cut, () => "the connection to the CMS to close");
   t.ok(written() > 1_048_576 && written() < 100_000_000, `${written()} bytes`);
 }
 

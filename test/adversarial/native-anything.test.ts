@@ -11,7 +11,6 @@ import { rawExchange } from "../support/raw.ts";
 
 const site = await startSite();
 tap.teardown(() => site.close());
-tap.setTimeout(400_000);
 
 const RUNS = { numRuns: 600 };
 

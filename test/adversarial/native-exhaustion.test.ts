@@ -6,10 +6,11 @@
 import type { Socket } from "node:net";
 import t from "tap";
 import { badOrigin, type BadOrigin, isSilent } from "../support/bad-origin.ts";
+import { startKept } from "../support/kept.ts";
 import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
 import { closed, endIdleTime, serverEnd } from "../support/server-end.ts";
 import { until } from "../support/until.ts";
-import { ask, oneConnection, startFront, startOrigin } from "../unit/native/front.ts";
+import { ask, oneConnection, startFront } from "../unit/native/front.ts";
 
 const GET = rawRequest(["GET /api/posts HTTP/1.1", "Host: h"]);
 const UPGRADE = rawRequest(["GET /hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]);
@@ -140,8 +141,7 @@ t.test("hundreds of requests on one connection leave no listener behind", async 
   const note = (warning: Error): void => void warnings.push(warning.name);
   process.on("warning", note);
   t.teardown(() => void process.off("warning", note));
-  const origin = await startOrigin(t);
-  const front = await startFront(t, origin.url);
+  const { origin, front } = await startKept(t);
   const sockets: Socket[] = [];
   front.server.on("connection", (socket) => sockets.push(socket));
   const agent = oneConnection(t);

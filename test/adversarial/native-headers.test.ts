@@ -5,6 +5,7 @@
  */
 import t from "tap";
 import { answersAndCloses, badOrigin } from "../support/bad-origin.ts";
+import { startKept } from "../support/kept.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { type Origin, startFront, startOrigin } from "../unit/native/front.ts";
 
@@ -148,8 +149,7 @@ t.test("hop-by-hop headers of the CMS end at the gateway", async (t) => {
 });
 
 t.test("a client that closes its connection does not close the CMS's, and is not told to stay", async (t) => {
-  const origin = await startOrigin(t);
-  const front = await startFront(t, origin.url);
+  const { origin, front } = await startKept(t);
   for (let i = 0; i < 5; i++) {
     const answer = await rawExchange(
       front.port,

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import t from "tap";
 import { answers, answersAndCloses, badOrigin } from "../support/bad-origin.ts";
 import { startTestGateway } from "../support/gateway.ts";
+import { startKept } from "../support/kept.ts";
 import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { startFront, startOrigin } from "../unit/native/front.ts";
 
@@ -14,8 +15,7 @@ const HIDDEN = rawRequest(["GET /hidden HTTP/1.1", "Host: cms"]);
 
 for (const method of ["DELETE", "OPTIONS", "GET", "HEAD", "POST", "PATCH"]) {
   t.test(`a chunked ${method} hides no second request and arrives whole`, async (t) => {
-    const origin = await startOrigin(t);
-    const front = await startFront(t, origin.url);
+    const { origin, front } = await startKept(t);
     const client = await rawConnect(front.port);
     client.send(
       rawRequest([`${method} /api/one HTTP/1.1`, "Host: cms", "Transfer-Encoding: chunked"], chunked(HIDDEN)),

@@ -145,12 +145,10 @@ t.test("pipelined requests are answered in their order", async (t) => {
 t.test(`${String(SIZE)} MB go up at the pace of a CMS that takes nothing for a while`, async (t) => {
   const arrived = Promise.withResolvers<IncomingMessage>();
   const origin = await startOrigin(t, (request, response) => {
-    if (request.url !== MEDIA) {
-      response.end();
-      return;
-    }
-    arrived.resolve(request);
-    request.on("end", () => response.end("thanks"));
+    if (request.url === MEDIA) {
+      arrived.resolve(request);
+      request.on("end", () => response.end("thanks"));
+    } else response.end();
   });
   const front = await startFront(t, origin.url);
   const client = await rawConnect(front.port);
