@@ -7,7 +7,7 @@ import { createStatus } from "../../../src/observe/status.ts";
 import { ADMIN_LIMITS, startAdmin } from "../../../src/server/admin.ts";
 import { handClock } from "../../support/clock.ts";
 import { rawConnect, rawExchange, rawRequest, type RawClient } from "../../support/raw.ts";
-import { until } from "../../support/until.ts";
+import { PATIENCE_MS, until } from "../../support/until.ts";
 
 /** The admin port before whoever reaches it: pages that do not read, connections that say nothing, parts that fail. */
 
@@ -46,7 +46,8 @@ async function portOf(t: Test, site: Site = {}) {
       onFault: (cause) => site.faults?.push(cause),
     },
     { host: "127.0.0.1", port: 0 },
-    site.limits,
+    // A page of 16 MB keeps the process from reading for seconds where the machine has other work.
+    site.limits ?? { ...ADMIN_LIMITS, headersTimeout: PATIENCE_MS, requestTimeout: PATIENCE_MS },
   );
   t.teardown(() => admin.close());
   return admin.port;
