@@ -32,7 +32,10 @@ async function gatedLine(t: Test): Promise<{ readonly url: string; readonly gate
     const { method, headers, url } = req;
     const send = (): void => {
       const out = request(`${cms.url}${url}`, { method, headers }, (answer) => {
-        const pass = (): void => void answer.pipe(res.writeHead(answer.statusCode ?? 502, answer.rawHeaders));
+        const pass = (): void => {
+          res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+          answer.pipe(res);
+        };
         void gate.after(req).then(pass);
       });
       req.pipe(out);
