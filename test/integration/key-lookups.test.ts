@@ -1,9 +1,9 @@
-import tap from "tap";
+import tap, { type Test } from "tap";
 
 import { startCms } from "../support/cms/server.ts";
 import { answerOf, carries, startFaultyLine } from "../support/faults.ts";
-import { startHandGateway } from "../support/hand-gateway.ts";
 import { judge, KEY, purge, statusOf, TOKEN } from "../support/revocation.ts";
+import { startStillGateway } from "../support/still-gateway.ts";
 
 // What keys and tenants cost the CMS, and how long they count, by a clock that the tests move.
 const cms = await startCms({ record: false });
@@ -15,6 +15,13 @@ tap.teardown(async () => {
 const RATE = 40;
 const BATCH = 50;
 
+/** A gateway whose time stands still, which ends with the test. */
+async function start(t: Test, settings: Record<string, unknown>) {
+  const gateway = await startStillGateway(line.url, settings, { env: { ADMIN_TOKEN: TOKEN } });
+  t.teardown(() => gateway.stop());
+  return gateway;
+}
+
 /** How often the CMS was asked whose a key is. */
 function identifications(): number {
   return line.asked.filter((request) => request.startsWith("GET /api/users/me")).length;
@@ -22,7 +29,7 @@ function identifications(): number {
 
 tap.test("unknown keys cost the CMS what was configured, and good keys are served meanwhile", async (t) => {
   const settings = { cache: { lookupsPerSecond: RATE, keyTtl: "10m", absent: 10, keys: 10 } };
-  const gateway = await startHandGateway(t, line.url, { settings, env: { ADMIN_TOKEN: TOKEN } });
+  const gateway = await start(t, settings);
   /** Unknown keys, each once; resolves with how often a gateway said what of them. */
   const flood = async (requests: number, name: string) => {
     const counts = { good: 0, refused: 0, unknown: 0 };
@@ -64,7 +71,7 @@ tap.test("unknown keys cost the CMS what was configured, and good keys are serve
 tap.test("if the CMS cannot be asked, a tenant is served stale for its grace and a key never", async (t) => {
   const list = "/partners/2026-02/tenant-a/pages?limit=1";
   const cache = { keyTtl: "10s", tenantTtl: "500ms", tenantGrace: "60s", jitter: 0 };
-  const gateway = await startHandGateway(t, line.url, { settings: { cache } });
+  const gateway = await start(t, { cache });
   const last = () => gateway.lines().findLast(({ msg }) => msg === "request");
   t.equal(await statusOf(gateway, list, KEY), 200);
   line.stage(
@@ -88,7 +95,7 @@ tap.test("if the CMS cannot be asked, a tenant is served stale for its grace and
 tap.test("a tenant is not served beyond its grace", async (t) => {
   const list = "/partners/2026-02/tenant-a/pages?limit=1";
   const cache = { keyTtl: "10m", tenantTtl: "500ms", tenantGrace: "60s", jitter: 0 };
-  const gateway = await startHandGateway(t, line.url, { settings: { cache } });
+  const gateway = await start(t, { cache });
   t.equal(await statusOf(gateway, list, KEY), 200);
   line.stage(
     ({ gateway: socket }) => void socket.write(answerOf("500 Internal Server Error", "{}")),

@@ -1,11 +1,11 @@
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
 import type { KeyName } from "../support/cms/keys.ts";
-import { startHandGateway, untilRedisIs } from "../support/hand-gateway.ts";
 import { readPosts } from "../support/partner.ts";
 import { startProgram } from "../support/program.ts";
 import { startRedis } from "../support/redis.ts";
 import { slowLine } from "../support/slow-line.ts";
+import { startStillGateway, untilRedisIs } from "../support/still-gateway.ts";
 import { sharing, TOKEN } from "../support/revocation.ts";
 import { COMMAND_TIMEOUT_MS, unhurried, untilShared } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
@@ -29,11 +29,13 @@ function settingsOf(rate: Record<string, unknown>, redis: Record<string, unknown
 async function replicas(t: Test, rate: Record<string, unknown>, redis: { prefix: string; url: string }) {
   const { prefix, url } = redis;
   // The first replica at a Redis uses it after `ackTimeout`: four steps of its clock.
-  const given = { settings: settingsOf(rate, { prefix, ackTimeout: "2s" }), env: sharing(url) };
-  const gateways = [
-    await startHandGateway(t, cms.url, given),
-    await startHandGateway(t, cms.url, given),
-  ] as const;
+  const settings = settingsOf(rate, { prefix, ackTimeout: "2s" });
+  const start = async () => {
+    const gateway = await startStillGateway(cms.url, settings, { env: sharing(url) });
+    t.teardown(() => gateway.stop());
+    return gateway;
+  };
+  const gateways = [await start(), await start()] as const;
   await untilRedisIs(gateways, "ok");
   return gateways;
 }

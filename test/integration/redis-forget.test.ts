@@ -1,6 +1,6 @@
 import t, { type Test } from "tap";
 import { IDENTITY } from "../support/cache.ts";
-import { startHandReplica, untilWell } from "../support/hand-replicas.ts";
+import { startHandReplica, untilWell } from "../support/hand-replica.ts";
 import { startRedis } from "../support/redis.ts";
 import { slowLine } from "../support/slow-line.ts";
 import { until } from "../support/until.ts";

@@ -41,7 +41,12 @@ function copyTree(): string {
 
 function runTest(copy: string, test: string): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(copy, test)], { cwd: copy, stdio: "ignore", detached: true });
+    const child = spawn(process.execPath, [join(copy, test)], {
+      cwd: copy,
+      env: { ...process.env, TAP_TIMEOUT: String(HANG_MS / 1_000) },
+      stdio: "ignore",
+      detached: true,
+    });
     let hung = false;
     const timer = setTimeout(() => {
       hung = true;

@@ -128,7 +128,7 @@ export const DRAINING: readonly SuiteMutant[] = [
     patches: [
       {
         file: "server/server.ts",
-        find: `setTimeout(() => connections.closeUnbegun("untouched"), SENT_MS),`,
+        find: `clock.after(SENT_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),`,
         replace: "",
       },
     ],
@@ -140,8 +140,8 @@ export const DRAINING: readonly SuiteMutant[] = [
     patches: [
       {
         file: "server/server.ts",
-        find: "setTimeout(() => connections.destroyAll(), limits.ms),",
-        replace: "setTimeout(() => connections.destroyAll(), limits.ms * 0),",
+        find: "clock.after(ms, () => connections.destroyAll()),",
+        replace: "clock.after(ms * 0, () => connections.destroyAll()),",
       },
     ],
     tests: [

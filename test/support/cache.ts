@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { Test } from "tap";
 import { Cache } from "../../src/cache/cache.ts";
 import { systemClock, wallTime } from "../../src/clock.ts";
@@ -7,6 +6,7 @@ import type { Clock } from "../../src/core/clock.ts";
 import type { Identity } from "../../src/core/context.ts";
 import type { Asking } from "../../src/core/ports.ts";
 import { configFor } from "./gateway.ts";
+import { until } from "./until.ts";
 
 /** What the tests' CMS says of a good key. */
 export const IDENTITY: Identity = { userId: 1, tenantIds: [1], allTenants: false, roles: [] };
@@ -61,7 +61,7 @@ export function startReplica(t: Test, options: ReplicaOptions = {}) {
     async learn(key: string): Promise<void> {
       const before = asked.length;
       const found = keys.find(key, ASKING);
-      await until(() => asked.length > before);
+      await until("a question to the CMS", () => asked.length > before);
       asked[before]?.(IDENTITY);
       await found;
     },
@@ -70,13 +70,8 @@ export function startReplica(t: Test, options: ReplicaOptions = {}) {
       const before = asked.length;
       let via: string | undefined;
       void keys.find(key, ASKING).then((found) => (via = found.via));
-      await until(() => via !== undefined || asked.length > before);
+      await until("an answer, or a question to the CMS", () => via !== undefined || asked.length > before);
       return via ?? "the CMS is asked";
     },
   };
-}
-
-/** Resolves once it is so. */
-export async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await what())) await pause(10);
 }

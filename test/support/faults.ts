@@ -182,7 +182,8 @@ class Line implements FaultyLine {
           onAnswer = listener;
           listener(first);
         };
-        if (isLate) {
+        // The CMS may have closed it while a fault held, or itself answered, the request before.
+        if (isLate || cms.destroyed) {
           cms.destroy();
           cms = open();
         }

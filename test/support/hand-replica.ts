@@ -7,7 +7,7 @@ import { until } from "./until.ts";
 /** The caches of one replica, in this process, on a clock that the test moves. */
 export type HandReplica = ReturnType<typeof startReplica> & { readonly clock: HandClock };
 
-/** A beat, by a replica's clock. */
+/** A beat, by a replica's clock, in milliseconds. A replica that has heard itself for so long needs no time to hear of others. */
 const BEAT_MS = 500;
 
 /** Starts connecting to the Redis at `port`; see `startReplica`. Nothing ends by time until the clock is moved. */
@@ -42,4 +42,28 @@ export async function passUntilShared(...replicas: readonly HandReplica[]): Prom
     return false;
   });
   for (const replica of replicas) await untilHeard(replica);
+}
+
+/** As `startReplica`, with time that stands still until the test moves it, so that nothing ends or expires by itself. */
+export function startHandReplica(t: Test, options: Omit<ReplicaOptions, "clock" | "remember"> = {}) {
+  const clock = handClock();
+  const remember = { keyTtl: "1h", absentTtl: "1h" };
+  // Of the clock's time, which passes fast while the test waits for Redis.
+  return { clock, ...startReplica(t, { commandTimeout: "1h", ...options, clock, remember }) };
+}
+
+/** Moves the clocks until each replica uses Redis, hears itself and knows all others. */
+export async function untilWell(replicas: readonly Pick<HandReplica, "cache" | "clock">[]): Promise<void> {
+  const isWell = ({ cache }: Pick<HandReplica, "cache">): boolean =>
+    cache.redisState?.heard === true && cache.redisState.shared;
+  await until("replicas that are well", () => {
+    for (const replica of replicas) if (!isWell(replica)) replica.clock.move(BEAT_MS);
+    return replicas.every(isWell);
+  });
+  for (const { clock } of replicas) clock.move(BEAT_MS);
+  for (const { cache } of replicas)
+    await until("a replica that knows all others", async () => {
+      const { peers, complete } = await cache.invalidate(["keys"], "purge");
+      return complete && peers === replicas.length - 1;
+    });
 }

@@ -54,10 +54,6 @@ export async function untilRefused(gateway: Gateway, key: string): Promise<void>
   await until("the key to be refused", async () => (await judge(gateway, key)) === "refused");
 }
 
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
-}
-
 /** The administrator at work in the CMS, through one gateway. */
 export interface Administrator {
   /** Sends one request and wants it to succeed; resolves with its answer's body. */

@@ -10,16 +10,17 @@ export interface StillGateway extends TestGateway {
   readonly clock: HandClock;
 }
 
-/** As far as the clock is moved between two looks while the gateway drains. */
-const STEP_MS = 1_000;
+/** The time that passes between two looks, in milliseconds: what a gateway does twice a second falls due. */
+const STEP_MS = 500;
 
 /** Starts one in front of `upstream`; `settings` are sections as in the YAML file. */
 export async function startStillGateway(
   upstream: string,
   settings: Record<string, unknown> = {},
+  given: { readonly env?: Record<string, string> } = {},
 ): Promise<StillGateway> {
   const clock = handClock();
-  const gateway = await startTestGateway(upstream, settings, { clock });
+  const gateway = await startTestGateway(upstream, settings, { ...given, clock });
   return {
     ...gateway,
     clock,
@@ -33,4 +34,18 @@ export async function startStillGateway(
       await stopped;
     },
   };
+}
+
+/** Moves the clocks until every gateway's `/readyz` shows Redis in that state. */
+export async function untilRedisIs(
+  gateways: readonly StillGateway[],
+  state: "ok" | "degraded",
+): Promise<void> {
+  for (const { adminUrl, clock } of gateways)
+    await until(`redis to be ${state}`, async () => {
+      const text = await (await fetch(`${adminUrl}/readyz`)).text();
+      if (text.includes(`"redis":"${state}"`) && text.includes('"cms":"ok"')) return true;
+      clock.move(STEP_MS);
+      return false;
+    });
 }

@@ -225,7 +225,3 @@ export async function untilReady(
     return wanted(body, answer.status);
   });
 }
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
-}

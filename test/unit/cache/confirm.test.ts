@@ -1,7 +1,7 @@
 import t from "tap";
 import { GatewayError } from "../../../src/core/errors.ts";
 import { IDENTITY } from "../../support/cache.ts";
-import { startHandReplica } from "../../support/hand-replicas.ts";
+import { startHandReplica } from "../../support/hand-replica.ts";
 import { until } from "../../support/until.ts";
 import { bench, settled } from "./bench.ts";
 

@@ -1,5 +1,5 @@
 import t, { type Test } from "tap";
-import { startHandReplica } from "../../support/hand-replicas.ts";
+import { startHandReplica } from "../../support/hand-replica.ts";
 import { until } from "../../support/until.ts";
 
 // A write without an answer may yet be carried out by the CMS: invalidations follow it for 15 s, one in two seconds.
