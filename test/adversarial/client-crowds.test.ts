@@ -103,7 +103,12 @@ t.test("an answer that its client does not read goes on taking both places", asy
     [{ inFlightPerKey: 2 }, 429, 200],
     [{ inFlight: 2 }, 503, 503],
   ] as const) {
-    const limited = await startLimited(t, { limits, upstream: { maxAnswer: "64MiB" } });
+    const limited = await startLimited(t, {
+      limits,
+      upstream: { maxAnswer: "64MiB" },
+      // A reader that pauses must not be cut off.
+      server: { idleTimeout: "1h" },
+    });
     const readers = [await beginReading(limited), await beginReading(limited)];
     t.equal((await get(limited)).status, status);
     t.equal((await get(limited, "partnerAC")).status, other);

@@ -183,7 +183,7 @@ class Line implements FaultyLine {
           listener(first);
         };
         // The CMS may have closed it while a fault held, or itself answered, the request before.
-        if (isLate || cms.destroyed) {
+        if (isLate || !cms.writable) {
           cms.destroy();
           cms = open();
         }
