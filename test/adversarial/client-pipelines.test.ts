@@ -28,7 +28,8 @@ interface Site {
   readonly release: () => void;
 }
 
-async function startSlow(t: Test, settings: Record<string, unknown> = {}): Promise<Site> {
+/** `server` are settings of that section. No limit ends anything while the machine has other work: a head half read waits. */
+async function startSlow(t: Test, server: Record<string, unknown> = {}): Promise<Site> {
   const asked: string[] = [];
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const { url } = await startOrigin(t, (request, response) => {
@@ -39,7 +40,10 @@ async function startSlow(t: Test, settings: Record<string, unknown> = {}): Promi
       else void released.then(() => response.end(`[${target}]`));
     });
   });
-  const gateway = await startTestGateway(url.href, settings);
+  const gateway = await startTestGateway(url.href, {
+    server: { headersTimeout: "1h", ...server },
+    native: { firstByteTimeout: "1h", idleTimeout: "1h" },
+  });
   t.teardown(async () => {
     release();
     await gateway.stop();
@@ -97,7 +101,7 @@ t.test("one that waits for that does not begin where its client leaves", async (
 });
 
 t.test("nothing is done behind an answer that says it is the last (RFC 9112, 9.6)", async (t) => {
-  const { gateway, asked, roundTrip } = await startSlow(t, { server: { maxRequestsPerConnection: 2 } });
+  const { gateway, asked, roundTrip } = await startSlow(t, { maxRequestsPerConnection: 2 });
   const four = ["1", "2", "3", "4"].map((name) => post(name)).join("");
   t.equal((await rawExchange(gateway.port, four)).match(/HTTP\/1\.1 200/g)?.length, 2);
   t.strictSame(asked, ["POST /api/p/1", "POST /api/p/2"]);
@@ -117,8 +121,8 @@ t.test("nothing is done behind an answer that says it is the last (RFC 9112, 9.6
 });
 
 t.test("a drain ends a connection behind the request that is under way", async (t) => {
-  const server = { drainDelay: "0s", drainTimeout: "1h" };
-  const { gateway, asked, reached, release, read } = await startSlow(t, { server });
+  const limits = { drainDelay: "0s", drainTimeout: "1h" };
+  const { gateway, asked, reached, release, read } = await startSlow(t, limits);
   const client = await rawConnect(gateway.port);
   client.send(post("slow") + post("slower"));
   await reached(1);
