@@ -6,6 +6,7 @@ import { judge, KEY, purge, statusOf, TOKEN } from "../support/revocation.ts";
 import { startStillGateway } from "../support/still-gateway.ts";
 
 // What keys and tenants cost the CMS, and how long they count, by a clock that the tests move.
+tap.setTimeout(900_000);
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
 tap.teardown(async () => {

@@ -7,6 +7,7 @@ import { hold } from "../support/hold.ts";
 import { unhurried } from "../support/unhurried.ts";
 
 // Section 7 of the contract, in one process and so without Redis.
+t.setTimeout(900_000);
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
 

@@ -9,7 +9,7 @@ import { Client, clientOfEach, countOf, metricsOf, pidOf, POSTS, startTwo } from
 
 // Two workers and no Redis: what one of them sees must not be news to a client of the other.
 t.setTimeout(900_000);
-const ROUNDS = Number(process.env["ROUNDS"] ?? 100);
+const ROUNDS = Number(process.env["ROUNDS"] ?? 50);
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
 const env = { ADMIN_TOKEN: TOKEN };
