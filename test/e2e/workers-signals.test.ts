@@ -154,7 +154,7 @@ t.test("a second signal ends all workers at once", async (t) => {
   program.signal("SIGINT");
   t.equal(await inTime(program.ended, () => "the end"), 1);
   await held.end();
-  t.notOk(pids.some(isAlive));
+  await until("the end of both", () => !pids.some(isAlive));
 });
 
 t.test(

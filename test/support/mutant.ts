@@ -22,6 +22,8 @@ export async function startMutant(mutant: Mutant, upstream: string): Promise<Chi
       stdio: ["ignore", "pipe", "inherit"],
       env: {
         ...process.env,
+        // Its sources are not those on disk: what it reaches would be counted for other lines.
+        _TAPJS_PROCESSINFO_COVERAGE_: "0",
         MUTANT: mutant.name,
         UPSTREAM_URL: upstream,
         HOST: "127.0.0.1",
