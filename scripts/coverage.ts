@@ -52,7 +52,9 @@ if (import.meta.main) {
     total: sum.total + total,
     covered: sum.covered + covered,
   }));
-  const least = [...files].toSorted(([, a], [, b]) => b.total - b.covered - (a.total - a.covered)).slice(0, 20);
+  const least = [...files]
+    .toSorted(([, a], [, b]) => b.total - b.covered - (a.total - a.covered))
+    .slice(0, 20);
   const rows = least
     .filter(([, { total, covered }]) => covered < total)
     .map(([file, lines]) => `  ${percent(lines).toFixed(1).padStart(5)} %  ${relative("src", file)}`);
