@@ -8,7 +8,7 @@ import { join, relative } from "node:path";
  */
 
 /** Lines of `src` that the tests reach, in percent. It only ever rises. */
-export const FLOOR = 97;
+export const FLOOR = 98.5;
 
 const root = join(import.meta.dirname, "..");
 const REPORT = join(root, ".tap/report/coverage-summary.json");
