@@ -117,9 +117,9 @@ async function drain(
   // has looked for new ones there are none; a timer, from which this is called, can come long after that.
   await new Promise<void>((resolve) => void setImmediate(resolve));
   const closed = new Promise<void>((resolve) => {
+    // Closes idle connections, too.
     server.close(() => resolve());
   });
-  server.closeIdleConnections();
   const cancels = [
     // A process that stood still runs its timers before it reads: what came meanwhile is read first.
     clock.after(SENT_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),

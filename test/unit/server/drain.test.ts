@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import t, { type Test } from "tap";
 import type { NativeProxy } from "../../../src/native/proxy.ts";
@@ -13,7 +14,7 @@ const GET = rawRequest(["GET /partners/2026-02/t/pages HTTP/1.1", "Host: h"]);
 const ok = () => Promise.resolve({ status: 200, headers: {}, body: "ok" });
 
 /** A server whose drains go by a clock that the test moves. */
-async function serveByHand(t: Test, options: { readonly upgrade?: NativeProxy["upgrade"] } = {}) {
+async function serveByHand(t: Test, options: Partial<Pick<NativeProxy, "web" | "upgrade">> = {}) {
   const clock = handClock();
   const server = await serve(t, ok, { ...options, clock });
   /** Begins a drain; resolves with the promise of its end once its clock runs, or has run. */
@@ -48,6 +49,23 @@ t.test("a drain takes what a client has sent before it knew", async (t) => {
     await drained.end;
     t.equal(clock.pending, 0);
   }
+});
+
+t.test("a connection whose answer began before the drain is closed behind that answer", async (t) => {
+  let answer: ServerResponse | undefined;
+  const web: NativeProxy["web"] = (_, response) => {
+    answer = response;
+    response.writeHead(200, { "content-length": 5 }).write("be");
+  };
+  const { port, clock, drain } = await serveByHand(t, { web });
+  const client = await rawConnect(port);
+  client.send(rawRequest(["GET /api/posts HTTP/1.1", "Host: h"]));
+  await client.until(/be$/);
+  const drained = await drain();
+  answer?.end("gun");
+  t.match(await client.end(), { text: /keep-alive[^]*begun$/i, reset: false });
+  await drained.end;
+  t.equal(clock.pending, 0);
 });
 
 t.test("a drain reads what came while the process stood still", async (t) => {

@@ -22,18 +22,18 @@ export interface Served extends RunningServer {
 /** Requests of this method are answered at once, and by no `gateway`. */
 const ROUND_TRIP = "OPTIONS";
 
-/** A server whose partner requests are answered by `gateway`. Native ones are not made. Its limits are long. */
+/** A server whose partner requests are answered by `gateway`, and native ones, if there are any, by `web`. Its limits are long. */
 export async function serve(
   t: Test,
   gateway: (request: Incoming) => Promise<Answer>,
-  options: { readonly clock?: Clock; readonly upgrade?: NativeProxy["upgrade"] } = {},
+  options: { readonly clock?: Clock } & Partial<Pick<NativeProxy, "web" | "upgrade">> = {},
 ): Promise<Served> {
   const refused: string[] = [];
   const unused = (): never => {
     throw new Error("no native request is made here");
   };
   const native: NativeProxy = {
-    web: unused,
+    web: options.web ?? unused,
     upgrade: options.upgrade ?? unused,
     close: () => Promise.resolve(),
   };
