@@ -56,8 +56,16 @@ export class Deliveries {
 
   acknowledge(ack: Ack | undefined): void {
     const pending = ack === undefined ? undefined : this.#pending.get(ack.seq);
-    if (ack === undefined || pending === undefined) return;
-    if (pending.waiting === undefined) pending.early.add(ack.from);
-    else if (pending.waiting.delete(ack.from) && pending.waiting.size === 0) pending.end(true);
+    if (ack !== undefined && pending !== undefined) answer(pending, ack.from);
   }
+
+  /** A replica has said goodbye: it serves nobody any more, and nobody waits for its acks. */
+  leave(from: string): void {
+    for (const pending of this.#pending.values()) answer(pending, from);
+  }
+}
+
+function answer(pending: Pending, from: string): void {
+  if (pending.waiting === undefined) pending.early.add(from);
+  else if (pending.waiting.delete(from) && pending.waiting.size === 0) pending.end(true);
 }

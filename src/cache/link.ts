@@ -201,7 +201,7 @@ export class Link {
     const isNext = this.#peers.hear(from, seq, this.#options.clock.now());
     if (from === this.#id) this.#heardOurselves(wasHearing && isNext);
     else if (!isNext) this.#missed();
-    if (type === "bye") this.#peers.leave(from);
+    if (type === "bye") for (const known of [this.#peers, this.#deliveries]) known.leave(from);
     if (type === "hello") this.#heardHello(message);
     if (type === "flush" || type === "forget") this.#obey(message);
   }

@@ -4,15 +4,28 @@ const GONE_MS = 3_000;
 /** More names than that are not replicas but somebody who plays with the channel. */
 const MOST = 1_000;
 
+interface Peer {
+  /** The highest number heard: in a Cluster, messages that went by different nodes may change places. */
+  seq: number;
+  at: number;
+  hasLeft: boolean;
+}
+
 /** Who else is there: the replicas as heard on the channel, and whether anything of theirs was missed. */
 export class Peers {
-  readonly #heard = new Map<string, { readonly seq: number; at: number }>();
+  readonly #heard = new Map<string, Peer>();
 
   /** Notes a message. False where messages of the same sender before it were missed. */
   hear(from: string, seq: number, now: number): boolean {
-    const last = this.#heard.get(from);
-    if (last !== undefined || this.#heard.size < MOST) this.#heard.set(from, { seq, at: now });
-    return last === undefined || seq <= last.seq + 1;
+    const peer = this.#heard.get(from);
+    if (peer === undefined) {
+      if (this.#heard.size < MOST) this.#heard.set(from, { seq, at: now, hasLeft: false });
+      return true;
+    }
+    const isNext = seq <= peer.seq + 1;
+    peer.seq = Math.max(peer.seq, seq);
+    peer.at = now;
+    return isNext;
   }
 
   /** Counts all silences from now: it was we who did not hear. */
@@ -20,15 +33,18 @@ export class Peers {
     for (const peer of this.#heard.values()) peer.at = now;
   }
 
-  /** The sender has said goodbye. */
+  /** The sender has said goodbye, which is its last message: an earlier one may be heard after it. */
   leave(from: string): void {
-    this.#heard.delete(from);
+    const peer = this.#heard.get(from);
+    if (peer !== undefined) peer.hasLeft = true;
   }
 
   /** The names that were heard of late, without `self`. */
   alive(self: string, now: number): Set<string> {
     const alive = new Set<string>();
-    for (const [name, { at }] of this.#heard) if (name !== self && now - at <= GONE_MS) alive.add(name);
+    for (const [name, { at, hasLeft }] of this.#heard) {
+      if (name !== self && !hasLeft && now - at <= GONE_MS) alive.add(name);
+    }
     return alive;
   }
 

@@ -66,7 +66,8 @@ export interface Place {
 /** Starts two gateways, which end with the test. They wait for Redis and for each other as long as it takes. */
 export async function startGateways(t: Test, cms: Cms, { settings, env }: Place): Promise<Pair> {
   const { REDIS_URL: _, ...secrets } = sharing("");
-  const patience = { connectTimeout: "2m", commandTimeout: "5m", ackTimeout: "5m" };
+  // Shorter than a test's patience: what is lost while a server goes or comes is sent again.
+  const patience = { connectTimeout: "1m", commandTimeout: "1m", ackTimeout: "1m" };
   const start = () =>
     startProgram(cms.url, {
       settings: {
