@@ -1,8 +1,8 @@
-import { multiTenantPlugin } from "@payloadcms/plugin-multi-tenant";
-import { buildConfig, type CollectionConfig, type Field, type Plugin, type SanitizedConfig } from "payload";
+import type { CollectionConfig, Field, Plugin, SanitizedConfig } from "payload";
 
 import { collections, siteSettings, TENANT_OWNED } from "./collections.ts";
 import { adapterFor } from "./database.ts";
+import { buildConfig, multiTenantPlugin } from "./payload.ts";
 
 // Payload would otherwise look for a Next.js development server, and compare the versions in node_modules.
 process.env["DISABLE_PAYLOAD_HMR"] ??= "true";

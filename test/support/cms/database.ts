@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 
-import { postgresAdapter } from "@payloadcms/db-postgres";
-import { sqliteAdapter } from "@payloadcms/db-sqlite";
 import type { Config, Payload } from "payload";
 import { Client } from "pg";
+
+import { postgresAdapter, sqliteAdapter } from "./payload.ts";
 
 /** A server for the tests' databases, as the URL of one to administer it by; without it the tests use SQLite. */
 const POSTGRES = process.env["TEST_POSTGRES_URL"];

@@ -1,8 +1,16 @@
-import { configToSchema } from "@payloadcms/graphql";
-import { execute, GraphQLError, parse, specifiedRules, validate, type ExecutionResult } from "graphql";
-import { createPayloadRequest, headersWithCors } from "payload";
+import type { ExecutionResult } from "graphql";
 
 import type { Instance } from "./instance.ts";
+import {
+  configToSchema,
+  createPayloadRequest,
+  execute,
+  GraphQLError,
+  headersWithCors,
+  parse,
+  specifiedRules,
+  validate,
+} from "./payload.ts";
 
 /** Answers one web request by GraphQL. */
 export type GraphqlHandler = (request: Request) => Promise<Response>;
@@ -59,7 +67,7 @@ function answer({ data, errors }: ExecutionResult): object {
   return errors ? { data, errors: errors.map(plain) } : { data };
 }
 
-function plain({ message, path, locations }: GraphQLError): object {
+function plain({ message, path, locations }: NonNullable<ExecutionResult["errors"]>[number]): object {
   return { message, path, locations };
 }
 

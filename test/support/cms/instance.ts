@@ -1,7 +1,8 @@
-import { getPayload, type Payload, type SanitizedConfig } from "payload";
+import type { Payload, SanitizedConfig } from "payload";
 
 import { cmsConfig, type ConfigOptions, type Renamed } from "./config.ts";
 import { disconnect, onPostgres, sqlClient } from "./database.ts";
+import { getPayload } from "./payload.ts";
 
 /** A running Payload without its HTTP side. */
 export interface Instance {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
-import { handleEndpoints, type Payload } from "payload";
+import type { Payload } from "payload";
 import { WebSocketServer } from "ws";
 
 import type { Access, Renamed } from "./config.ts";
@@ -9,6 +9,7 @@ import { graphqlHandler, type GraphqlHandler } from "./graphql.ts";
 import { closeInstance, openInstance, type Instance } from "./instance.ts";
 import { KEYS } from "./keys.ts";
 import { nextRoute } from "./next-paths.ts";
+import { handleEndpoints } from "./payload.ts";
 import { readBody, recordOf, type RecordedRequest } from "./recorder.ts";
 import { resetData } from "./reset.ts";
 import { freshCopy, removeCopy } from "./template.ts";

@@ -1,0 +1,7 @@
+/** The parts of Payload that the CMS of the tests is made of: what `payload.ts` bundles. */
+export { postgresAdapter } from "@payloadcms/db-postgres";
+export { sqliteAdapter } from "@payloadcms/db-sqlite";
+export { configToSchema } from "@payloadcms/graphql";
+export { multiTenantPlugin } from "@payloadcms/plugin-multi-tenant";
+export { execute, GraphQLError, parse, specifiedRules, validate } from "graphql";
+export { buildConfig, createPayloadRequest, getPayload, handleEndpoints, headersWithCors } from "payload";
