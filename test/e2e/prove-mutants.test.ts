@@ -4,7 +4,7 @@ import { startCms } from "../support/cms/server.ts";
 import { DOOR_MUTANTS } from "../support/door-mutants.ts";
 import { startMutant } from "../support/mutant.ts";
 import type { Mutant } from "../support/mutants.ts";
-import { proofOf, reportIn, runCli, SAMPLES } from "../support/prove.ts";
+import { proofOf, reportIn, runCli, WRITE } from "../support/prove.ts";
 import { READ_MUTANTS } from "../support/read-mutants.ts";
 import { WRITE_MUTANTS } from "../support/write-mutants.ts";
 
@@ -13,7 +13,6 @@ t.setTimeout(0);
 
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
-const write = ["--write", "--yes", "--samples", SAMPLES];
 
 /** Runs the blocks that have to see the mutant; resolves to those that did. */
 async function caughtBy(mutant: Mutant, flags: readonly string[]): Promise<string[]> {
@@ -50,7 +49,7 @@ t.test("gateways with one law switched off each are caught", async (t) => {
   };
   await tryAll([...DOOR_MUTANTS, ...READ_MUTANTS], 2, (mutant) => judge(mutant, []));
   await tryAll(WRITE_MUTANTS, 1, async (mutant) => {
-    await judge(mutant, write);
+    await judge(mutant, WRITE);
     await cms.reset();
   });
   const all = DOOR_MUTANTS.length + READ_MUTANTS.length + WRITE_MUTANTS.length;

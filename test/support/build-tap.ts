@@ -12,7 +12,7 @@ export function buildTap(): number {
 }
 
 function isBuilt(plugins: string): boolean {
-  return plugins !== "" && !plugins.includes('"@tapjs/typescript"');
+  return plugins !== "" && !/"@tapjs.(typescript|mock)"/.test(plugins);
 }
 
 function read(path: string): string {

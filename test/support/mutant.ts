@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { COMPILE_CACHE } from "./compile-cache.ts";
 import type { Mutant } from "./mutants.ts";
 
 /** A gateway as a process of its own. */
@@ -24,6 +25,8 @@ export async function startMutant(mutant: Mutant, upstream: string): Promise<Chi
         ...process.env,
         // Its sources are not those on disk: what it reaches would be counted for other lines.
         _TAPJS_PROCESSINFO_COVERAGE_: "0",
+        NODE_OPTIONS: "",
+        ...COMPILE_CACHE,
         MUTANT: mutant.name,
         UPSTREAM_URL: upstream,
         HOST: "127.0.0.1",

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { COMPILE_CACHE } from "./compile-cache.ts";
 import { inTime } from "./raw.ts";
 
 /** `src/main.ts` as a process of its own, with all that it says. */
@@ -38,14 +39,8 @@ export interface ProgramOptions {
   readonly onLine?: (line: Record<string, unknown>) => void;
 }
 
-/**
- * Where Node keeps what it has compiled of this program, which then starts in half of the time. Not while coverage is
- * measured: V8 counts less exactly in functions that come from there.
- */
-const COMPILED =
-  process.env["_TAPJS_PROCESSINFO_COVERAGE_"] === "1"
-    ? {}
-    : { NODE_COMPILE_CACHE: join(tmpdir(), "partners-gateway-compiled") };
+/** Not while coverage is measured: V8 counts less exactly in functions that come from there. */
+const COMPILED = process.env["_TAPJS_PROCESSINFO_COVERAGE_"] === "1" ? {} : COMPILE_CACHE;
 
 /** Starts it in front of `upstream` and waits until it listens. Kill it at the end of the test. */
 export async function startProgram(upstream: string, options: ProgramOptions = {}): Promise<Program> {

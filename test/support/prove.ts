@@ -1,10 +1,15 @@
-import { join } from "node:path";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Test } from "tap";
+import { parse } from "yaml";
 import { systemClock } from "../../src/clock.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { isObject } from "../../src/core/json.ts";
+import { sqlClient, tableNames } from "./cms/database.ts";
 import { KEYS } from "./cms/keys.ts";
+import { type Cms, startCms } from "./cms/server.ts";
+import { startTestGateway } from "./gateway.ts";
 
 /** The file with bodies that the test CMS accepts. */
 export const SAMPLES = join(import.meta.dirname, "prove-samples.json");
@@ -51,4 +56,30 @@ export function reportIn({ out, err }: Ran): Record<string, unknown> {
   const report: unknown = JSON.parse(out);
   if (!isObject(report)) throw new Error(`no report: ${out}`);
   return report;
+}
+
+/** The flags of a proof that writes. */
+export const WRITE = ["--write", "--yes", "--samples", SAMPLES];
+
+/** A gateway with the demo's settings before a CMS; both end with the test. */
+export async function startProved(t: Test): Promise<{ readonly cms: Cms; readonly url: string }> {
+  const settings: unknown = parse(readFileSync(join(import.meta.dirname, "demo/config.yaml"), "utf8"));
+  const cms = await startCms({ record: false });
+  const gateway = await startTestGateway(cms.url, isObject(settings) ? settings : {});
+  t.teardown(async () => {
+    await gateway.stop();
+    await cms.close();
+  });
+  return { cms, url: gateway.url };
+}
+
+/** Every table of the CMS with how many rows it has. */
+export async function tableCounts({ payload }: Cms): Promise<Record<string, number>> {
+  const sql = sqlClient(payload);
+  const counts: Record<string, number> = {};
+  for (const name of await tableNames(payload)) {
+    const counted = await sql.execute(`SELECT count(*) AS n FROM "${name}"`);
+    counts[name] = Number(counted.rows[0]?.["n"]);
+  }
+  return counts;
 }

@@ -1,0 +1,15 @@
+import t from "tap";
+import { proofOf, reportIn, runCli, startProved, WRITE } from "../support/prove.ts";
+
+t.setTimeout(0);
+
+const { url } = await startProved(t);
+
+t.test("everything holds of two tenants of one group, whose shared records each may read", async (t) => {
+  const { argv, env } = proofOf(url, true);
+  const only = ["--only", "disguises,ids,where,trespass,relations"];
+  const report = reportIn(await runCli([...argv, ...WRITE, "--json", ...only], env));
+  t.comment(`${String(report["cases"])} cases`);
+  t.strictSame(report["failures"], []);
+  t.equal(report["holds"], true);
+});
