@@ -19,7 +19,7 @@ import {
 } from "../support/planted-traffic.ts";
 import { found } from "../support/planted.ts";
 import { startProgram } from "../support/program.ts";
-import { dumpOf, type Entry, watchRedis } from "../support/redis-dump.ts";
+import { dumpOf, type Entry, watchCommands, watchMessages } from "../support/redis-dump.ts";
 import { startRedis } from "../support/redis.ts";
 import { SECRET, sharing, statusOf, TOKEN } from "../support/revocation.ts";
 import { unhurried, untilShared } from "../support/unhurried.ts";
@@ -67,7 +67,7 @@ await tap.test("the search finds a word in every type and in every form", async 
   await admin.flushdb();
 });
 
-const watch = await watchRedis(redis.admin);
+const messages = await watchMessages(redis.admin);
 const line = await startFaultyLine(() => cms.port);
 const settings = unhurried({
   limits: { inFlightPerKey: 2 },
@@ -90,11 +90,14 @@ const [one, two] = await Promise.all([
   startProgram(line.url, { settings, env: { ...env, ...SNAPSHOTS } }),
 ]);
 tap.teardown(async () => {
-  watch.close();
+  messages.close();
   await Promise.all([one.stop(), two.stop()]);
   await Promise.all([line.close(), cms.close(), redis.close()]);
 });
 await untilShared(redis, [one, two]);
+// That ends all connections but those of subscribers.
+const commands = await watchCommands(redis.admin);
+tap.teardown(() => commands.close());
 
 /** The words, and the sessions once there are any. */
 const forbidden: Record<string, string> = { ...SECRETS };
@@ -187,8 +190,8 @@ await tap.test("the memory of a process holds every kind of fact, and no planted
 await tap.test("no message and no command that Redis received contains a planted word", async (t) => {
   await one.stop();
   const isBye = ({ text }: { text: string }): boolean => text.includes('"bye"');
-  await until("its goodbye", () => watch.messages.some(isBye));
-  const seen = watch.messages.map(({ channel, text }) => {
+  await until("its goodbye", () => messages.seen.some(isBye));
+  const seen = messages.seen.map(({ channel, text }) => {
     const { type = "ack" }: { type?: unknown } = JSON.parse(text);
     return `${channel.replace(/:[\da-f-]{36}$/, ":<replica>")} ${String(type)}`;
   });
@@ -196,12 +199,12 @@ await tap.test("no message and no command that Redis received contains a planted
     `${TAG}:acks:<replica> ack`,
     ...["beat", "bye", "flush", "forget", "hello"].map((type) => `${TAG}:all ${type}`),
   ]);
-  const messages = watch.messages.map(({ channel, text }) => `${channel} ${text}`).join("\n");
-  t.strictSame(found({ ...forbidden, ...OWN }, messages), []);
-  const verbs = new Set(watch.commands.map(([verb = ""]) => verb.toLowerCase()));
+  const said = messages.seen.map(({ channel, text }) => `${channel} ${text}`).join("\n");
+  t.strictSame(found({ ...forbidden, ...OWN }, said), []);
+  const verbs = new Set(commands.seen.map(([verb = ""]) => verb.toLowerCase()));
   for (const verb of ["mget", "set", "del", "publish", "evalsha", "lpush"]) t.ok(verbs.has(verb), verb);
-  const commands = watch.commands.map((args) => args.join(" ")).join("\n");
-  t.strictSame(found({ ...forbidden, ...OWN }, commands), []);
+  const written = commands.seen.map((args) => args.join(" ")).join("\n");
+  t.strictSame(found({ ...forbidden, ...OWN }, written), []);
 });
 
 function textOf(entries: readonly Entry[]): string {

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
 import type { Redis } from "ioredis";
 
 /** A key of Redis with all that is in it. */
@@ -30,34 +33,49 @@ export async function dumpOf(client: Redis): Promise<Entry[]> {
   return entries;
 }
 
-/** What passes through a Redis, from now on. */
-export interface Watch {
-  /** Every command of whomever, with all its arguments, of scripts as well. */
-  readonly commands: readonly (readonly string[])[];
-  /** Every message, as a subscriber of everything gets it. */
-  readonly messages: readonly { readonly channel: string; readonly text: string }[];
+/** What passes through a Redis, from now on. What was written and is gone by the time of a dump is seen by this alone. */
+export interface Watch<T> {
+  readonly seen: readonly T[];
   close(): void;
 }
 
-/** Watches a Redis. What was written and is gone by the time of a dump is seen by this alone. */
-export async function watchRedis(client: Redis): Promise<Watch> {
-  const commands: string[][] = [];
-  const messages: { channel: string; text: string }[] = [];
-  const monitor = await client.monitor();
-  monitor.on("monitor", (_time: string, args: string[]) => void commands.push(args));
+/** Every message, as a subscriber of everything gets it. */
+export async function watchMessages(
+  client: Redis,
+): Promise<Watch<{ readonly channel: string; readonly text: string }>> {
+  const seen: { channel: string; text: string }[] = [];
   const subscriber = client.duplicate();
   subscriber.on("pmessage", (_pattern: string, channel: string, text: string) => {
-    messages.push({ channel, text });
+    seen.push({ channel, text });
   });
   await subscriber.psubscribe("*");
-  return {
-    commands,
-    messages,
-    close() {
-      monitor.disconnect();
-      subscriber.disconnect();
-    },
-  };
+  return { seen, close: () => subscriber.disconnect() };
+}
+
+/**
+ * Every command of whomever, with all its arguments, of scripts as well: Redis's MONITOR, until somebody ends the
+ * connection. By a connection of our own, since that of ioredis throws where a command comes in one packet with the OK.
+ */
+export async function watchCommands({ options }: Redis): Promise<Watch<readonly string[]>> {
+  const seen: string[][] = [];
+  const socket = connect(options.port ?? 6_379, options.host);
+  const lines = createInterface({ input: socket });
+  lines.on("line", (line) => {
+    const [, args] = /^\+[\d.]+ \[[^\]]*\] (".*)$/.exec(line) ?? [];
+    if (args !== undefined) seen.push(argsOf(args));
+  });
+  socket.write("MONITOR\r\n");
+  const [first] = await once(lines, "line");
+  if (first !== "+OK") throw new Error(`MONITOR: ${String(first)}`);
+  return { seen, close: () => socket.destroy() };
+}
+
+/** The arguments of a line such as `"set" "a \"word\" and \xff"`. */
+function argsOf(line: string): string[] {
+  const words = line.match(/"(?:[^"\\]|\\.)*"/g) ?? [];
+  return words.map((word) =>
+    String(JSON.parse(word.replaceAll(/\\(x|a)/g, (_, c) => (c === "x" ? "\\u00" : "\\u0007")))),
+  );
 }
 
 /** All strings of a value, one after another as they are: JSON would write some characters in another way. */
