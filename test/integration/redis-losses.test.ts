@@ -80,6 +80,9 @@ t.test("a replica that was stopped knows by its clock that it may have missed so
   const replica = handReplica(t, redis.port, { remember: { keyTtl: "1h", cutOffTtl: "1ms" } });
   await passUntilShared(replica);
   await replica.learn(KEY);
+  const { settled } = await startPeer(t, redis.admin);
+  // It answers the first hello with a beat, and the second when it has heard that beat: at the time that it is now.
+  for (let hello = 0; hello < 2; hello += 1) await settled(1);
   // All in one go, so that no message comes in between.
   replica.clock.move(1_500);
   const before = replica.whence(KEY);

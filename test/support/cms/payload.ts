@@ -36,6 +36,8 @@ async function bundled(): Promise<string> {
     target: "node24",
     external: EXTERNAL,
     banner: { js: BANNER },
+    minifyWhitespace: true,
+    legalComments: "none",
     logLevel: "error",
   });
   await rename(outfile, bundle);
