@@ -143,6 +143,7 @@ export class Exchange {
       answerError(this.response, new GatewayError(code, { cause }), {
         requestId: this.requestId,
         close: false,
+        clock: this.clock,
       });
     };
     // The clock that has brought us here must not cut off the client while it waits to be told, nor may it wait for ever.

@@ -44,6 +44,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
     answerError(response, new GatewayError(code, { cause }), {
       requestId,
       close: code === "request.malformed",
+      clock: options.clock,
     });
   };
 

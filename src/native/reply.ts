@@ -1,4 +1,5 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
+import type { Clock } from "../core/clock.ts";
 import { renderError } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
 import { announcesBody } from "./guard.ts";
@@ -13,6 +14,7 @@ const LINGER_MS = 2_000;
 export interface Ending {
   readonly requestId: string;
   readonly close: boolean;
+  readonly clock: Clock;
 }
 
 /**
@@ -35,20 +37,20 @@ export function answerError(response: ServerResponse, error: GatewayError, endin
   });
   if (unread) {
     response.write(body);
-    endAfterBody(response, response.req);
+    endAfterBody(response, ending.clock);
   } else {
     response.end(body);
   }
 }
 
-function endAfterBody(response: ServerResponse, request: IncomingMessage): void {
-  const timer = setTimeout(() => response.end(), LINGER_MS);
-  request.once("close", () => {
-    clearTimeout(timer);
+function endAfterBody(response: ServerResponse, clock: Clock): void {
+  const stopWaiting = clock.after(LINGER_MS, () => response.end());
+  response.req.once("close", () => {
+    stopWaiting();
     response.end();
   });
-  request.unpipe();
-  request.resume();
+  response.req.unpipe();
+  response.req.resume();
 }
 
 /**

@@ -4,6 +4,7 @@
  * Defence: the forwarding functions themselves refuse every request that offers a key, whatever its path, and ask nobody.
  */
 import t from "tap";
+import { handClock } from "../support/clock.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { startFront, startOrigin } from "../unit/native/front.ts";
 
@@ -91,7 +92,8 @@ t.test("a key is refused though the Connection header nominates it away", async 
 
 t.test("the refusal reaches a client that is still sending", async (t) => {
   const origin = await startOrigin(t);
-  const front = await startFront(t, origin.url);
+  // What it sends after the answer is read for two seconds of a clock that stands still.
+  const front = await startFront(t, origin.url, { clock: handClock() });
   const head = [
     "POST /api/media HTTP/1.1",
     "Host: h",
