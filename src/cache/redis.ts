@@ -56,7 +56,7 @@ function connectionOptions(redis: Config["redis"]) {
     commandTimeout: Math.max(1_000, redis.commandTimeout),
     connectTimeout: redis.connectTimeout,
     // A connection on which a command stays unanswered for so long is dead without knowing it.
-    socketTimeout: 10_000,
+    socketTimeout: Math.max(10_000, redis.commandTimeout),
     keepAlive: 10_000,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
