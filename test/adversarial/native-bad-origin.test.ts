@@ -10,7 +10,7 @@ import {
   answersAndCloses,
   answersAndResets,
   badOrigin,
-  closedOrigin,
+  CLOSED_ORIGIN,
   deafOrigin,
   hangsUp,
   isSilent,
@@ -179,7 +179,7 @@ t.test("a CMS that hangs up, resets or is not there is 502, and a slow one 504",
   const cases: [string, Promise<Front>, RegExp][] = [
     ["hangs up", frontOf(t, hangsUp), UNREACHABLE],
     ["resets", frontOf(t, (socket) => void socket.resetAndDestroy()), UNREACHABLE],
-    ["is not there", startFront(t, await closedOrigin()), UNREACHABLE],
+    ["is not there", startFront(t, CLOSED_ORIGIN), UNREACHABLE],
     ["says nothing", frontOf(t, isSilent, { firstByteTimeoutMs: 150 }), TOO_LONG],
     ["does not accept", startFront(t, deaf.url, { connectTimeoutMs: 150 }), TOO_LONG],
   ];

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { WebSocket } from "ws";
 import { startCms } from "../support/cms/server.ts";
-import { DRAIN_GATE, HELD_DRAIN, RELEASE } from "../support/drain-gate.ts";
+import { DRAIN_GATE, HELD_DRAIN, heldTimers, RELEASE } from "../support/drain-gate.ts";
 import { hangs, startFaultyLine } from "../support/faults.ts";
 import { startProgram, type Program, type ProgramOptions } from "../support/program.ts";
 import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
 import { until } from "../support/until.ts";
+import { patient } from "../support/workers.ts";
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
@@ -25,12 +26,7 @@ const PRELOAD = join(import.meta.dirname, "../support/crash.ts");
 
 /** No time-out ends a held write or a drain but one that a test sets. */
 async function start(t: Test, options: ProgramOptions = {}): Promise<Program> {
-  const settings = {
-    partners: { collections: ["posts"], deadline: "10m" },
-    limits: { bodyPause: "10m" },
-    server: { drainTimeout: "10m" },
-    ...options.settings,
-  };
+  const settings = patient({ partners: { collections: ["posts"] }, ...options.settings });
   const program = await startProgram(line.url, { preload: PRELOAD, ...options, settings });
   t.teardown(async () => {
     program.signal("SIGKILL");
@@ -131,7 +127,9 @@ t.test("SIGTERM under traffic: no request fails, and every answer is in the log"
 });
 
 t.test("what outlasts drainTimeout is cut, an idle connection and a silent handshake included", async (t) => {
-  const program = await start(t, { settings: { server: { drainTimeout: "500ms" } } });
+  // No other timer of the program is as long.
+  const preload = heldTimers(11 * 60_000);
+  const program = await start(t, { settings: { server: { drainTimeout: "11m" } }, preload });
   const held = await holdWrite(program);
   const idle = await rawConnect(program.port);
   idle.send(rawRequest([`GET ${POSTS} HTTP/1.1`, "Host: h", `Authorization: ${AUTH}`]));
@@ -152,6 +150,14 @@ t.test("what outlasts drainTimeout is cut, an idle connection and a silent hands
   );
   await line.carried(carried + 1);
   program.signal("SIGTERM");
+  // Where listening ends the time begins.
+  await until("the end of listening", () =>
+    get(program, new Agent()).then(
+      () => false,
+      (error: unknown) => String(error).includes("ECONNREFUSED"),
+    ),
+  );
+  program.signal(RELEASE);
   await Promise.all([held.end(), idle.end(), handshake.end()]);
   t.equal(await inTime(program.ended, () => "the end"), 0);
 });

@@ -8,6 +8,7 @@ import { startCms } from "../support/cms/server.ts";
 import { startFaultyLine, type FaultyLine } from "../support/faults.ts";
 import { startProgram, type Program } from "../support/program.ts";
 import { until } from "../support/until.ts";
+import { patient } from "../support/workers.ts";
 
 // SIGHUP to the program, mostly under load: what can change changes without a failed request, what cannot is named.
 t.setTimeout(0);
@@ -18,7 +19,7 @@ t.teardown(() => cms.close());
 type Settings = Record<string, unknown>;
 
 async function gatewayFor(t: Test, settings: Settings): Promise<Program> {
-  const gateway = await startProgram("", { settings });
+  const gateway = await startProgram("", { settings: patient(settings) });
   t.teardown(() => gateway.stop());
   return gateway;
 }
@@ -26,7 +27,7 @@ async function gatewayFor(t: Test, settings: Settings): Promise<Program> {
 /** Writes the file, sends SIGHUP and gives the line that the log has for it. */
 async function reload(gateway: Program, settings: Settings | string): Promise<Record<string, unknown>> {
   const from = gateway.lines().length;
-  const text = typeof settings === "string" ? settings : stringify(settings);
+  const text = typeof settings === "string" ? settings : stringify(patient(settings));
   await writeFile(join(gateway.cwd, "settings.yaml"), text);
   gateway.signal("SIGHUP");
   return until("a word of the reload", () =>
@@ -156,7 +157,7 @@ await t.test("collections, versions, native prefixes and the log level take effe
   const page = await fetch(`${gateway.url}/elsewhere`);
   t.notMatch(await page.text(), "Route not found", "the CMS's own answer");
   // Quiet by now, so that this reload is seen in the metrics only.
-  await writeFile(join(gateway.cwd, "settings.yaml"), stringify(changed));
+  await writeFile(join(gateway.cwd, "settings.yaml"), stringify(patient(changed)));
   gateway.signal("SIGHUP");
   await until("the second reload", async () =>
     /reloads_total\{outcome="applied"\} 2/.test(await metricsOf(gateway)),

@@ -6,6 +6,7 @@ import { startCms } from "../support/cms/server.ts";
 import { DRAIN_GATE, HELD_DRAIN, RELEASE } from "../support/drain-gate.ts";
 import { startProgram, type Program } from "../support/program.ts";
 import { until } from "../support/until.ts";
+import { patient } from "../support/workers.ts";
 
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
@@ -74,10 +75,10 @@ class Balancer {
   }
 }
 
-const settings = {
-  server: { drainDelay: HELD_DRAIN, drainTimeout: "10m", keepAliveTimeout: "10m" },
+const settings = patient({
+  server: { drainDelay: HELD_DRAIN },
   partners: { collections: ["posts"] },
-};
+});
 
 async function startReplica(): Promise<Program> {
   const replica = await startProgram(cms.url, { settings, preload: DRAIN_GATE });

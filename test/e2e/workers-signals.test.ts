@@ -187,7 +187,7 @@ t.test(
 );
 
 t.test("hangTimeout does not apply to a worker that is still loading", async (t) => {
-  const settings = { server: { hangTimeout: "2s" } };
+  const settings = { server: { hangTimeout: "10s" } };
   const program = await startTwo(t, cms.url, { settings, preload: SLOW_START });
   const [stuck, killed] = [pidOf(program, 1), pidOf(program, 2)];
   const told = (wanted: string, worker: number) => () =>

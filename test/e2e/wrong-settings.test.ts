@@ -9,7 +9,7 @@ import t from "tap";
 import { badOrigin } from "../support/bad-origin.ts";
 import { startCms } from "../support/cms/server.ts";
 import { runCli } from "../support/prove.ts";
-import { freePort, startRedis } from "../support/redis.ts";
+import { startRedis } from "../support/redis.ts";
 
 /** Each thing that a person gets wrong is answered by one message, and the message says what to change. */
 
@@ -24,7 +24,8 @@ const taken = createServer().listen(0, "127.0.0.1");
 await once(taken, "listening");
 const address = taken.address();
 const takenPort = String(typeof address === "object" && address !== null ? address.port : 0);
-const nobody = await freePort();
+/** A port on which nobody listens. */
+const nobody = 1;
 t.teardown(async () => {
   taken.close();
   rmSync(dir, { recursive: true, force: true });
@@ -156,6 +157,9 @@ for (const [what, yaml, env, said] of WRONG)
     t.match(await problemOf(["check"], yaml, env), said),
   );
 
+/** For a Redis, or a process, that takes its time to answer. */
+const PATIENT = "redis: {connectTimeout: 2m, commandTimeout: 2m}";
+
 const LIVE: readonly Wrong[] = [
   [
     "a CMS that is not there",
@@ -177,23 +181,23 @@ const LIVE: readonly Wrong[] = [
   ],
   [
     "a Redis that is not there",
-    "",
+    PATIENT,
     { REDIS_URL: `redis://127.0.0.1:${nobody}` },
     /\(REDIS_URL\): .*ECONNREFUSED/,
   ],
   [
     "a wrong Redis password",
-    "",
+    PATIENT,
     { REDIS_URL: redisAt(":wrong@") },
     /REDIS_PASSWORD.*: Redis does not take it \(WRONGPASS/,
   ],
   [
     "a Redis user without rights",
-    "",
+    PATIENT,
     { REDIS_URL: redisAt(""), REDIS_USERNAME: "x", REDIS_PASSWORD: "y" },
     /does not take it with redis\.username/,
   ],
-  ["a missing Redis password", "", { REDIS_URL: redisAt("") }, /\(REDIS_PASSWORD\): Redis wants one/],
+  ["a missing Redis password", PATIENT, { REDIS_URL: redisAt("") }, /\(REDIS_PASSWORD\): Redis wants one/],
 ];
 
 for (const [what, yaml, env, said] of LIVE)
@@ -204,7 +208,8 @@ for (const [what, yaml, env, said] of LIVE)
   });
 
 t.test("a right Redis password is no problem", async (t) => {
-  const env = { UPSTREAM_URL: cms.url, REDIS_URL: redisAt(""), REDIS_PASSWORD: "right" };
+  writeFileSync(file, PATIENT);
+  const env = { UPSTREAM_URL: cms.url, CONFIG_FILE: file, REDIS_URL: redisAt(""), REDIS_PASSWORD: "right" };
   t.match(await runCli(["check", "--live"], env), { code: 0, err: /The CMS and Redis answer\./ });
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
-import { freePort } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
 import { LOCAL_BASES, makeLocalBases } from "./bases.ts";
 
 /**

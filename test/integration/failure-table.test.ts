@@ -174,7 +174,7 @@ for (const [index, row] of ROWS.entries()) {
 }
 
 t.test("the CMS is being deployed: requests after the close of its idle connections succeed", async (t) => {
-  const gateway = await startTestGateway(line.url, SETTINGS);
+  const gateway = await startTestGateway(line.url, SETTINGS, { clock: handClock() });
   t.teardown(() => gateway.stop());
   t.equal((await readPosts(gateway, "partnerA")).status, 200);
   await line.refuse();

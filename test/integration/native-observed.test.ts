@@ -15,7 +15,7 @@ t.teardown(() => cms.close());
 const METRIC = "gateway_observed_refusals_total";
 
 async function started(t: Test, native: object, upstream = cms.url): Promise<TestGateway> {
-  const gateway = await startStillGateway(upstream, { native });
+  const gateway = await startStillGateway(upstream, { native, upstream: { deadline: "100h" } });
   t.teardown(() => gateway.stop());
   return gateway;
 }

@@ -3,6 +3,7 @@ import { startCms } from "../support/cms/server.ts";
 import { answerOf, type OnWire, says, startFaultyLine } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { samplesOf } from "../support/scrape.ts";
+import { unhurried } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
 // What it costs that one partner's user may not do in the CMS what it asks for, again and again.
@@ -10,7 +11,7 @@ import { until } from "../support/until.ts";
 const CROWD = 20;
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
-const gateway = await startTestGateway(line.url, { limits: { inFlightPerKey: 2 * CROWD } });
+const gateway = await startTestGateway(line.url, unhurried({ limits: { inFlightPerKey: 2 * CROWD } }));
 t.teardown(async () => {
   await gateway.stop();
   await line.close();

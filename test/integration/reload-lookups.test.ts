@@ -4,6 +4,7 @@ import t from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { configFor, startTestGateway } from "../support/gateway.ts";
 import { samplesOf } from "../support/scrape.ts";
+import { unhurried } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
 // A lookup belongs to all who wait for it. One that a request of before a reload began, and left, must be carried to its
@@ -47,7 +48,7 @@ t.test("a lookup of several questions outlasts the configuration that began it",
   const cms = await startCms({ record: false });
   const line = await lineTo(cms.port);
   const { url, held } = line;
-  const gateway = await startTestGateway(url, {});
+  const gateway = await startTestGateway(url, unhurried());
   t.teardown(async () => {
     await gateway.stop();
     line.close();
@@ -65,7 +66,7 @@ t.test("a lookup of several questions outlasts the configuration that began it",
   leaving.abort();
   t.equal(await left, "left");
   await until("the end of the request", () => gateway.lines().some(({ code }) => code === "request.stalled"));
-  await gateway.reload(() => configFor(url, {}));
+  await gateway.reload(() => configFor(url, unhurried()));
   const joining = read("tenant-a", "partnerA");
   const underWay = async () => (await samplesOf(gateway, "gateway_load"))["of=requests"];
   await until("the request that joins the lookup", async () => (await underWay()) === 1);

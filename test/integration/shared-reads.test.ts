@@ -4,15 +4,14 @@ import { carries, startFaultyLine, type Fault } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import type { KeyName } from "../support/cms/keys.ts";
 import { samplesOf } from "../support/scrape.ts";
+import { unhurried } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
-const gateway = await startTestGateway(line.url, {
-  partners: { collections: ["posts"] },
-  trace: { keep: 100 },
-});
-const apart = await startTestGateway(line.url, { partners: { collections: ["posts"], shareReads: false } });
+const partners = { collections: ["posts"] };
+const gateway = await startTestGateway(line.url, unhurried({ partners, trace: { keep: 100 } }));
+const apart = await startTestGateway(line.url, unhurried({ partners: { ...partners, shareReads: false } }));
 t.teardown(async () => {
   await gateway.stop();
   await apart.stop();

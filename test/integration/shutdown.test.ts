@@ -9,7 +9,7 @@ import { startCms } from "../support/cms/server.ts";
 import { startFaultyLine, type FaultyLine } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
-import { freePort } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
 
 /** What a gateway leaves behind: connections that it should have closed, and resources that keep a process alive. */

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, request as httpRequest, type ServerResponse } from "node:http";
+import { freePort } from "../support/free-port.ts";
 
 /** What to do to a request in place of passing it on. */
 export type Disturbance = (response: ServerResponse) => void;
@@ -33,10 +34,10 @@ export class Line {
   async mend(): Promise<string> {
     this.#which = /^$/;
     if (!this.#server.listening) {
+      // Not one of those that the system gives away: it has to be free still after `refuse`.
+      if (this.#port === 0) this.#port = await freePort();
       this.#server.listen(this.#port, "127.0.0.1");
       await once(this.#server, "listening");
-      const address = this.#server.address();
-      if (typeof address === "object" && address !== null) this.#port = address.port;
     }
     return `http://127.0.0.1:${this.#port}`;
   }

@@ -63,7 +63,9 @@ t.test(`${ROUNDS} withdrawals under concurrent lookups: the other worker survive
   over.abort();
   await Promise.all(asking);
   t.strictSame(counts, { survived: 0, unknown: 0 });
-  t.ok((await countOf(program, "gateway_revocation_seconds_count", /complete/)) >= ROUNDS);
+  const counted = (labels: RegExp): Promise<number> =>
+    countOf(program, "gateway_revocation_seconds_count", labels);
+  await until("all withdrawals to be counted", async () => (await counted(/complete/)) >= ROUNDS);
   t.notMatch(await metricsOf(program), /gateway_revocation_seconds_count\{outcome="degraded"\}/);
   t.comment(`${ROUNDS} rounds, ${lookups} other requests meanwhile`);
 });
@@ -162,5 +164,6 @@ t.test("a worker that does not say that it has forgotten makes it a degraded inv
   process.kill(pidOf(program, 2), "SIGCONT");
   t.equal(await judge(two, KEY), 401, "which has heard of it by the time it answers again");
   // Two if the end of the CMS's answer came later than its head.
-  t.ok((await countOf(program, "gateway_revocation_seconds_count", /degraded/)) > 0);
+  const degraded = (): Promise<number> => countOf(program, "gateway_revocation_seconds_count", /degraded/);
+  await until("a degraded invalidation", async () => (await degraded()) > 0);
 });

@@ -105,12 +105,8 @@ export async function deafOrigin(): Promise<{ readonly url: URL; close(): Promis
   };
 }
 
-/** A URL on which nothing listens. */
-export async function closedOrigin(): Promise<URL> {
-  const origin = await badOrigin(isSilent);
-  await origin.close();
-  return origin.url;
-}
+/** A URL on which nothing listens: no system gives this port away. */
+export const CLOSED_ORIGIN = new URL("http://127.0.0.1:1");
 
 function portOf(address: AddressInfo | string | null): number {
   if (address === null || typeof address === "string") throw new Error("not listening on a port");

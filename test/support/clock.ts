@@ -4,6 +4,8 @@ import type { Clock } from "../../src/core/clock.ts";
 export interface HandClock extends Clock {
   /** Moves time on by `ms`, running what falls due on the way, in its order. */
   move(ms: number): void;
+  /** How many tasks fall due within `ms`. */
+  due(ms: number): number;
   /** How many tasks are to come. */
   readonly pending: number;
 }
@@ -30,6 +32,7 @@ export function handClock(): HandClock {
       }
       now = end;
     },
+    due: (ms) => [...tasks].filter(({ at }) => at <= now + ms).length,
     get pending() {
       return tasks.size;
     },

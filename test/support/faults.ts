@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { freePort } from "./free-port.ts";
 
 /**
  * A wire between the gateway and the real CMS on which faults are staged: what the CMS's machine, its network or its
@@ -139,10 +140,10 @@ class Line implements FaultyLine {
   async heal(): Promise<void> {
     this.#staged = undefined;
     if (this.#server !== undefined) return;
+    // Not one of those that the system gives away: it has to be free still when the line heals.
+    if (this.#port === 0) this.#port = await freePort();
     this.#server = createServer((socket) => this.#accept(socket)).listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
-    const address = this.#server.address();
-    if (typeof address === "object" && address !== null) this.#port = address.port;
   }
 
   close(): Promise<void> {

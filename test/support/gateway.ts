@@ -35,6 +35,22 @@ export function configFor(
   });
 }
 
+/** Limits that a test process which stands still for a while does not reach, for tests that are not about them. */
+const LONG: Readonly<Record<string, object>> = {
+  upstream: { connectTimeout: "1h", firstByteTimeout: "1h", idleTimeout: "1h", deadline: "1h" },
+  partners: { deadline: "1h" },
+  limits: { bodyPause: "1h" },
+  server: { headersTimeout: "1h" },
+};
+
+function patient(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const long = Object.entries(LONG).map(([name, limits]) => [
+    name,
+    Object.assign({}, limits, settings[name]),
+  ]);
+  return { ...settings, ...Object.fromEntries(long) };
+}
+
 /** Starts a gateway in front of `upstream` on free ports of loopback; `settings` are sections as in the YAML file. */
 export async function startTestGateway(
   upstream: string,
@@ -49,8 +65,8 @@ export async function startTestGateway(
 ): Promise<TestGateway> {
   const written: string[] = [];
   const { log } = createLog("info", { write: (line: string) => void written.push(line) });
-  const config = configFor(upstream, settings, given.env);
   const { tracer, clock } = given;
+  const config = configFor(upstream, clock === undefined ? patient(settings) : settings, given.env);
   const gateway = await startGateway(config, {
     clock: clock ?? systemClock,
     wallTime: given.wallTime ?? wallTime,

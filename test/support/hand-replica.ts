@@ -33,15 +33,30 @@ export function isShared({ cache }: HandReplica): boolean {
   return cache.redisState?.shared === true;
 }
 
-/** Lets time pass until all of them use Redis. In the end each hears itself. */
-export async function passUntilShared(...replicas: readonly HandReplica[]): Promise<void> {
-  const clocks = new Set(replicas.map(({ clock }) => clock));
-  await until("replicas to use Redis", () => {
-    if (replicas.every(isShared)) return true;
-    for (const clock of clocks) clock.move(BEAT_MS);
+type Beating = Pick<HandReplica, "cache" | "clock">;
+
+/** Lets time pass until all of them use Redis and hear themselves. */
+export async function passUntilShared(...replicas: readonly Beating[]): Promise<void> {
+  const isWell = ({ cache }: Beating): boolean => cache.redisState?.heard === true && cache.redisState.shared;
+  await until("replicas that use Redis and hear themselves", () => {
+    if (replicas.every(isWell)) return true;
+    beat(replicas);
     return false;
   });
-  for (const replica of replicas) await untilHeard(replica);
+  // One that has only just begun to hear waits for a while of its clock before it counts the others.
+  await until("one more beat of each", () => beat(replicas));
+}
+
+/**
+ * Moves each clock on by a beat where all replicas on it wait for their next. Before its last one is answered a replica
+ * sends no other, and time that passes meanwhile would make it deaf. True where all clocks were moved.
+ */
+function beat(replicas: readonly Beating[]): boolean {
+  const clocks = new Set(replicas.map(({ clock }) => clock));
+  const on = (clock: HandClock): number => replicas.filter((replica) => replica.clock === clock).length;
+  const ready = [...clocks].filter((clock) => clock.due(BEAT_MS) >= on(clock));
+  for (const clock of ready) clock.move(BEAT_MS);
+  return ready.length === clocks.size;
 }
 
 /** As `startReplica`, with time that stands still until the test moves it, so that nothing ends or expires by itself. */
@@ -53,14 +68,8 @@ export function startHandReplica(t: Test, options: Omit<ReplicaOptions, "clock" 
 }
 
 /** Moves the clocks until each replica uses Redis, hears itself and knows all others. */
-export async function untilWell(replicas: readonly Pick<HandReplica, "cache" | "clock">[]): Promise<void> {
-  const isWell = ({ cache }: Pick<HandReplica, "cache">): boolean =>
-    cache.redisState?.heard === true && cache.redisState.shared;
-  await until("replicas that are well", () => {
-    for (const replica of replicas) if (!isWell(replica)) replica.clock.move(BEAT_MS);
-    return replicas.every(isWell);
-  });
-  for (const { clock } of replicas) clock.move(BEAT_MS);
+export async function untilWell(replicas: readonly Beating[]): Promise<void> {
+  await passUntilShared(...replicas);
   for (const { cache } of replicas)
     await until("a replica that knows all others", async () => {
       const { peers, complete } = await cache.invalidate(["keys"], "purge");

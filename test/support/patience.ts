@@ -1,5 +1,5 @@
-import { systemClock } from "../../src/clock.ts";
 import type { PoolOptions } from "../../src/upstream/pool.ts";
+import { handClock } from "./clock.ts";
 
 /** Settings of a pool that nothing in a test runs into by itself: what a test is about it sets. */
 export const PATIENT: Omit<PoolOptions, "targets"> = {
@@ -14,5 +14,6 @@ export const PATIENT: Omit<PoolOptions, "targets"> = {
   maxAnswer: 1_000,
   breakerFailures: 1_000,
   breakerRetry: 1_000,
-  clock: systemClock,
+  // Stands still: a test that needs time to pass moves a clock of its own.
+  clock: handClock(),
 };

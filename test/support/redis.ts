@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Redis } from "ioredis";
+
+import { freePort } from "./free-port.ts";
 
 /** A real Redis for a test, that can be taken away from under it. */
 export interface TestRedis {
@@ -72,32 +72,6 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
       await engine.close();
     },
   };
-}
-
-/**
- * Where free ports are looked for: with a Cluster node's second port, 10,000 above the first, they end below 32,768,
- * where Linux begins to give ports to outgoing connections. A server that is to come back on its port finds it free.
- */
-const PORTS = { from: 10_240, to: 22_768, toBus: 10_000 };
-
-/** A port of loopback that was free a moment ago, as was that of its Cluster bus. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORTS.from, PORTS.to);
-    if ((await isFree(port)) && (await isFree(port + PORTS.toBus))) return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, "127.0.0.1");
-  try {
-    await once(server, "listening");
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, "close");
-  return true;
 }
 
 /** True where a `redis-server` can be started by the test itself. */

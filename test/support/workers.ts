@@ -15,6 +15,8 @@ export const POSTS = "/partners/2026-02/tenant-a/posts";
 const LONG: Readonly<Record<string, Record<string, string>>> = {
   server: { hangTimeout: "10m", drainTimeout: "10m", keepAliveTimeout: "10m", idleTimeout: "10m" },
   limits: { bodyPause: "10m" },
+  upstream: { connectTimeout: "10m", firstByteTimeout: "10m", idleTimeout: "10m", deadline: "10m" },
+  native: { firstByteTimeout: "10m", idleTimeout: "10m" },
   partners: { deadline: "10m" },
 };
 

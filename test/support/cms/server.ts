@@ -10,6 +10,7 @@ import { closeInstance, openInstance, type Instance } from "./instance.ts";
 import { KEYS } from "./keys.ts";
 import { nextRoute } from "./next-paths.ts";
 import { handleEndpoints } from "./payload.ts";
+import { PATIENCE_MS } from "../until.ts";
 import { readBody, recordOf, type RecordedRequest } from "./recorder.ts";
 import { resetData } from "./reset.ts";
 import { freshCopy, removeCopy } from "./template.ts";
@@ -116,6 +117,8 @@ class CmsHttp {
       const running = this.#serve(req, res).finally(() => this.#running.delete(running));
       this.#running.add(running);
     });
+    // No idle connection is closed while a machine stands still with a request on its way.
+    this.#server.keepAliveTimeout = 2 * PATIENCE_MS;
     this.#server.on("upgrade", (req, socket, head) => this.#upgrade(req, socket, head));
   }
 

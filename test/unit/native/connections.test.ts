@@ -6,6 +6,7 @@ import t from "tap";
 import { WebSocket, WebSocketServer } from "ws";
 import { Connections, IDLE_CONNECTION_MS } from "../../../src/native/connections.ts";
 import { badOrigin } from "../../support/bad-origin.ts";
+import { startKept } from "../../support/kept.ts";
 import { inTime } from "../../support/raw.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
 import { ask, type Front, type Origin, startFront, startOrigin, type Test } from "./front.ts";
@@ -23,8 +24,7 @@ async function openSocket(t: Test, { server }: Origin, { port }: Front): Promise
 }
 
 t.test("connections to the CMS are kept and used again", async (t) => {
-  const origin = await startOrigin(t);
-  const front = await startFront(t, origin.url);
+  const { origin, front } = await startKept(t);
   for (let i = 0; i < 20; i++) await ask(front);
   t.equal(origin.connections(), 1);
 });
@@ -36,7 +36,7 @@ t.test("a kept connection that the CMS closes under a read is replaced unseen", 
     else socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${String(nth)}`);
   });
   t.teardown(() => origin.close());
-  const front = await startFront(t, origin.url);
+  const front = await startFront(t, origin.url, { idleMs: PATIENCE_MS });
   await ask(front, { path: "/first" });
   t.match(await ask(front, { path: "/second" }), { status: 200, body: Buffer.from("3") });
   t.strictSame(front.failures, []);
@@ -54,7 +54,7 @@ t.test("where one was closed all that are idle are taken for closed", async (t) 
     else socket.write(ok);
   });
   t.teardown(() => origin.close());
-  const front = await startFront(t, origin.url);
+  const front = await startFront(t, origin.url, { idleMs: PATIENCE_MS });
   await Promise.all([1, 2, 3].map(() => ask(front, { path: "/first" })));
   t.equal(first.size, 3);
   t.equal((await ask(front, { path: "/second" })).status, 200);
@@ -73,7 +73,7 @@ t.test("but only once, only on a kept connection, and never under a write", asyn
     else socket.destroy();
   });
   t.teardown(() => origin.close());
-  const front = await startFront(t, origin.url);
+  const front = await startFront(t, origin.url, { idleMs: PATIENCE_MS });
   t.equal((await ask(front, { path: "/fresh" })).status, 502);
   t.equal(heads, 1);
   await ask(front, { path: "/ok" });

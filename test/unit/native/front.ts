@@ -58,6 +58,7 @@ export async function startFront(
   const server = createServer((request, response) =>
     native.web(request, response, `id-${String(++requests)}`),
   );
+  server.keepAliveTimeout = 2 * PATIENCE_MS;
   server.on("upgrade", (request, socket, head) =>
     native.upgrade(request, socket, head, `id-${String(++requests)}`),
   );

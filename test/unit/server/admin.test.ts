@@ -1,6 +1,7 @@
 import t from "tap";
 import { systemClock } from "../../../src/clock.ts";
-import { startAdmin, type AdminOptions } from "../../../src/server/admin.ts";
+import { ADMIN_LIMITS, startAdmin, type AdminOptions } from "../../../src/server/admin.ts";
+import { PATIENCE_MS } from "../../support/until.ts";
 
 /** A part that fails while it is asked how it is must not take the process along. */
 
@@ -22,9 +23,10 @@ t.test("what the admin port cannot tell is 500, told to the log, and harms nobod
     token: TOKEN,
     onFault: (cause) => faults.push(cause),
   };
-  const admin = await startAdmin(options, { host: "127.0.0.1", port: 0 });
+  const limits = { ...ADMIN_LIMITS, headersTimeout: PATIENCE_MS, requestTimeout: PATIENCE_MS };
+  const admin = await startAdmin(options, { host: "127.0.0.1", port: 0 }, limits);
   t.teardown(() => admin.close());
-  const headers = { authorization: `Bearer ${TOKEN}` };
+  const headers = { authorization: `Bearer ${TOKEN}`, connection: "close" };
   const asked = [
     { path: "/readyz", method: "GET" },
     { path: "/metrics", method: "GET" },

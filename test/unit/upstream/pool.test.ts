@@ -8,7 +8,7 @@ import {
   answersAndCloses,
   answersAndResets,
   badOrigin,
-  closedOrigin,
+  CLOSED_ORIGIN,
   deafOrigin,
   hangsUp,
   isSilent,
@@ -141,7 +141,7 @@ t.test(
       await t.rejects(poolTo(t, half.url).send(), { code: "upstream.unreachable" });
       t.equal(half.seen(), 1, "an answer that broke off is not asked for again");
     }
-    await t.rejects(poolTo(t, await closedOrigin()).send(), { code: "upstream.unreachable" });
+    await t.rejects(poolTo(t, CLOSED_ORIGIN).send(), { code: "upstream.unreachable" });
   },
 );
 

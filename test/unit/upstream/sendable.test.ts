@@ -1,8 +1,8 @@
 import t from "tap";
-import { systemClock } from "../../../src/clock.ts";
 import type { Outgoing } from "../../../src/core/context.ts";
 import { createUpstream } from "../../../src/upstream/pool.ts";
 import { answers, badOrigin } from "../../support/bad-origin.ts";
+import { handClock } from "../../support/clock.ts";
 
 /** What is not fit to be sent never gets to the CMS, and is no failure of it. */
 
@@ -40,7 +40,7 @@ for (const [name, odd] of Object.entries(CASES)) {
       maxAnswer: 1_000,
       breakerFailures: 1,
       breakerRetry: 60_000,
-      clock: systemClock,
+      clock: handClock(),
     });
     t.teardown(async () => {
       await pool.close();
