@@ -91,3 +91,15 @@ t.test("a replica that was stopped knows by its clock that it may have missed so
   t.equal(await before, "memory", "three beats without its own");
   t.equal(await after, "redis", "where a removal would show");
 });
+
+t.test("nobody waits for a replica that says goodbye in place of an ack", async (t) => {
+  const replica = handReplica(t, redis.port);
+  await passUntilShared(replica);
+  const told = new Set<unknown>();
+  const { say } = await startPeer(t, redis.admin, ({ type }) => told.add(type));
+  await say({ from: "peer", seq: 1, type: "beat" });
+  const delivery = replica.cache.invalidate(["keys"], "purge");
+  await until("the peer to be told", () => told.has("flush"));
+  await say({ from: "peer", seq: 2, type: "bye" });
+  t.match(await delivery, { peers: 1, complete: true });
+});
