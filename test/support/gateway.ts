@@ -5,6 +5,7 @@ import { startGateway, type RunningGateway } from "../../src/compose.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { systemClock, wallTime } from "../../src/clock.ts";
 import type { HandClock } from "./clock.ts";
+import { withLimits } from "./long-limits.ts";
 import type { Tracer } from "../../src/core/trace.ts";
 import { stringify } from "yaml";
 
@@ -36,20 +37,12 @@ export function configFor(
 }
 
 /** Limits that a test process which stands still for a while does not reach, for tests that are not about them. */
-const LONG: Readonly<Record<string, object>> = {
+const LONG = {
   upstream: { connectTimeout: "1h", firstByteTimeout: "1h", idleTimeout: "1h", deadline: "1h" },
   partners: { deadline: "1h" },
   limits: { bodyPause: "1h" },
   server: { headersTimeout: "1h" },
 };
-
-function patient(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const long = Object.entries(LONG).map(([name, limits]) => [
-    name,
-    Object.assign({}, limits, settings[name]),
-  ]);
-  return { ...settings, ...Object.fromEntries(long) };
-}
 
 /** Starts a gateway in front of `upstream` on free ports of loopback; `settings` are sections as in the YAML file. */
 export async function startTestGateway(
@@ -66,7 +59,7 @@ export async function startTestGateway(
   const written: string[] = [];
   const { log } = createLog("info", { write: (line: string) => void written.push(line) });
   const { tracer, clock } = given;
-  const config = configFor(upstream, clock === undefined ? patient(settings) : settings, given.env);
+  const config = configFor(upstream, clock === undefined ? withLimits(settings, LONG) : settings, given.env);
   const gateway = await startGateway(config, {
     clock: clock ?? systemClock,
     wallTime: given.wallTime ?? wallTime,

@@ -1,14 +1,13 @@
+import { withLimits } from "./long-limits.ts";
 import { purge, type Gateway, untilRedis } from "./revocation.ts";
 import type { TestRedis } from "./redis.ts";
 import { until } from "./until.ts";
-
-type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** The longest that a request waits for Redis, in milliseconds. */
 export const COMMAND_TIMEOUT_MS = 300_000;
 
 /** Settings under which nothing ends by time on a machine of any speed, nor on a clock that a test moves by hours. */
-const UNHURRIED: Settings = {
+const UNHURRIED = {
   redis: { connectTimeout: "2m", commandTimeout: `${COMMAND_TIMEOUT_MS}ms`, ackTimeout: "5m" },
   // A replica that was not scheduled for so long that it may have missed a message trusts nothing that it remembers.
   cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h", cutOffTtl: "1ms", lookupsPerSecond: 100_000 },
@@ -26,10 +25,8 @@ const UNHURRIED: Settings = {
 };
 
 /** `settings`, and what makes a gateway wait for a slow machine. A test that is about one of these limits sets it. */
-export function unhurried(settings: Settings = {}): Settings {
-  const sections = new Set([...Object.keys(UNHURRIED), ...Object.keys(settings)]);
-  return Object.fromEntries([...sections].map((name) => [name, { ...UNHURRIED[name], ...settings[name] }]));
-}
+export const unhurried = (settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> =>
+  withLimits(settings, UNHURRIED);
 
 /**
  * Resolves when the gateways (a worker counts as one) use Redis and hear themselves. The first replica at a Redis waits for `redis.ackTimeout`,

@@ -3,6 +3,7 @@ import { Agent, request as httpRequest } from "node:http";
 import type { Test } from "tap";
 import { isObject } from "../../src/core/json.ts";
 import { KEYS } from "./cms/keys.ts";
+import { withLimits } from "./long-limits.ts";
 import { TOKEN } from "./revocation.ts";
 import { startProgram, type Program, type ProgramOptions } from "./program.ts";
 import { until } from "./until.ts";
@@ -12,7 +13,7 @@ import { until } from "./until.ts";
 export const POSTS = "/partners/2026-02/tenant-a/posts";
 
 /** Time-outs that no test runs into by itself, by section. */
-const LONG: Readonly<Record<string, Record<string, string>>> = {
+const LONG = {
   server: { hangTimeout: "10m", drainTimeout: "10m", keepAliveTimeout: "10m", idleTimeout: "10m" },
   limits: { bodyPause: "10m" },
   upstream: { connectTimeout: "10m", firstByteTimeout: "10m", idleTimeout: "10m", deadline: "10m" },
@@ -21,14 +22,8 @@ const LONG: Readonly<Record<string, Record<string, string>>> = {
 };
 
 /** `settings` with long time-outs wherever they set none. */
-export function patient(settings: Record<string, unknown>): Record<string, unknown> {
-  const merged = { ...settings };
-  for (const [section, long] of Object.entries(LONG)) {
-    const given = settings[section];
-    merged[section] = { ...long, ...(isObject(given) ? given : {}) };
-  }
-  return merged;
-}
+export const patient = (settings: Record<string, unknown>): Record<string, unknown> =>
+  withLimits(settings, LONG);
 
 /** Starts a gateway of two workers in front of `upstream`, with `patient` settings; it ends with the test. */
 export async function startTwo(t: Test, upstream: string, options: ProgramOptions = {}): Promise<Program> {
