@@ -82,12 +82,6 @@ export const cms = z.strictObject({
     .describe(
       "Fields that hold plain data (JSON), in which an object with an id is no populated record, e.g. events: [embed].",
     ),
-  writesById: z
-    .array(slug)
-    .default([])
-    .describe(
-      "Collections whose bulk edit is switched off in the CMS, and so are written by id: a record moved to another tenant at that very moment may be hit.",
-    ),
   openCollections: z
     .array(slug)
     .default([])

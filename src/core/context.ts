@@ -61,11 +61,35 @@ export type Operation =
 /** A JSON object, as a partner sent it or as the CMS will get it. */
 export type Fields = Readonly<Record<string, unknown>>;
 
+/** One stored state of a record. */
+export interface Revision {
+  /** When it was stored, as the CMS spells it; `undefined` where the collection has no timestamps. */
+  readonly updatedAt: string | undefined;
+  readonly isPublished: boolean;
+}
+
+/** The states in which the CMS holds a record that a request wants to write. */
+export interface Revisions {
+  /** The row that a read returns. */
+  readonly main: Revision;
+  /** True where the collection has drafts, so that later states than `main` may wait for publication. */
+  readonly hasDrafts: boolean;
+  /** The latest version; `undefined` without drafts, without versions, and where the key may not read it. */
+  readonly latest?: Revision;
+}
+
 /**
- * The leave to forward: `read` within the tenants given, `create` in the tenant, `write` on a record that the CMS has
- * just said is the tenant's. Minted by `stages/authorise.ts`.
+ * The permission to forward: `read` within the tenants given, `create` in the tenant, `write` on a record of which the
+ * CMS has just reported that it is the tenant's, with its states. Minted by `stages/authorise.ts`.
  */
-export type Permit = Branded<{ readonly scope: readonly RecordId[]; readonly recordId?: RecordId }, "Permit">;
+export type Permit = Branded<
+  {
+    readonly scope: readonly RecordId[];
+    readonly recordId?: RecordId;
+    readonly revisions?: Revisions;
+  },
+  "Permit"
+>;
 
 /** Where the body of a request comes from; the stage that needs it reads it. Whoever reads it again gets the same. */
 export interface BodySource {
@@ -114,6 +138,11 @@ export interface Outgoing {
   /** Names and values in turn. */
   readonly headers: readonly string[];
   readonly body?: string;
+  /**
+   * Sent where the CMS refuses this request with 400 or 403, and so has not carried it out: its answer says what a form
+   * with a condition cannot.
+   */
+  readonly whenRefused?: Outgoing;
 }
 
 /** What the CMS answered, whole. */
@@ -121,5 +150,7 @@ export interface UpstreamAnswer {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
+  /** `Retry-After` as it came. */
+  readonly retryAfter?: string | undefined;
   readonly body: Buffer;
 }

@@ -144,6 +144,7 @@ export const CATALOGUE = {
     blame: "upstream",
     ...later,
   },
+  "upstream.limited": tooMany,
   "upstream.open": { ...unavailable, blame: "upstream" },
   "key.busy": tooMany,
   "key.limited": tooMany,

@@ -5,6 +5,7 @@ import type {
   Permit,
   Principal,
   RecordId,
+  Revisions,
   Tenant,
   TenantFacts,
   TenantRef,
@@ -63,8 +64,11 @@ export interface Cms {
   recordId(spelling: string, sample: RecordId, collection?: string): RecordId | undefined;
   /** True for a word that the CMS gives a meaning of its own in the place of an id. Pure. */
   isReservedId(spelling: string): boolean;
-  /** True where the CMS itself says that the record is the tenant's. Rejects where it could not say. */
-  owns(record: RecordRef, principal: Principal, asking: Asking): Promise<boolean>;
+  /**
+   * The states of a record that is to be written; `undefined` where the record or its latest draft is missing or not the
+   * tenant's alone. The CMS is asked each time. Rejects where it could not say.
+   */
+  inspect(record: WriteRef, principal: Principal, asking: Asking): Promise<Revisions | undefined>;
   /**
    * The declared relations of a body that lead to records outside the tenant's scope or to none, which it does not tell
    * apart; empty where all may be referred to. Of an update what the record refers to already may stay. Rejects where
@@ -94,6 +98,13 @@ export interface RecordRef {
   readonly collection: string;
   readonly id: RecordId;
   readonly tenant: Tenant;
+}
+
+/** A record that a request wants to write, with the fields of its body where it has one. */
+export interface WriteRef extends RecordRef {
+  /** The version's name, by which the body's fields may have other names. */
+  readonly version: string;
+  readonly fields: Fields | undefined;
 }
 
 /** A body that is to become a record of a tenant's, or to change the record `id`. */

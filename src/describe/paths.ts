@@ -115,8 +115,6 @@ function operation(
 function remarkOn(collection: string, kind: RecordKind, { cms }: Config): string | undefined {
   if (kind === "create" && cms.uploads.includes(collection))
     return "A JSON body brings no file: the CMS refuses it where it wants one.";
-  if (kind === "update" && cms.writesById.includes(collection))
-    return "`ifUpdatedAt` is refused here: these documents cannot be written under a condition.";
   return undefined;
 }
 

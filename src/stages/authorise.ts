@@ -5,11 +5,12 @@ import { readScope } from "../core/scope.ts";
 import type { BodyRef, Cms } from "../core/ports.ts";
 
 /**
- * Gives leave to forward: reads within the tenant (and its group, for what that shares), creates in the tenant, writes
- * to a record that the CMS has just said is the tenant's own. A record that is not, a spelling that is no id and a
- * missing one are the same `document.unknown`; in a body's declared relations they are the same `document.invalid`.
+ * Mints the permission to forward: reads within the tenant (and its group, for the collections that it shares), creates
+ * in the tenant, writes to a record that the CMS has just reported to be the tenant's own. A foreign record, a spelling
+ * that is no id and a missing record are the same `document.unknown`; in a body's declared relations they are the same
+ * `document.invalid`.
  */
-export function createAuthorise(deps: { readonly cms: Pick<Cms, "owns" | "recordId" | "outsiders"> }) {
+export function createAuthorise(deps: { readonly cms: Pick<Cms, "inspect" | "recordId" | "outsiders"> }) {
   /** Rejects where the body refers to what the tenant may not read. */
   const judge = async (body: Omit<BodyRef, "fields" | "version">, request: Bodied): Promise<void> => {
     const { fields, principal, version } = request;
@@ -35,11 +36,13 @@ export function createAuthorise(deps: { readonly cms: Pick<Cms, "owns" | "record
       () => undefined,
       (thrown: unknown) => toGatewayError(thrown),
     );
-    const isOwn = await deps.cms.owns({ collection, id, tenant }, principal, request);
-    if (!isOwn) throw new GatewayError("document.unknown");
+    const { fields, version } = request;
+    const record = { collection, id, tenant, version: version.name, fields };
+    const revisions = await deps.cms.inspect(record, principal, request);
+    if (revisions === undefined) throw new GatewayError("document.unknown");
     const refused = await judged;
     if (refused !== undefined) throw refused;
-    return { ...request, permit: permit([tenant.id], id) };
+    return { ...request, permit: mint<Permit>({ scope: [tenant.id], recordId: id, revisions }) };
   };
 }
 

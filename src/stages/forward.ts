@@ -24,11 +24,20 @@ export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; reado
   };
 }
 
-/** Sends it. Rejects with an `upstream.*` error where no whole answer came. */
+/** Sends it, and what follows where it is refused. Rejects with an `upstream.*` error where no whole answer came. */
 export function createForward(deps: { readonly upstream: Upstream }) {
   return async (request: Prepared): Promise<Answered> => {
     request.note.stage = "forward";
-    return { ...request, upstreamAnswer: await deps.upstream.send(request.outgoing, request) };
+    const { outgoing } = request;
+    const { whenRefused } = outgoing;
+    const upstreamAnswer = await deps.upstream.send(outgoing, request);
+    const isRefused = upstreamAnswer.status === 400 || upstreamAnswer.status === 403;
+    if (whenRefused === undefined || !isRefused) return { ...request, upstreamAnswer };
+    return {
+      ...request,
+      outgoing: whenRefused,
+      upstreamAnswer: await deps.upstream.send(whenRefused, request),
+    };
   };
 }
 

@@ -78,6 +78,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Member {
       status,
       contentType: single(headers["content-type"]),
       contentEncoding: single(headers["content-encoding"]),
+      retryAfter: single(headers["retry-after"]),
     };
   }
 

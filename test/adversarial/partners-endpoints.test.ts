@@ -4,7 +4,8 @@
 import tap from "tap";
 
 import { loadConfig } from "../../src/config/load.ts";
-import { differences, snapshotOf, startSite, words } from "../support/isolation.ts";
+import { startSite, words } from "../support/isolation.ts";
+import { differences, snapshotOf } from "../support/snapshot.ts";
 
 const site = await startSite();
 tap.teardown(() => site.close());

@@ -62,7 +62,7 @@ for (const collection of ["media", "files"] as const) {
         const requests = site.cms.takeRequests();
         t.strictSame(breaches(requests, A), [], name);
         const sent = requests.find((request) => request.method === "PATCH");
-        t.strictSame(objectOf(sent?.body ?? ""), { title: name, tenant: 1 }, name);
+        t.strictSame(objectOf(sent?.body ?? ""), { title: name }, name);
       }
     }
     await holdsFiles(t, "abcd");

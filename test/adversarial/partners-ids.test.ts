@@ -3,15 +3,8 @@
 // Defence: only the canonical spelling is an id, reserved words and deeper paths are no routes, a write without an id is refused.
 import tap from "tap";
 
-import {
-  breaches,
-  differences,
-  faceOf,
-  snapshotOf,
-  startSite,
-  type Law,
-  words,
-} from "../support/isolation.ts";
+import { breaches, faceOf, startSite, type Law, words } from "../support/isolation.ts";
+import { differences, snapshotOf } from "../support/snapshot.ts";
 
 const site = await startSite();
 tap.teardown(() => site.close());

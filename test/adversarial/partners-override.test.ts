@@ -3,7 +3,8 @@
 // Defence: the request to the CMS begins with an empty header bag and a method of ours; nothing of the client's is copied.
 import tap, { type Test } from "tap";
 
-import { differences, snapshotOf, type Sent, words } from "../support/isolation.ts";
+import { type Sent, words } from "../support/isolation.ts";
+import { differences, snapshotOf } from "../support/snapshot.ts";
 import { startPartnerA } from "../support/partner-a.ts";
 
 const { site, a, lawful } = await startPartnerA(tap);

@@ -1,15 +1,8 @@
 import tap from "tap";
 
 import { idOf } from "../support/cms/seed.ts";
-import {
-  breaches,
-  differences,
-  docsOf,
-  faceOf,
-  snapshotOf,
-  startSite,
-  type Law,
-} from "../support/isolation.ts";
+import { breaches, docsOf, faceOf, startSite, type Law } from "../support/isolation.ts";
+import { differences, snapshotOf } from "../support/snapshot.ts";
 
 // Drafts live in a table of their own, with a tenant of their own. Every fourth page of the fixture is one.
 

@@ -1,17 +1,8 @@
 import tap, { type Test } from "tap";
 
 import { idOf } from "../support/cms/seed.ts";
-import {
-  differences,
-  docsOf,
-  faceOf,
-  isJson,
-  snapshotOf,
-  startSite,
-  type Json,
-  type Reply,
-  type Site,
-} from "../support/isolation.ts";
+import { docsOf, faceOf, isJson, startSite, type Json, type Reply, type Site } from "../support/isolation.ts";
+import { differences, snapshotOf } from "../support/snapshot.ts";
 
 // A group shares what it says it shares, to read, with its members. A and B are in one that shares events and venues.
 

@@ -4,16 +4,14 @@ import type { KeyName } from "../support/cms/keys.ts";
 import { idOf, PER_TENANT } from "../support/cms/seed.ts";
 import {
   breaches,
-  differences,
   docsOf,
   faceOf,
-  snapshotOf,
   startSite,
   type Caller,
   type Law,
   type Reply,
-  type Snapshot,
 } from "../support/isolation.ts";
+import { differences, snapshotOf, type Snapshot } from "../support/snapshot.ts";
 import { NAMINGS, type Naming } from "../support/namings.ts";
 import { samplesOf } from "../support/scrape.ts";
 

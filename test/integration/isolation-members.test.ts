@@ -2,16 +2,8 @@ import tap from "tap";
 
 import type { KeyName } from "../support/cms/keys.ts";
 import { idOf } from "../support/cms/seed.ts";
-import {
-  breaches,
-  differences,
-  docsOf,
-  faceOf,
-  SLUGS,
-  snapshotOf,
-  startSite,
-  type Caller,
-} from "../support/isolation.ts";
+import { breaches, docsOf, faceOf, SLUGS, startSite, type Caller } from "../support/isolation.ts";
+import { differences, snapshotOf } from "../support/snapshot.ts";
 
 // Users of more than one tenant: the request says for which one they act, and that one alone is reached.
 

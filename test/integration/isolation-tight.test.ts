@@ -2,14 +2,8 @@ import tap from "tap";
 
 import { KEYS } from "../support/cms/keys.ts";
 import { idOf } from "../support/cms/seed.ts";
-import {
-  docsOf,
-  faceOf,
-  FIXTURE_SETTINGS,
-  snapshotOf,
-  differences,
-  startSite,
-} from "../support/isolation.ts";
+import { docsOf, faceOf, FIXTURE_SETTINGS, startSite } from "../support/isolation.ts";
+import { snapshotOf, differences } from "../support/snapshot.ts";
 
 // A CMS that limits its users itself shows each of them other tenants. What one was told must not answer another.
 

@@ -1,17 +1,8 @@
 import tap, { type Test } from "tap";
 
 import { clientOf } from "../support/cms/client.ts";
-import {
-  breaches,
-  differences,
-  docsOf,
-  faceOf,
-  isJson,
-  SLUGS,
-  snapshotOf,
-  startSite,
-  type Law,
-} from "../support/isolation.ts";
+import { breaches, docsOf, faceOf, isJson, SLUGS, startSite, type Law } from "../support/isolation.ts";
+import { differences, snapshotOf } from "../support/snapshot.ts";
 
 // Uploaded files are records with bytes beside them: both belong to one tenant. Tenant n has media 3n-2 to 3n, file n.
 

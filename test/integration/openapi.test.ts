@@ -232,12 +232,12 @@ await tap.test("every example is executed against the demo, and every answer is 
 
 await tap.test("what one collection does not take is said of that one", async (t) => {
   const { ask } = await openHouse(t, cms.url, {
-    cms: { writesById: ["events"] },
-    partners: { collections: ["events", "pages"], publicDescription: true },
+    cms: { uploads: ["media"] },
+    partners: { collections: ["media", "pages"], publicDescription: true },
   });
   const { json } = await ask(`GET ${WHERE}`);
   const remarkOn = (collection: string) =>
-    at(json, "paths", `/partners/2026-02/{tenant}/${collection}/{id}`, "patch")["description"];
-  t.match(remarkOn("events"), /ifUpdatedAt.*refused/);
+    at(json, "paths", `/partners/2026-02/{tenant}/${collection}`, "post")["description"];
+  t.match(remarkOn("media"), /brings no file/);
   t.equal(remarkOn("pages"), undefined);
 });

@@ -2,7 +2,7 @@ import type { Patch } from "../support/mutants.ts";
 
 /** A gateway that is broken in one way, and the test files of which at least one must fail for it. */
 export interface SuiteMutant {
-  readonly area: "revocation" | "framing" | "limits" | "draining" | "sharing";
+  readonly area: "revocation" | "framing" | "limits" | "draining" | "sharing" | "writes";
   readonly name: string;
   readonly patches: readonly Patch[];
   /** Below the project's root, the fastest first. */

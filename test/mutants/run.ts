@@ -6,6 +6,7 @@ import type { Patch } from "../support/mutants.ts";
 import { REVOCATION, SHARING } from "./knowledge.ts";
 import type { SuiteMutant } from "./mutant.ts";
 import { DRAINING, FRAMING, LIMITS } from "./traffic.ts";
+import { WRITE_PATH } from "./writes.ts";
 
 /**
  * `npm run mutants [-- WORD...]`: breaks the gateway in one way at a time, in a copy of the tree, and runs the tests that
@@ -31,6 +32,7 @@ function copyTree(): string {
     "config",
     "docs",
     "package.json",
+    "package-lock.json",
     "README.md",
     "CHANGELOG.md",
   ])
@@ -92,7 +94,7 @@ async function catcherOf(copy: string, { patches, tests }: SuiteMutant): Promise
 }
 
 const words = process.argv.slice(2);
-const mutants = [...REVOCATION, ...FRAMING, ...LIMITS, ...DRAINING, ...SHARING];
+const mutants = [...REVOCATION, ...FRAMING, ...LIMITS, ...DRAINING, ...SHARING, ...WRITE_PATH];
 const chosen = mutants.filter(
   ({ area, name }) => words.length === 0 || words.some((word) => area === word || name.includes(word)),
 );

@@ -4,12 +4,13 @@ import t from "tap";
 import { BLOCKS } from "../../src/cli/prove/matrix.ts";
 import { REVOCATION, SHARING } from "../mutants/knowledge.ts";
 import { DRAINING, FRAMING, LIMITS } from "../mutants/traffic.ts";
+import { WRITE_PATH } from "../mutants/writes.ts";
 import { DOOR_MUTANTS } from "../support/door-mutants.ts";
 import { READ_MUTANTS } from "../support/read-mutants.ts";
 import { WRITE_MUTANTS } from "../support/write-mutants.ts";
 
 const MUTANTS = [...DOOR_MUTANTS, ...READ_MUTANTS, ...WRITE_MUTANTS];
-const SUITE_MUTANTS = [...REVOCATION, ...FRAMING, ...LIMITS, ...DRAINING, ...SHARING];
+const SUITE_MUTANTS = [...REVOCATION, ...FRAMING, ...LIMITS, ...DRAINING, ...SHARING, ...WRITE_PATH];
 const src = join(import.meta.dirname, "../../src");
 
 t.test("what a mutant replaces is there exactly once, so that none of them rots silently", async (t) => {

@@ -6,7 +6,7 @@ const SIEVE = "cms/payload/sieve.ts";
 /** Switches off that a record of an answer outside the scope is a breach. */
 const BREACH_UNSEEN: Patch = {
   file: "cms/payload/answer.ts",
-  find: "if (!sieve.passes(record, collection)) {",
+  find: "if (!sieve.passes(record, { collection, scope })) {",
   replace: "if (collection === undefined) {",
 };
 
@@ -135,9 +135,9 @@ export const READ_MUTANTS: readonly Mutant[] = [
       },
       {
         file: SIEVE,
-        find: 'return this.#ownership(record, collection) === "ours" || this.#tripwire.lets("main", collection);',
+        find: 'return this.#ownership(record, scope) === "ours" || this.#tripwire.lets("main", collection);',
         replace:
-          'return this.#ownership(record, collection) !== "foreign" || this.#tripwire.lets("main", collection);',
+          'return this.#ownership(record, scope) !== "foreign" || this.#tripwire.lets("main", collection);',
       },
     ],
     blocks: ["shape"],
@@ -193,7 +193,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "cms/payload/answer.ts",
-        find: "if (record === undefined) throw nothingMatched(job);",
+        find: "if (record === undefined && matchesNothing(job)) throw nothingMatched(job);",
         replace:
           'if (record === undefined) throw new GatewayError(Number(job.permit.recordId) < 1e6 ? "key.forbidden" : "document.unknown");',
       },

@@ -1,15 +1,11 @@
-import type { Mutant, Patch } from "./mutants.ts";
+import type { Mutant } from "./mutants.ts";
 
 const BODY = "cms/payload/body.ts";
 const SIEVE = "cms/payload/sieve.ts";
 const AUTHORISE = "stages/authorise.ts";
 
-/** The write's own condition on the tenant, which stands behind the question whose record it is. */
-const WRITE_UNCONDITIONED: Patch = {
-  file: "cms/payload/outgoing.ts",
-  find: "[{ id: { equals: recordId } }, tenantCondition(settings, job.permit.scope)];",
-  replace: "[{ id: { equals: recordId } }];",
-};
+/** The question whose record it is, which stands before every write. */
+const REVISIONS = "cms/payload/revisions.ts";
 
 /** Mutants that only a proof that may write can catch. */
 export const WRITE_MUTANTS: readonly Mutant[] = [
@@ -19,32 +15,29 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
       { file: BODY, find: "name === tenantField || ", replace: "" },
       {
         file: BODY,
-        find: "kept[tenantField] = target.tenantId;",
-        replace: "kept[tenantField] ??= target.tenantId;",
+        find: "if (target.isNew) kept[tenantField] = target.tenantId;",
+        replace: "if (target.isNew) kept[tenantField] ??= target.tenantId;",
       },
     ],
     blocks: ["create", "update"],
   },
   {
-    name: "dotted keys are kept, and updates not stamped",
-    patches: [
-      { file: BODY, find: "/[.[\\]]/.test(name)", replace: 'name === ""' },
-      {
-        file: BODY,
-        find: "kept[tenantField] = target.tenantId;",
-        replace: "if (target.isNew) kept[tenantField] = target.tenantId;",
-      },
-    ],
+    name: "dotted keys are kept",
+    patches: [{ file: BODY, find: "/[.[\\]]/.test(name)", replace: 'name === ""' }],
     blocks: ["update"],
   },
   {
     name: "updates do not ask whose record it is",
     patches: [
-      WRITE_UNCONDITIONED,
       {
-        file: AUTHORISE,
-        find: "if (!isOwn) throw",
-        replace: 'if (!isOwn && operation.kind !== "update") throw',
+        file: REVISIONS,
+        find: 'await find({ and: [{ id: { equals: id } }, tenantCondition(settings, [tenant.id])] }, "")',
+        replace: 'await find({ id: { equals: id } }, "")',
+      },
+      {
+        file: REVISIONS,
+        find: "if (main === undefined || !isOurs(main)) return undefined;",
+        replace: "if (main === undefined) return undefined;",
       },
     ],
     blocks: ["trespass"],
@@ -52,11 +45,10 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: "deletes do not ask whose record it is",
     patches: [
-      WRITE_UNCONDITIONED,
       {
         file: AUTHORISE,
-        find: "if (!isOwn) throw",
-        replace: 'if (!isOwn && operation.kind !== "delete") throw',
+        find: "if (revisions === undefined) throw",
+        replace: 'if (revisions === undefined && operation.kind !== "delete") throw',
       },
     ],
     blocks: ["trespass"],
@@ -64,16 +56,15 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: "writes reach as far as reads: the whole group",
     patches: [
-      WRITE_UNCONDITIONED,
       {
-        file: "cms/payload/lookups.ts",
-        find: "{ [tenantField]: { equals: tenant.id } }] };",
-        replace: "{ [tenantField]: { in: tenant.group?.memberIds ?? [tenant.id] } }] };",
+        file: REVISIONS,
+        find: "tenantCondition(settings, [tenant.id])] }",
+        replace: "tenantCondition(settings, tenant.group?.memberIds ?? [tenant.id])] }",
       },
       {
-        file: "cms/payload/lookups.ts",
-        find: "isSameId(relatedId(found[tenantField]), tenant.id)",
-        replace: "relatedId(found[tenantField]) !== undefined",
+        file: REVISIONS,
+        find: "if (main === undefined || !isOurs(main)) return undefined;",
+        replace: "if (main === undefined) return undefined;",
       },
     ],
     blocks: ["trespass"],
@@ -84,9 +75,9 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: AUTHORISE,
-        find: 'if (!isOwn) throw new GatewayError("document.unknown");',
+        find: 'if (revisions === undefined) throw new GatewayError("document.unknown");',
         replace:
-          'if (!isOwn) throw new GatewayError(Number(id) < 1e6 ? "key.forbidden" : "document.unknown");',
+          'if (revisions === undefined) throw new GatewayError(Number(id) < 1e6 ? "key.forbidden" : "document.unknown");',
       },
     ],
     blocks: ["trespass"],
@@ -106,7 +97,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     name: "who may be pointed at is asked without the scope",
     patches: [
       {
-        file: "cms/payload/lookups.ts",
+        file: "cms/payload/reference-check.ts",
         find: "const where = { and: [scope, { id: { in: ids } }] };",
         replace: "const where = { and: [{ id: { in: ids } }, ...(scope ? [] : [scope])] };",
       },

@@ -1,11 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import { GatewayError } from "../../core/errors.ts";
-import type { Operation, UpstreamAnswer } from "../../core/context.ts";
+import type { Operation, RecordId, UpstreamAnswer } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
 import type { Job, Translation } from "../../core/ports.ts";
 import { isRecord } from "./ids.ts";
 import { IF_UPDATED_AT } from "./body.ts";
 import { readJson } from "./json.ts";
+import { formOf } from "./outgoing.ts";
 import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
 import { askedFields, hiddenFields, pagingOf, type AskedJob } from "./query.ts";
@@ -41,7 +42,7 @@ export function translate(answer: UpstreamAnswer, job: AskedJob, settings: Paylo
     return { status: 200, body: JSON.stringify(nothingJoined(body)) };
   }
   const sieve = new Sieve(settings, job);
-  const shaping = { sieve, operation, hidden: hiddenFields(job, settings) };
+  const shaping = { sieve, operation, scope: job.permit.scope, hidden: hiddenFields(job, settings) };
   try {
     return shaped({ body, answer }, job, shaping);
   } finally {
@@ -59,15 +60,17 @@ interface Said {
 interface Shaping {
   readonly sieve: Sieve;
   readonly operation: Operation;
+  /** The tenants whose records the request was permitted. */
+  readonly scope: readonly RecordId[];
   /** Fields that are there only for the gateway to see. */
   readonly hidden: readonly string[];
 }
 
-function shaped({ body, answer }: Said, job: Job, shaping: Shaping): Translation {
+function shaped({ body, answer }: Said, job: AskedJob, shaping: Shaping): Translation {
   const { kind } = job.operation;
   if (kind === "list") return { status: 200, body: listText(body, shaping, answer) };
   const record = recordOf(body);
-  if (record === undefined) throw nothingMatched(job);
+  if (record === undefined && matchesNothing(job)) throw nothingMatched(job);
   if (!isObject(record)) throw new GatewayError("upstream.failed", { cause: "no record in the answer" });
   const { recordId } = job.permit;
   if (recordId !== undefined && !isRecord(record, recordId)) {
@@ -153,13 +156,16 @@ function list(body: unknown, shaping: Shaping): Record<string, unknown> {
   return page;
 }
 
-/** The main record of an answer. The CMS was asked for the scope's only, so a foreign one is a breach, not a miss. */
+/**
+ * The main record of an answer. The CMS was asked for records in scope, so that a foreign one is a breach; after a write it
+ * shows that the record was moved to another tenant in the meantime.
+ */
 function ours(
   record: Record<string, unknown>,
-  { sieve, operation, hidden }: Shaping,
+  { sieve, operation, scope, hidden }: Shaping,
 ): Record<string, unknown> {
   const { kind, collection } = operation;
-  if (!sieve.passes(record, collection)) {
+  if (!sieve.passes(record, { collection, scope })) {
     throw new GatewayError("upstream.failed", {
       cause: `isolation: a record of ${collection} outside the scope`,
     });
@@ -175,7 +181,13 @@ function recordOf(body: unknown): unknown {
   return Array.isArray(body["docs"]) ? body["docs"][0] : (body["doc"] ?? null);
 }
 
-/** A condition that nothing met: the record is not there, or, under a partner's lock, no longer as it was. */
+/** True where an empty answer means that no record met the condition of the request, so that nothing was written. */
+function matchesNothing(job: AskedJob): boolean {
+  const { kind } = job.operation;
+  return kind === "read" || (kind === "update" && formOf(job).kind === "conditional");
+}
+
+/** No record met the condition: it is gone, or no longer in the state that the partner's `ifUpdatedAt` names. */
 function nothingMatched(job: Job): GatewayError {
   const isLocked = job.operation.kind === "update" && job.fields?.[IF_UPDATED_AT] !== undefined;
   return new GatewayError(isLocked ? "document.conflict" : "document.unknown");

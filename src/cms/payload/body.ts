@@ -20,7 +20,7 @@ const FILE_FACTS: ReadonlySet<string> = new Set([
 ]);
 
 /** When a record was put into the trash; `null` takes it out, and is what records outside have. */
-const TRASHED = "deletedAt";
+export const TRASHED = "deletedAt";
 
 /** A partner's optimistic lock: the `updatedAt` that the record must still have. No field of the record. */
 export const IF_UPDATED_AT = "ifUpdatedAt";
@@ -40,11 +40,12 @@ export interface BodyTarget {
 }
 
 /**
- * The body for the CMS: the partner's fields with the tenant stamped on. Left out are the partner's own tenant field,
- * every dotted name (Payload's field names have no dots, yet `tenant.id` moves a record), what Payload knows of a
- * file, and on an update the id.
+ * The body for the CMS: the partner's fields, on a create with the tenant added. Left out are the partner's own tenant
+ * field, every dotted name (Payload's field names have no dots, yet `tenant.id` moves a record), Payload's own facts about
+ * a file, and on an update the id. An update does not carry the tenant: a write that lands just after an administrator's
+ * move would undo the move.
  */
-export function stampedBody(fields: Fields, target: BodyTarget, settings: PayloadSettings): string {
+export function bodyFor(fields: Fields, target: BodyTarget, settings: PayloadSettings): string {
   const { tenantField, uploads } = settings.cms;
   const isUpload = uploads.includes(target.collection);
   const kept: Record<string, unknown> = {};
@@ -56,8 +57,13 @@ export function stampedBody(fields: Fields, target: BodyTarget, settings: Payloa
     if (name === IF_UPDATED_AT || (name === "id" && !target.isNew)) continue;
     kept[name] = value;
   }
-  kept[tenantField] = target.tenantId;
+  if (target.isNew) kept[tenantField] = target.tenantId;
   return JSON.stringify(kept);
+}
+
+/** True for a body that takes a record out of the trash: only then a record in it can be written. */
+export function restores(fields: Fields | undefined): boolean {
+  return fields !== undefined && Object.hasOwn(fields, TRASHED) && fields[TRASHED] === null;
 }
 
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/;

@@ -1,11 +1,11 @@
 import { GatewayError } from "../../core/errors.ts";
 import type { Outgoing, RecordId, Tenant } from "../../core/context.ts";
-import type { Job } from "../../core/ports.ts";
 import type { Where } from "../../core/where.ts";
 import { Secret } from "../../core/secret.ts";
-import { IF_UPDATED_AT, isMoment, stampedBody } from "./body.ts";
-import { listQuery, readOneQuery, tenantCondition, writeQuery, type AskedJob } from "./query.ts";
+import { bodyFor, restores } from "./body.ts";
+import { asksDraft, listQuery, readOneQuery, tenantCondition, writeQuery, type AskedJob } from "./query.ts";
 import type { PayloadSettings } from "./settings.ts";
+import { writeForm, type WriteForm } from "./write-form.ts";
 
 /** Who a request to the CMS is made by and for. */
 export interface Sender {
@@ -24,7 +24,7 @@ export function jobRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
   const { recordId } = permit;
   if (kind === "list") return get(settings, sender, [collection, listQuery(asked, collection, context)]);
   if (kind === "create") {
-    const body = stampedBody(fields ?? {}, { collection, tenantId: tenant.id, isNew: true }, settings);
+    const body = bodyFor(fields ?? {}, { collection, tenantId: tenant.id, isNew: true }, settings);
     const target = path(settings, [collection], writeQuery(asked, collection, settings));
     return { method: "POST", target, headers: headers(settings, sender, true), body };
   }
@@ -32,40 +32,50 @@ export function jobRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
     throw new GatewayError("gateway.fault", { cause: "a permit without its record" });
   if (kind === "read")
     return get(settings, sender, [collection, readOneQuery(asked, collection, { ...context, id: recordId })]);
-  const target = writeTarget(job, recordId, settings);
-  if (kind === "delete") return { method: "DELETE", target, headers: headers(settings, sender, false) };
-  const body = stampedBody(fields ?? {}, { collection, tenantId: tenant.id, isNew: false }, settings);
-  return { method: "PATCH", target, headers: headers(settings, sender, true), body };
+  if (kind === "delete") {
+    const target = path(settings, [collection, recordId], writeQuery(asked, collection, settings));
+    return { method: "DELETE", target, headers: headers(settings, sender, false) };
+  }
+  const body = bodyFor(fields ?? {}, { collection, tenantId: tenant.id, isNew: false }, settings);
+  return updateRequest(job, { settings, recordId, body, sent: headers(settings, sender, true) });
+}
+
+/** What an update is made of, besides its form. */
+interface UpdateParts {
+  readonly settings: PayloadSettings;
+  readonly recordId: RecordId;
+  readonly body: string;
+  readonly sent: Outgoing["headers"];
 }
 
 /**
- * Where a write to one record goes: Payload's bulk form, whose `where` makes the id, the tenant and a partner's
- * `ifUpdatedAt` conditions of the write itself. By id it would land on a record that was moved to another tenant since
- * it was looked at. Collections whose bulk form is switched off in the CMS are written by id.
+ * An update, in the form that `formOf` chose. Under a partner's lock the operation by id follows where Payload refuses the
+ * conditional one: an access rule may look at the id, and the refusal of a field has its path only there. The lock was
+ * compared just before, by the question for the record's revisions.
  */
-function writeTarget(job: AskedJob, recordId: RecordId, settings: PayloadSettings): string {
+function updateRequest(job: AskedJob, { settings, recordId, body, sent }: UpdateParts): Outgoing {
   const { collection } = job.operation;
-  const query = writeQuery(job.asked, collection, settings);
-  const lock = lockOf(job);
-  if (settings.cms.writesById.includes(collection)) {
-    if (lock !== undefined) throw badLock("This collection cannot be written under a condition.");
-    return path(settings, [collection, recordId], query);
-  }
+  const form = formOf(job);
+  const trash = restores(job.fields) ? "&trash=true" : "";
+  const query = `${writeQuery(job.asked, collection, settings)}${trash}`;
+  const target = path(settings, [collection, recordId], query);
+  const byId: Outgoing = { method: "PATCH", target, headers: sent, body };
+  if (form.kind === "by-id") return byId;
   const where: Where[] = [{ id: { equals: recordId } }, tenantCondition(settings, job.permit.scope)];
-  if (lock !== undefined) where.push({ updatedAt: { equals: lock } });
-  return path(settings, [collection], `where=${encodeURIComponent(JSON.stringify({ and: where }))}&${query}`);
+  if (form.updatedAt !== undefined) where.push({ updatedAt: { equals: form.updatedAt } });
+  const draft = form.draft && !asksDraft(job.asked) ? "&draft=true" : "";
+  const condition = `where=${encodeURIComponent(JSON.stringify({ and: where }))}`;
+  const conditional = { ...byId, target: path(settings, [collection], `${condition}&${query}${draft}`) };
+  return form.updatedAt === undefined || form.keepsDraft
+    ? conditional
+    : { ...conditional, whenRefused: byId };
 }
 
-/** A partner's optimistic lock, if there is one. */
-function lockOf({ fields }: Job): string | undefined {
-  const lock = fields?.[IF_UPDATED_AT];
-  if (lock === undefined) return undefined;
-  if (isMoment(lock) && /^[^ ]+T.+Z$/.test(lock)) return lock;
-  throw badLock("Give the record's updatedAt as the API gave it.");
-}
-
-function badLock(message: string): GatewayError {
-  return new GatewayError("document.invalid", { fields: [{ path: IF_UPDATED_AT, message }] });
+/** The form in which a permitted update is sent. Throws where the partner's own condition does not hold. */
+export function formOf({ fields = {}, asked, permit }: AskedJob): WriteForm {
+  if (permit.revisions === undefined)
+    throw new GatewayError("gateway.fault", { cause: "a permit without the record's revisions" });
+  return writeForm({ fields, asksDraft: asksDraft(asked), revisions: permit.revisions });
 }
 
 /** A read of the CMS: `what` is the collection (or a path below it) and the query. */

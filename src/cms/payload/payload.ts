@@ -2,12 +2,16 @@ import type { Config } from "../../config/schema.ts";
 import type { OnForeign } from "../../core/foreign.ts";
 import type { Cms, Job, Upstream } from "../../core/ports.ts";
 import { translate } from "./answer.ts";
+import { restores } from "./body.ts";
 import { isReservedId, recordId } from "./ids.ts";
 import { Lookups } from "./lookups.ts";
 import { writesTo } from "./native-writes.ts";
 import { inwardFields, outwardRefusal, versionNames } from "./names.ts";
 import { jobRequest } from "./outgoing.ts";
 import { readQuery, type AskedJob } from "./query.ts";
+import { Questions } from "./questions.ts";
+import { ReferenceCheck } from "./reference-check.ts";
+import { inspectRecord } from "./revisions.ts";
 import { payloadSettings, type PayloadSettings } from "./settings.ts";
 
 /** What the adapter can be given besides. */
@@ -21,8 +25,9 @@ export interface PayloadExtras {
 /** The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`. */
 export function createPayloadCms(config: Config, upstream: Upstream, extras: PayloadExtras = {}): Cms {
   const settings = payloadSettings(config, extras.onForeign);
-  const lookups = new Lookups(settings, upstream);
-  const strangers = new Lookups(settings, extras.strangers ?? upstream);
+  const questions = new Questions(settings, upstream);
+  const lookups = new Lookups(questions);
+  const strangers = new Lookups(new Questions(settings, extras.strangers ?? upstream));
   const textIds = new Set(settings.cms.textIds);
   const versions = new Map(
     Object.entries(config.partners.versionSettings).map(([version, { fields }]) => [
@@ -51,21 +56,17 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
         typeof sample === "number" && !(collection !== undefined && textIds.has(collection)),
       ),
     isReservedId,
-    owns: (record, principal, asking) =>
-      lookups.owns(
-        record,
-        { credential: principal.credential, requestId: asking.requestId, tenant: record.tenant },
-        asking,
-      ),
+    inspect: ({ version, ...record }, { credential }, asking) => {
+      const fields = inwardFields(record.fields, settingsOf(version).names(record.collection));
+      const sender = { credential, requestId: asking.requestId, tenant: record.tenant };
+      return inspectRecord({ ...record, isRestored: restores(fields) }, { questions, sender }, asking);
+    },
     async outsiders(body, principal, asking) {
       const { credential } = principal;
       const names = settingsOf(body.version).names(body.collection);
       const sender = { credential, requestId: asking.requestId, tenant: body.tenant };
-      const paths = await lookups.outsiders(
-        { ...body, fields: inwardFields(body.fields, names) },
-        sender,
-        asking,
-      );
+      const check = new ReferenceCheck(questions, sender, asking);
+      const paths = await check.outsiders({ ...body, fields: inwardFields(body.fields, names) });
       return paths.map((path) => names.outward(path) ?? path);
     },
     outgoing: (job) => spoken(job, jobRequest),

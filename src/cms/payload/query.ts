@@ -120,6 +120,11 @@ export function writeQuery(asked: ClientQuery, collection: string, settings: Pay
   return parameters.toString();
 }
 
+/** True where a request is about drafts. */
+export function asksDraft(asked: ClientQuery): boolean {
+  return asked["draft"] === "true";
+}
+
 /** What a query is made for: the settings, the tenant, and those whose records of the collection may be seen. */
 export interface QueryContext {
   readonly settings: PayloadSettings;
@@ -147,7 +152,7 @@ function addShape(parameters: Parameters, asked: ClientQuery, { settings, collec
     parameters.add("locale", asked["locale"]);
   const fallback = asked["fallbackLocale"] ?? asked["fallback-locale"];
   if (typeof fallback === "string" && LOCALE.test(fallback)) parameters.add("fallback-locale", fallback);
-  if (asked["draft"] === "true") parameters.add("draft", "true");
+  if (asksDraft(asked)) parameters.add("draft", "true");
   if (select !== undefined) parameters.addTree("select", select);
   for (const [name, selection] of readPopulate(asked["populate"], settings)) {
     parameters.addTree(`populate[${name}]`, selection);

@@ -1,19 +1,26 @@
-import { GatewayError, type FieldProblem } from "../../core/errors.ts";
+import { GatewayError, type ErrorCode, type FieldProblem } from "../../core/errors.ts";
 import type { UpstreamAnswer } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
 import type { Job } from "../../core/ports.ts";
 
-/** Fields of which a 422 tells: a body can have as many wrong ones as it has bytes. */
+/**
+ * Payload's refusals as errors of the catalogue. The status, the error's name and the shape of its data decide; no
+ * message is compared, since a CMS can speak any language and rewrite every sentence. Payload's text goes to the cause.
+ */
+
+/** Field problems of one 422, at the most: a body can have as many wrong fields as it has bytes. */
 const MOST_PROBLEMS = 100;
 
-/** Payload's answers that are no success, as errors of the catalogue. Its own words go no further than the cause. */
+/** Seconds after which a partner may try again where a hook of the CMS's did not say. */
+const RETRY_AFTER = "1";
+const LONGEST_RETRY_AFTER = 86_400;
 
-/** True for the two statuses with which Payload says yes. */
+/** True for the two statuses with which Payload reports success. */
 export function isSuccess(answer: UpstreamAnswer): boolean {
   return answer.status === 200 || answer.status === 201;
 }
 
-/** True where Payload cannot query by what a client asked: an unknown, hidden or forbidden field. */
+/** True where Payload cannot query by a path that the client asked by: an unknown, hidden or forbidden field. */
 export function isUnreadableCondition(status: number, body: unknown): boolean {
   const error = firstError(body);
   return status === 400 && isObject(error) && error["name"] === "QueryError";
@@ -21,26 +28,63 @@ export function isUnreadableCondition(status: number, body: unknown): boolean {
 
 /** The error that an answer stands for; `body` is its JSON, `undefined` where it has none. */
 export function refusal(answer: UpstreamAnswer, body: unknown, job: Job): GatewayError {
-  const { kind } = job.operation;
   const cause = detail(answer, body);
-  const isById = kind === "update" || kind === "delete";
-  const bulk = isById && isObject(body) && Array.isArray(body["docs"]) ? firstError(body) : undefined;
-  if (answer.status === 400 && isObject(bulk)) return bulkRefusal(bulk, job, cause);
-  switch (answer.status) {
-    case 400:
-      return kind === "create" || kind === "update"
-        ? invalid(body, cause)
-        : new GatewayError("upstream.failed", { cause });
+  const { kind } = job.operation;
+  const code = codeOf(answer.status, body, kind);
+  if (code === "upstream.limited")
+    return new GatewayError(code, { cause, headers: { "retry-after": secondsOf(answer.retryAfter) } });
+  if (code !== "document.invalid" || kind === "delete") return new GatewayError(code, { cause });
+  const problems = validationProblems(body);
+  if (problems.some(isTaken)) return new GatewayError("document.conflict", { cause });
+  return new GatewayError(code, { fields: fieldsOf(problems), cause });
+}
+
+/** The code for a status. A hook or an access rule may answer with any of the 4xx: that is never a failure of the CMS. */
+function codeOf(status: number, body: unknown, kind: Job["operation"]["kind"]): ErrorCode {
+  const isRead = kind === "list" || kind === "read";
+  if (status < 400 || status > 499 || isBulkFailure(body)) return "upstream.failed";
+  switch (status) {
     case 401:
     case 403:
-      return new GatewayError("key.forbidden", { cause });
+      return "key.forbidden";
     case 404:
-      return new GatewayError(isById ? "document.unknown" : "route.unknown", { cause });
+      return isPayloadError(body) ? missingCode(kind) : "route.unknown";
+    case 409:
+    case 412:
     case 423:
-      return new GatewayError("document.conflict", { cause });
+      return "document.conflict";
+    case 429:
+      return "upstream.limited";
     default:
-      return new GatewayError("upstream.failed", { cause });
+      if (!isPayloadError(body)) return "upstream.failed";
+      return isRead ? "request.malformed" : "document.invalid";
   }
+}
+
+/** True for the form of Payload's errors. Another body is that of a server in front of it, or of a route that is missing. */
+function isPayloadError(body: unknown): boolean {
+  return isObject(body) && Array.isArray(body["errors"]);
+}
+
+/** The code for Payload's `NotFound`, which hooks throw too. Without `errors` in the body the route itself is missing. */
+function missingCode(kind: Job["operation"]["kind"]): ErrorCode {
+  if (kind === "list") return "route.unknown";
+  return kind === "create" ? "document.invalid" : "document.unknown";
+}
+
+/**
+ * True for a failure within Payload's bulk operation that was none of the client's: `{docs, errors: [{id, isPublic,
+ * message}]}`. For the others nothing but the message tells them apart, so they are all `document.invalid`.
+ */
+function isBulkFailure(body: unknown): boolean {
+  const error = firstError(body);
+  return isObject(error) && error["isPublic"] === false;
+}
+
+/** The seconds of a `Retry-After` (RFC 9110 section 10.2.3) that a partner is told. */
+function secondsOf(retryAfter: string | undefined): string {
+  const isSeconds = retryAfter !== undefined && /^\d{1,5}$/.test(retryAfter);
+  return isSeconds ? String(Math.min(Number(retryAfter), LONGEST_RETRY_AFTER)) : RETRY_AFTER;
 }
 
 /** What the log may say of an answer: its status and, of an error, how it begins. Never a record. */
@@ -50,105 +94,27 @@ export function detail(answer: UpstreamAnswer, body: unknown): Readonly<Record<s
   return { status, contentType, begins: body === undefined ? undefined : JSON.stringify(body).slice(0, 300) };
 }
 
-/** Payload answers 400 to a body that fails validation, to a unique field taken and to an upload without a file. */
-function invalid(body: unknown, cause: unknown): GatewayError {
+/** One entry of a validation error's list. */
+type Problem = Readonly<Record<string, unknown>>;
+
+/** Payload's SQL adapters report a violated unique constraint as a validation error that names the table (3.90). */
+function isTaken(problem: Problem): boolean {
+  return typeof problem["tableName"] === "string";
+}
+
+function fieldsOf(problems: readonly Problem[]): FieldProblem[] {
   const fields: FieldProblem[] = [];
-  let isTaken = false;
-  for (const problem of validationProblems(body)) {
-    if (!isObject(problem) || typeof problem["message"] !== "string") continue;
-    const { path, message } = problem;
-    if (message === "Value must be unique") isTaken = true;
-    if (typeof path === "string" && fields.length < MOST_PROBLEMS) fields.push({ path, message });
+  for (const { path, message } of problems) {
+    if (fields.length === MOST_PROBLEMS) break;
+    if (typeof path === "string" && typeof message === "string") fields.push({ path, message });
   }
-  return isTaken
-    ? new GatewayError("document.conflict", { cause })
-    : new GatewayError("document.invalid", { fields, cause });
+  return fields;
 }
 
-/**
- * Why a conditional write failed. Payload's bulk form says less than the one by id: `{id, isPublic, message}`, the
- * message naming fields by their labels (`Title, Start Date`) or, where a unique value is taken, by their column
- * (`code`). Asking again by id would tell more, and could land on a record that has been moved; so it is not done.
- */
-function bulkRefusal(error: Record<string, unknown>, job: Job, cause: unknown): GatewayError {
-  const message = typeof error["message"] === "string" ? error["message"] : "";
-  if (/^Document with ID .* is currently locked/.test(message))
-    return new GatewayError("document.conflict", { cause });
-  // What a hook or an access rule said (Payload's `Forbidden`, in the English that it was asked for).
-  if (message === "You are not allowed to perform this action.")
-    return new GatewayError("key.forbidden", { cause });
-  const [, list] = /^The following fields? (?:is|are) invalid: (.+)$/.exec(message) ?? [];
-  if (error["isPublic"] !== true || list === undefined) return new GatewayError("upstream.failed", { cause });
-  const names = list.split(", ");
-  if (names.every((name) => /^[a-z_][\w.]*$/.test(name)))
-    return new GatewayError("document.conflict", { cause });
-  const paths = new Paths(job.fields);
-  const fields = names
-    .slice(0, MOST_PROBLEMS)
-    .map((name) => ({ path: paths.of(name), message: "This field is invalid." }));
-  return new GatewayError("document.invalid", { fields, cause });
-}
-
-/** The paths of a body's fields by their labels. */
-class Paths {
-  readonly #fields: unknown;
-  /** The names in an object by what their labels compare as: it is gone through once, however many labels there are. */
-  readonly #names = new Map<object, ReadonlyMap<string, string>>();
-
-  constructor(fields: unknown) {
-    this.#fields = fields;
-  }
-
-  /**
-   * The path that a label such as `Location > City` or `Sessions 2 > Title` means: the partner's own field of that label
-   * where its body has one, else the name that Payload would have made the label of.
-   */
-  of(label: string): string {
-    const path: string[] = [];
-    let at = this.#fields;
-    for (const part of label.split(" > ")) {
-      const [, list = part, row] = /^(.*) (\d+)$/.exec(part) ?? [];
-      const holder: Record<string, unknown> = isObject(at) ? at : {};
-      const rows = this.#nameIn(holder, list);
-      const named = rows !== undefined && Array.isArray(holder[rows]) ? rows : this.#nameIn(holder, part);
-      const name = named ?? camelCase(part);
-      at = holder[name];
-      path.push(name);
-      if (!Array.isArray(at) || row === undefined) continue;
-      path.push(String(Number(row) - 1));
-      at = at[Number(row) - 1];
-    }
-    return path.join(".");
-  }
-
-  /** Of several names with one label the first. */
-  #nameIn(holder: Record<string, unknown>, label: string): string | undefined {
-    const names =
-      this.#names.get(holder) ??
-      new Map(
-        Object.keys(holder)
-          .toReversed()
-          .map((name) => [fold(name), name]),
-      );
-    this.#names.set(holder, names);
-    return names.get(fold(label));
-  }
-}
-
-function camelCase(label: string): string {
-  const joined = label.replace(/\s+(\S)/g, (_, letter: string) => letter.toUpperCase());
-  return joined.charAt(0).toLowerCase() + joined.slice(1);
-}
-
-/** A name or the label that Payload makes of it (`startDate`, `Start Date`), as they compare. */
-function fold(text: string): string {
-  return text.toLowerCase().replace(/[^a-z0-9]/g, "");
-}
-
-function validationProblems(body: unknown): readonly unknown[] {
+function validationProblems(body: unknown): readonly Problem[] {
   const error = firstError(body);
   const data = isObject(error) && error["name"] === "ValidationError" ? error["data"] : undefined;
-  return isObject(data) && Array.isArray(data["errors"]) ? data["errors"] : [];
+  return isObject(data) && Array.isArray(data["errors"]) ? data["errors"].filter(isObject) : [];
 }
 
 function firstError(body: unknown): unknown {

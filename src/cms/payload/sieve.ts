@@ -1,10 +1,11 @@
 import type { Place as Found } from "../../core/foreign.ts";
 import type { Job } from "../../core/ports.ts";
-import type { Tenant } from "../../core/context.ts";
+import type { RecordId, Tenant } from "../../core/context.ts";
 import { isObject, ownMember } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
 import { relatedId, isSameId } from "./ids.ts";
 import { renameOutward } from "./names.ts";
+import { ownersOf } from "./owners.ts";
 import type { PayloadSettings } from "./settings.ts";
 import { Tripwire } from "./tripwire.ts";
 
@@ -28,9 +29,9 @@ export class Sieve {
     this.#tripwire = new Tripwire(settings, job);
   }
 
-  /** True where the main record of an answer may leave. One that does not show whose it is may not either. */
-  passes(record: Record<string, unknown>, collection: string): boolean {
-    return this.#ownership(record, collection) === "ours" || this.#tripwire.lets("main", collection);
+  /** True where the main record of an answer may leave: it shows an owner that the permit names. */
+  passes(record: Record<string, unknown>, { collection, scope }: MainRecord): boolean {
+    return this.#ownership(record, scope) === "ours" || this.#tripwire.lets("main", collection);
   }
 
   /** Tells of what was found. Call it once, at the end, whatever the end. */
@@ -45,7 +46,8 @@ export class Sieve {
   clean(record: Record<string, unknown>, collection: string | undefined, joinsInScope = false): void {
     const { tenantField } = this.#settings.cms;
     // First: populated, the tenant would be taken for a record that does not show whose it is.
-    if (tenantField in record) this.#put(record, tenantField, relatedId(record[tenantField]) ?? null);
+    if (tenantField in record)
+      this.#put(record, tenantField, this.#shownTenant(record[tenantField], collection));
     this.#members(record, { collection, path: "", joinsInScope });
     // Last: everything before knows fields by the CMS's names.
     const names = this.#settings.names(collection);
@@ -55,12 +57,20 @@ export class Sieve {
   }
 
   /** Whose record it is: in scope, somebody else's, or not to be seen (a client's `select` left it out). */
-  #ownership(record: Record<string, unknown>, collection: string | undefined): "ours" | "foreign" | "unseen" {
+  #ownership(record: Record<string, unknown>, scope: readonly RecordId[]): "ours" | "foreign" | "unseen" {
     const { tenantField } = this.#settings.cms;
     if (!(tenantField in record)) return "unseen";
-    const owner = relatedId(record[tenantField]);
-    if (owner === undefined) return "foreign";
-    return readScope(this.#tenant, collection).some((id) => isSameId(owner, id)) ? "ours" : "foreign";
+    const isOurs = ownersOf(record[tenantField]).some((owner) => scope.some((id) => isSameId(owner, id)));
+    return isOurs ? "ours" : "foreign";
+  }
+
+  /** The tenant field by ids. Where it is `hasMany` only ids in scope are shown: the others are other tenants' business. */
+  #shownTenant(value: unknown, collection: string | undefined): unknown {
+    if (!isList(value)) return relatedId(value) ?? null;
+    const scope = readScope(this.#tenant, collection);
+    const shown = ownersOf(value).filter((owner) => scope.some((id) => isSameId(owner, id)));
+    const isAsItWas = shown.length === value.length && shown.every((owner, i) => owner === value[i]);
+    return isAsItWas ? value : shown;
   }
 
   #members(holder: Record<string, unknown>, at: Place): void {
@@ -133,7 +143,7 @@ export class Sieve {
   }
 
   #isOurs(record: Record<string, unknown>, collection: string | undefined): boolean {
-    const ownership = this.#ownership(record, collection);
+    const ownership = this.#ownership(record, readScope(this.#tenant, collection));
     if (ownership !== "unseen") return ownership === "ours";
     return collection !== undefined && this.#settings.cms.openCollections.includes(collection);
   }
@@ -185,6 +195,12 @@ export class Sieve {
   #declaredTarget(at: Place): string | undefined {
     return stated(this.#settings.cms.relations, at);
   }
+}
+
+/** What the main records of an answer are: of which collection, and of which tenants the request was permitted. */
+export interface MainRecord {
+  readonly collection: string;
+  readonly scope: readonly RecordId[];
 }
 
 /** True for what a join field holds: a page of the records that point here. */

@@ -1,5 +1,8 @@
 import type { Block, CollectionConfig, Field, GlobalConfig } from "payload";
 
+import type { Project } from "./project.ts";
+import { seed } from "./seed.ts";
+
 /** The collections that belong to a tenant, and so are given to the multi-tenant plugin. */
 export const TENANT_OWNED = ["pages", "events", "venues", "media", "files", "posts"] as const;
 
@@ -8,7 +11,7 @@ const slug: Field = { name: "slug", type: "text" };
 
 const quote: Block = { slug: "quote", fields: [{ name: "text", type: "text" }] };
 
-const users: CollectionConfig = {
+export const users: CollectionConfig = {
   slug: "users",
   auth: { useAPIKey: true },
   admin: { useAsTitle: "email" },
@@ -18,7 +21,7 @@ const users: CollectionConfig = {
   ],
 };
 
-const tenants: CollectionConfig = {
+export const tenants: CollectionConfig = {
   slug: "tenants",
   admin: { useAsTitle: "name" },
   fields: [
@@ -29,7 +32,7 @@ const tenants: CollectionConfig = {
   ],
 };
 
-const tenantGroups: CollectionConfig = {
+export const tenantGroups: CollectionConfig = {
   slug: "tenant-groups",
   fields: [
     { name: "name", type: "text", required: true },
@@ -121,7 +124,7 @@ function files(dir: string): CollectionConfig {
 }
 
 /** The fixture's collections, without what the multi-tenant plugin adds. Uploads are kept below `dir`. */
-export function collections(dir: string): CollectionConfig[] {
+function collections(dir: string): CollectionConfig[] {
   return [
     pages,
     events,
@@ -141,7 +144,7 @@ export function collections(dir: string): CollectionConfig[] {
 }
 
 /** The fixture's one global. */
-export function siteSettings(): GlobalConfig {
+function siteSettings(): GlobalConfig {
   return {
     slug: "site-settings",
     fields: [
@@ -150,3 +153,14 @@ export function siteSettings(): GlobalConfig {
     ],
   };
 }
+
+/** The project that tests run against unless they say otherwise. */
+export const STANDARD: Project = {
+  name: "standard",
+  tenantOwned: TENANT_OWNED,
+  collections,
+  globals: () => [siteSettings()],
+  uploads: ["media", "files"],
+  seed,
+  sources: [],
+};

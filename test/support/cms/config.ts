@@ -1,8 +1,8 @@
 import type { CollectionConfig, Field, Plugin, SanitizedConfig } from "payload";
 
-import { collections, siteSettings, TENANT_OWNED } from "./collections.ts";
 import { adapterFor } from "./database.ts";
 import { buildConfig, multiTenantPlugin } from "./payload.ts";
+import type { Project } from "./project.ts";
 
 // Payload would otherwise look for a Next.js development server, and compare the versions in node_modules.
 process.env["DISABLE_PAYLOAD_HMR"] ??= "true";
@@ -19,6 +19,7 @@ export interface ConfigOptions {
   /** The instance's own directory: database and uploads. */
   readonly dir: string;
   readonly access: Access;
+  readonly project: Project;
   /** Fields that this instance calls otherwise: by collection, the fixture's name to its own. Plain top-level ones. */
   readonly renamed?: Renamed | undefined;
 }
@@ -57,10 +58,10 @@ const acrossTenants: Plugin = (config) => ({
   })),
 });
 
-function tenancy(access: Access): Plugin {
+function tenancy(access: Access, { tenantOwned }: Project): Plugin {
   const loose = access === "loose";
   return multiTenantPlugin({
-    collections: Object.fromEntries(TENANT_OWNED.map((slug) => [slug, {}])),
+    collections: Object.fromEntries(tenantOwned.map((slug) => [slug, {}])),
     userHasAccessToAllTenants: (user) => loose || isSuperAdmin(user),
     ...(loose
       ? { useTenantsCollectionAccess: false, useTenantsListFilter: false, useUsersTenantFilter: false }
@@ -69,24 +70,25 @@ function tenancy(access: Access): Plugin {
 }
 
 /** Payload's configuration for one instance. */
-export function cmsConfig({ dir, access, renamed = {} }: ConfigOptions): Promise<SanitizedConfig> {
+export function cmsConfig({ dir, access, project, renamed = {} }: ConfigOptions): Promise<SanitizedConfig> {
   return buildConfig({
     secret: "a secret of the test CMS only",
     telemetry: false,
     logger: { options: { level: "silent" } },
     typescript: { autoGenerate: false },
     admin: { user: "users", importMap: { autoGenerate: false } },
-    db: adapterFor(dir),
+    db: adapterFor(dir, project.uuids),
     localization: { locales: ["en", "de"], defaultLocale: "en", fallback: true },
-    collections: collections(dir).map((collection) => withNames(collection, renamed)),
-    globals: [siteSettings()],
+    collections: project.collections(dir).map((collection) => withNames(collection, renamed)),
+    globals: project.globals(),
     jobs: { tasks: [{ slug: "noop", handler: () => ({ output: {} }) }] },
-    plugins: [tenancy(access), acrossTenants],
+    plugins: [tenancy(access, project), acrossTenants],
     upload: {
       useTempFiles: true,
       tempFileDir: `${dir}/incoming`,
       requestSizeLimit: Number.POSITIVE_INFINITY,
       limits: { fileSize: 1024 ** 3 },
     },
+    ...project.config,
   });
 }

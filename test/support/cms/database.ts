@@ -19,16 +19,17 @@ export interface SqlClient {
   executeMultiple(sql: string): Promise<unknown>;
 }
 
-/** Payload's adapter for the database of the instance in `dir`. */
-export function adapterFor(dir: string): Config["db"] {
+/** Payload's adapter for the database of the instance in `dir`; with `uuids` records have text ids. */
+export function adapterFor(dir: string, uuids = false): Config["db"] {
+  const ids = uuids ? ({ idType: "uuid" } as const) : {};
   // Tables come with the template: comparing them at every start costs a second and talks on stdout.
   if (POSTGRES === undefined)
-    return sqliteAdapter({ client: { url: `file:${dir}/cms.db` }, push: false, busyTimeout: 5000 });
+    return sqliteAdapter({ client: { url: `file:${dir}/cms.db` }, push: false, busyTimeout: 5000, ...ids });
   const url = new URL(POSTGRES);
   url.pathname = `/${basename(dir)}`;
   // A disposable database has no use for waiting on the disk.
   const pool = { connectionString: url.href, options: "-c synchronous_commit=off" };
-  return postgresAdapter({ pool, push: false, disableCreateDatabase: true });
+  return postgresAdapter({ pool, push: false, disableCreateDatabase: true, ...ids });
 }
 
 /** The connection under Payload. */

@@ -4,4 +4,15 @@ export { sqliteAdapter } from "@payloadcms/db-sqlite";
 export { configToSchema } from "@payloadcms/graphql";
 export { multiTenantPlugin } from "@payloadcms/plugin-multi-tenant";
 export { execute, GraphQLError, parse, specifiedRules, validate } from "graphql";
-export { buildConfig, createPayloadRequest, getPayload, handleEndpoints, headersWithCors } from "payload";
+export {
+  APIError,
+  buildConfig,
+  createPayloadRequest,
+  Forbidden,
+  getPayload,
+  handleEndpoints,
+  headersWithCors,
+  Locked,
+  NotFound,
+  ValidationError,
+} from "payload";

@@ -47,18 +47,23 @@ async function bundled(): Promise<string> {
 const parts: typeof import("./payload-parts.ts") = await import(pathToFileURL(await bundled()).href);
 
 export const {
+  APIError,
   buildConfig,
   configToSchema,
   createPayloadRequest,
   execute,
+  Forbidden,
   getPayload,
   GraphQLError,
   handleEndpoints,
   headersWithCors,
+  Locked,
   multiTenantPlugin,
+  NotFound,
   parse,
   postgresAdapter,
   specifiedRules,
   sqliteAdapter,
   validate,
+  ValidationError,
 } = parts;

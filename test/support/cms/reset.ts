@@ -3,17 +3,18 @@ import { join } from "node:path";
 import type { Payload } from "payload";
 
 import { onPostgres, restoreRows, sqlClient, tableNames } from "./database.ts";
+import type { Project } from "./project.ts";
 import { restoreUploads, templateDir } from "./template.ts";
 
 /** Gives every table and every uploaded file of an instance the content of the template again. */
-export async function resetData(payload: Payload, dir: string): Promise<void> {
-  await (onPostgres ? restoreRows(payload) : copyRows(payload));
-  await restoreUploads(dir);
+export async function resetData(payload: Payload, dir: string, project: Project): Promise<void> {
+  await (onPostgres ? restoreRows(payload) : copyRows(payload, project));
+  await restoreUploads(dir, project);
 }
 
-async function copyRows(payload: Payload): Promise<void> {
+async function copyRows(payload: Payload, project: Project): Promise<void> {
   const tables = (await tableNames(payload)).map((name) => `"${name}"`);
-  const template = join(await templateDir(), "cms.db").replaceAll("'", "''");
+  const template = join(await templateDir(project), "cms.db").replaceAll("'", "''");
   await sqlClient(payload).executeMultiple(
     [
       `ATTACH '${template}' AS template`,

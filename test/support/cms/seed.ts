@@ -122,7 +122,8 @@ async function fill(
   }
 }
 
-async function tenancy(payload: Payload): Promise<void> {
+/** Tenants, their group, and users with keys. */
+export async function tenancy(payload: Payload): Promise<void> {
   const north = { name: "North group", sharedCollections: ["events", "venues"], ...dates(1) };
   await payload.create({ collection: "tenant-groups", data: north });
   for (const { id, letter, slug, installedApps, group } of TENANTS) {

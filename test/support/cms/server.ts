@@ -4,12 +4,14 @@ import type { Duplex } from "node:stream";
 import type { Payload } from "payload";
 import { WebSocketServer } from "ws";
 
+import { STANDARD } from "./collections.ts";
 import type { Access, Renamed } from "./config.ts";
 import { graphqlHandler, type GraphqlHandler } from "./graphql.ts";
 import { closeInstance, openInstance, type Instance } from "./instance.ts";
 import { KEYS } from "./keys.ts";
 import { nextRoute } from "./next-paths.ts";
 import { handleEndpoints } from "./payload.ts";
+import type { Project } from "./project.ts";
 import { PATIENCE_MS } from "../until.ts";
 import { readBody, recordOf, type RecordedRequest } from "./recorder.ts";
 import { resetData } from "./reset.ts";
@@ -25,6 +27,8 @@ export interface CmsOptions {
   readonly access?: Access;
   /** Default none: see `ConfigOptions`. */
   readonly renamed?: Renamed;
+  /** Default `STANDARD`. */
+  readonly project?: Project;
   /** Default 0: any free one. */
   readonly port?: number;
   /** Default 127.0.0.1. */
@@ -55,14 +59,21 @@ export interface Cms {
 
 /** Starts a seeded CMS. */
 export async function startCms(options: CmsOptions = {}): Promise<Cms> {
-  const { access = "loose", renamed, port = 0, host = "127.0.0.1", record = true } = options;
-  const dir = await freshCopy();
+  const {
+    access = "loose",
+    project = STANDARD,
+    renamed,
+    port = 0,
+    host = "127.0.0.1",
+    record = true,
+  } = options;
+  const dir = await freshCopy(project);
   let instance: Instance | undefined;
   try {
-    instance = await openInstance({ dir, access, renamed });
+    instance = await openInstance({ dir, access, project, renamed });
     const http = new CmsHttp(instance, record);
     const bound = await http.listen(port, host);
-    return cmsOf(instance, http, { url: `http://${host}:${bound}`, port: bound, dir });
+    return cmsOf(instance, http, { url: `http://${host}:${bound}`, port: bound, dir, project });
   } catch (error) {
     if (instance) await closeInstance(instance);
     await removeCopy(dir);
@@ -70,7 +81,15 @@ export async function startCms(options: CmsOptions = {}): Promise<Cms> {
   }
 }
 
-function cmsOf(instance: Instance, http: CmsHttp, at: { url: string; port: number; dir: string }): Cms {
+/** Where an instance is reached, and where its data is. */
+interface Whereabouts {
+  readonly url: string;
+  readonly port: number;
+  readonly dir: string;
+  readonly project: Project;
+}
+
+function cmsOf(instance: Instance, http: CmsHttp, at: Whereabouts): Cms {
   const { payload } = instance;
   let closed: Promise<void> | undefined;
   const shut = async (): Promise<void> => {
@@ -93,7 +112,7 @@ function cmsOf(instance: Instance, http: CmsHttp, at: { url: string; port: numbe
     },
     reset: async () => {
       http.requests.length = 0;
-      await resetData(payload, at.dir);
+      await resetData(payload, at.dir, at.project);
     },
     close: () => (closed ??= shut()),
   };

@@ -12,7 +12,7 @@ import {
   renameDatabase,
 } from "./database.ts";
 import { closeInstance, createTables, openInstance } from "./instance.ts";
-import { seed } from "./seed.ts";
+import type { Project } from "./project.ts";
 
 const SOURCES = [
   "collections.ts",
@@ -20,14 +20,16 @@ const SOURCES = [
   "database.ts",
   "instance.ts",
   "keys.ts",
+  "project.ts",
   "seed.ts",
   "template.ts",
 ];
-const UPLOADS = ["media", "files", "incoming"];
+/** Where Payload keeps what is still being uploaded. */
+const INCOMING = "incoming";
 
 /** Makes a new directory that holds a seeded database and its uploads. The caller removes it. */
-export async function freshCopy(): Promise<string> {
-  const template = await templateDir();
+export async function freshCopy(project: Project): Promise<string> {
+  const template = await templateDir(project);
   const dir = await mkdtemp(join(tmpdir(), "partners-gateway-cms-run-"));
   await cp(template, dir, { recursive: true });
   await createDatabase(dir, template);
@@ -41,17 +43,17 @@ export async function removeCopy(dir: string): Promise<void> {
 }
 
 /** Puts the seeded uploads back into an instance's directory. */
-export async function restoreUploads(dir: string): Promise<void> {
-  const template = await templateDir();
-  for (const name of UPLOADS) {
+export async function restoreUploads(dir: string, project: Project): Promise<void> {
+  const template = await templateDir(project);
+  for (const name of [...project.uploads, INCOMING]) {
     await rm(join(dir, name), { recursive: true, force: true });
     await cp(join(template, name), join(dir, name), { recursive: true });
   }
 }
 
 /** The directory of the seeded template, made if these sources have not been seeded on this machine yet. */
-export async function templateDir(): Promise<string> {
-  const dir = join(tmpdir(), `partners-gateway-cms-template-${await fingerprint()}`);
+export async function templateDir(project: Project): Promise<string> {
+  const dir = join(tmpdir(), `partners-gateway-cms-template-${project.name}-${await fingerprint(project)}`);
   if (await exists(dir)) {
     if (await hasDatabase(dir)) return dir;
     // Left from a server that is no more.
@@ -59,12 +61,12 @@ export async function templateDir(): Promise<string> {
   }
   const building = await mkdtemp(join(tmpdir(), "partners-gateway-cms-build-"));
   try {
-    for (const name of UPLOADS) await mkdir(join(building, name));
+    for (const name of [...project.uploads, INCOMING]) await mkdir(join(building, name));
     await createDatabase(building);
-    const instance = await openInstance({ dir: building, access: "loose" });
+    const instance = await openInstance({ dir: building, access: "loose", project });
     try {
       await createTables(instance);
-      await seed(instance.payload);
+      await project.seed(instance.payload);
       await keepSeeded(instance.payload);
     } finally {
       await closeInstance(instance);
@@ -79,9 +81,10 @@ export async function templateDir(): Promise<string> {
   return dir;
 }
 
-async function fingerprint(): Promise<string> {
+async function fingerprint(project: Project): Promise<string> {
   const hash = createHash("sha256").update(onPostgres ? "PostgreSQL" : "SQLite");
-  for (const name of SOURCES) hash.update(await readFile(new URL(name, import.meta.url)));
+  const sources = SOURCES.map((name) => new URL(name, import.meta.url));
+  for (const source of [...sources, ...project.sources]) hash.update(await readFile(source));
   for (const name of [
     "payload",
     "@payloadcms/db-sqlite",

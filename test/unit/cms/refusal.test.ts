@@ -1,8 +1,8 @@
 import tap from "tap";
 import { createPayloadCms } from "../../../src/cms/payload/payload.ts";
 import { mint } from "../../../src/core/brand.ts";
-import type { Fields, Permit, Principal, Tenant } from "../../../src/core/context.ts";
-import { GatewayError, type FieldProblem } from "../../../src/core/errors.ts";
+import type { Operation, Permit, Principal, Tenant } from "../../../src/core/context.ts";
+import { GatewayError } from "../../../src/core/errors.ts";
 import { Secret } from "../../../src/core/secret.ts";
 import { configFor } from "../../support/gateway.ts";
 
@@ -10,23 +10,33 @@ const cms = createPayloadCms(configFor("http://cms.invalid", {}), {
   send: () => Promise.reject(new Error("not to be asked")),
 });
 const identity = { userId: 2, tenantIds: [1], allTenants: false, roles: [], credential: new Secret("k") };
+const MAIN = { updatedAt: "2026-01-01T00:00:00.000Z", isPublished: true };
 
-/** What comes of it where Payload's bulk form has refused a write with that message. */
-function refused(message: string, fields: Fields): GatewayError | undefined {
-  const answer = { docs: [], errors: [{ id: 1, isPublic: true, message }] };
-  const given = { status: 400, contentType: "application/json", contentEncoding: undefined };
+interface Answer {
+  readonly kind: Operation["kind"];
+  readonly status: number;
+  readonly body: unknown;
+  readonly retryAfter?: string;
+}
+
+/** The error that the gateway makes of an answer of the CMS's. */
+function refused({ kind, status, body, retryAfter }: Answer): GatewayError | undefined {
+  const collection = "events";
+  const operation: Operation =
+    kind === "list" || kind === "create" ? { kind, collection } : { kind, collection, id: "1" };
+  const answer = { status, contentType: "application/json", contentEncoding: undefined, retryAfter };
   try {
     cms.translate(
-      { ...given, body: Buffer.from(JSON.stringify(answer)) },
+      { ...answer, body: Buffer.from(JSON.stringify(body)) },
       {
         requestId: "id",
-        operation: { kind: "update", collection: "events", id: "1" },
+        operation,
         version: "2026-02",
         query: "",
         tenant: mint<Tenant>({ id: 1, slug: "tenant-a", installedApps: [] }),
         principal: mint<Principal>(identity),
-        permit: mint<Permit>({ scope: [1], recordId: 1 }),
-        fields,
+        permit: mint<Permit>({ scope: [1], recordId: 1, revisions: { main: MAIN, hasDrafts: false } }),
+        fields: { title: "x" },
       },
     );
   } catch (error) {
@@ -36,59 +46,144 @@ function refused(message: string, fields: Fields): GatewayError | undefined {
   return undefined;
 }
 
-/** What a 422 tells of fields whose labels Payload's bulk form has named. */
-function toldOf(labels: readonly string[], fields: Fields): readonly FieldProblem[] {
-  const error = refused(`The following fields are invalid: ${labels.join(", ")}`, fields);
-  return (error?.code === "document.invalid" ? error.fields : undefined) ?? [];
-}
+/** What Payload answers for an `APIError` without data, in whatever language. */
+const said = (message: string) => ({ errors: [{ message }] });
 
-await tap.test("what a bulk write was refused for is told by its message alone", (t) => {
-  for (const [message, code] of [
-    ["You are not allowed to perform this action.", "key.forbidden"],
-    ["Document with ID 1 is currently locked by another user", "document.conflict"],
-    ["The following field is invalid: code", "document.conflict"],
-    ["The following field is invalid: Title", "document.invalid"],
-    ["Something went wrong.", "upstream.failed"],
-  ] as const)
-    t.equal(refused(message, { title: "x" })?.code, code, message);
+const problem = (...errors: readonly unknown[]) => ({
+  errors: [
+    { name: "ValidationError", data: { id: 1, collection: "events", errors }, message: "irgendetwas" },
+  ],
+});
+
+const WRITES = ["create", "update", "delete"] as const;
+
+await tap.test("a refusal of a write keeps its class, whatever its words", (t) => {
+  const codes = {
+    400: "document.invalid",
+    401: "key.forbidden",
+    402: "document.invalid",
+    403: "key.forbidden",
+    409: "document.conflict",
+    410: "document.invalid",
+    412: "document.conflict",
+    422: "document.invalid",
+    423: "document.conflict",
+    429: "upstream.limited",
+    451: "document.invalid",
+    500: "upstream.failed",
+    503: "upstream.failed",
+  } as const;
+  for (const [status, code] of Object.entries(codes))
+    for (const kind of WRITES)
+      for (const text of ["So nicht.", "Value must be unique", "Something went wrong."])
+        t.equal(refused({ kind, status: Number(status), body: said(text) })?.code, code, `${kind} ${status}`);
   t.end();
 });
 
-const pathsOf = (labels: readonly string[], fields: Fields) => toldOf(labels, fields).map(({ path }) => path);
-
-await tap.test("a label is the partner's own field, in rows and groups too", (t) => {
-  const fields = {
-    sessions_list: [{}, { label: "" }],
-    location: { city_name: 5 },
-    startDate: "",
-    start_date: "",
-  };
-  const labels = ["Sessions List 2 > Label", "Location > City Name", "Start Date", "Ends At"];
-  t.strictSame(pathsOf(labels, fields), [
-    "sessions_list.1.label",
-    "location.city_name",
-    "startDate",
-    "endsAt",
-  ]);
+await tap.test("a 4xx of no meaning here that is not Payload's own is a failure", (t) => {
+  for (const kind of ["list", ...WRITES] as const)
+    for (const body of [{ message: "teapot" }, "text", null])
+      t.equal(refused({ kind, status: 418, body })?.code, "upstream.failed", kind);
   t.end();
 });
 
-await tap.test("a body is gone through once, however many of its fields are wrong", (t) => {
-  let times = 0;
-  const junk = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`junk${i}`, 0]));
-  const fields = new Proxy<Record<string, unknown>>(
-    { ...junk, rows: Array.from({ length: 1_000 }, () => ({})) },
-    {
-      ownKeys(target) {
-        times += 1;
-        return Reflect.ownKeys(target);
-      },
-    },
+await tap.test("a refusal of a read is never a failure of the CMS's", (t) => {
+  const codes = { 400: "request.malformed", 403: "key.forbidden", 409: "document.conflict" } as const;
+  for (const [status, code] of Object.entries(codes))
+    for (const kind of ["list", "read"] as const)
+      t.equal(refused({ kind, status: Number(status), body: said("no") })?.code, code, `${kind} ${status}`);
+  t.end();
+});
+
+await tap.test("a 404 with an error is about the record, one without about the route", (t) => {
+  const codes = {
+    list: "route.unknown",
+    read: "document.unknown",
+    create: "document.invalid",
+    update: "document.unknown",
+    delete: "document.unknown",
+  } as const;
+  for (const kind of ["list", "read", ...WRITES] as const) {
+    t.equal(refused({ kind, status: 404, body: said("Nicht gefunden") })?.code, codes[kind], kind);
+    t.equal(refused({ kind, status: 404, body: { message: "no route" } })?.code, "route.unknown", kind);
+  }
+  t.end();
+});
+
+await tap.test("a 429 tells when to try again, if the CMS did so in seconds", (t) => {
+  for (const [retryAfter, told] of [
+    ["30", "30"],
+    ["99999", "86400"],
+    ["Wed, 21 Oct 2026 07:28:00 GMT", "1"],
+    ["-1", "1"],
+  ] as const) {
+    const error = refused({ kind: "update", status: 429, body: said("slow"), retryAfter });
+    t.equal(error?.headers["retry-after"], told, retryAfter);
+  }
+  t.equal(
+    refused({ kind: "create", status: 429, body: said("slow") })?.headers["retry-after"],
+    "1",
+    "without one",
   );
-  const labels = Array.from({ length: 1_000 }, (_, i) => `Rows ${i + 1} > Label`);
-  const paths = pathsOf(labels, fields);
-  t.equal(times, 1);
-  t.equal(paths.length, 100, "and a 422 does not grow with it");
-  t.strictSame(paths.slice(0, 2), ["rows.0.label", "rows.1.label"]);
+  t.end();
+});
+
+await tap.test("a validation error names the fields by their paths, on an update as on a create", (t) => {
+  const errors = [
+    { label: "Layout > Block 1 (Cta) > Heading, big", message: "Pflichtfeld", path: "layout.0.heading" },
+    { message: "from a hook", path: "title" },
+    { message: "without a path" },
+    "odd",
+  ];
+  for (const kind of ["create", "update"] as const) {
+    const error = refused({ kind, status: 400, body: problem(...errors) });
+    t.equal(error?.code, "document.invalid");
+    t.strictSame(error?.fields, [
+      { path: "layout.0.heading", message: "Pflichtfeld" },
+      { path: "title", message: "from a hook" },
+    ]);
+  }
+  const onDelete = refused({ kind: "delete", status: 400, body: problem(...errors) });
+  t.equal(onDelete?.code, "document.invalid");
+  t.equal(onDelete?.fields, undefined, "a delete has no fields that could be wrong");
+  t.end();
+});
+
+await tap.test("a 422 does not grow with the number of wrong fields", (t) => {
+  const errors = Array.from({ length: 1_000 }, (_, i) => ({ message: "no", path: `rows.${i}.label` }));
+  t.equal(refused({ kind: "update", status: 400, body: problem(...errors) })?.fields?.length, 100);
+  t.end();
+});
+
+await tap.test("a unique value that is taken shows by the table that the adapter names", (t) => {
+  for (const message of ["Value must be unique", "Der Wert ist vergeben"])
+    for (const kind of ["create", "update"] as const) {
+      const taken = { message, path: "code", tableName: "events" };
+      t.equal(refused({ kind, status: 400, body: problem(taken) })?.code, "document.conflict");
+      t.equal(
+        refused({ kind, status: 400, body: problem({ message, path: "code" }) })?.code,
+        "document.invalid",
+        "the words alone are a hook's",
+      );
+    }
+  t.end();
+});
+
+await tap.test("a failed bulk write tells only whether the client was to blame", (t) => {
+  const failed = (isPublic: boolean) => ({ docs: [], errors: [{ id: 1, isPublic, message: "any" }] });
+  t.equal(refused({ kind: "update", status: 400, body: failed(true) })?.code, "document.invalid");
+  t.equal(refused({ kind: "update", status: 400, body: failed(false) })?.code, "upstream.failed");
+  t.end();
+});
+
+await tap.test("a create that is answered without a record is a failure, never a 404", (t) => {
+  for (const body of [{}, { doc: null }, { docs: [] }, { doc: [] }, { message: "created" }])
+    for (const kind of WRITES)
+      t.equal(
+        refused({ kind, status: 200, body })?.code,
+        "upstream.failed",
+        `${kind} ${JSON.stringify(body)}`,
+      );
+  t.equal(refused({ kind: "read", status: 200, body: { docs: [] } })?.code, "document.unknown");
   t.end();
 });

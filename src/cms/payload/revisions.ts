@@ -1,0 +1,59 @@
+import type { Revision, Revisions } from "../../core/context.ts";
+import { GatewayError } from "../../core/errors.ts";
+import { isObject } from "../../core/json.ts";
+import type { Asking, RecordRef } from "../../core/ports.ts";
+import { isRecord } from "./ids.ts";
+import { get, type Sender } from "./outgoing.ts";
+import { isOwnedByAlone } from "./owners.ts";
+import { tenantCondition } from "./query.ts";
+import { selecting, type Questions } from "./questions.ts";
+
+const CODE = "document.unverifiable";
+
+/** A record that is to be written, and whether the write takes it out of the trash. */
+export interface InspectedRecord extends RecordRef {
+  readonly isRestored: boolean;
+}
+
+/**
+ * The states of a record that Payload's update would build on: the main row, and the latest version where the collection
+ * has drafts. `undefined` where either is missing or not the tenant's alone. Payload 3.90's update by id takes the latest
+ * version, tenant field included, and writes it to the main row: a draft that is another tenant's must not be published
+ * by this one.
+ */
+export async function inspectRecord(
+  record: InspectedRecord,
+  { questions, sender }: { readonly questions: Questions; readonly sender: Sender },
+  asking: Asking,
+): Promise<Revisions | undefined> {
+  const { settings } = questions;
+  const { id, collection, tenant } = record;
+  const { tenantField } = settings.cms;
+  const shape = `&limit=1&pagination=false&depth=0${selecting([tenantField, "updatedAt", "_status"])}${record.isRestored ? "&trash=true" : ""}`;
+  const find = async (where: unknown, draft: string): Promise<Record<string, unknown> | undefined> => {
+    const query = `where=${encodeURIComponent(JSON.stringify(where))}${shape}${draft}`;
+    const answer = await questions.send(get(settings, sender, [collection, query]), CODE, asking);
+    if (answer.status === 404)
+      throw new GatewayError("route.unknown", { cause: `the CMS has no collection ${collection}` });
+    const [found] = questions.list(questions.read(answer, CODE), CODE);
+    return isObject(found) && isRecord(found, id) ? found : undefined;
+  };
+  const isOurs = (state: Record<string, unknown>): boolean => isOwnedByAlone(state[tenantField], tenant.id);
+
+  const main = await find({ and: [{ id: { equals: id } }, tenantCondition(settings, [tenant.id])] }, "");
+  if (main === undefined || !isOurs(main)) return undefined;
+  if (main["_status"] === undefined) return { main: revisionOf(main), hasDrafts: false };
+  // Without the tenant's condition: a draft that was moved has to be found, or it would count as missing.
+  const latest = await find({ id: { equals: id } }, "&draft=true");
+  if (latest === undefined) return { main: revisionOf(main), hasDrafts: true };
+  if (!isOurs(latest)) return undefined;
+  return { main: revisionOf(main), hasDrafts: true, latest: revisionOf(latest) };
+}
+
+function revisionOf(state: Readonly<Record<string, unknown>>): Revision {
+  const { updatedAt, _status: status } = state;
+  return {
+    updatedAt: typeof updatedAt === "string" ? updatedAt : undefined,
+    isPublished: status === undefined || status === "published",
+  };
+}
