@@ -65,7 +65,7 @@ export function stagesOf(
     authorise: createAuthorise({ cms }),
     join: (request, next) => (reads === undefined ? next(request) : reads.join(request, next)),
     prepare: createPrepare({ cms, maxUrl: config.limits.url }),
-    forward: createForward({ upstream }),
+    forward: createForward({ upstream, cms }),
     answer: createAnswer({ cms }),
   };
 }

@@ -53,7 +53,7 @@ export const cms = z.strictObject({
   textIds: z
     .array(slug)
     .default([])
-    .describe("Collections whose ids are text although the CMS's other ids are numbers."),
+    .describe("Collections whose ids are any text although the CMS's other ids are numbers or UUIDs."),
   uploads: z
     .array(slug)
     .default(["media", "files"])
@@ -81,6 +81,12 @@ export const cms = z.strictObject({
     .default({})
     .describe(
       "Fields that hold plain data (JSON), in which an object with an id is no populated record, e.g. events: [embed].",
+    ),
+  rowFields: z
+    .record(slug, z.array(fieldPath))
+    .default({})
+    .describe(
+      "Arrays and blocks whose rows have a createdAt, an updatedAt or a tenant field of their own, e.g. events: [sessions]. Needed only where ids of records look like those of rows (24 hex digits): with MongoDB, or beside cms.textIds.",
     ),
   openCollections: z
     .array(slug)

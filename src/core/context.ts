@@ -128,7 +128,11 @@ export type Routed = Tenanted & { readonly operation: Operation };
 export type Bodied = Routed & { readonly fields: Fields | undefined };
 export type Permitted = Bodied & { readonly permit: Permit };
 export type Prepared = Permitted & { readonly outgoing: Outgoing };
-export type Answered = Prepared & { readonly upstreamAnswer: UpstreamAnswer };
+/** The last answer of the CMS's settles the request; those before it did not. */
+export type Answered = Prepared & {
+  readonly upstreamAnswer: UpstreamAnswer;
+  readonly earlierAnswers: readonly UpstreamAnswer[];
+};
 
 /** A request to the CMS, built from validated parts and from nothing of the client's bytes. */
 export interface Outgoing {
@@ -138,11 +142,6 @@ export interface Outgoing {
   /** Names and values in turn. */
   readonly headers: readonly string[];
   readonly body?: string;
-  /**
-   * Sent where the CMS refuses this request with 400 or 403, and so has not carried it out: its answer says what a form
-   * with a condition cannot.
-   */
-  readonly whenRefused?: Outgoing;
 }
 
 /** What the CMS answered, whole. */

@@ -77,8 +77,16 @@ export interface Cms {
   outsiders(body: BodyRef, principal: Principal, asking: Asking): Promise<readonly string[]>;
   /** The request that carries out a permitted operation. Pure. */
   outgoing(job: Job): Outgoing;
-  /** What the partner gets for the CMS's answer. Throws the error that a bad answer stands for. Pure. */
-  translate(answer: UpstreamAnswer, job: Job): Translation;
+  /**
+   * The request that follows where the CMS's answers so far do not tell whose mistake a failure was; `undefined` where the
+   * last of them settles the job. Pure.
+   */
+  followUp(job: Job, answers: readonly UpstreamAnswer[]): Outgoing | undefined;
+  /**
+   * What the partner gets for the CMS's last answer, `earlier` ones before it. Throws the error that a bad answer stands
+   * for. Pure.
+   */
+  translate(answer: UpstreamAnswer, job: Job, earlier?: readonly UpstreamAnswer[]): Translation;
   /** The kinds of remembered facts that a native request may change; all of them, unless it provably cannot. Pure. */
   writesTo(request: NativeRequest): readonly FactKind[];
 }

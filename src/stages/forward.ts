@@ -1,4 +1,4 @@
-import type { Answered, Permitted, Prepared } from "../core/context.ts";
+import type { Answered, Permitted, Prepared, UpstreamAnswer } from "../core/context.ts";
 import type { Answer } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cms, Job, Upstream } from "../core/ports.ts";
@@ -24,20 +24,19 @@ export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; reado
   };
 }
 
-/** Sends it, and what follows where it is refused. Rejects with an `upstream.*` error where no whole answer came. */
-export function createForward(deps: { readonly upstream: Upstream }) {
+/** Sends it, and what the CMS adapter lets follow. Rejects with an `upstream.*` error where no whole answer came. */
+export function createForward(deps: { readonly upstream: Upstream; readonly cms: Pick<Cms, "followUp"> }) {
   return async (request: Prepared): Promise<Answered> => {
     request.note.stage = "forward";
-    const { outgoing } = request;
-    const { whenRefused } = outgoing;
-    const upstreamAnswer = await deps.upstream.send(outgoing, request);
-    const isRefused = upstreamAnswer.status === 400 || upstreamAnswer.status === 403;
-    if (whenRefused === undefined || !isRefused) return { ...request, upstreamAnswer };
-    return {
-      ...request,
-      outgoing: whenRefused,
-      upstreamAnswer: await deps.upstream.send(whenRefused, request),
-    };
+    const earlierAnswers: UpstreamAnswer[] = [];
+    let { outgoing } = request;
+    for (;;) {
+      const upstreamAnswer = await deps.upstream.send(outgoing, request);
+      const next = deps.cms.followUp(jobOf(request), [...earlierAnswers, upstreamAnswer]);
+      if (next === undefined) return { ...request, outgoing, upstreamAnswer, earlierAnswers };
+      earlierAnswers.push(upstreamAnswer);
+      outgoing = next;
+    }
   };
 }
 
@@ -48,7 +47,9 @@ export function createForward(deps: { readonly upstream: Upstream }) {
 export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
   return (request: Answered): Answer => {
     request.note.stage = "answer";
-    const { status, body } = translated(() => deps.cms.translate(request.upstreamAnswer, jobOf(request)));
+    const { status, body } = translated(() =>
+      deps.cms.translate(request.upstreamAnswer, jobOf(request), request.earlierAnswers),
+    );
     const headers = {
       ...request.version.headers,
       "content-type": "application/json; charset=utf-8",

@@ -24,7 +24,8 @@ export function createReadBody(deps: { readonly maxBytes: number }) {
 function parseFields(bytes: Buffer): Fields {
   try {
     const value: unknown = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes),
+      // Takes a byte order mark away (RFC 8259 section 8.1).
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes),
     );
     if (isObject(value) && isSound(value, 0)) return value;
   } catch (cause) {

@@ -45,7 +45,8 @@ async function lists(t: Test, collection: keyof typeof SCOPES, query: string): P
   return reply;
 }
 
-const KNOWN = /^(?:where|limit|depth|page|pagination|sort|joins\[events\]\[where\]\[tenant\]\[in\])$/;
+const KNOWN =
+  /^(?:where|limit|depth|page|pagination|sort|select\[id\]|joins\[events\]\[where\]\[tenant\]\[in\])$/;
 const others = { tenant: { equals: 3 } };
 const everything = { id: { exists: true } };
 const nested = (depth: number, name = "and"): string =>

@@ -64,13 +64,9 @@ await tap.test("500 Server Error: the CMS answered 5xx, of its own accord", asyn
   const event = { title: "x", startDate: "2031-01-01", venue: 99999 };
   const created = await ask(`POST ${A}/events`, { body: event });
   refused(t, created, ROW.failed, "a relation to nothing");
-  const listed = await ask(`GET ${A}/events?where[venue][equals]=abc`);
-  refused(t, listed, ROW.failed, "a wrong type in a where");
-  for (const { headers } of [created, listed]) {
-    const entry = house.lines().find(({ requestId }) => requestId === headers["x-request-id"]);
-    t.match(entry, { status: 500, code: "upstream.failed", upstreamStatus: 500 }, "the log knows of it");
-    t.match(JSON.stringify(entry), "Something went wrong.", "in the CMS's own words");
-  }
+  const entry = house.lines().find(({ requestId }) => requestId === created.headers["x-request-id"]);
+  t.match(entry, { status: 500, code: "upstream.failed", upstreamStatus: 500 }, "the log knows of it");
+  t.match(JSON.stringify(entry), "Something went wrong.", "in the CMS's own words");
 });
 
 await tap.test("500 An unexpected error occurred, Tenant context missing: only at the renderer", (t) => {

@@ -98,9 +98,9 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
     name: "what a lock's condition was refused for is not asked by id",
     patches: [
       {
-        file: "stages/forward.ts",
-        find: "if (whenRefused === undefined || !isRefused)",
-        replace: "if (isRefused || !isRefused)",
+        file: "cms/payload/steps.ts",
+        find: '{ name: "asked", followedOn: [400, 403] },',
+        replace: '{ name: "asked", followedOn: [] },',
       },
     ],
     tests: [LOCKS],

@@ -41,8 +41,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: QUERY,
-        find: "JSON.stringify({ and: parts })",
-        replace: "JSON.stringify(Object.assign({}, ...parts))",
+        find: "JSON.stringify({ and: parts }));\n  const { limit, page }",
+        replace: "JSON.stringify(Object.assign({}, ...parts)));\n  const { limit, page }",
       },
       BREACH_UNSEEN,
     ],

@@ -11,6 +11,7 @@ import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
 import { askedFields, hiddenFields, pagingOf, type AskedJob } from "./query.ts";
 import { isJoinPage, Sieve } from "./sieve.ts";
+import { stepAt } from "./steps.ts";
 
 /** The ten members of a list answer, in the order in which partners get them. */
 const LIST_MEMBERS = [
@@ -30,14 +31,22 @@ const LIST_MEMBERS = [
  * What a partner gets for Payload's answer to a permitted operation: the contract's shape, cleaned. Throws the error
  * that any other answer stands for; Payload's own words stay in its cause.
  */
-export function translate(answer: UpstreamAnswer, job: AskedJob, settings: PayloadSettings): Translation {
+export function translate(
+  { answer, earlier }: Answers,
+  job: AskedJob,
+  settings: PayloadSettings,
+): Translation {
   const { operation } = job;
   const { kind } = operation;
   const body = readJson(answer);
-  if (kind === "list" && isUnreadableCondition(answer.status, body)) {
-    return { status: 200, body: JSON.stringify(emptyList(job, settings)) };
-  }
+  if (kind === "list" && isUnreadableCondition(answer.status, body)) return emptyList(job, settings);
   if (!isSuccess(answer) || body === undefined) throw refusal(answer, body, job);
+  if (kind === "list" && earlier.length > 0) {
+    const step = stepAt(job, earlier.length + 1, settings);
+    // The CMS works without the condition: it compares with a value that the field cannot have, and so matches nothing.
+    if (step === "any") return emptyList(job, settings);
+    if (step === "matching") throw unreadableRecord(earlier, job);
+  }
   if (kind === "list" && asksByJoin(body, job, settings)) {
     return { status: 200, body: JSON.stringify(nothingJoined(body)) };
   }
@@ -48,6 +57,19 @@ export function translate(answer: UpstreamAnswer, job: AskedJob, settings: Paylo
   } finally {
     sieve.report();
   }
+}
+
+/** The answer that settles a job, and those before it. */
+interface Answers {
+  readonly answer: UpstreamAnswer;
+  readonly earlier: readonly UpstreamAnswer[];
+}
+
+/** The records match and the list of them fails: the CMS cannot read one of them. */
+function unreadableRecord(earlier: readonly UpstreamAnswer[], job: AskedJob): GatewayError {
+  const [failed] = earlier;
+  if (failed === undefined) return new GatewayError("upstream.failed");
+  return refusal(failed, readJson(failed), job);
 }
 
 /** An answer of the CMS's, and what it says. */
@@ -99,9 +121,9 @@ const EMPTY_LIST = {
  * What a list by a condition that the CMS cannot read comes to: it matches nothing, in the words in which the CMS says so
  * of one that it can. A difference would tell a field that it does not have from one that is nobody's to ask by.
  */
-function emptyList({ asked }: AskedJob, settings: PayloadSettings): Record<string, unknown> {
+function emptyList({ asked }: AskedJob, settings: PayloadSettings): Translation {
   const { limit, page = 1 } = pagingOf(asked, settings);
-  return { ...EMPTY_LIST, limit, page };
+  return { status: 200, body: JSON.stringify({ ...EMPTY_LIST, limit, page }) };
 }
 
 /**

@@ -23,13 +23,31 @@ export function isReservedId(spelling: string): boolean {
   return RESERVED.has(spelling.toLowerCase());
 }
 
+/** How a CMS spells the ids of its records: numbers that the database counts, UUIDs, or any text (MongoDB, custom ids). */
+export type IdKind = "number" | "uuid" | "text";
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The kind of a CMS's ids, as an id of its own shows it. */
+export function idKindOf(sample: RecordId): IdKind {
+  if (typeof sample === "number") return "number";
+  return UUID.test(sample) ? "uuid" : "text";
+}
+
+/** True for the form of the ids that Payload gives to rows of arrays and blocks: 24 hex digits (`bson-objectid`). */
+export function isRowId(id: string): boolean {
+  return /^[0-9a-f]{24}$/.test(id);
+}
+
 /**
  * The id that a spelling stands for. Numeric ids are read by `parseFloat` (`1abc`, `01`, `1.0`, `1e0` are all record
- * 1), so only the canonical form counts. Text ids stand for themselves; whoever gets a record for one still compares
- * with `isRecord`, since a database may fold case or trim.
+ * 1), and PostgreSQL reads a UUID in any case and answers an error to other text, so only the canonical form counts.
+ * Text ids stand for themselves; whoever gets a record for one still compares with `isRecord`, since a database may fold
+ * case or trim.
  */
-export function recordId(spelling: string, numeric: boolean): RecordId | undefined {
-  if (!numeric) return spelling.length <= 128 && /^[\w.~:@-]+$/.test(spelling) ? spelling : undefined;
+export function recordId(spelling: string, kind: IdKind): RecordId | undefined {
+  if (kind === "uuid") return UUID.test(spelling) ? spelling : undefined;
+  if (kind === "text") return spelling.length <= 128 && /^[\w.~:@-]+$/.test(spelling) ? spelling : undefined;
   const id = /^[1-9][0-9]{0,15}$/.test(spelling) ? Number(spelling) : Number.NaN;
   return Number.isSafeInteger(id) ? id : undefined;
 }

@@ -20,55 +20,66 @@ export function jobRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
   const { kind, collection } = operation;
   if (permit.scope.length === 0) throw new GatewayError("tenant.absent");
   const context = { settings, tenant, scope: permit.scope };
-  const sender: Sender = { credential: job.principal.credential, requestId: job.requestId, tenant };
-  const { recordId } = permit;
-  if (kind === "list") return get(settings, sender, [collection, listQuery(asked, collection, context)]);
+  const sender = senderOf(job);
+  if (kind === "list") return listRequest(job, settings, listQuery(asked, collection, context));
   if (kind === "create") {
     const body = bodyFor(fields ?? {}, { collection, tenantId: tenant.id, isNew: true }, settings);
     const target = path(settings, [collection], writeQuery(asked, collection, settings));
     return { method: "POST", target, headers: headers(settings, sender, true), body };
   }
-  if (recordId === undefined)
-    throw new GatewayError("gateway.fault", { cause: "a permit without its record" });
+  if (kind === "update") return updateRequest(job, settings);
+  const id = recordIdOf(job);
   if (kind === "read")
-    return get(settings, sender, [collection, readOneQuery(asked, collection, { ...context, id: recordId })]);
-  if (kind === "delete") {
-    const target = path(settings, [collection, recordId], writeQuery(asked, collection, settings));
-    return { method: "DELETE", target, headers: headers(settings, sender, false) };
-  }
-  const body = bodyFor(fields ?? {}, { collection, tenantId: tenant.id, isNew: false }, settings);
-  return updateRequest(job, { settings, recordId, body, sent: headers(settings, sender, true) });
+    return get(settings, sender, [collection, readOneQuery(asked, collection, { ...context, id })]);
+  const target = path(settings, [collection, id], writeQuery(asked, collection, settings));
+  return { method: "DELETE", target, headers: headers(settings, sender, false) };
 }
 
-/** What an update is made of, besides its form. */
-interface UpdateParts {
-  readonly settings: PayloadSettings;
-  readonly recordId: RecordId;
-  readonly body: string;
-  readonly sent: Outgoing["headers"];
+/** A list of the job's collection in the tenant's name. */
+export function listRequest(job: AskedJob, settings: PayloadSettings, query: string): Outgoing {
+  return get(settings, senderOf(job), [job.operation.collection, query]);
 }
 
-/**
- * An update, in the form that `formOf` chose. Under a partner's lock the operation by id follows where Payload refuses the
- * conditional one: an access rule may look at the id, and the refusal of a field has its path only there. The lock was
- * compared just before, by the question for the record's revisions.
- */
-function updateRequest(job: AskedJob, { settings, recordId, body, sent }: UpdateParts): Outgoing {
+/** An update, in the form that `formOf` chose. */
+function updateRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
   const { collection } = job.operation;
   const form = formOf(job);
-  const trash = restores(job.fields) ? "&trash=true" : "";
-  const query = `${writeQuery(job.asked, collection, settings)}${trash}`;
-  const target = path(settings, [collection, recordId], query);
-  const byId: Outgoing = { method: "PATCH", target, headers: sent, body };
+  const byId = updateById(job, settings);
   if (form.kind === "by-id") return byId;
-  const where: Where[] = [{ id: { equals: recordId } }, tenantCondition(settings, job.permit.scope)];
+  const where: Where[] = [{ id: { equals: recordIdOf(job) } }, tenantCondition(settings, job.permit.scope)];
   if (form.updatedAt !== undefined) where.push({ updatedAt: { equals: form.updatedAt } });
   const draft = form.draft && !asksDraft(job.asked) ? "&draft=true" : "";
   const condition = `where=${encodeURIComponent(JSON.stringify({ and: where }))}`;
-  const conditional = { ...byId, target: path(settings, [collection], `${condition}&${query}${draft}`) };
-  return form.updatedAt === undefined || form.keepsDraft
-    ? conditional
-    : { ...conditional, whenRefused: byId };
+  const target = path(settings, [collection], `${condition}&${updateQuery(job, settings)}${draft}`);
+  return { ...byId, target };
+}
+
+/**
+ * An update by id. Under a partner's lock it follows where Payload refuses the conditional form: an access rule may look at
+ * the id, and the refusal of a field has its path only here. The lock was compared just before, by the question for the
+ * record's revisions.
+ */
+export function updateById(job: AskedJob, settings: PayloadSettings): Outgoing {
+  const { operation, tenant, fields } = job;
+  const { collection } = operation;
+  const body = bodyFor(fields ?? {}, { collection, tenantId: tenant.id, isNew: false }, settings);
+  const target = path(settings, [collection, recordIdOf(job)], updateQuery(job, settings));
+  return { method: "PATCH", target, headers: headers(settings, senderOf(job), true), body };
+}
+
+function updateQuery(job: AskedJob, settings: PayloadSettings): string {
+  const query = writeQuery(job.asked, job.operation.collection, settings);
+  return restores(job.fields) ? `${query}&trash=true` : query;
+}
+
+function senderOf({ principal, requestId, tenant }: AskedJob): Sender {
+  return { credential: principal.credential, requestId, tenant };
+}
+
+function recordIdOf({ permit }: AskedJob): RecordId {
+  if (permit.recordId === undefined)
+    throw new GatewayError("gateway.fault", { cause: "a permit without its record" });
+  return permit.recordId;
 }
 
 /** The form in which a permitted update is sent. Throws where the partner's own condition does not hold. */

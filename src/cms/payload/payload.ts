@@ -3,7 +3,7 @@ import type { OnForeign } from "../../core/foreign.ts";
 import type { Cms, Job, Upstream } from "../../core/ports.ts";
 import { translate } from "./answer.ts";
 import { restores } from "./body.ts";
-import { isReservedId, recordId } from "./ids.ts";
+import { idKindOf, isReservedId, recordId } from "./ids.ts";
 import { Lookups } from "./lookups.ts";
 import { writesTo } from "./native-writes.ts";
 import { inwardFields, outwardRefusal, versionNames } from "./names.ts";
@@ -12,6 +12,7 @@ import { readQuery, type AskedJob } from "./query.ts";
 import { Questions } from "./questions.ts";
 import { ReferenceCheck } from "./reference-check.ts";
 import { inspectRecord } from "./revisions.ts";
+import { followUp } from "./steps.ts";
 import { payloadSettings, type PayloadSettings } from "./settings.ts";
 
 /** What the adapter can be given besides. */
@@ -51,10 +52,7 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
     identify: (key, asking) => (asking.isAcquainted === true ? lookups : strangers).identify(key, asking),
     findTenant: (ref, viewer, asking) => lookups.findTenant(ref, viewer, asking),
     recordId: (spelling, sample, collection) =>
-      recordId(
-        spelling,
-        typeof sample === "number" && !(collection !== undefined && textIds.has(collection)),
-      ),
+      recordId(spelling, collection !== undefined && textIds.has(collection) ? "text" : idKindOf(sample)),
     isReservedId,
     inspect: ({ version, ...record }, { credential }, asking) => {
       const fields = inwardFields(record.fields, settingsOf(version).names(record.collection));
@@ -70,7 +68,9 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
       return paths.map((path) => names.outward(path) ?? path);
     },
     outgoing: (job) => spoken(job, jobRequest),
-    translate: (answer, job) => spoken(job, (words, version) => translate(answer, words, version)),
+    followUp: (job, answers) => spoken(job, (words, version) => followUp(words, answers, version)),
+    translate: (answer, job, earlier = []) =>
+      spoken(job, (words, version) => translate({ answer, earlier }, words, version)),
     writesTo: (request) => writesTo(request, settings),
   };
 }

@@ -3,7 +3,8 @@ import type { RecordId, Tenant } from "../../core/context.ts";
 import type { Job } from "../../core/ports.ts";
 import { readScope } from "../../core/scope.ts";
 import { fieldsOf, ownField, readWhere, type Where } from "../../core/where.ts";
-import { isHidden, readPopulate, readSelect, showFields, type Selection } from "./selection.ts";
+import { Parameters } from "./parameters.ts";
+import { isHidden, readPopulate, readSelect, showFields } from "./selection.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
 
 /**
@@ -51,6 +52,28 @@ export function listQuery(asked: ClientQuery, collection: string, context: Query
   if (sort !== "") parameters.add("sort", sort);
   addShape(parameters, asked, { settings, collection, seen: seenFields(asked, collection, settings) });
   addJoins(parameters, collection, context);
+  return parameters.toString();
+}
+
+/**
+ * The ids of records that match a list's `where` (of any record without one), on the same terms as the list: the question
+ * shows whether a failure lies in the condition or in the records. Nothing but ids is read.
+ */
+export function probeQuery(
+  { asked, operation, permit }: AskedJob,
+  settings: PayloadSettings,
+  where: unknown,
+): string {
+  const client = readWhere(where, whereLimits(settings, operation.collection));
+  const parts: Where[] = [tenantCondition(settings, permit.scope)];
+  if (client.kind === "narrow") parts.push(client.where);
+  const parameters = new Parameters();
+  parameters.add("where", JSON.stringify({ and: parts }));
+  parameters.add("limit", String(pagingOf(asked, settings).limit));
+  parameters.add("pagination", "false");
+  parameters.add("depth", "0");
+  if (asksDraft(asked)) parameters.add("draft", "true");
+  parameters.add("select[id]", "true");
   return parameters.toString();
 }
 
@@ -201,7 +224,7 @@ function isPositive(asked: unknown): asked is string {
 }
 
 /** A path into another record is an order by something the partner may not see, and so an oracle: left out. */
-function readSort(asked: unknown, settings: PayloadSettings, collection: string): string {
+export function readSort(asked: unknown, settings: PayloadSettings, collection: string): string {
   const names = typeof asked === "string" ? asked.split(",") : Array.isArray(asked) ? asked : [];
   const limits = whereLimits(settings, collection);
   return names
@@ -213,24 +236,4 @@ function readSort(asked: unknown, settings: PayloadSettings, collection: string)
       return field === undefined ? [] : [name.startsWith("-") ? `-${field}` : field];
     })
     .join(",");
-}
-
-/** A query string in the making. */
-class Parameters {
-  readonly #parts: string[] = [];
-
-  add(name: string, value: string): void {
-    this.#parts.push(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
-  }
-
-  addTree(name: string, tree: Selection): void {
-    for (const [key, value] of Object.entries(tree)) {
-      if (typeof value === "boolean") this.add(`${name}[${key}]`, String(value));
-      else this.addTree(`${name}[${key}]`, value);
-    }
-  }
-
-  toString(): string {
-    return this.#parts.join("&");
-  }
 }

@@ -2,7 +2,7 @@ import type { RecordId } from "../../core/context.ts";
 import type { Asking, BodyRef, RecordRef } from "../../core/ports.ts";
 import { isObject } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
-import { inParts, isRecord, relatedId } from "./ids.ts";
+import { idKindOf, inParts, isRecord, relatedId } from "./ids.ts";
 import { readJson } from "./json.ts";
 import { get, type Sender } from "./outgoing.ts";
 import { tenantCondition } from "./query.ts";
@@ -33,7 +33,7 @@ export class ReferenceCheck {
    */
   async outsiders(body: BodyRef): Promise<readonly string[]> {
     const { collection, tenant, fields } = body;
-    const reading = { settings: this.#questions.settings, numericIds: typeof tenant.id === "number" };
+    const reading = { settings: this.#questions.settings, ids: idKindOf(tenant.id) };
     const references = referencesIn(fields, collection, { ...reading, most: MOST_REFERENCES });
     if (references.length > MOST_REFERENCES) return [...new Set(references.map(({ path }) => path))];
     const found = await this.#inScope(references);

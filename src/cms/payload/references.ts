@@ -1,6 +1,6 @@
 import type { Fields, RecordId } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
-import { recordId } from "./ids.ts";
+import { recordId, type IdKind } from "./ids.ts";
 import type { PayloadSettings } from "./settings.ts";
 
 /** A record that a body refers to, in a field that `cms.relations` declares. */
@@ -19,7 +19,8 @@ const NONE: ReadonlySet<unknown> = new Set([null, undefined, "", "none", "null",
 /** What a body is read by. */
 export interface Reading {
   readonly settings: PayloadSettings;
-  readonly numericIds: boolean;
+  /** The kind of the CMS's ids. */
+  readonly ids: IdKind;
   /** References by one relation at the most: one more is given, so that it shows, and nothing after that. */
   readonly most?: number;
 }
@@ -31,16 +32,16 @@ export interface Reading {
 export function referencesIn(
   fields: Fields,
   collection: string,
-  { settings, numericIds, most = Infinity }: Reading,
+  { settings, ids, most = Infinity }: Reading,
 ): readonly Reference[] {
   const { relations, users, tenants, groups, internal, openCollections, textIds, tenantField } = settings.cms;
   const tenantless = new Set([users, tenants, groups, ...internal, ...openCollections]);
   return Object.entries(relations[collection] ?? {}).flatMap(([path, target]) => {
     if (tenantless.has(target) || path === tenantField) return [];
-    const numeric = numericIds && !textIds.includes(target);
+    const kind = textIds.includes(target) ? "text" : ids;
     const spellings = new Spellings(path, most);
     spellings.look(fields);
-    return spellings.found.map((spelling) => ({ path, target, id: recordId(String(spelling), numeric) }));
+    return spellings.found.map((spelling) => ({ path, target, id: recordId(String(spelling), kind) }));
   });
 }
 

@@ -8,6 +8,12 @@ export interface Selection {
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
+/** Flags of a selection. Payload (3.90) includes a field for `1` as for `true`. */
+const FLAGS: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["1", true],
+  ["false", false],
+]);
 const MAX_FIELDS = 200;
 const MAX_NESTING = 6;
 
@@ -66,8 +72,7 @@ function readTree(raw: unknown, budget: Budget, nesting: number): Selection | un
   const tree: Record<string, boolean | Selection> = {};
   for (const [name, value] of Object.entries(raw)) {
     if (!NAME.test(name) || secretFields.has(name) || --budget.left < 0) continue;
-    const content =
-      value === "true" ? true : value === "false" ? false : readTree(value, budget, nesting + 1);
+    const content = typeof value === "string" ? FLAGS.get(value) : readTree(value, budget, nesting + 1);
     // The tenant whole or not at all: of half of it (`select[tenant][id]=false`) Payload makes null.
     if (typeof content === "object" && name === cms.tenantField) tree[name] = includes(content);
     else if (content !== undefined) tree[name] = content;

@@ -1,13 +1,17 @@
 import type { Place as Found } from "../../core/foreign.ts";
 import type { Job } from "../../core/ports.ts";
 import type { RecordId, Tenant } from "../../core/context.ts";
-import { isObject, ownMember } from "../../core/json.ts";
+import { isObject } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
-import { relatedId, isSameId } from "./ids.ts";
+import { idKindOf, isRowId, isSameId, relatedId, type IdKind } from "./ids.ts";
 import { renameOutward } from "./names.ts";
 import { ownersOf } from "./owners.ts";
+import { isAmong, isBelow, stated, type FieldPlace } from "./field-place.ts";
 import type { PayloadSettings } from "./settings.ts";
 import { Tripwire } from "./tripwire.ts";
+
+/** In place of a value: its field is left out. */
+const WITHHELD = Symbol("withheld");
 
 /**
  * What may leave in a record: nothing secret at any depth, and of populated relations only records that are provably
@@ -19,13 +23,14 @@ export class Sieve {
   hasChanged = false;
   readonly #settings: PayloadSettings;
   readonly #tenant: Tenant;
-  readonly #numericIds: boolean;
+  /** The kind of the CMS's ids. */
+  readonly #ids: IdKind;
   readonly #tripwire: Tripwire;
 
   constructor(settings: PayloadSettings, job: Pick<Job, "tenant" | "requestId">) {
     this.#settings = settings;
     this.#tenant = job.tenant;
-    this.#numericIds = typeof job.tenant.id === "number";
+    this.#ids = idKindOf(job.tenant.id);
     this.#tripwire = new Tripwire(settings, job);
   }
 
@@ -73,13 +78,15 @@ export class Sieve {
     return isAsItWas ? value : shown;
   }
 
-  #members(holder: Record<string, unknown>, at: Place): void {
+  #members(holder: Record<string, unknown>, at: FieldPlace): void {
     for (const name of Object.keys(holder)) {
       const value = holder[name];
       if (this.#settings.secretFields.has(name)) this.hide(holder, name);
       else if (typeof value === "object" && value !== null) {
         const path = at.path === "" ? name : `${at.path}.${name}`;
-        this.#put(holder, name, this.#value(value, { ...at, path }));
+        const kept = this.#value(value, { ...at, path });
+        if (kept === WITHHELD) this.hide(holder, name);
+        else this.#put(holder, name, kept);
       }
     }
   }
@@ -98,19 +105,19 @@ export class Sieve {
     holder[name] = value;
   }
 
-  #value(value: unknown, at: Place, inList = false): unknown {
+  #value(value: unknown, at: FieldPlace, inList = false): unknown {
     if (!isList(value)) return isObject(value) ? this.#object(value, at, inList) : value;
     for (let i = 0; i < value.length; i += 1) {
       const kept = this.#value(value[i], at, true);
       if (kept === value[i]) continue;
       this.hasChanged = true;
-      value[i] = kept;
+      value[i] = kept === WITHHELD ? null : kept;
     }
     return value;
   }
 
-  #object(value: Record<string, unknown>, at: Place, inList: boolean): unknown {
-    if (this.#isPlain(at)) {
+  #object(value: Record<string, unknown>, at: FieldPlace, inList: boolean): unknown {
+    if (isBelow(this.#settings.cms.plainFields, at)) {
       this.#members(value, at);
       return value;
     }
@@ -118,12 +125,12 @@ export class Sieve {
     const { value: target, ...rest } = value;
     const { relationTo } = rest;
     // A record may have fields of these names as well; then it is one, and has to prove its owner.
-    if (typeof relationTo === "string" && isObject(target) && !this.#looksPopulated(rest, true)) {
+    if (typeof relationTo === "string" && isObject(target) && !this.#looksPopulated(rest, at, true)) {
       this.#members(rest, { ...at, path: `${at.path}.polymorphic` });
       return { ...rest, value: this.#populated(target, relationTo) };
     }
     const declared = this.#declaredTarget(at);
-    const isPopulated = declared === undefined ? this.#looksPopulated(value, inList) : "id" in value;
+    const isPopulated = declared === undefined ? this.#looksPopulated(value, at, inList) : "id" in value;
     if (isPopulated) return this.#populated(value, declared);
     this.#members(value, at);
     return value;
@@ -148,8 +155,12 @@ export class Sieve {
     return collection !== undefined && this.#settings.cms.openCollections.includes(collection);
   }
 
-  /** A join lists what points at the record, whoever it belongs to: kept is what was asked for in scope or proves it. */
-  #join(page: Record<string, unknown>, docs: readonly unknown[], at: Place): unknown {
+  /**
+   * A join lists the records that point here, whoever they belong to. One that was asked for in scope keeps its page, less
+   * a breach. Any other leaves only where the page is whole and every record on it proves its owner; else the field is left
+   * out, since a shorter page would deny records of the partner's own.
+   */
+  #join(page: Record<string, unknown>, docs: readonly unknown[], at: FieldPlace): unknown {
     const collection = stated(this.#settings.cms.joins, at);
     const isAsked = at.joinsInScope && collection !== undefined;
     const place = isAsked ? "join" : "relation";
@@ -164,20 +175,26 @@ export class Sieve {
         kept.push(item);
       }
     }
-    const isWhole = kept.length === docs.length && (isAsked || this.#tripwire.isOpen);
-    return isWhole ? { ...page, docs: kept } : { docs: kept, hasNextPage: false };
+    if (kept.length === docs.length && (isAsked || this.#tripwire.isOpen || page["hasNextPage"] === false))
+      return { ...page, docs: kept };
+    return isAsked ? { docs: kept, hasNextPage: false } : WITHHELD;
   }
 
   /**
-   * Tells a populated record from what is part of the record itself. Rows of arrays and blocks have an id too: a
-   * generated text, no timestamps, no tenant. In doubt it is taken for populated, and then has to prove its owner.
+   * Tells a populated record from a part of the record itself. Rows of arrays and blocks have an id too: 24 hex digits
+   * unless a client chose another. Where records can have such ids as well, rows have neither timestamps nor a tenant, or
+   * are declared (`cms.rowFields`). In doubt a value counts as populated, and then has to prove its owner.
    */
-  #looksPopulated(value: Record<string, unknown>, inList: boolean): boolean {
+  #looksPopulated(value: Record<string, unknown>, at: FieldPlace, inList: boolean): boolean {
     if (!("id" in value)) return false;
-    if (typeof value["id"] !== "string") return true;
-    if ("createdAt" in value || "updatedAt" in value || this.#settings.cms.tenantField in value) return true;
-    if (this.#looksLikeUser(value)) return true;
-    return !(inList || "blockType" in value || this.#numericIds);
+    const { id } = value;
+    if (typeof id !== "string" || this.#looksLikeUser(value)) return true;
+    if (isAmong(this.#settings.cms.rowFields, at)) return false;
+    const { tenantField, textIds } = this.#settings.cms;
+    const rowsDiffer = this.#ids !== "text" && textIds.length === 0;
+    if (rowsDiffer && isRowId(id) && !(tenantField in value)) return false;
+    if ("createdAt" in value || "updatedAt" in value || tenantField in value) return true;
+    return !(inList || "blockType" in value || this.#ids === "number");
   }
 
   #looksLikeUser(record: Record<string, unknown>): boolean {
@@ -186,13 +203,7 @@ export class Sieve {
     return false;
   }
 
-  #isPlain(at: Place): boolean {
-    const plain =
-      at.collection === undefined ? undefined : ownMember(this.#settings.cms.plainFields, at.collection);
-    return plain !== undefined && plain.some((path) => at.path === path || at.path.startsWith(`${path}.`));
-  }
-
-  #declaredTarget(at: Place): string | undefined {
+  #declaredTarget(at: FieldPlace): string | undefined {
     return stated(this.#settings.cms.relations, at);
   }
 }
@@ -206,21 +217,6 @@ export interface MainRecord {
 /** True for what a join field holds: a page of the records that point here. */
 export function isJoinPage(value: unknown): value is Record<string, unknown> & { docs: readonly unknown[] } {
   return isObject(value) && Array.isArray(value["docs"]) && "hasNextPage" in value;
-}
-
-/** Where in a record of which collection a value stands. */
-interface Place {
-  readonly collection: string | undefined;
-  readonly path: string;
-  readonly joinsInScope: boolean;
-}
-
-/** What the configuration says of a place. A partner's own JSON can name any collection and field. */
-function stated(
-  settings: Readonly<Record<string, Readonly<Record<string, string>>>>,
-  { collection, path }: Place,
-): string | undefined {
-  return collection === undefined ? undefined : ownMember(ownMember(settings, collection), path);
 }
 
 function isList(value: unknown): value is unknown[] {

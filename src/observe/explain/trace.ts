@@ -136,7 +136,8 @@ export class Trace {
     if (!isObject(before) || !isObject(after) || !("note" in after)) return facts;
     for (const [name, value] of Object.entries(after)) {
       // Told in full elsewhere: the answer of the CMS, by its shape.
-      if (name in before || name === "outgoing" || name === "upstreamAnswer") continue;
+      if (name in before || name === "outgoing" || name === "upstreamAnswer" || name === "earlierAnswers")
+        continue;
       facts[name] = this.#showing.fact(name, value);
     }
     return facts;

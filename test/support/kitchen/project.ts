@@ -18,15 +18,69 @@ const articles: CollectionConfig = {
   ],
 };
 
+const venues: CollectionConfig = {
+  slug: "venues",
+  fields: [
+    { name: "title", type: "text", required: true },
+    { name: "gigs", type: "join", collection: "gigs", on: "venue" },
+  ],
+};
+
+/** Rows with timestamps of their own, dates, and fields by which nothing can be sorted. */
+const gigs: CollectionConfig = {
+  slug: "gigs",
+  fields: [
+    { name: "title", type: "text", required: true },
+    { name: "date", type: "date" },
+    { name: "seats", type: "number" },
+    { name: "venue", type: "relationship", relationTo: "venues" },
+    { name: "notes", type: "text", access: { read: () => false } },
+    { name: "place", type: "group", fields: [{ name: "city", type: "text" }] },
+    {
+      name: "sets",
+      type: "array",
+      fields: [
+        { name: "label", type: "text" },
+        { name: "createdAt", type: "date" },
+        { name: "updatedAt", type: "date" },
+      ],
+    },
+    {
+      name: "parts",
+      type: "blocks",
+      blocks: [
+        {
+          slug: "act",
+          fields: [
+            { name: "createdAt", type: "date" },
+            { name: "inner", type: "array", fields: [{ name: "updatedAt", type: "date" }] },
+          ],
+        },
+      ],
+    },
+  ],
+};
+
+/** Records that may belong to several tenants. */
+const clubs: CollectionConfig = {
+  slug: "clubs",
+  fields: [
+    { name: "title", type: "text", required: true },
+    { name: "tenant", type: "relationship", relationTo: "tenants", hasMany: true },
+  ],
+};
+
+const COLLECTIONS = [works, articles, venues, gigs, clubs];
+
 /**
  * A Payload project that uses what real projects use: hooks that refuse, access rules that look at ids, drafts. Nothing
  * is in it at the start but tenants and users.
  */
 export const KITCHEN: Project = {
   name: "kitchen",
-  tenantOwned: ["works", "articles"],
+  tenantOwned: ["works", "articles", "venues", "gigs"],
   collections: () =>
-    [works, articles, tenants, tenantGroups, users].map((one) => ({ ...one, fields: [...one.fields] })),
+    [...COLLECTIONS, tenants, tenantGroups, users].map((one) => ({ ...one, fields: [...one.fields] })),
   globals: () => [],
   uploads: [],
   seed: tenancy,
@@ -36,5 +90,5 @@ export const KITCHEN: Project = {
 /** The gateway's settings for it. */
 export const KITCHEN_SETTINGS = {
   cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" },
-  partners: { collections: ["works", "articles"] },
+  partners: { collections: COLLECTIONS.map(({ slug }) => slug) },
 };

@@ -1,5 +1,5 @@
 import t from "tap";
-import { inParts } from "../../../src/cms/payload/ids.ts";
+import { idKindOf, inParts, recordId } from "../../../src/cms/payload/ids.ts";
 
 const lengths = (parts: readonly (readonly unknown[])[]): number[] => parts.map((part) => part.length);
 
@@ -20,4 +20,27 @@ t.test("long ones by so many as fit into a URL", async (t) => {
   for (const part of parts)
     t.ok(encodeURIComponent(JSON.stringify(part)).length < 4_200, String(part.length));
   t.ok(parts.length <= 4, String(parts.length));
+});
+
+t.test("the kind of a CMS's ids shows in one of them", async (t) => {
+  t.equal(idKindOf(7), "number");
+  t.equal(idKindOf("0b5c2c6e-6b0a-4c5e-9d6f-0123456789ab"), "uuid");
+  t.equal(idKindOf("650000001000000000000007"), "text");
+  t.equal(idKindOf("acme"), "text");
+});
+
+t.test("a UUID has one spelling, and other text is no id beside UUIDs", async (t) => {
+  const id = "0b5c2c6e-6b0a-4c5e-9d6f-0123456789ab";
+  t.equal(recordId(id, "uuid"), id);
+  for (const spelling of [
+    id.toUpperCase(),
+    `{${id}}`,
+    id.replaceAll("-", ""),
+    ` ${id}`,
+    `${id} `,
+    "nonsense",
+    "1",
+    "",
+  ])
+    t.equal(recordId(spelling, "uuid"), undefined, spelling);
 });

@@ -12,8 +12,18 @@ await tap.test("a body full of references is not gone through to its end", (t) =
     `${"[".repeat(60)}${Array<string>(100_000).fill(leaf).join(",")}${"]".repeat(60)}`;
   for (const body of [`{"venue":${nested("5")}}`, `{"rows":${nested('{"venue":5}')}}`]) {
     const fields = objectOf(body);
-    const found = referencesIn(fields, "events", { settings, numericIds: true, most: 1_000 });
+    const found = referencesIn(fields, "events", { settings, ids: "number", most: 1_000 });
     t.equal(found.length, 1_001, "one more than are allowed");
   }
+  t.end();
+});
+
+await tap.test("text that is no UUID refers to nothing where ids are UUIDs", (t) => {
+  const id = "0b5c2c6e-6b0a-4c5e-9d6f-0123456789ab";
+  const found = (venue: unknown) =>
+    referencesIn({ venue }, "events", { settings, ids: "uuid" }).map((one) => one.id);
+  t.strictSame(found(id), [id]);
+  for (const venue of ["nonsense", id.toUpperCase(), 5])
+    t.strictSame(found(venue), [undefined], String(venue));
   t.end();
 });

@@ -14,13 +14,13 @@ function shown(settings: Record<string, unknown>, data: unknown = DATA): unknown
 }
 
 t.test("what is declared plain data leaves as the partner wrote it, whatever it looks like", async (t) => {
-  t.match(shown({}), { data: { page: { docs: [] }, pointer: { value: 3 }, one: 5 } });
+  t.match(shown({}), { data: { page: undefined, pointer: { value: 3 }, one: 5 } });
   const told = shown({ plainFields: { events: ["data"] } });
   t.strictSame(told, {
     id: 1,
     tenant: 1,
     data: DATA,
-    other: { page: { docs: [], hasNextPage: false }, pointer: { relationTo: "venues", value: 3 }, one: 5 },
+    other: { pointer: { relationTo: "venues", value: 3 }, one: 5 },
   });
   t.match(shown({ plainFields: { events: ["data.one"] } }), {
     data: { one: DATA.one, pointer: { value: 3 } },

@@ -1,0 +1,33 @@
+import { ownMember } from "../../core/json.ts";
+
+/** Where in a record of which collection a value stands. */
+export interface FieldPlace {
+  readonly collection: string | undefined;
+  readonly path: string;
+  readonly joinsInScope: boolean;
+}
+
+/** What the configuration says of a place. A partner's own JSON can name any collection and field. */
+export function stated(
+  settings: Readonly<Record<string, Readonly<Record<string, string>>>>,
+  { collection, path }: FieldPlace,
+): string | undefined {
+  return collection === undefined ? undefined : ownMember(ownMember(settings, collection), path);
+}
+
+/** True for a place that a setting lists for its collection. */
+export function isAmong(
+  settings: Readonly<Record<string, readonly string[]>>,
+  { collection, path }: FieldPlace,
+): boolean {
+  return collection !== undefined && ownMember(settings, collection)?.includes(path) === true;
+}
+
+/** True for a place that a setting lists for its collection, or that is within one. */
+export function isBelow(
+  settings: Readonly<Record<string, readonly string[]>>,
+  { collection, path }: FieldPlace,
+): boolean {
+  const paths = collection === undefined ? undefined : ownMember(settings, collection);
+  return paths !== undefined && paths.some((one) => path === one || path.startsWith(`${one}.`));
+}
