@@ -90,6 +90,17 @@ function carelessly(pathname: string): string {
   return text.replace(/\\/g, "/").replace(/[\u0000-\u001f]/g, "");
 }
 
+/**
+ * The origin-form of a target. An absolute-form whose authority is the `Host` is that host's path (RFC 9112 section 3.2.2: an
+ * origin server has to accept it); any other target stays as it is, and is refused where it is judged.
+ */
+export function originFormOf(target: string, host: string | undefined): string {
+  if (target.startsWith("/") || host === undefined) return target;
+  const [, authority, rest = ""] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(target) ?? [];
+  if (authority === undefined || authority.toLowerCase() !== host.toLowerCase()) return target;
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
 /** True for a target in origin form and printable, without a second slash in front, which is a host to some. */
 export function isOriginForm(target: string): boolean {
   return TARGET.test(target) && !target.startsWith("//");

@@ -38,7 +38,7 @@ function brokenMessage(request: IncomingMessage): Refusal | undefined {
   if (request.httpVersionMajor !== 1) return malformed("HTTP version is not 1.x");
   if (!hasPlainFraming(raw, request.httpVersion)) return malformed("message length can be read in two ways");
   if (repeatsAny(raw, SINGLE)) return malformed("a header that must be single is repeated");
-  if (!hasUsableHost(raw)) return malformed("no usable Host");
+  if (!hasUsableHost(raw) && !mayLackHost(request)) return malformed("no usable Host");
   if (request.method === "TRACE" || request.method === "CONNECT")
     return malformed("method is not for an origin");
   if (!isOriginForm(request.url ?? "")) return malformed("target is not in origin form");
@@ -68,6 +68,11 @@ export function announcesBody(request: IncomingMessage): boolean {
   return (
     request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
   );
+}
+
+/** HTTP/1.0 knows no `Host` (RFC 9112 section 3.2): balancers' health checks leave it out. */
+function mayLackHost(request: IncomingMessage): boolean {
+  return request.httpVersionMinor === 0 && request.headers.host === undefined;
 }
 
 function malformed(reason: string): Refusal {

@@ -29,11 +29,11 @@ export function answerError(response: ServerResponse, error: GatewayError, endin
   }
   const { status, headers, body } = renderError(error, ending.requestId);
   const unread = announcesBody(response.req) && !response.req.complete;
+  if (unread || ending.close) response.shouldKeepAlive = false;
   // With the phrase: an upstream one that Node refused would otherwise still be there.
   response.writeHead(status, STATUS_CODES[status] ?? "", {
     ...headers,
     "content-length": Buffer.byteLength(body),
-    ...((unread || ending.close) && { connection: "close" }),
   });
   if (unread) {
     response.write(body);

@@ -59,7 +59,8 @@ export function requestHeaders(
   const headers = request.headers;
   const trusted = law.isTrustedPeer(address);
   const nominated = isOrdinary(headers.connection) ? undefined : nominatedNames(request.rawHeaders);
-  const outgoing: OutgoingHeaders = { host: headers.host ?? "" };
+  // Without one the target's own name is sent.
+  const outgoing: OutgoingHeaders = headers.host === undefined ? {} : { host: headers.host };
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined || nominated?.has(name) === true) continue;
@@ -81,7 +82,7 @@ export function requestHeaders(
 function assertForwarded(outgoing: OutgoingHeaders, request: IncomingMessage, address: string): void {
   outgoing["x-forwarded-for"] = address;
   outgoing["x-forwarded-proto"] = protocolOf(request);
-  outgoing["x-forwarded-host"] = request.headers.host ?? "";
+  if (request.headers.host !== undefined) outgoing["x-forwarded-host"] = request.headers.host;
   if (request.socket.localPort !== undefined) outgoing["x-forwarded-port"] = String(request.socket.localPort);
 }
 
@@ -90,7 +91,7 @@ function extendForwarded(outgoing: OutgoingHeaders, request: IncomingMessage, ad
   const before = outgoing["x-forwarded-for"];
   outgoing["x-forwarded-for"] = before === undefined ? address : `${String(before)}, ${address}`;
   outgoing["x-forwarded-proto"] ??= protocolOf(request);
-  outgoing["x-forwarded-host"] ??= request.headers.host ?? "";
+  if (request.headers.host !== undefined) outgoing["x-forwarded-host"] ??= request.headers.host;
 }
 
 function protocolOf(request: IncomingMessage): string {

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { BodySource } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/lifetime.ts";
+import { announcesBody } from "../native/guard.ts";
 
 /** What a body is read from. `expectsContinue` where the client waits for a 100 before it sends (RFC 9110, 10.1.1). */
 export interface BodyOrigin {
@@ -22,6 +23,8 @@ export function createBodySource(origin: BodyOrigin): BodySource {
     const announced = Number.parseInt(request.headers["content-length"] ?? "", 10);
     const tooLarge = () => new GatewayError("body.too-large", { params: { limit } });
     if (announced > limit) return Promise.reject(tooLarge());
+    // RFC 9112 section 6.3: without a length and a coding there is none. Node's `optimizeEmptyRequests` tells no end of it.
+    if (!announcesBody(request)) return Promise.resolve(Buffer.alloc(0));
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let bytes = 0;

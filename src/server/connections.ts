@@ -98,7 +98,7 @@ export class Connections {
     const next = waiting?.shift();
     if (waiting === undefined || next === undefined) {
       // Its head said "keep-alive" before anybody knew better. Left open, it would hold the drain up to its limit.
-      if (this.#isClosed) socket.destroySoon();
+      if (this.#isClosed || connection.isBroken) socket.destroySoon();
       return;
     }
     if (waiting.length === MOST_WAITING - 1) socket.off("resume", pauseAgain).resume();
@@ -117,8 +117,9 @@ export class Connections {
   }
 
   /**
-   * What comes now cannot be read. Ends the connection behind the answer under way; at once where that has begun, and its
-   * head says otherwise. False where that is known: Node tells it again of whatever comes.
+   * What comes now cannot be read. Ends the connection behind the answer under way (RFC 9112 section 9.6): the answer to a
+   * request that has all come, and a refusal that closes the connection. Another answer that has begun waits for the rest
+   * of its request, so that the connection is cut. False where that is known: Node tells it again of whatever comes.
    */
   breakOff(socket: Duplex): boolean {
     const connection = this.#open.get(socket);
@@ -126,8 +127,9 @@ export class Connections {
     const { current, isBroken } = connection;
     connection.isBroken = true;
     if (isBroken) return false;
-    if (current?.headersSent === true) socket.destroy();
-    else if (current !== undefined) current.shouldKeepAlive = false;
+    if (current === undefined) return true;
+    if (!current.headersSent) current.shouldKeepAlive = false;
+    else if (!current.req.complete && current.shouldKeepAlive) socket.destroy();
     return true;
   }
 

@@ -7,7 +7,7 @@ import { renderError, type Answer } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import { carriesApiKey, hasUsableHost, valuesOf } from "../core/headers.ts";
 import { Lifetime } from "../core/lifetime.ts";
-import { isUnderPrefix, parseTarget, type Target } from "../core/path.ts";
+import { isUnderPrefix, originFormOf, parseTarget, type Target } from "../core/path.ts";
 import { atTurnsEnd, endTurn } from "../core/turn.ts";
 import { announcesBody } from "../native/guard.ts";
 import type { NativeProxy } from "../native/proxy.ts";
@@ -65,6 +65,7 @@ export class Door {
 
   /** Takes a request in. Never throws: whatever happens, it is answered or its connection is closed. */
   enter(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    request.url = originFormOf(request.url ?? "", request.headers.host);
     const visit = { request, response, requestId: randomUUID(), expectsContinue };
     const later = (): void => this.#backlog.add(() => this.#send(visit));
     // At once: from here on nothing else may be answered on its connection before it.
@@ -79,9 +80,10 @@ export class Door {
    * what it has read behind it, which can be the head of a request whose body is then read as one.
    */
   isUpgrade(request: IncomingMessage): boolean {
+    request.url = originFormOf(request.url ?? "", request.headers.host);
     const isNative =
-      parseTarget(request.url ?? "").kind === "other" &&
-      isUnderPrefix(request.url ?? "", this.#options.ways().nativePrefixes) &&
+      parseTarget(request.url).kind === "other" &&
+      isUnderPrefix(request.url, this.#options.ways().nativePrefixes) &&
       request.headers.upgrade?.toLowerCase() === "websocket";
     if (isNative) this.#connections.upgrade(request.socket);
     else this.#connections.endWithNext(request.socket);
@@ -172,6 +174,7 @@ export class Door {
     // A key outside the Partners API is refused wherever it was sent; the native proxy checks again for itself.
     if (!isNative) {
       const isKeyed = carriesApiKey(request.rawHeaders);
+      if (!isKeyed && isServerWide(request)) return this.#write(visit, serverOptions(requestId));
       return this.#refuse(visit, new GatewayError(isKeyed ? "native.keyed" : "route.unknown"));
     }
     const isRefused = ways.refusesNativeKeys && carriesApiKey(request.rawHeaders);
@@ -207,6 +210,15 @@ function isPlainMessage({
   return (
     headers["transfer-encoding"] === undefined && (headers.host === undefined || hasUsableHost(rawHeaders))
   );
+}
+
+/** `OPTIONS *` (RFC 9110 section 9.3.7): a question to the server, not to a resource, so that the gateway answers it. */
+function isServerWide(request: IncomingMessage): boolean {
+  return request.method === "OPTIONS" && request.url === "*" && isPlainMessage(request);
+}
+
+function serverOptions(requestId: string): Answer {
+  return { status: 200, headers: { "cache-control": "no-store", "x-request-id": requestId }, body: "" };
 }
 
 /** A client's own request id is noted for the log, cut to a sane length, and never taken for ours. */

@@ -23,7 +23,7 @@ export function respond(response: ServerResponse, answer: Answer, clock: Clock):
   const headers: Record<string, string | number> = { ...answer.headers, "content-length": length };
   // Without an announced body there is nothing to read, though Node calls no request complete while it hands it over.
   const isUnread = announcesBody(response.req) && !response.req.complete;
-  if (isUnread) headers["connection"] = "close";
+  if (isUnread) response.shouldKeepAlive = false;
   response.writeHead(answer.status, headers);
   const body = response.req.method === "HEAD" ? undefined : answer.body;
   if (!isUnread) {

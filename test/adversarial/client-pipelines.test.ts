@@ -5,7 +5,7 @@
  * though the client was told that nothing behind this answer would be, or though what it sent was the body of another.
  * Defence: a request begins when the one before it on its connection is answered, and not at all behind the last answer.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import t, { type Test } from "tap";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
@@ -195,17 +195,36 @@ t.test("what cannot be read ends a connection behind the request that is under w
   t.equal(told.length, 1);
 });
 
-t.test("but where the answer's head is out, which says that the connection stays, at once", async (t) => {
+t.test("an answer that has begun is ended, and the connection behind it", async (t) => {
+  const begun = Promise.withResolvers<ServerResponse>();
+  const { url } = await startOrigin(t, (request, response) => {
+    response.write("begun");
+    // The gateway itself asks it, too.
+    if (request.url?.endsWith("/long") === true) begun.resolve(response);
+  });
+  const gateway = await startTestGateway(url.href);
+  t.teardown(() => gateway.stop());
+  const client = await rawConnect(gateway.port);
+  client.send(get("long"));
+  await client.until(/begun/);
+  client.send("no request\r\n\r\n");
+  await until("the gateway that has noticed", () => gateway.lines().at(-1)?.["code"] === "request.malformed");
+  (await begun.promise).end("ended");
+  const { text } = await client.end();
+  t.match(text, /begun[^]*ended/);
+  t.notMatch(text, / 400 /);
+});
+
+t.test("but an answer that waits for the rest of its request is cut", async (t) => {
   const { url } = await startOrigin(t, (_request, response) => void response.write("begun"));
   const gateway = await startTestGateway(url.href);
   t.teardown(() => gateway.stop());
   const client = await rawConnect(gateway.port);
-  client.send(get("endless"));
+  client.send("POST /api/long HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
   await client.until(/begun/);
-  client.send("no request\r\n\r\n");
+  client.send("no chunk\r\n");
   const { text } = await client.end();
   t.notMatch(text, / 400 /);
-  t.match(gateway.lines().at(-1), { code: "request.malformed" });
 });
 
 t.test("and where none is under way it is told once, whatever follows", async (t) => {

@@ -80,7 +80,8 @@ const VECTORS = [
   `),
   // Targets that are no path.
   ...words(`
-    http://evil/api/users http://gateway/api/users http://gateway/partners/2026-02/tenant-a/posts
+    http://evil/api/users http://gateway/api/users http://evil/partners/2026-02/tenant-a/posts
+    http://gateway:1/partners/2026-02/tenant-a/posts http://gateway/partners/2026-02/tenant-a/../posts
     HTTP://x/api https://cms/partners/2026-02/tenant-a/posts/49 //evil/partners/2026-02/tenant-a/posts
     * evil:80 ?x ;x http:/api/users file:///etc/passwd http://evil@gateway/api/users javascript:1
   `),

@@ -124,7 +124,7 @@ export const DRAINING: readonly SuiteMutant[] = [
     patches: [
       {
         file: "server/connections.ts",
-        find: "if (this.#isClosed) socket.destroySoon();",
+        find: "if (this.#isClosed || connection.isBroken) socket.destroySoon();",
         replace: "",
       },
     ],

@@ -1,0 +1,125 @@
+import tap from "tap";
+import { startSite } from "../support/isolation.ts";
+import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+
+/** HTTP as its specifications have it, where an earlier version of the gateway did otherwise. */
+
+const site = await startSite();
+tap.teardown(() => site.close());
+const { port } = site.gateway;
+const KEY = `Authorization: users API-Key ${site.cms.keys.partnerA}`;
+const POSTS = "/partners/2026-02/tenant-a/posts";
+
+const post = (id: number) => site.cms.payload.findByID({ collection: "posts", id, depth: 0 });
+
+await tap.test("a write without length and coding has no body, which is known at once", async (t) => {
+  for (const [method, path] of [
+    ["POST", POSTS],
+    ["PATCH", `${POSTS}/1`],
+    ["PUT", `${POSTS}/1`],
+  ] as const) {
+    const client = await rawConnect(port);
+    client.send(rawRequest([`${method} ${path} HTTP/1.1`, "Host: h", KEY]));
+    const text = await client.until(/"requestId":"[^"]+"\}/);
+    t.match(text, /^HTTP\/1\.1 400 /, method);
+    t.match(text, '"error":"Invalid JSON body"', method);
+    // The connection goes on: nothing of the request is left on it.
+    client.send(rawRequest([`DELETE ${POSTS}/99999 HTTP/1.1`, "Host: h", KEY]));
+    await client.until(/Document not found for tenant/);
+    client.socket.destroy();
+  }
+});
+
+await tap.test("bytes behind a complete request do not cost its answer", async (t) => {
+  const body = '{"title":"answered"}';
+  const head = [`PATCH ${POSTS}/2 HTTP/1.1`, "Host: h", KEY, `Content-Length: ${body.length}`];
+  for (const surplus of ["}", "\0\0\0", "GARBAGE\r\n\r\n", "GET"]) {
+    for (const lines of [head, [...head, "Connection: close"]]) {
+      await site.cms.payload.update({ collection: "posts", id: 2, data: { title: "before" } });
+      const client = await rawConnect(port);
+      client.send(rawRequest(lines, body + surplus));
+      const text = await client.until(/"title":"answered"/);
+      t.match(text, /^HTTP\/1\.1 200 /, JSON.stringify(surplus));
+      client.socket.destroy();
+      t.match(await post(2), { title: "answered" });
+    }
+  }
+});
+
+await tap.test("framing that cannot be read is answered before the connection closes", async (t) => {
+  const bodies = {
+    "another coding": rawRequest(["POST /api/posts HTTP/1.1", "Host: h", "Transfer-Encoding: gzip"], "abc"),
+    "chunked and then another": rawRequest(
+      ["POST /api/posts HTTP/1.1", "Host: h", "Transfer-Encoding: chunked, gzip"],
+      "abc",
+    ),
+    "a bad chunk": rawRequest(
+      ["POST /api/posts HTTP/1.1", "Host: h", "Transfer-Encoding: chunked"],
+      "zz\r\n",
+    ),
+    "a bad chunk behind a good one": rawRequest(
+      ["POST /api/posts HTTP/1.1", "Host: h", "Transfer-Encoding: chunked"],
+      "1\r\na\r\nzz\r\n",
+    ),
+  };
+  for (const [name, bytes] of Object.entries(bodies)) {
+    const text = await rawExchange(port, bytes);
+    t.match(text, /^HTTP\/1\.1 400 /, name);
+    t.match(text, /connection: close/i, name);
+    t.match(text, '"error":"Bad Request"', name);
+  }
+});
+
+await tap.test(
+  "an absolute-form target of our own authority is its origin-form, with the same laws",
+  async (t) => {
+    const own = `127.0.0.1:${port}`;
+    const ask = (target: string, more: readonly string[] = []) =>
+      rawExchange(port, rawRequest([`GET ${target} HTTP/1.1`, `Host: ${own}`, "Connection: close", ...more]));
+    t.match(await ask(`http://${own}${POSTS}/1?depth=0`, [KEY]), /^HTTP\/1\.1 200 [^]*"id":1/);
+    t.match(await ask(`HTTP://${own.toUpperCase()}${POSTS}/1`, [KEY]), /^HTTP\/1\.1 200 /);
+    t.match(await ask(`http://${own}/api/pages?limit=1`), /^HTTP\/1\.1 200 /);
+    t.match(
+      await ask(`http://${own}/api/pages?limit=1`, [KEY]),
+      /^HTTP\/1\.1 403 /,
+      "no way round the key's law",
+    );
+    t.match(await ask(`http://${own}/api/..%2fpartners`), /^HTTP\/1\.1 400 /, "nor round that of paths");
+    t.match(await ask(`http://${own}/nosuch`), /^HTTP\/1\.1 404 /);
+    t.match(await ask(`http://${own}`), /^HTTP\/1\.1 404 /);
+    for (const authority of ["evil.example", `evil@${own}`, `${own}.evil.example`, ""]) {
+      const text = await ask(`http://${authority}/api/pages?limit=1`);
+      t.match(text, /^HTTP\/1\.1 40[04] /, authority);
+    }
+    const sent = site.cms.takeRequests().map(({ path }) => path);
+    t.ok(sent.length > 0 && sent.every((path) => path.startsWith("/api/")), "the CMS gets origin-form alone");
+  },
+);
+
+await tap.test("OPTIONS * is about the gateway, and answered by it", async (t) => {
+  site.cms.takeRequests();
+  const ask = (...lines: readonly string[]) =>
+    rawExchange(port, rawRequest(["OPTIONS * HTTP/1.1", "Connection: close", ...lines]));
+  t.match(
+    await ask("Host: h"),
+    /^HTTP\/1\.1 200 OK\r\n[^]*x-request-id: [0-9a-f-]{36}\r\n[^]*content-length: 0\r\n/i,
+  );
+  t.match(await ask("Host: h", KEY), /^HTTP\/1\.1 403 /);
+  t.match(await ask("Host: a/b"), /^HTTP\/1\.1 404 /);
+  t.match(
+    await rawExchange(port, rawRequest(["GET * HTTP/1.1", "Host: h", "Connection: close"])),
+    /^HTTP\/1\.1 404 /,
+  );
+  t.strictSame(site.cms.takeRequests(), [], "the CMS is not asked");
+});
+
+await tap.test("a balancer's health check in HTTP/1.0 needs no Host", async (t) => {
+  t.match(await rawExchange(port, rawRequest(["GET /api/pages?limit=1 HTTP/1.0"])), /^HTTP\/1\.1 200 /);
+  const [request] = site.cms.takeRequests();
+  t.equal(request?.headers.host, new URL(site.cms.url).host, "the CMS gets its own name");
+  t.notOk(request !== undefined && "x-forwarded-host" in request.headers);
+  const odd = rawRequest(["GET /api/posts HTTP/1.0", "Host: a/b"]);
+  t.match(await rawExchange(port, odd), /^HTTP\/1\.1 400 /, "one that is given has to be one");
+  const without = rawRequest(["GET /api/posts HTTP/1.1"]);
+  t.match(await rawExchange(port, without), /^HTTP\/1\.1 400 /, "HTTP/1.1 needs it");
+});
