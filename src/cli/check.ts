@@ -7,6 +7,7 @@ import type { Config } from "../config/schema.ts";
 import { DEFAULT_UPSTREAM, upstreamsOf, type UpstreamSettings } from "../config/upstream.ts";
 import { configFor, connectTo } from "../compose/facility.ts";
 import { GatewayError } from "../core/errors.ts";
+import { isObject } from "../core/json.ts";
 import { FOREVER } from "../core/lifetime.ts";
 import { Secret } from "../core/secret.ts";
 import { scrub } from "../observe/scrub.ts";
@@ -98,7 +99,10 @@ async function askOne(
       const cause =
         error instanceof Error && error.cause !== undefined ? `: ${scrub(reason(error.cause))}` : "";
       const setting = isDefault ? "upstream.url" : `upstreams.${name}`;
-      return [`${setting}: the CMS at ${target.origin} could not be asked (${code}${cause})`];
+      const advice = isRedirect(error)
+        ? "; if it redirects to paths that end with a slash, set cms.trailingSlash"
+        : "";
+      return [`${setting}: the CMS at ${target.origin} could not be asked (${code}${cause})${advice}`];
     }
   };
   try {
@@ -106,6 +110,14 @@ async function askOne(
   } finally {
     await pool.close();
   }
+}
+
+/** True where the CMS, or a server in front of it, answered with a redirect. */
+function isRedirect(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return (
+    isObject(cause) && typeof cause["status"] === "number" && cause["status"] >= 300 && cause["status"] < 400
+  );
 }
 
 function reason(cause: unknown): string {

@@ -27,6 +27,7 @@ export function nativeOf(
     pick: (but) => pool.pick(but).origin,
     tls: readTls(settings.tls, readText),
     connectTimeoutMs: settings.connectTimeout,
+    maxHeaderSize: settings.maxHeaderSize,
     firstByteTimeoutMs: config.native.firstByteTimeout,
     idleTimeoutMs: config.native.idleTimeout,
     reservedNames: [config.partners.tenantIdHeader, config.partners.tenantSlugHeader, "x-request-id"],

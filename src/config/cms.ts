@@ -4,6 +4,12 @@ import { SECRET_FIELDS, field, fieldPath, prefix, slug } from "./words.ts";
 /** What the CMS is called and how it names what the gateway needs: the section `cms`. */
 export const cms = z.strictObject({
   apiPath: prefix.default("/api").describe("Where the CMS's REST API lives."),
+  trailingSlash: z
+    .boolean()
+    .default(false)
+    .describe(
+      "True where the CMS redirects to paths that end with a slash (Next.js: trailingSlash): partner requests then ask it for such paths.",
+    ),
   users: slug
     .default("users")
     .describe(
@@ -22,7 +28,11 @@ export const cms = z.strictObject({
       "Collections besides partners.collections of which native writes change no user, tenant, group or membership.",
     ),
   harmlessPaths: z
-    .array(prefix)
+    .array(
+      prefix.refine((path) => path !== "/", {
+        error: "expected a path such as /admin: with / no native write would be noticed",
+      }),
+    )
     .default([])
     .describe(
       "Native paths, with all below, whose requests of any method change none either, e.g. [/admin]: see docs/revocation.md.",

@@ -68,6 +68,9 @@ const settings = {
   keepAlive: patience
     .prefault("4s")
     .describe("Idle CMS connections are closed after this; keep it below the CMS's own (Node: 5s)."),
+  maxHeaderSize: size
+    .prefault("64KiB")
+    .describe("The largest head of an answer of the CMS; a larger one is a 502."),
   maxAnswer: size
     .prefault("16MiB")
     .describe("The largest answer of the CMS that is translated; a larger one is a 500."),

@@ -52,7 +52,7 @@ export function parseTarget(target: string): Target {
 }
 
 /** One segment's meaning, or `undefined` where it has none or more than one. */
-function decodeSegment(segment: string): string | undefined {
+export function decodeSegment(segment: string): string | undefined {
   if (!SEGMENT.test(segment)) return undefined;
   let decoded = segment;
   if (segment.includes("%")) {

@@ -18,6 +18,8 @@ export interface ConnectionsOptions {
   /** For the TCP connection and TLS, in milliseconds. */
   readonly connectTimeoutMs: number;
   readonly tls?: NativeTls | undefined;
+  /** The largest head of an answer, in bytes; undici's own limit (16 KiB) where it is left out. */
+  readonly maxHeaderSize?: number;
   /** After so many milliseconds without a request one is closed; `IDLE_CONNECTION_MS` where it is left out. */
   readonly idleMs?: number;
 }
@@ -35,12 +37,13 @@ export class Connections {
 
   constructor(target: URL, options: ConnectionsOptions) {
     const connect = connectorTo(target, options, this.#live);
-    const { idleMs = IDLE_CONNECTION_MS } = options;
+    const { idleMs = IDLE_CONNECTION_MS, maxHeaderSize } = options;
     this.#open = () =>
       new Client(target, {
         pipelining: 1,
         // Whatever the environment says: it would put undici's experimental parser in place.
         useMilo: false,
+        ...(maxHeaderSize === undefined ? {} : { maxHeaderSize }),
         // The exchange keeps time.
         headersTimeout: 0,
         bodyTimeout: 0,

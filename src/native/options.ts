@@ -46,6 +46,8 @@ export interface NativeOptions {
   readonly connectTimeoutMs: number;
   /** A connection to the CMS is closed after so many milliseconds without a request; 4,000 where it is left out. */
   readonly idleMs?: number;
+  /** The largest head of an answer of the CMS, in bytes; a larger one is 502. 16 KiB where it is left out. */
+  readonly maxHeaderSize?: number;
   /** From the end of the request to the head of the answer; longer is 504. */
   readonly firstByteTimeoutMs: number;
   /** Without a byte moving in mid-upload or mid-answer; longer ends both connections. */

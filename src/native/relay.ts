@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
-import { hasPlainFraming, type RawHeaders } from "../core/headers.ts";
+import { hasPlainFraming, type RawHeaders, valuesOf } from "../core/headers.ts";
 import { atTurnsEnd } from "../core/turn.ts";
 import { answerHeaders, reasonPhrase } from "./answer-headers.ts";
 import type { Attempt, Exchange } from "./exchange.ts";
@@ -87,9 +87,10 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
     _: unknown,
     reason: string = "",
   ): void {
-    // Of interim answers there is none that a client waits for; below 100 Node would throw, uncaught.
-    if (status >= 100 && status < 200) return;
     const raw = textsOf(controller.rawHeaders);
+    if (status === 103) this.#relayHints(raw);
+    // No client waits for another interim answer; below 100 Node would throw, uncaught.
+    if (status >= 100 && status < 200) return;
     if (status < 100 || !hasPlainFraming(raw, "1.1")) {
       const cause = new Error(`answer cannot be passed on: status ${String(status)}`);
       this.#exchange.fail("upstream.unreachable", cause);
@@ -100,6 +101,18 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
     this.#head = { status, reason, raw };
     if (this.#exchange.isUnsettled) this.#stopWaiting = this.#exchange.clock.after(SOON_MS, this.#waitNoMore);
     else this.#plan();
+  }
+
+  /** Early hints (RFC 8297) go on to a client that can read them (RFC 9110 section 15.2: HTTP/1.0 cannot). */
+  #relayHints(raw: RawHeaders): void {
+    const { request, response, over } = this.#exchange;
+    const link = valuesOf(raw, "link");
+    if (over || request.httpVersionMinor === 0 || response.headersSent || link.length === 0) return;
+    try {
+      response.writeEarlyHints({ link });
+    } catch {
+      // A link that Node will not write is a hint less.
+    }
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {

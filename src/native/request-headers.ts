@@ -103,15 +103,23 @@ function speaksForClient(folded: string): boolean {
 }
 
 /**
- * Next.js's notes to itself: taken from outside, `x-middleware-subrequest` skips all middleware (CVE-2025-29927) and
- * `x-invoke-*` picks the route. Its own client in the browser sends two that look alike and must pass: `x-nextjs-data`
- * (else a redirect of a data request turns into a full page load) and `x-middleware-prefetch`. Answers may hold any.
+ * Headers of Next.js's client in the browser that look like its server's own. Without `x-nextjs-data` a redirect of a data
+ * request becomes a full page load; without the two ids React's debug channel of `next dev` waits for ever (Next 16).
+ */
+const SENT_BY_NEXT_CLIENT: ReadonlySet<string> = new Set([
+  "x-middleware-prefetch",
+  "x-nextjs-data",
+  "x-nextjs-html-request-id",
+  "x-nextjs-request-id",
+]);
+
+/**
+ * Headers that Next.js's server sends to itself: taken from outside, `x-middleware-subrequest` skips all middleware
+ * (CVE-2025-29927) and `x-invoke-*` picks the route. Answers may hold any.
  */
 function isForNextAlone(folded: string): boolean {
-  if (!folded.startsWith("x-")) return false;
-  if (folded.startsWith("x-middleware-")) return folded !== "x-middleware-prefetch";
-  if (folded.startsWith("x-nextjs-")) return folded !== "x-nextjs-data";
-  return folded.startsWith("x-invoke-");
+  if (!folded.startsWith("x-") || SENT_BY_NEXT_CLIENT.has(folded)) return false;
+  return ["x-middleware-", "x-nextjs-", "x-invoke-"].some((prefix) => folded.startsWith(prefix));
 }
 
 /** True for the `Connection` values that nominate nothing, which spares nearly every request the parsing. */

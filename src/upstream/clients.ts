@@ -5,6 +5,8 @@ export interface ClientsOptions {
   readonly connectTimeout: number;
   /** How long an idle connection is kept: below the CMS's own, lest a request meets a closing one. */
   readonly keepAlive: number;
+  /** The largest head of an answer, in bytes. */
+  readonly maxHeaderSize: number;
   readonly tls?: Tls | undefined;
 }
 
@@ -27,7 +29,7 @@ export class Clients {
   readonly #all: Client[] = [];
 
   /** undici's own limits are off: see `Exchange`. */
-  constructor(origin: string, { connectTimeout, keepAlive, tls }: ClientsOptions) {
+  constructor(origin: string, { connectTimeout, keepAlive, maxHeaderSize, tls }: ClientsOptions) {
     // One for all: the sessions of TLS are remembered in it. Certificates are always checked.
     const connect = buildConnector({ ...tls, timeout: connectTimeout, allowH2: false });
     this.#make = () =>
@@ -35,6 +37,7 @@ export class Clients {
         pipelining: 1,
         // Whatever the environment says: it would put undici's experimental parser in place.
         useMilo: false,
+        maxHeaderSize,
         headersTimeout: 0,
         bodyTimeout: 0,
         keepAliveTimeout: keepAlive,

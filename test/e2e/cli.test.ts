@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import t from "tap";
 import { COMMANDS } from "../../src/cli/commands.ts";
+import { startOrigin } from "../unit/native/front.ts";
 import { startCms } from "../support/cms/server.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { proofOf, runCli } from "../support/prove.ts";
@@ -81,6 +82,13 @@ t.test("check --live asks the CMS, and whether it knows the gateway's own key", 
   const stranger = await runCli(["check", "--live"], { UPSTREAM_URL: cms.url, CMS_SERVICE_KEY: "nobody" });
   t.equal(stranger.code, 1);
   t.match(stranger.err, /cms\.serviceKey .* nobody's key/);
+  const slashed = await startOrigin(t, (request, response) => {
+    response.writeHead(308, { location: `${request.url ?? ""}/` }).end();
+  });
+  t.match(
+    (await runCli(["check", "--live"], { UPSTREAM_URL: slashed.url.origin })).err,
+    /set cms\.trailingSlash/,
+  );
   const away = await runCli(["check", "--live", "--json"], { UPSTREAM_URL });
   t.equal(away.code, 1);
   t.match(JSON.parse(away.out), { ok: false, problems: [/could not be asked/] });

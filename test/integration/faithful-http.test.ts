@@ -1,6 +1,8 @@
 import tap from "tap";
 import { startSite } from "../support/isolation.ts";
+import { configFor, startTestGateway } from "../support/gateway.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
+import { startOrigin } from "../unit/native/front.ts";
 
 /** HTTP as its specifications have it, where an earlier version of the gateway did otherwise. */
 
@@ -122,4 +124,64 @@ await tap.test("a balancer's health check in HTTP/1.0 needs no Host", async (t) 
   t.match(await rawExchange(port, odd), /^HTTP\/1\.1 400 /, "one that is given has to be one");
   const without = rawRequest(["GET /api/posts HTTP/1.1"]);
   t.match(await rawExchange(port, without), /^HTTP\/1\.1 400 /, "HTTP/1.1 needs it");
+});
+
+await tap.test("a long head of an answer passes, up to a limit that is a setting", async (t) => {
+  const cookies = (count: number) => Array.from({ length: count }, (_, n) => `c${n}=${"x".repeat(3_900)}`);
+  const origin = await startOrigin(t, (request, response) => {
+    response.setHeader("set-cookie", cookies(Number(request.url?.split("/").at(-1))));
+    response.end("whole");
+  });
+  const gateway = await startTestGateway(origin.url.href);
+  t.teardown(() => gateway.stop());
+  const ask = (port: number, count: number) =>
+    rawExchange(port, rawRequest([`GET /api/${count} HTTP/1.1`, "Host: h", "Connection: close"]));
+  const five = await ask(gateway.port, 5);
+  t.match(five, /^HTTP\/1\.1 200 [^]*whole$/);
+  for (const cookie of cookies(5)) t.ok(five.includes(`set-cookie: ${cookie}\r\n`));
+  t.match(await ask(gateway.port, 20), /^HTTP\/1\.1 502 /);
+  const larger = await startTestGateway(origin.url.href, { upstream: { maxHeaderSize: "128KiB" } });
+  t.teardown(() => larger.stop());
+  t.match(await ask(larger.port, 20), /^HTTP\/1\.1 200 [^]*whole$/);
+});
+
+await tap.test("early hints go on to a client that can read them", async (t) => {
+  const link = "</style.css>; rel=preload; as=style";
+  const { url } = await startOrigin(t, (_request, response) => {
+    response.writeEarlyHints({ link });
+    response.end("whole");
+  });
+  const gateway = await startTestGateway(url.href);
+  t.teardown(() => gateway.stop());
+  const ask = (version: string) =>
+    rawExchange(gateway.port, rawRequest([`GET /api/x HTTP/${version}`, "Host: h", "Connection: close"]));
+  t.match(
+    await ask("1.1"),
+    /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/style\.css>; rel=preload; as=style\r\n\r\nHTTP\/1\.1 200 [^]*whole$/,
+  );
+  t.match(await ask("1.0"), /^HTTP\/1\.1 200 [^]*whole$/);
+});
+
+await tap.test("a CMS whose paths end with a slash is asked so", async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    const [path = "", query = ""] = (request.url ?? "").split("?");
+    if (!path.endsWith("/")) return void response.writeHead(308, { location: `${path}/?${query}` }).end();
+    return void response.setHeader("content-type", "application/json").end('{"user":null}');
+  });
+  const ask = async (settings: Record<string, unknown>) => {
+    const gateway = await startTestGateway(origin.url.href, settings);
+    t.teardown(() => gateway.stop());
+    const { status } = await fetch(`${gateway.url}${POSTS}`, {
+      headers: { authorization: "users API-Key x" },
+    });
+    return status;
+  };
+  t.equal(await ask({}), 503, "a redirect is no answer to who a key is");
+  t.equal(await ask({ cms: { trailingSlash: true } }), 401);
+});
+
+await tap.test("a harmless path that would be all paths is refused", (t) => {
+  const settings = { cms: { harmlessPaths: ["/"] } };
+  t.throws(() => configFor("http://cms.invalid", settings), { message: /harmlessPaths.*such as \/admin/ });
+  t.end();
 });

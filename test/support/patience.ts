@@ -11,6 +11,7 @@ export const PATIENT: Omit<PoolOptions, "targets"> = {
   idleTimeout: 40_000,
   deadline: 100_000,
   keepAlive: 4_000,
+  maxHeaderSize: 65_536,
   maxAnswer: 1_000,
   breakerFailures: 1_000,
   breakerRetry: 1_000,

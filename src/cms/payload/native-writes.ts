@@ -1,4 +1,5 @@
 import { valuesOf } from "../../core/headers.ts";
+import { decodeSegment } from "../../core/path.ts";
 import type { FactKind, NativeRequest } from "../../core/ports.ts";
 import type { PayloadSettings } from "./settings.ts";
 
@@ -43,9 +44,9 @@ export function writesTo(request: NativeRequest, settings: WriteSettings): reado
   if (method === "HEAD" || method === "OPTIONS") return NONE;
   if (method === "GET") return runsJobs(path) ? ALL : NONE;
   const { apiPath, harmlessPaths } = settings.cms;
-  const segments = path.split("/").slice(1);
+  const segments = segmentsOf(path);
+  if (isHarmlessPath(segments, harmlessPaths)) return NONE;
   if (!segments.every((segment) => PLAIN.test(segment))) return ALL;
-  if (harmlessPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`))) return NONE;
   if (!path.startsWith(`${apiPath}/`)) return ALL;
   const [collection = "", ...rest] = path.slice(apiPath.length + 1).split("/");
   const harmless = isHarmless(collection, settings);
@@ -57,6 +58,20 @@ export function writesTo(request: NativeRequest, settings: WriteSettings): reado
   if (method === "POST" && rest.length === 1 && HARMLESS_AUTH.has(rest[0] ?? "")) return NONE;
   // Without a key of the gateway's own, what a user may see of tenants is remembered too.
   return serviceKey === undefined ? ALL : ["keys"];
+}
+
+/** The segments of a path, as they are spelt; one trailing slash makes no other path. */
+function segmentsOf(path: string): readonly string[] {
+  const segments = path.split("/").slice(1);
+  return segments.length > 1 && segments.at(-1) === "" ? segments.slice(0, -1) : segments;
+}
+
+/** True for a path that every parser reads as one of these or as one below it. */
+function isHarmlessPath(segments: readonly string[], harmlessPaths: readonly string[]): boolean {
+  const decoded = segments.map((segment) => decodeSegment(segment));
+  if (decoded.includes(undefined)) return false;
+  const path = `/${decoded.join("/")}`;
+  return harmlessPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
 }
 
 /** Payload answers `GET /payload-jobs/run` by running whatever is due. In any spelling: this one errs on the safe side. */

@@ -99,8 +99,9 @@ export function get(settings: PayloadSettings, sender: Sender, what: readonly [s
 /** Assembled from segments, each encoded on its own: nothing in an id or a slug can become a separator. */
 function path(settings: PayloadSettings, segments: readonly RecordId[], query: string): string {
   const joined = segments.map((segment) => encodeURIComponent(segment)).join("/");
-  const base = settings.cms.apiPath === "/" ? "" : settings.cms.apiPath;
-  return `${base}/${joined}${query === "" ? "" : `?${query}`}`;
+  const { apiPath, trailingSlash } = settings.cms;
+  const base = apiPath === "/" ? "" : apiPath;
+  return `${base}/${joined}${trailingSlash ? "/" : ""}${query === "" ? "" : `?${query}`}`;
 }
 
 /** Starts from nothing: what is not named here does not reach the CMS. */

@@ -136,3 +136,31 @@ t.test("without a key of the gateway's own, a user's change may change which ten
   const callers: WriteSettings = { ...settings, cms: { ...cms, serviceKey: undefined } };
   t.strictSame(writesTo({ method: "PATCH", target: "/api/users/2", rawHeaders: [] }, callers), BOTH);
 });
+
+t.test("a harmless path covers all below, in every spelling that has one meaning", async (t) => {
+  for (const path of [
+    "",
+    "/",
+    "/pages",
+    "/pages/",
+    "/pages/x.y",
+    "/pages/%C3%A4",
+    "/a%20b",
+    "/p(1)",
+    "/@me",
+    "/%61",
+  ])
+    for (const method of ["POST", "PUT", "DELETE"]) t.strictSame(effect(`${method} /admin${path}`), [], path);
+  for (const path of [
+    "/../api/users",
+    "/%2e%2e/api/users",
+    "/..%2fapi",
+    "/a%2fb",
+    "//api",
+    "/a;b",
+    "/a%5cb",
+    "/%zz",
+    "x",
+  ])
+    t.strictSame(effect(`POST /admin${path}`), BOTH, path);
+});

@@ -26,13 +26,16 @@ t.test(
     const more = [
       "x-invoke-path",
       "x-invoke-status",
-      "x-nextjs-request-id",
+      "x-nextjs-cache",
+      "X_Nextjs_Postponed",
       "x-matched-path",
       "x-now-route-matches",
       "next-resume",
     ];
     const wanted = [
       "x-nextjs-data",
+      "x-nextjs-request-id",
+      "x-nextjs-html-request-id",
       "x-middleware-prefetch",
       "rsc",
       "next-router-state-tree",

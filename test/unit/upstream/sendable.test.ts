@@ -37,6 +37,7 @@ for (const [name, odd] of Object.entries(CASES)) {
       idleTimeout: 60_000,
       deadline: 60_000,
       keepAlive: 4_000,
+      maxHeaderSize: 65_536,
       maxAnswer: 1_000,
       breakerFailures: 1,
       breakerRetry: 60_000,
