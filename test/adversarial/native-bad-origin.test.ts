@@ -133,7 +133,11 @@ t.test("an answer that is merely odd is passed on in good order", async (t) => {
     ],
     "hints before it": [
       "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
-      /^HTTP\/1\.1 204 No Content\r\n[^]*\r\n\r\n$/,
+      /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 204 No Content\r\n[^]*\r\n\r\n$/,
+    ],
+    "hints that are none": [
+      "HTTP/1.1 103 Early Hints\r\nLink: a; b\r\nSet-Cookie: a=1\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+      /^HTTP\/1\.1 204 No Content\r\n(?!.*Set-Cookie)[^]*\r\n\r\n$/,
     ],
     "HTTP/1.0 without a length": [
       "HTTP/1.0 200 OK\r\n\r\nok",
