@@ -86,6 +86,12 @@ export const cms = z.strictObject({
     .describe(
       "Join fields and the collection they list, e.g. venues: {events: events}. An undeclared join field lists nothing that is not provably the tenant's.",
     ),
+  virtualFields: z
+    .record(slug, z.record(fieldPath, fieldPath))
+    .default({})
+    .describe(
+      "Fields whose value the CMS takes from a related record, and the path that it is taken from, e.g. events: {venueTitle: venue.title}. Such a value is withheld where the related record would be, and cannot be queried or sorted by.",
+    ),
   plainFields: z
     .record(slug, z.array(fieldPath))
     .default({})

@@ -54,8 +54,8 @@ export interface WhereLimits {
   readonly secretFields: ReadonlySet<string>;
   /** Dotted paths known to stay within the record (`location.city`). */
   readonly ownPaths: ReadonlySet<string>;
-  /** Fields that list what points at the record (joins): asking by them asks about other records. */
-  readonly joinFields: ReadonlySet<string>;
+  /** Fields whose values are other records' (joins, virtual fields): asking by them asks about those records. */
+  readonly foreignFields: ReadonlySet<string>;
   /** Nesting of `and`/`or` at the most. */
   readonly maxDepth: number;
   /** Conditions in all at the most. */
@@ -174,7 +174,7 @@ export function ownField(asked: string, limits: FieldLimits): string | undefined
 function isOwnField(path: string, limits: FieldLimits): boolean {
   // Payload looks at these before it looks for a field.
   if (/^(?:and|or)$/i.test(path)) return false;
-  if (path.length > 100 || !FIELD.test(path) || path.includes("__") || limits.joinFields.has(path))
+  if (path.length > 100 || !FIELD.test(path) || path.includes("__") || limits.foreignFields.has(path))
     return false;
   if (path.includes(".") && !limits.ownPaths.has(path)) return false;
   return !path.split(".").some((name) => limits.secretFields.has(name));

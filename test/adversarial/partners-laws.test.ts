@@ -5,7 +5,8 @@ import * as fc from "fast-check";
 import tap from "tap";
 
 import { bodyFor } from "../../src/cms/payload/body.ts";
-import { listQuery, readOneQuery, readQuery, writeQuery } from "../../src/cms/payload/query.ts";
+import { readQuery } from "../../src/cms/payload/client-query.ts";
+import { listQuery, readOneQuery, writeQuery } from "../../src/cms/payload/query.ts";
 import { payloadSettings } from "../../src/cms/payload/settings.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { mint } from "../../src/core/brand.ts";

@@ -25,7 +25,7 @@ await tap.test("nor has a collection of such a name any settings but its own", (
   const settings = payloadSettings(
     configFor("http://cms.invalid", { partners: { collections: ["constructor"] } }),
   );
-  const { ownPaths, joinFields } = whereLimits(settings, "constructor");
-  t.strictSame([[...ownPaths], [...joinFields]], [[], []]);
+  const { ownPaths, foreignFields } = whereLimits(settings, "constructor");
+  t.strictSame([[...ownPaths], [...foreignFields]], [[], []]);
   t.end();
 });

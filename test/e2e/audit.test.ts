@@ -197,7 +197,7 @@ t.test("each piece of advice on a configuration is given where it applies, and o
     CONFIG_FILE: "x",
   };
   const yaml = (more: string) =>
-    `cms: {relations: {events: {venue: venues}}}\nserver: {drainDelay: 5s${more}}\n`;
+    `cms: {relations: {events: {venue: venues}}, virtualFields: {events: {at: venue.title}}}\nserver: {drainDelay: 5s${more}}\n`;
   const checksOf = (more: string, rest: string, env: Record<string, string> = {}) =>
     advise(loadConfig({ env: { ...best, ...env }, readFile: () => yaml(more) + rest })).map(
       ({ check, severity }) => `${check} ${severity}`,
@@ -223,13 +223,13 @@ t.test("each piece of advice on a configuration is given where it applies, and o
   for (const open of ["native: {keys: observe}", "native: {targets: observe}", "partners: {tripwire: off}"])
     t.strictSame(checksOf("", open), ["config.observing medium"], open);
   const slip =
-    "cms: {relations: {event: {venue: venues}, venues: {owner: people}, tags: {of: tags}}}\nserver: {drainDelay: 5s}";
+    "cms: {relations: {event: {venue: venues}, venues: {owner: people}, tags: {of: tags}}, virtualFields: {events: {at: venue.title}}}\nserver: {drainDelay: 5s}";
   const [misnamed] = advise(loadConfig({ env: best, readFile: () => slip }));
   t.match(misnamed, { check: "config.fields-of-nothing", severity: "low", seen: /declared of event,/ });
   const bare = advise(loadConfig({ env: { UPSTREAM_URL: best.UPSTREAM_URL }, readFile: () => "" }));
   t.strictSame(
     bare.map(({ check }) => check),
-    ["config.service-key", "config.drain-delay", "config.relations"],
+    ["config.service-key", "config.virtual-fields", "config.drain-delay", "config.relations"],
   );
   t.ok(
     bare.every(({ change }) => change !== undefined),

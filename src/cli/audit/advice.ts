@@ -69,6 +69,13 @@ const RULES: readonly Rule[] = [
     change: "make a user for the gateway that reads tenants and groups, and set its key",
   },
   {
+    check: "config.virtual-fields",
+    applies: ({ cms }) => Object.keys(cms.virtualFields).length === 0,
+    severity: "note",
+    seen: "cms.virtualFields is empty: if the CMS has fields such as virtual: 'venue.title', they show other tenants' values",
+    change: "declare each such field with its path, e.g. events: {venueTitle: venue.title}",
+  },
+  {
     check: "config.drain-delay",
     applies: ({ server }) => server.drainDelay === 0,
     severity: "low",

@@ -9,8 +9,10 @@ import { readJson } from "./json.ts";
 import { formOf } from "./outgoing.ts";
 import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
-import { askedFields, hiddenFields, pagingOf, type AskedJob } from "./query.ts";
-import { isJoinPage, Sieve } from "./sieve.ts";
+import { pagingOf } from "./paging.ts";
+import { askedFields, depthSeen, hiddenFields, type AskedJob } from "./query.ts";
+import { isJoinPage } from "./record-kind.ts";
+import { Sieve } from "./sieve.ts";
 import { stepAt } from "./steps.ts";
 
 /** The ten members of a list answer, in the order in which partners get them. */
@@ -51,7 +53,13 @@ export function translate(
     return { status: 200, body: JSON.stringify(nothingJoined(body)) };
   }
   const sieve = new Sieve(settings, job);
-  const shaping = { sieve, operation, scope: job.permit.scope, hidden: hiddenFields(job, settings) };
+  const shaping = {
+    sieve,
+    operation,
+    scope: job.permit.scope,
+    hidden: hiddenFields(job, settings),
+    depthLeft: depthSeen(job, settings),
+  };
   try {
     return shaped({ body, answer }, job, shaping);
   } finally {
@@ -86,6 +94,8 @@ interface Shaping {
   readonly scope: readonly RecordId[];
   /** Fields that are there only for the gateway to see. */
   readonly hidden: readonly string[];
+  /** How deep the client sees, where that is less than what the CMS was asked for. */
+  readonly depthLeft: number | undefined;
 }
 
 function shaped({ body, answer }: Said, job: AskedJob, shaping: Shaping): Translation {
@@ -184,7 +194,7 @@ function list(body: unknown, shaping: Shaping): Record<string, unknown> {
  */
 function ours(
   record: Record<string, unknown>,
-  { sieve, operation, scope, hidden }: Shaping,
+  { sieve, operation, scope, hidden, depthLeft }: Shaping,
 ): Record<string, unknown> {
   const { kind, collection } = operation;
   if (!sieve.passes(record, { collection, scope })) {
@@ -192,8 +202,8 @@ function ours(
       cause: `isolation: a record of ${collection} outside the scope`,
     });
   }
-  for (const name of hidden) sieve.hide(record, name);
-  sieve.clean(record, collection, kind === "list" || kind === "read");
+  const joinsInScope = kind === "list" || kind === "read";
+  sieve.clean(record, collection, { joinsInScope, depthLeft, hidden });
   return record;
 }
 

@@ -5,12 +5,14 @@ export interface FieldPlace {
   readonly collection: string | undefined;
   readonly path: string;
   readonly joinsInScope: boolean;
+  /** How many relations deep the client sees from here: at 0 a populated record is shown as its id. */
+  readonly depthLeft: number;
 }
 
 /** What the configuration says of a place. A partner's own JSON can name any collection and field. */
 export function stated(
   settings: Readonly<Record<string, Readonly<Record<string, string>>>>,
-  { collection, path }: FieldPlace,
+  { collection, path }: Pick<FieldPlace, "collection" | "path">,
 ): string | undefined {
   return collection === undefined ? undefined : ownMember(ownMember(settings, collection), path);
 }
@@ -18,7 +20,7 @@ export function stated(
 /** True for a place that a setting lists for its collection. */
 export function isAmong(
   settings: Readonly<Record<string, readonly string[]>>,
-  { collection, path }: FieldPlace,
+  { collection, path }: Pick<FieldPlace, "collection" | "path">,
 ): boolean {
   return collection !== undefined && ownMember(settings, collection)?.includes(path) === true;
 }
@@ -26,7 +28,7 @@ export function isAmong(
 /** True for a place that a setting lists for its collection, or that is within one. */
 export function isBelow(
   settings: Readonly<Record<string, readonly string[]>>,
-  { collection, path }: FieldPlace,
+  { collection, path }: Pick<FieldPlace, "collection" | "path">,
 ): boolean {
   const paths = collection === undefined ? undefined : ownMember(settings, collection);
   return paths !== undefined && paths.some((one) => path === one || path.startsWith(`${one}.`));

@@ -1,39 +1,25 @@
-import { parse } from "qs-esm";
 import type { RecordId, Tenant } from "../../core/context.ts";
 import type { Job } from "../../core/ports.ts";
 import { readScope } from "../../core/scope.ts";
 import { fieldsOf, ownField, readWhere, type Where } from "../../core/where.ts";
+import type { ClientQuery } from "./client-query.ts";
+import { depth, isPositive, pagingOf } from "./paging.ts";
 import { Parameters } from "./parameters.ts";
-import { isHidden, readPopulate, readSelect, showFields } from "./selection.ts";
+import { isHidden, readPopulate, readSelect, showFields, type Selection } from "./selection.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
+import { depthOf, type VirtualField } from "./virtual-fields.ts";
 
 /**
  * Queries: the client's is taken apart, what the contract knows is put together anew. Nothing of the client's query
  * string is passed on as it came, so there is nothing to append to, outrun (qs stops at 1000 parameters) or override.
  */
 
-/** A client's query, taken apart: nothing of it is known to be right. */
-export type ClientQuery = Readonly<Record<string, unknown>>;
-
 /** A job with its query taken apart, which is done once: several questions are asked of it. */
 export interface AskedJob extends Job {
   readonly asked: ClientQuery;
 }
 
-const MAX_PARAMETERS = 1000;
-const UNREADABLE = { where: [] } as const;
-const NO_QUERY: ClientQuery = {};
 const LOCALE = /^(?:[A-Za-z][A-Za-z0-9_-]{0,34}|\*)$/;
-
-/**
- * What a client asked, by the CMS's own reading of query strings. A query of so many parameters that the parser would
- * silently stop reading has a `where` that matches nothing.
- */
-export function readQuery(query: string): ClientQuery {
-  if (query === "") return NO_QUERY;
-  if (query.split("&", MAX_PARAMETERS + 1).length > MAX_PARAMETERS) return UNREADABLE;
-  return parse(query, { depth: 30, arrayLimit: 1000, parameterLimit: MAX_PARAMETERS, plainObjects: true });
-}
 
 /** The query of a list, without its leading `?`. `scope` holds the tenants whose records may be listed. */
 export function listQuery(asked: ClientQuery, collection: string, context: QueryContext): string {
@@ -50,7 +36,8 @@ export function listQuery(asked: ClientQuery, collection: string, context: Query
   else if (isPositive(asked["page"])) parameters.add("page", String(page));
   const sort = readSort(asked["sort"], settings, collection);
   if (sort !== "") parameters.add("sort", sort);
-  addShape(parameters, asked, { settings, collection, seen: seenFields(asked, collection, settings) });
+  const seen = seenFields(asked, { collection, isList: true }, settings);
+  addShape(parameters, asked, { settings, collection, seen });
   addJoins(parameters, collection, context);
   return parameters.toString();
 }
@@ -98,23 +85,53 @@ export function askedFields(
 
 /**
  * The fields that the gateway has to see of each record, whatever a client selects: whose it is, without which the
- * tripwire would be blind, and what a list is asked by.
+ * tripwire would be blind, what a list is asked by, and the relations behind the virtual fields that are selected.
  */
 function seenFields(
   asked: ClientQuery,
-  listed: string | undefined,
+  { collection, isList }: Seen,
   settings: PayloadSettings,
 ): readonly string[] {
   const { tenantField } = settings.cms;
-  return listed === undefined ? [tenantField] : [tenantField, ...askedFields(asked, listed, settings)];
+  const select = readSelect(asked["select"], settings, collection);
+  const virtual = settings.virtualFields.of(collection);
+  const behind = select === undefined ? [] : relationsBehind(virtual, select);
+  const asks = isList ? askedFields(asked, collection, settings) : [];
+  return [...new Set([tenantField, ...asks, ...behind])];
+}
+
+/** The relations that have to be seen to judge the virtual fields that a selection shows. */
+function relationsBehind(fields: readonly VirtualField[], select: Selection): readonly string[] {
+  const shown = fields.filter(({ name: [first = ""] }) => !isHidden(select, first));
+  return shown.map(({ source: [first = ""] }) => first);
+}
+
+/** The records that are seen: of which collection, and whether a list of them was asked for. */
+interface Seen {
+  readonly collection: string;
+  readonly isList: boolean;
 }
 
 /** Which of the fields that were shown for the gateway alone a client's `select` hides. */
 export function hiddenFields({ asked, operation }: AskedJob, settings: PayloadSettings): readonly string[] {
-  const select = readSelect(asked["select"], settings, operation.collection);
+  const { kind, collection } = operation;
+  const select = readSelect(asked["select"], settings, collection);
   if (select === undefined) return [];
-  const listed = operation.kind === "list" ? operation.collection : undefined;
-  return seenFields(asked, listed, settings).filter((name) => isHidden(select, name));
+  const seen = seenFields(asked, { collection, isList: kind === "list" }, settings);
+  return seen.filter((name) => isHidden(select, name));
+}
+
+/**
+ * How deep a client sees, where the CMS is asked to show more: a virtual field's source has to be seen to be judged.
+ * `undefined` where the CMS shows just what was asked for.
+ */
+export function depthSeen({ asked, operation }: AskedJob, settings: PayloadSettings): number | undefined {
+  const wanted = depth(asked["depth"], settings.maxDepth);
+  return wanted < depthFor(operation.collection, settings) ? wanted : undefined;
+}
+
+function depthFor(collection: string, { virtualFields, maxDepth }: PayloadSettings): number {
+  return Math.min(depthOf(virtualFields.of(collection)), maxDepth);
 }
 
 /** The query of a single read: a list of one, so that the CMS itself applies the tenant's constraint. */
@@ -129,7 +146,7 @@ export function readOneQuery(
   parameters.add("limit", "1");
   parameters.add("pagination", "false");
   const { settings } = context;
-  const seen = seenFields(asked, undefined, settings);
+  const seen = seenFields(asked, { collection, isList: false }, settings);
   addShape(parameters, asked, { settings, collection, seen });
   addJoins(parameters, collection, context);
   return parameters.toString();
@@ -138,7 +155,7 @@ export function readOneQuery(
 /** The query of a write: only what shapes the answer, and whether a draft is meant. */
 export function writeQuery(asked: ClientQuery, collection: string, settings: PayloadSettings): string {
   const parameters = new Parameters();
-  const seen = seenFields(asked, undefined, settings);
+  const seen = seenFields(asked, { collection, isList: false }, settings);
   addShape(parameters, asked, { settings, collection, seen });
   return parameters.toString();
 }
@@ -170,7 +187,8 @@ interface Shape {
 function addShape(parameters: Parameters, asked: ClientQuery, { settings, collection, seen }: Shape): void {
   const chosen = readSelect(asked["select"], settings, collection);
   const select = chosen === undefined ? undefined : showFields(chosen, seen);
-  parameters.add("depth", String(depth(asked["depth"], settings.maxDepth)));
+  const wanted = depth(asked["depth"], settings.maxDepth);
+  parameters.add("depth", String(Math.max(wanted, depthFor(collection, settings))));
   if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
     parameters.add("locale", asked["locale"]);
   const fallback = asked["fallbackLocale"] ?? asked["fallback-locale"];
@@ -195,32 +213,6 @@ function addJoins(parameters: Parameters, collection: string, { settings, tenant
       ids.forEach((id, index) => parameters.add(`${name}[${index}]`, id));
     else parameters.add(name, ids.join(","));
   }
-}
-
-/** Which part of a list is asked for: documents at the most, and the page, `undefined` without pages. */
-export function pagingOf(
-  asked: ClientQuery,
-  { maxPage }: PayloadSettings,
-): { readonly limit: number; readonly page: number | undefined } {
-  const unpaged = asked["pagination"] === "false";
-  const limit = pageSize(asked["limit"], unpaged, maxPage);
-  if (unpaged) return { limit, page: undefined };
-  return { limit, page: isPositive(asked["page"]) ? Number(asked["page"]) : 1 };
-}
-
-function pageSize(asked: unknown, unpaged: boolean, cap: number): number {
-  const standard = unpaged ? cap : Math.min(10, cap);
-  if (typeof asked !== "string" || !/^\d{1,9}$/.test(asked)) return standard;
-  const wanted = Number(asked);
-  return wanted === 0 ? cap : Math.min(wanted, cap);
-}
-
-function depth(asked: unknown, cap: number): number {
-  return typeof asked === "string" && /^\d{1,3}$/.test(asked) ? Math.min(Number(asked), cap) : cap;
-}
-
-function isPositive(asked: unknown): asked is string {
-  return typeof asked === "string" && /^[1-9]\d{0,8}$/.test(asked);
 }
 
 /** A path into another record is an order by something the partner may not see, and so an oracle: left out. */

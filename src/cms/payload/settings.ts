@@ -3,6 +3,7 @@ import { ownMember } from "../../core/json.ts";
 import type { OperandKind, WhereLimits } from "../../core/where.ts";
 import type { Config } from "../../config/schema.ts";
 import { cmsNames, type NamesOf } from "./names.ts";
+import { virtualFieldsOf, type VirtualFields } from "./virtual-fields.ts";
 
 /** What this room needs of the configuration, in the shape it is used in. Built once. */
 export interface PayloadSettings {
@@ -14,6 +15,7 @@ export interface PayloadSettings {
   /** Every collection that the configuration names. */
   readonly knownCollections: ReadonlySet<string>;
   readonly exposed: ReadonlySet<string>;
+  readonly virtualFields: VirtualFields;
   readonly secretFields: ReadonlySet<string>;
   /** Roles that have a limit of their own: no other is worth remembering of a user. */
   readonly limitedRoles: readonly string[];
@@ -34,6 +36,7 @@ export function payloadSettings(config: Config, onForeign: OnForeign = () => und
     knownCollections: namedIn(config),
     cms: config.cms,
     exposed: new Set(config.partners.collections),
+    virtualFields: virtualFieldsOf(config.cms.virtualFields),
     secretFields: new Set(config.cms.secretFields),
     limitedRoles: Object.keys(config.rate.roles),
     maxPage: config.limits.page,
@@ -99,7 +102,10 @@ function whereLaw(settings: PayloadSettings, collection: string): WhereLimits {
     fieldOf: (path) => settings.names(collection).inward(path),
     secretFields: settings.secretFields,
     ownPaths: new Set(ownMember(settings.cms.ownPaths, collection)),
-    joinFields: new Set(Object.keys(ownMember(settings.cms.joins, collection) ?? {})),
+    foreignFields: new Set([
+      ...Object.keys(ownMember(settings.cms.joins, collection) ?? {}),
+      ...Object.keys(ownMember(settings.cms.virtualFields, collection) ?? {}),
+    ]),
     maxDepth: settings.whereDepth,
     maxConditions: settings.whereConditions,
   };

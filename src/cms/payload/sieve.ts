@@ -3,11 +3,13 @@ import type { Job } from "../../core/ports.ts";
 import type { RecordId, Tenant } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
-import { idKindOf, isRowId, isSameId, relatedId, type IdKind } from "./ids.ts";
+import { isSameId, relatedId } from "./ids.ts";
 import { renameOutward } from "./names.ts";
 import { ownersOf } from "./owners.ts";
-import { isAmong, isBelow, stated, type FieldPlace } from "./field-place.ts";
+import { isJoinPage, polymorphicName, polymorphicTarget, RecordKind } from "./record-kind.ts";
+import { isBelow, stated, type FieldPlace } from "./field-place.ts";
 import type { PayloadSettings } from "./settings.ts";
+import { holdersOf, isProven } from "./virtual-fields.ts";
 import { Tripwire } from "./tripwire.ts";
 
 /** In place of a value: its field is left out. */
@@ -23,14 +25,13 @@ export class Sieve {
   hasChanged = false;
   readonly #settings: PayloadSettings;
   readonly #tenant: Tenant;
-  /** The kind of the CMS's ids. */
-  readonly #ids: IdKind;
+  readonly #kind: RecordKind;
   readonly #tripwire: Tripwire;
 
   constructor(settings: PayloadSettings, job: Pick<Job, "tenant" | "requestId">) {
     this.#settings = settings;
     this.#tenant = job.tenant;
-    this.#ids = idKindOf(job.tenant.id);
+    this.#kind = new RecordKind(settings, job.tenant.id);
     this.#tripwire = new Tripwire(settings, job);
   }
 
@@ -44,21 +45,37 @@ export class Sieve {
     this.#tripwire.report();
   }
 
-  /**
-   * Cleans a record of `collection` in place, populated relations included, and gives its fields their version's names. `joinsInScope` where its declared joins
-   * were asked for in scope only, which the CMS does for the main record of a read.
-   */
-  clean(record: Record<string, unknown>, collection: string | undefined, joinsInScope = false): void {
+  /** Cleans a record of `collection` in place, populated relations included, and gives its fields their version's names. */
+  clean(
+    record: Record<string, unknown>,
+    collection: string | undefined,
+    { joinsInScope = false, depthLeft = Infinity, hidden = [] }: Viewing = {},
+  ): void {
     const { tenantField } = this.#settings.cms;
     // First: populated, the tenant would be taken for a record that does not show whose it is.
     if (tenantField in record)
       this.#put(record, tenantField, this.#shownTenant(record[tenantField], collection));
-    this.#members(record, { collection, path: "", joinsInScope });
+    // Before the records that they come from are cut down to ids.
+    this.#withholdVirtual(record, collection);
+    for (const name of hidden) this.hide(record, name);
+    this.#members(record, { collection, path: "", joinsInScope, depthLeft });
     // Last: everything before knows fields by the CMS's names.
     const names = this.#settings.names(collection);
     if (!names.differ) return;
     this.hasChanged = true;
     renameOutward(record, names);
+  }
+
+  /** A value that comes from a related record is withheld where that record would be (`cms.virtualFields`). */
+  #withholdVirtual(record: Record<string, unknown>, collection: string | undefined): void {
+    for (const field of this.#settings.virtualFields.of(collection)) {
+      const proves = (related: Record<string, unknown>, path: string): boolean => {
+        const target = stated(this.#settings.cms.relations, { collection, path });
+        return !this.#kind.isUser(related) && this.#isOurs(related, target);
+      };
+      if (this.#tripwire.isOpen || isProven(record, field, proves)) continue;
+      for (const [holder, name] of holdersOf(record, field)) this.hide(holder, name);
+    }
   }
 
   /** Whose record it is: in scope, somebody else's, or not to be seen (a client's `select` left it out). */
@@ -125,27 +142,31 @@ export class Sieve {
     const { value: target, ...rest } = value;
     const { relationTo } = rest;
     // A record may have fields of these names as well; then it is one, and has to prove its owner.
-    if (typeof relationTo === "string" && isObject(target) && !this.#looksPopulated(rest, at, true)) {
+    if (typeof relationTo === "string" && isObject(target) && !this.#kind.isPopulated(rest, at, true)) {
       this.#members(rest, { ...at, path: `${at.path}.polymorphic` });
-      return { ...rest, value: this.#populated(target, relationTo) };
+      return { ...rest, value: this.#populated(target, relationTo, at) };
     }
     const declared = this.#declaredTarget(at);
-    const isPopulated = declared === undefined ? this.#looksPopulated(value, at, inList) : "id" in value;
-    if (isPopulated) return this.#populated(value, declared);
+    const isPopulated = declared === undefined ? this.#kind.isPopulated(value, at, inList) : "id" in value;
+    if (isPopulated) return this.#populated(value, declared, at);
     this.#members(value, at);
     return value;
   }
 
   /** A populated record as it may leave: itself, cleaned, or its id. */
-  #populated(record: Record<string, unknown>, collection: string | undefined): unknown {
-    if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;
-    this.clean(record, collection);
+  #populated(
+    record: Record<string, unknown>,
+    collection: string | undefined,
+    { depthLeft }: Pick<FieldPlace, "depthLeft">,
+  ): unknown {
+    if (!this.#mayLeave(record, collection, "relation") || depthLeft <= 0) return relatedId(record) ?? null;
+    this.clean(record, collection, { depthLeft: depthLeft - 1 });
     return record;
   }
 
   /** A user never does, whatever the tripwire's mode: that would be no record of a tenant's, but a person's. */
   #mayLeave(record: Record<string, unknown>, collection: string | undefined, place: Found): boolean {
-    if (this.#looksLikeUser(record)) return false;
+    if (this.#kind.isUser(record)) return false;
     return this.#isOurs(record, collection) || this.#tripwire.lets(place, collection);
   }
 
@@ -171,8 +192,7 @@ export class Sieve {
       if (!isObject(record)) {
         if (isAsked || this.#tripwire.lets(place, target)) kept.push(item);
       } else if (this.#mayLeave(record, target, place)) {
-        this.clean(record, target);
-        kept.push(item);
+        kept.push(this.#listed(item, record, { target, depthLeft: at.depthLeft }));
       }
     }
     if (kept.length === docs.length && (isAsked || this.#tripwire.isOpen || page["hasNextPage"] === false))
@@ -180,32 +200,33 @@ export class Sieve {
     return isAsked ? { docs: kept, hasNextPage: false } : WITHHELD;
   }
 
-  /**
-   * Tells a populated record from a part of the record itself. Rows of arrays and blocks have an id too: 24 hex digits
-   * unless a client chose another. Where records can have such ids as well, rows have neither timestamps nor a tenant, or
-   * are declared (`cms.rowFields`). In doubt a value counts as populated, and then has to prove its owner.
-   */
-  #looksPopulated(value: Record<string, unknown>, at: FieldPlace, inList: boolean): boolean {
-    if (!("id" in value)) return false;
-    const { id } = value;
-    if (typeof id !== "string" || this.#looksLikeUser(value)) return true;
-    if (isAmong(this.#settings.cms.rowFields, at)) return false;
-    const { tenantField, textIds } = this.#settings.cms;
-    const rowsDiffer = this.#ids !== "text" && textIds.length === 0;
-    if (rowsDiffer && isRowId(id) && !(tenantField in value)) return false;
-    if ("createdAt" in value || "updatedAt" in value || tenantField in value) return true;
-    return !(inList || "blockType" in value || this.#ids === "number");
-  }
-
-  #looksLikeUser(record: Record<string, unknown>): boolean {
-    if (record["collection"] === this.#settings.cms.users || "hasAPIKey" in record) return true;
-    for (const name of this.#settings.secretFields) if (name in record) return true;
-    return false;
+  /** A record of a join's page, as deep as the client sees. */
+  #listed(
+    item: unknown,
+    record: Record<string, unknown>,
+    { target, depthLeft }: { readonly target: string | undefined; readonly depthLeft: number },
+  ): unknown {
+    if (depthLeft > 0) {
+      this.clean(record, target, { depthLeft: depthLeft - 1 });
+      return item;
+    }
+    const id = relatedId(record) ?? null;
+    return item === record ? id : { relationTo: target, value: id };
   }
 
   #declaredTarget(at: FieldPlace): string | undefined {
     return stated(this.#settings.cms.relations, at);
   }
+}
+
+/** How a record is looked at. */
+export interface Viewing {
+  /** True where its declared joins were asked for in scope, which the CMS does for the main record of a read. */
+  readonly joinsInScope?: boolean;
+  /** How many relations deep the client sees. */
+  readonly depthLeft?: number | undefined;
+  /** Fields of it that are there for the gateway alone. */
+  readonly hidden?: readonly string[];
 }
 
 /** What the main records of an answer are: of which collection, and of which tenants the request was permitted. */
@@ -214,21 +235,6 @@ export interface MainRecord {
   readonly scope: readonly RecordId[];
 }
 
-/** True for what a join field holds: a page of the records that point here. */
-export function isJoinPage(value: unknown): value is Record<string, unknown> & { docs: readonly unknown[] } {
-  return isObject(value) && Array.isArray(value["docs"]) && "hasNextPage" in value;
-}
-
 function isList(value: unknown): value is unknown[] {
   return Array.isArray(value);
-}
-
-function polymorphicTarget(item: unknown): unknown {
-  return isObject(item) && typeof item["relationTo"] === "string" && "value" in item ? item["value"] : item;
-}
-
-function polymorphicName(item: unknown): string | undefined {
-  return isObject(item) && typeof item["relationTo"] === "string" && "value" in item
-    ? item["relationTo"]
-    : undefined;
 }

@@ -34,6 +34,11 @@ const gigs: CollectionConfig = {
     { name: "date", type: "date" },
     { name: "seats", type: "number" },
     { name: "venue", type: "relationship", relationTo: "venues" },
+    { name: "venueTitle", type: "text", virtual: "venue.title" },
+    { name: "host", type: "relationship", relationTo: "users" },
+    { name: "hostEmail", type: "text", virtual: "host.email" },
+    { name: "stages", type: "relationship", relationTo: "venues", hasMany: true },
+    { name: "stageTitles", type: "text", hasMany: true, virtual: "stages.title" },
     { name: "notes", type: "text", access: { read: () => false } },
     { name: "place", type: "group", fields: [{ name: "city", type: "text" }] },
     {
@@ -91,4 +96,9 @@ export const KITCHEN: Project = {
 export const KITCHEN_SETTINGS = {
   cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" },
   partners: { collections: COLLECTIONS.map(({ slug }) => slug) },
+  cms: {
+    virtualFields: {
+      gigs: { venueTitle: "venue.title", hostEmail: "host.email", stageTitles: "stages.title" },
+    },
+  },
 };

@@ -11,7 +11,7 @@ const limits: WhereLimits = {
   ]),
   secretFields: new Set(["apiKey"]),
   ownPaths: new Set(["location.city"]),
-  joinFields: new Set(["events"]),
+  foreignFields: new Set(["events"]),
   maxDepth: 3,
   maxConditions: 5,
 };

@@ -1,0 +1,59 @@
+import type { RecordId } from "../../core/context.ts";
+import { isObject } from "../../core/json.ts";
+import { isAmong, type FieldPlace } from "./field-place.ts";
+import { idKindOf, isRowId, type IdKind } from "./ids.ts";
+import type { PayloadSettings } from "./settings.ts";
+
+/** Tells what an object in an answer is: a populated record, a user, or a part of the record that holds it. */
+export class RecordKind {
+  readonly #settings: PayloadSettings;
+  /** The kind of the CMS's ids. */
+  readonly #ids: IdKind;
+
+  /** `sample` is an id of the CMS's. */
+  constructor(settings: PayloadSettings, sample: RecordId) {
+    this.#settings = settings;
+    this.#ids = idKindOf(sample);
+  }
+
+  /**
+   * Tells a populated record from a part of the record itself. Rows of arrays and blocks have an id too: 24 hex digits
+   * unless a client chose another. Where records can have such ids as well, rows have neither timestamps nor a tenant, or
+   * are declared (`cms.rowFields`). In doubt a value counts as populated, and then has to prove its owner.
+   */
+  isPopulated(value: Record<string, unknown>, at: FieldPlace, inList: boolean): boolean {
+    if (!("id" in value)) return false;
+    const { id } = value;
+    if (typeof id !== "string" || this.isUser(value)) return true;
+    if (isAmong(this.#settings.cms.rowFields, at)) return false;
+    const { tenantField, textIds } = this.#settings.cms;
+    const rowsDiffer = this.#ids !== "text" && textIds.length === 0;
+    if (rowsDiffer && isRowId(id) && !(tenantField in value)) return false;
+    if ("createdAt" in value || "updatedAt" in value || tenantField in value) return true;
+    return !(inList || "blockType" in value || this.#ids === "number");
+  }
+
+  /** True for a record of the users' collection, and for any with a field that only users have. */
+  isUser(record: Record<string, unknown>): boolean {
+    if (record["collection"] === this.#settings.cms.users || "hasAPIKey" in record) return true;
+    for (const name of this.#settings.secretFields) if (name in record) return true;
+    return false;
+  }
+}
+
+/** True for what a join field holds: a page of the records that point here. */
+export function isJoinPage(value: unknown): value is Record<string, unknown> & { docs: readonly unknown[] } {
+  return isObject(value) && Array.isArray(value["docs"]) && "hasNextPage" in value;
+}
+
+/** The record of a polymorphic relation's item, or the item itself. */
+export function polymorphicTarget(item: unknown): unknown {
+  return isObject(item) && typeof item["relationTo"] === "string" && "value" in item ? item["value"] : item;
+}
+
+/** The collection that a polymorphic relation's item names. */
+export function polymorphicName(item: unknown): string | undefined {
+  return isObject(item) && typeof item["relationTo"] === "string" && "value" in item
+    ? item["relationTo"]
+    : undefined;
+}

@@ -1,0 +1,102 @@
+import tap from "tap";
+import { docsOf, isJson, startSite, type Json } from "../support/isolation.ts";
+import { KITCHEN, KITCHEN_SETTINGS } from "../support/kitchen/project.ts";
+
+/** A virtual field shows the value of a related record, and only where that record would be shown. */
+
+const site = await startSite(KITCHEN_SETTINGS, { project: KITCHEN });
+tap.teardown(() => site.close());
+const partner = site.as("partnerA");
+const ask: typeof partner.ask = (method, path, sent) => partner.ask(method, path, sent);
+const { payload } = site.cms;
+
+type Id = string | number;
+
+async function made(collection: string, data: Json): Promise<Id> {
+  // Payload itself would refuse a relation into another tenant.
+  const { id } = await payload.db.create({ collection, data: { tenant: 1, ...data } });
+  return id;
+}
+
+const own = await made("venues", { title: "own hall" });
+const foreign = await made("venues", { title: "foreign hall", tenant: 3 });
+
+const SHAPES = [
+  "",
+  "depth=0",
+  "depth=1",
+  "depth=2",
+  "select[venueTitle]=true",
+  "select[venueTitle]=true&depth=0",
+  "select[venueTitle]=true&select[venue]=true",
+  "select[title]=false",
+  "select[venue]=false",
+  "select[tenant]=false&depth=0",
+];
+
+await tap.test("a value of an own record is shown, at any depth and in any selection", async (t) => {
+  const id = await made("gigs", { title: "mine", venue: own, stages: [own] });
+  for (const shape of SHAPES)
+    for (const path of [`gigs/${id}?${shape}`, `gigs?where[id][equals]=${id}&${shape}`]) {
+      const { json } = await ask("GET", `tenant-a/${path}`);
+      const record = docsOf({ json })[0] ?? json;
+      t.equal(record["venueTitle"], "own hall", path);
+      if (!shape.includes("select")) t.strictSame(record["stageTitles"], ["own hall"], path);
+      const { venue } = record;
+      const isShown = !shape.includes("venue") || shape.includes("select[venue]=true");
+      const isDeep = shape !== "depth=0" && !shape.endsWith("&depth=0");
+      t.equal(
+        isJson(venue) ? "record" : typeof venue,
+        isShown ? (isDeep ? "record" : "number") : "undefined",
+        path,
+      );
+    }
+});
+
+await tap.test("a value of a foreign record, or of a user, is withheld", async (t) => {
+  const id = await made("gigs", { title: "gig", venue: foreign, host: 1, stages: [own, foreign] });
+  for (const shape of SHAPES)
+    for (const path of [`gigs/${id}?${shape}`, `gigs?where[id][equals]=${id}&${shape}`]) {
+      const { status, text } = await ask("GET", `tenant-a/${path}`);
+      t.equal(status, 200);
+      t.notMatch(text, /foreign hall|admin@/, path);
+      t.notMatch(text, /venueTitle|hostEmail|stageTitles/, "the field is left out");
+    }
+});
+
+await tap.test("nor does a write show it", async (t) => {
+  const id = await made("gigs", { title: "gig" });
+  for (const body of [{ venue: foreign }, { host: 1 }]) {
+    const { text } = await ask("PATCH", `tenant-a/gigs/${id}?depth=0`, { body });
+    t.notMatch(text, /foreign hall|admin@/, JSON.stringify(body));
+  }
+  const created = await ask("POST", "tenant-a/gigs", { body: { title: "new", venue: own } });
+  t.match(created, { status: 201, json: { venueTitle: "own hall" } });
+});
+
+await tap.test("a value that is empty is no secret", async (t) => {
+  const id = await made("gigs", { title: "bare" });
+  const { json } = await ask("GET", `tenant-a/gigs/${id}?depth=0`);
+  t.equal(json["venueTitle"] ?? null, null);
+  t.equal(json["venue"], null);
+});
+
+await tap.test("nothing is asked or ordered by it", async (t) => {
+  await made("gigs", { title: "gig", venue: foreign, host: 1 });
+  for (const where of [
+    "where[venueTitle][equals]=foreign hall",
+    "where[venueTitle][exists]=true",
+    "where[hostEmail][like]=admin",
+    "where[or][0][venueTitle][not_equals]=x",
+  ])
+    t.match((await ask("GET", `tenant-a/gigs?${encodeURI(where)}`)).json, { totalDocs: 0 }, where);
+  site.cms.takeRequests();
+  await ask("GET", "tenant-a/gigs?sort=-venueTitle,hostEmail");
+  t.notMatch(
+    site.cms
+      .takeRequests()
+      .map(({ path }) => path)
+      .join(),
+    /sort/,
+  );
+});
