@@ -9,6 +9,10 @@ const FILES = [
   "test/integration/isolation-group.test.ts",
   "test/integration/isolation-race.test.ts",
   "test/adversarial/partners-oracles.test.ts",
+  "test/integration/faithful-locks.test.ts",
+  "test/integration/faithful-values.test.ts",
+  "test/integration/faithful-virtual.test.ts",
+  "test/integration/faithful-writes.test.ts",
 ];
 const url = process.env["TEST_POSTGRES_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 

@@ -43,6 +43,8 @@ export function refusal(answer: UpstreamAnswer, body: unknown, job: Job): Gatewa
 function codeOf(status: number, body: unknown, kind: Job["operation"]["kind"]): ErrorCode {
   const isRead = kind === "list" || kind === "read";
   if (status < 400 || status > 499 || isBulkFailure(body)) return "upstream.failed";
+  // A single read is asked by id and tenant alone: the CMS cannot query by the configured tenant field.
+  if (kind === "read" && isUnreadableCondition(status, body)) return "upstream.failed";
   switch (status) {
     case 401:
     case 403:

@@ -95,6 +95,12 @@ await tap.test("a refusal of a read is never a failure of the CMS's", (t) => {
   t.end();
 });
 
+await tap.test("a record that cannot be asked for by its tenant is not the client's mistake", (t) => {
+  const errors = [{ name: "QueryError", data: [{ path: "tenant" }], message: "any" }];
+  t.equal(refused({ kind: "read", status: 400, body: { errors } })?.code, "upstream.failed");
+  t.end();
+});
+
 await tap.test("a 404 with an error is about the record, one without about the route", (t) => {
   const codes = {
     list: "route.unknown",
