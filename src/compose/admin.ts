@@ -1,7 +1,7 @@
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { causeOf, type Log } from "../observe/log.ts";
-import { startAdmin, type Answers } from "../server/admin.ts";
+import { ADMIN_LIMITS, startAdmin, type Answers } from "../server/admin.ts";
 
 /** Opens the admin port where the configuration has it. Rejects where the address is taken. */
 export function openAdmin(
@@ -17,5 +17,7 @@ export function openAdmin(
       onFault: (cause) => log.error({ cause: causeOf(cause) }, "the admin port could not answer"),
     },
     { host: server.adminHost, port: server.adminPort },
+    // Node wants the time for a whole request to be no shorter than that for its head.
+    { ...ADMIN_LIMITS, headersTimeout: server.headersTimeout, requestTimeout: 2 * server.headersTimeout },
   );
 }

@@ -38,7 +38,7 @@ const server = z.strictObject({
     .describe("Idle client connections are closed after this; keep it above your load balancer's."),
   headersTimeout: patience
     .prefault("15s")
-    .describe("The longest a client may take to send a request's headers."),
+    .describe("The longest a client may take to send a request's headers, to the admin port as well."),
   idleTimeout: patience
     .prefault("120s")
     .describe("A connection on which no byte moves for this long is closed."),

@@ -14,7 +14,13 @@ export const POSTS = "/partners/2026-02/tenant-a/posts";
 
 /** Time-outs that no test runs into by itself, by section. */
 const LONG = {
-  server: { hangTimeout: "10m", drainTimeout: "10m", keepAliveTimeout: "10m", idleTimeout: "10m" },
+  server: {
+    hangTimeout: "10m",
+    drainTimeout: "10m",
+    keepAliveTimeout: "10m",
+    idleTimeout: "10m",
+    headersTimeout: "10m",
+  },
   limits: { bodyPause: "10m" },
   upstream: { connectTimeout: "10m", firstByteTimeout: "10m", idleTimeout: "10m", deadline: "10m" },
   native: { firstByteTimeout: "10m", idleTimeout: "10m" },
