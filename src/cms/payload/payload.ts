@@ -13,7 +13,7 @@ import type { AskedJob } from "./query.ts";
 import { Questions } from "./questions.ts";
 import { ReferenceCheck } from "./reference-check.ts";
 import { inspectRecord } from "./revisions.ts";
-import { followUp } from "./steps.ts";
+import { followUp, isSettled } from "./steps.ts";
 import { payloadSettings, type PayloadSettings } from "./settings.ts";
 
 /** What the adapter can be given besides. */
@@ -69,7 +69,8 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
       return paths.map((path) => names.outward(path) ?? path);
     },
     outgoing: (job) => spoken(job, jobRequest),
-    followUp: (job, answers) => spoken(job, (words, version) => followUp(words, answers, version)),
+    followUp: (job, answers) =>
+      isSettled(answers) ? undefined : spoken(job, (words, version) => followUp(words, answers, version)),
     translate: (answer, job, earlier = []) =>
       spoken(job, (words, version) => translate({ answer, earlier }, words, version)),
     writesTo: (request) => writesTo(request, settings),

@@ -25,6 +25,11 @@ export function stepAt(job: AskedJob, count: number, settings: PayloadSettings):
   return stepsOf(job, settings)[count - 1]?.name ?? "asked";
 }
 
+/** True where no request can follow: all but a few jobs end here. */
+export function isSettled(answers: readonly UpstreamAnswer[]): boolean {
+  return (answers.at(-1)?.status ?? 0) < 400;
+}
+
 /** The request that follows after these answers; `undefined` where the last of them settles the job. */
 export function followUp(
   job: AskedJob,
@@ -32,8 +37,7 @@ export function followUp(
   settings: PayloadSettings,
 ): Outgoing | undefined {
   const last = answers.at(-1);
-  // All but a few requests end here.
-  if (last === undefined || last.status < 400) return undefined;
+  if (last === undefined || isSettled(answers)) return undefined;
   const steps = stepsOf(job, settings);
   const isFollowed = steps[answers.length - 1]?.followedOn.includes(last.status) === true;
   const next = isFollowed ? steps[answers.length] : undefined;
