@@ -65,7 +65,7 @@ export class Lookups {
     const fields = [cms.slugField, cms.appsField, cms.groupField];
     const query = `where=${encodeURIComponent(JSON.stringify(where))}&limit=2&pagination=false&depth=1${selecting(fields)}`;
     const sender = { credential, requestId: asking.requestId };
-    const by = { sender, code: "tenant.unverifiable" } as const;
+    const by = { sender, code: "tenant.unverifiable", isOwnKey: this.#serviceKey !== undefined } as const;
     const docs = await this.#questions.docs([cms.tenants, query], by, asking);
     const [tenant] = docs;
     if (docs.length !== 1 || !isObject(tenant)) return undefined;
@@ -92,7 +92,7 @@ export class Lookups {
     const where = { [cms.groupField]: { equals: groupId } };
     const query = `where=${encodeURIComponent(JSON.stringify(where))}&pagination=false&limit=0&depth=0${selecting([cms.slugField])}`;
     const sender = { credential, requestId: asking.requestId };
-    const by = { sender, code: "tenant.unverifiable" } as const;
+    const by = { sender, code: "tenant.unverifiable", isOwnKey: this.#serviceKey !== undefined } as const;
     const docs = await this.#questions.docs([cms.tenants, query], by, asking);
     return docs.map((doc) => relatedId(doc)).filter((id) => id !== undefined);
   }

@@ -11,6 +11,8 @@ import type { PayloadSettings } from "./settings.ts";
 export interface AskedBy {
   readonly sender: Sender;
   readonly code: ErrorCode;
+  /** True for a question with the gateway's own key: that the CMS refuses it is not the partner's doing. */
+  readonly isOwnKey?: boolean;
 }
 
 /** Sends the gateway's own questions to Payload and reads the answers. */
@@ -26,10 +28,13 @@ export class Questions {
   /** The JSON object that answers a read of `what` (collection or path below it, query). Rejects with `code` without one. */
   async object(
     what: readonly [string, string],
-    { sender, code }: AskedBy,
+    { sender, code, isOwnKey = false }: AskedBy,
     asking: Asking,
   ): Promise<Record<string, unknown>> {
-    return this.read(await this.send(get(this.settings, sender, what), code, asking), code);
+    const answer = await this.send(get(this.settings, sender, what), code, asking);
+    if (isOwnKey && isRefused(answer))
+      throw new GatewayError(code, { cause: `the CMS answered ${answer.status} to cms.serviceKey` });
+    return this.read(answer, code);
   }
 
   /** The records of the list that answers a read of `what`. Rejects with `code` where there is no list. */
@@ -52,8 +57,7 @@ export class Questions {
 
   /** The JSON object of an answer. Throws `key.forbidden` where the CMS refuses its user, else `code` without an object. */
   read(answer: UpstreamAnswer, code: ErrorCode): Record<string, unknown> {
-    const isRefusal = answer.status === 401 || answer.status === 403;
-    if (isRefusal && code !== "key.unverifiable")
+    if (isRefused(answer) && code !== "key.unverifiable")
       throw new GatewayError("key.forbidden", { cause: `the CMS answered ${answer.status}` });
     const body = readJson(answer);
     if (answer.status !== 200 || !isObject(body))
@@ -66,6 +70,10 @@ export class Questions {
     if (!Array.isArray(body["docs"])) throw new GatewayError(code, { cause: "no list in the CMS's answer" });
     return body["docs"];
   }
+}
+
+function isRefused({ status }: UpstreamAnswer): boolean {
+  return status === 401 || status === 403;
 }
 
 /** `select` parameters that include these fields, each beginning with `&`. */
