@@ -15,7 +15,12 @@ const ALL: readonly FactKind[] = ["keys", "tenants"];
 const NONE: readonly FactKind[] = [];
 
 /** Collections of Payload's own that hold nobody's rights. */
-const OWN_HARMLESS: ReadonlySet<string> = new Set(["payload-preferences", "payload-locked-documents"]);
+const OWN_HARMLESS: ReadonlySet<string> = new Set([
+  "payload-folders",
+  "payload-locked-documents",
+  "payload-preferences",
+  "payload-query-presets",
+]);
 
 /** Operations on an auth collection that change sessions, passwords and locks, none of which an API key looks at. */
 const HARMLESS_AUTH: ReadonlySet<string> = new Set([

@@ -78,6 +78,10 @@ t.test("what provably does not, forgets nothing", async (t) => {
     "POST /api/users/unlock",
     "POST /api/categories",
     "POST /api/payload-preferences/users-list",
+    "POST /api/payload-folders",
+    "PATCH /api/payload-folders/3",
+    "DELETE /api/payload-query-presets/3",
+    "PATCH /api/pages?where[id][in]=1,2",
     "POST /admin/collections/pages/12",
   ])
     t.strictSame(effect(line), [], line);
