@@ -147,7 +147,7 @@ await tap.test("a body that is not JSON never reaches the CMS, whatever it says 
       "true",
       "{",
       "{}{}",
-      "\ufeff{}",
+      "\ufeff\ufeff{}",
       "{'tenant':3}",
       '{"a":1,}',
     ].map((body) => ({ body })),

@@ -127,7 +127,7 @@ export const NOT_JSON: readonly (readonly [name: string, type: string, body: Bod
   ["a list", "application/json", (sample, { t, other }) => JSON.stringify([{ ...sample, [t]: other }])],
   ["a text", "application/json", (sample) => JSON.stringify(JSON.stringify(sample))],
   ["two documents", "application/json", (sample) => JSON.stringify(sample).repeat(2)],
-  ["with a byte order mark", "application/json", (sample) => `\ufeff${JSON.stringify(sample)}`],
+  ["with two byte order marks", "application/json", (sample) => `\ufeff\ufeff${JSON.stringify(sample)}`],
   ["nothing", "application/json", () => ""],
   ["null", "application/json", () => "null"],
   ["a number", "application/json", () => "1"],
