@@ -8,8 +8,8 @@ const REACHING: Readonly<Record<string, string>> = {
     "client-floods native-backpressure native-bad-origin native-smuggling native-target trusted-proxies",
   e2e: "audit cli explain log-lost prove-runs terminal tracing workers-signals wrong-settings",
   integration:
-    "admin-port native-observed openapi.test redis-clocks redis-cluster redis-forget redis-records references " +
-    "silent-cms tripwire upstream versions-renamed",
+    "admin-port faithful native-observed openapi.test redis-clocks redis-cluster redis-forget redis-records references " +
+    "service-key silent-cms tripwire upstream versions-renamed",
 };
 
 /** tap's form of it: `null` for no coverage, an empty list for that of all sources. */
