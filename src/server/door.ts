@@ -170,7 +170,7 @@ export class Door {
 
   #native(visit: Visit, ways: Ways): void {
     const { request, response, requestId, expectsContinue } = visit;
-    const isNative = isUnderPrefix(request.url ?? "", ways.nativePrefixes);
+    const isNative = isUnderPrefix(request.url ?? "", ways.nativePrefixes) && request.url !== "*";
     // A key outside the Partners API is refused wherever it was sent; the native proxy checks again for itself.
     if (!isNative) {
       const isKeyed = carriesApiKey(request.rawHeaders);

@@ -1,21 +1,15 @@
 import tap from "tap";
-import { faceOf, startSite, type Json } from "../support/isolation.ts";
-import { KITCHEN, KITCHEN_SETTINGS } from "../support/kitchen/project.ts";
+import { faceOf, type Json } from "../support/isolation.ts";
+import { startKitchen } from "../support/kitchen/site.ts";
 
 /** `ifUpdatedAt` is a condition on the state that the update builds on, and the trash is a place to come back from. */
 
-const site = await startSite(KITCHEN_SETTINGS, { project: KITCHEN });
-tap.teardown(() => site.close());
-const partner = site.as("partnerA");
-const ask: typeof partner.ask = (method, path, sent) => partner.ask(method, path, sent);
-const { payload } = site.cms;
+const kitchen = await startKitchen();
+const { ask, payload } = kitchen;
 
 type Id = string | number;
 
-async function made(collection: string, data: Json): Promise<Id> {
-  const { id } = await payload.create({ collection, data: { tenant: 1, ...data } });
-  return id;
-}
+const made = (collection: string, data: Json): Promise<Id> => kitchen.made(collection, data);
 
 /** A published article with an editor's draft waiting, and when each was stored. */
 async function waiting(): Promise<{ readonly at: string; readonly main: unknown; readonly draft: unknown }> {

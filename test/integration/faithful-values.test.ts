@@ -1,22 +1,16 @@
 import tap from "tap";
-import { docsOf, isJson, startSite, type Json } from "../support/isolation.ts";
-import { KITCHEN, KITCHEN_SETTINGS } from "../support/kitchen/project.ts";
+import { docsOf, isJson, type Json } from "../support/isolation.ts";
+import { startKitchen } from "../support/kitchen/site.ts";
 
 /** A partner reads the values that the CMS holds, and what it writes back as it read it stays as it was. */
 
-const site = await startSite(KITCHEN_SETTINGS, { project: KITCHEN });
-tap.teardown(() => site.close());
-const partner = site.as("partnerA");
-const ask: typeof partner.ask = (method, path, sent) => partner.ask(method, path, sent);
-const { payload } = site.cms;
+const kitchen = await startKitchen();
+const { site, ask, payload } = kitchen;
 
 type Id = string | number;
 const AT = "2026-05-01T00:00:00.000Z";
 
-async function made(collection: string, data: Json): Promise<Id> {
-  const { id } = await payload.create({ collection, data: { tenant: 1, ...data } });
-  return id;
-}
+const made = (collection: string, data: Json): Promise<Id> => kitchen.made(collection, data);
 
 await tap.test("rows with timestamps of their own are rows, and survive being written back", async (t) => {
   const data = {

@@ -1,14 +1,11 @@
 import tap from "tap";
-import { docsOf, isJson, startSite, type Json } from "../support/isolation.ts";
-import { KITCHEN, KITCHEN_SETTINGS } from "../support/kitchen/project.ts";
+import { docsOf, isJson, type Json } from "../support/isolation.ts";
+import { startKitchen } from "../support/kitchen/site.ts";
 
 /** A virtual field shows the value of a related record, and only where that record would be shown. */
 
-const site = await startSite(KITCHEN_SETTINGS, { project: KITCHEN });
-tap.teardown(() => site.close());
-const partner = site.as("partnerA");
-const ask: typeof partner.ask = (method, path, sent) => partner.ask(method, path, sent);
-const { payload } = site.cms;
+const kitchen = await startKitchen();
+const { site, ask, payload } = kitchen;
 
 type Id = string | number;
 
@@ -61,6 +58,16 @@ await tap.test("a value of a foreign record, or of a user, is withheld", async (
       t.equal(status, 200);
       t.notMatch(text, /foreign hall|admin@/, path);
       t.notMatch(text, /venueTitle|hostEmail|stageTitles/, "the field is left out");
+    }
+});
+
+await tap.test("nor is a value of a localized relation shown in all locales at once", async (t) => {
+  const id = await made("gigs", { title: "gig", spot: { en: foreign } });
+  for (const locale of ["en", "de", "all", "*"])
+    for (const shape of ["", "&depth=0", "&select[spotTitle]=true"]) {
+      const { status, text } = await ask("GET", `tenant-a/gigs/${id}?locale=${locale}${shape}`);
+      t.equal(status, 200);
+      t.notMatch(text, /foreign hall/, locale + shape);
     }
 });
 

@@ -1,16 +1,13 @@
 import tap from "tap";
 import { sqlClient } from "../support/cms/database.ts";
 import { HEARD, REFUSALS } from "../support/kitchen/hooks.ts";
-import { KITCHEN, KITCHEN_SETTINGS } from "../support/kitchen/project.ts";
-import { objectOf, startSite, type Json } from "../support/isolation.ts";
+import { startKitchen } from "../support/kitchen/site.ts";
+import { objectOf, type Json } from "../support/isolation.ts";
 
 /** A partner's write is the CMS's own operation by id: its drafts, hooks, access rules and refusals are the partner's. */
 
-const site = await startSite(KITCHEN_SETTINGS, { project: KITCHEN });
-tap.teardown(() => site.close());
-const partner = site.as("partnerA");
-const ask: typeof partner.ask = (method, path, sent) => partner.ask(method, path, sent);
-const { payload } = site.cms;
+const kitchen = await startKitchen();
+const { site, ask, payload } = kitchen;
 
 type Id = string | number;
 

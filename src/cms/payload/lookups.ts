@@ -64,9 +64,7 @@ export class Lookups {
     const where = ref.by === "id" ? { id: { equals: ref.id } } : { [cms.slugField]: { equals: ref.slug } };
     const fields = [cms.slugField, cms.appsField, cms.groupField];
     const query = `where=${encodeURIComponent(JSON.stringify(where))}&limit=2&pagination=false&depth=1${selecting(fields)}`;
-    const sender = { credential, requestId: asking.requestId };
-    const by = { sender, code: "tenant.unverifiable", isOwnKey: this.#serviceKey !== undefined } as const;
-    const docs = await this.#questions.docs([cms.tenants, query], by, asking);
+    const docs = await this.#tenants(query, credential, asking);
     const [tenant] = docs;
     if (docs.length !== 1 || !isObject(tenant)) return undefined;
     const { [cms.slugField]: slug, [cms.appsField]: apps, [cms.groupField]: group } = tenant;
@@ -91,10 +89,15 @@ export class Lookups {
     const { cms } = this.#settings;
     const where = { [cms.groupField]: { equals: groupId } };
     const query = `where=${encodeURIComponent(JSON.stringify(where))}&pagination=false&limit=0&depth=0${selecting([cms.slugField])}`;
+    const docs = await this.#tenants(query, credential, asking);
+    return docs.map((doc) => relatedId(doc)).filter((id) => id !== undefined);
+  }
+
+  /** The records of the tenants' collection that answer a query. */
+  #tenants(query: string, credential: Secret, asking: Asking): Promise<readonly unknown[]> {
     const sender = { credential, requestId: asking.requestId };
     const by = { sender, code: "tenant.unverifiable", isOwnKey: this.#serviceKey !== undefined } as const;
-    const docs = await this.#questions.docs([cms.tenants, query], by, asking);
-    return docs.map((doc) => relatedId(doc)).filter((id) => id !== undefined);
+    return this.#questions.docs([this.#settings.cms.tenants, query], by, asking);
   }
 
   #memberships(user: Record<string, unknown>): RecordId[] {

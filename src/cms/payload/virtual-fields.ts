@@ -38,23 +38,33 @@ export function depthOf(fields: readonly VirtualField[]): number {
 /** True for a populated record that proves to be in scope; `path` is the relation that led to it. */
 type Proves = (record: Record<string, unknown>, path: string) => boolean;
 
-/** True where every record that a virtual field takes its value from is shown, and proves to be in scope. */
+/**
+ * True where every record that a virtual field takes its value from is shown, and proves to be in scope. A step that is not
+ * there proves nothing: with `locale=all` a localized relation is an object of locales.
+ */
 export function isProven(record: Record<string, unknown>, { source }: VirtualField, proves: Proves): boolean {
-  const look = (value: unknown, steps: readonly string[], path: string): boolean => {
-    if (value === null || (steps.length === 0 && path !== "")) return true;
-    if (Array.isArray(value)) return value.every((item) => look(item, steps, path));
+  const look = (value: unknown, at: Step): boolean => {
+    if (value === null) return true;
+    if (Array.isArray(value)) return value.every((item) => look(item, at));
     if (!isObject(value)) return false;
     const { relationTo, value: target } = value;
-    if (typeof relationTo === "string" && isObject(target)) return look(target, steps, path);
-    if (path !== "" && "id" in value && !proves(value, path)) return false;
-    const [step = "", ...rest] = steps;
-    return look(
-      value[step] ?? (Object.hasOwn(value, step) ? null : undefined),
-      rest,
-      path === "" ? step : `${path}.${step}`,
-    );
+    if (typeof relationTo === "string" && isObject(target)) return look(target, at);
+    const isRecord = at.path !== "" && "id" in value;
+    if (isRecord && !proves(value, at.path)) return false;
+    const isInScope = at.isInScope || isRecord;
+    const [step = "", ...steps] = at.steps;
+    if (steps.length === 0) return isInScope && (isRecord || Object.hasOwn(value, step));
+    const path = at.path === "" ? step : `${at.path}.${step}`;
+    return Object.hasOwn(value, step) && look(value[step], { steps, path, isInScope });
   };
-  return look(record, source, "");
+  return look(record, { steps: source, path: "", isInScope: false });
+}
+
+/** A place on the way of a virtual field: the steps left, those taken, and whether they led through a proven record. */
+interface Step {
+  readonly steps: readonly string[];
+  readonly path: string;
+  readonly isInScope: boolean;
 }
 
 /** The objects that hold a field, rows of arrays included, and the field's last step. */

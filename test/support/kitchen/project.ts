@@ -37,6 +37,8 @@ const gigs: CollectionConfig = {
     { name: "venueTitle", type: "text", virtual: "venue.title" },
     { name: "host", type: "relationship", relationTo: "users" },
     { name: "hostEmail", type: "text", virtual: "host.email" },
+    { name: "spot", type: "relationship", relationTo: "venues", localized: true },
+    { name: "spotTitle", type: "text", virtual: "spot.title" },
     { name: "stages", type: "relationship", relationTo: "venues", hasMany: true },
     { name: "stageTitles", type: "text", hasMany: true, virtual: "stages.title" },
     { name: "notes", type: "text", access: { read: () => false } },
@@ -98,7 +100,12 @@ export const KITCHEN_SETTINGS = {
   partners: { collections: COLLECTIONS.map(({ slug }) => slug) },
   cms: {
     virtualFields: {
-      gigs: { venueTitle: "venue.title", hostEmail: "host.email", stageTitles: "stages.title" },
+      gigs: {
+        spotTitle: "spot.title",
+        venueTitle: "venue.title",
+        hostEmail: "host.email",
+        stageTitles: "stages.title",
+      },
     },
   },
 };

@@ -40,3 +40,29 @@ t.test("but for what is secret", async (t) => {
     /"data":\{"docs":\[\{"id":7\}\],"hasNextPage":true,"one":\{"kept":1\}\}/,
   );
 });
+
+t.test("a virtual field shows only what a record that proves its scope gave it", async (t) => {
+  const cms = { virtualFields: { events: { venueTitle: "venue.title", owner: "venue.owner.name" } } };
+  const shows = (venue: unknown) => {
+    const record = { id: 1, tenant: 1, venue, venueTitle: "a title", owner: "a name" };
+    const told: unknown = JSON.parse(translatedUnder({ cms })("read", { docs: [record] }));
+    return Object.keys(Object(told)).filter((name) => name === "venueTitle" || name === "owner");
+  };
+  const own = { id: 5, tenant: 1, title: "a title" };
+  const foreign = { id: 51, tenant: 3, title: "a title" };
+  t.strictSame(shows(own), ["venueTitle"], "its owner is not shown");
+  t.strictSame(shows({ ...own, owner: { id: 6, tenant: 1, name: "a name" } }), ["venueTitle", "owner"]);
+  t.strictSame(shows({ ...own, owner: { id: 6, tenant: 3, name: "a name" } }), ["venueTitle"]);
+  t.strictSame(shows({ ...own, owner: { en: { id: 6, tenant: 3, name: "a name" } } }), ["venueTitle"]);
+  for (const venue of [
+    foreign,
+    5,
+    51,
+    { en: foreign },
+    { en: own, de: foreign },
+    [own, foreign],
+    { title: "x" },
+    {},
+  ])
+    t.strictSame(shows(venue), [], JSON.stringify(venue));
+});
