@@ -229,6 +229,7 @@ function isDraftQuestion(asked: URLSearchParams): boolean {
     depth: "0",
     ...Object.fromEntries(shown),
     draft: "true",
+    trash: "true",
   };
   return /^\{"id":\{"equals":\d+\}\}$/.test(where) && JSON.stringify(rest) === JSON.stringify(expected);
 }

@@ -97,7 +97,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: 'if (!this.#mayLeave(record, collection, "relation") || depthLeft <= 0) return relatedId(record) ?? null;',
+        find: 'if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;',
         replace: "",
       },
     ],

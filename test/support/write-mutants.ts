@@ -31,8 +31,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: REVISIONS,
-        find: 'await find({ and: [{ id: { equals: id } }, tenantCondition(settings, [tenant.id])] }, "")',
-        replace: 'await find({ id: { equals: id } }, "")',
+        find: "const condition = { and: [{ id: { equals: id } }, tenantCondition(settings, [tenant.id])] };",
+        replace: "const condition = { id: { equals: id } };",
       },
       {
         file: REVISIONS,
@@ -87,7 +87,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: 'if (!this.#mayLeave(record, collection, "relation") || depthLeft <= 0) return relatedId(record) ?? null;',
+        find: 'if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;',
         replace: "",
       },
     ],

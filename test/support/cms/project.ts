@@ -11,7 +11,7 @@ export interface Project {
   readonly globals: () => GlobalConfig[];
   /** Directories of uploads, below an instance's own. */
   readonly uploads: readonly string[];
-  readonly seed: (payload: Payload) => Promise<void>;
+  readonly seed: (payload: Payload) => Promise<unknown>;
   /** The files that decide over the template, besides those of this directory. */
   readonly sources: readonly URL[];
   /** Default: numbers that the database counts. */

@@ -122,33 +122,40 @@ async function fill(
   }
 }
 
-/** Tenants, their group, and users with keys. */
-export async function tenancy(payload: Payload): Promise<void> {
+/** Makes tenants, their group, and users with keys. Returns the id that each of `TENANTS` has, by its number there. */
+export async function tenancy(payload: Payload): Promise<ReadonlyMap<number, string | number>> {
   const north = { name: "North group", sharedCollections: ["events", "venues"], ...dates(1) };
-  await payload.create({ collection: "tenant-groups", data: north });
+  const groups = new Map<number | null, string | number | null>([[null, null]]);
+  groups.set(1, (await payload.create({ collection: "tenant-groups", data: north })).id);
+  const ids = new Map<number, string | number>();
   for (const { id, letter, slug, installedApps, group } of TENANTS) {
-    const data = { name: `Tenant ${letter}`, slug, installedApps, group, ...dates(id) };
-    await payload.create({ collection: "tenants", data });
+    const data = { name: `Tenant ${letter}`, slug, installedApps, group: groups.get(group), ...dates(id) };
+    ids.set(id, (await payload.create({ collection: "tenants", data })).id);
   }
-  for (const { id, name, email, password, roles, tenants, key } of Object.values(USERS)) {
-    const memberships = tenants.map((tenant) => ({ id: rowId(3, id * 10 + tenant), tenant }));
+  for (const user of Object.values(USERS)) {
+    const { name, email, password, roles, key } = user;
+    const tenants = user.tenants.map((tenant) => ({
+      id: rowId(3, user.id * 10 + tenant),
+      tenant: ids.get(tenant),
+    }));
     const data = {
       name,
       email,
       password,
       roles,
-      tenants: memberships,
+      tenants,
       enableAPIKey: true,
       apiKey: key,
-      ...dates(id),
+      ...dates(user.id),
     };
     await payload.create({ collection: "users", data });
   }
   await payload.update({
     collection: "users",
-    id: USERS.disabled.id,
+    where: { email: { equals: USERS.disabled.email } },
     data: { enableAPIKey: false, ...dates(USERS.disabled.id) },
   });
+  return ids;
 }
 
 async function shared(payload: Payload): Promise<void> {
@@ -198,7 +205,8 @@ function pngChunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([length, body, checksum]);
 }
 
-function png(red: number, green: number): Buffer {
+/** A picture of one pixel, as different as its colour. */
+export function png(red: number, green: number): Buffer {
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   // One pixel, eight bits a channel, RGB.
   const header = pngChunk("IHDR", Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]));
