@@ -1,4 +1,4 @@
-import type { Answered, Permitted, Prepared, UpstreamAnswer } from "../core/context.ts";
+import type { Answered, Permitted, Prepared } from "../core/context.ts";
 import type { Answer } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cms, Job, Upstream } from "../core/ports.ts";
@@ -24,19 +24,27 @@ export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; reado
   };
 }
 
-/** Sends it, and what the CMS adapter lets follow. Rejects with an `upstream.*` error where no whole answer came. */
+/**
+ * Sends it, and what the CMS adapter lets follow. Rejects with an `upstream.*` error where no whole answer came. What follows
+ * an answer that carried the job out cannot fail it any more: a write has happened.
+ */
 export function createForward(deps: { readonly upstream: Upstream; readonly cms: Pick<Cms, "followUp"> }) {
+  const follow = async (answered: Answered): Promise<Answered> => {
+    const answers = [...answered.earlierAnswers, answered.upstreamAnswer];
+    const outgoing = deps.cms.followUp(jobOf(answered), answers);
+    if (outgoing === undefined) return answered;
+    try {
+      const upstreamAnswer = await deps.upstream.send(outgoing, answered);
+      return follow({ ...answered, outgoing, upstreamAnswer, earlierAnswers: answers });
+    } catch (error) {
+      if (answered.upstreamAnswer.status < 400) return answered;
+      throw error;
+    }
+  };
   return async (request: Prepared): Promise<Answered> => {
     request.note.stage = "forward";
-    const earlierAnswers: UpstreamAnswer[] = [];
-    let { outgoing } = request;
-    for (;;) {
-      const upstreamAnswer = await deps.upstream.send(outgoing, request);
-      const next = deps.cms.followUp(jobOf(request), [...earlierAnswers, upstreamAnswer]);
-      if (next === undefined) return { ...request, outgoing, upstreamAnswer, earlierAnswers };
-      earlierAnswers.push(upstreamAnswer);
-      outgoing = next;
-    }
+    const upstreamAnswer = await deps.upstream.send(request.outgoing, request);
+    return follow({ ...request, upstreamAnswer, earlierAnswers: [] });
   };
 }
 

@@ -133,7 +133,7 @@ await tap.test("a name with dots in a group or a row is the path that Payload re
   for (const spelt of [{ "venue.id": 51 }, { "venue.a.b": [51] }, { venue: { "x.y": 51 } }]) {
     for (const [path, body] of [
       ["location.venue", { location: { city: "x", ...spelt } }],
-      ["sessions_list.venue", { sessions_list: [{ venue: 1 }, spelt] }],
+      ["sessions_list.1.venue", { sessions_list: [{ venue: 1 }, spelt] }],
     ] as const) {
       const answer = await nested.as("partnerA").ask("PATCH", "tenant-a/events/1", { body });
       t.match(answer, { status: 422, json: { errors: [{ path }] } }, JSON.stringify(body));

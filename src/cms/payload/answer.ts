@@ -10,10 +10,11 @@ import { formOf } from "./outgoing.ts";
 import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
 import { pagingOf } from "./paging.ts";
-import { askedFields, depthSeen, hiddenFields, type AskedJob } from "./query.ts";
+import { proofsOf, type Proofs } from "./proof.ts";
+import { askedFields, hiddenFields, type AskedJob } from "./query.ts";
 import { isJoinPage } from "./record-kind.ts";
 import { Sieve } from "./sieve.ts";
-import { stepAt } from "./steps.ts";
+import { isGood, stepAt } from "./steps.ts";
 
 /** The ten members of a list answer, in the order in which partners get them. */
 const LIST_MEMBERS = [
@@ -33,11 +34,8 @@ const LIST_MEMBERS = [
  * What a partner gets for Payload's answer to a permitted operation: the contract's shape, cleaned. Throws the error
  * that any other answer stands for; Payload's own words stay in its cause.
  */
-export function translate(
-  { answer, earlier }: Answers,
-  job: AskedJob,
-  settings: PayloadSettings,
-): Translation {
+export function translate(answers: Answers, job: AskedJob, settings: PayloadSettings): Translation {
+  const { answer, earlier, proofs } = withProofs(answers);
   const { operation } = job;
   const { kind } = operation;
   const body = readJson(answer);
@@ -58,7 +56,7 @@ export function translate(
     operation,
     scope: job.permit.scope,
     hidden: hiddenFields(job, settings),
-    depthLeft: depthSeen(job, settings),
+    proofs,
   };
   try {
     return shaped({ body, answer }, job, shaping);
@@ -71,6 +69,13 @@ export function translate(
 interface Answers {
   readonly answer: UpstreamAnswer;
   readonly earlier: readonly UpstreamAnswer[];
+}
+
+/** The answer that carried the job out, those before it, and what followed it. */
+function withProofs({ answer, earlier }: Answers): Answers & { readonly proofs: Proofs } {
+  const before = earlier.at(-1);
+  if (before === undefined || !isGood(before)) return { answer, earlier, proofs: proofsOf(undefined) };
+  return { answer: before, earlier: earlier.slice(0, -1), proofs: proofsOf(answer) };
 }
 
 /** The records match and the list of them fails: the CMS cannot read one of them. */
@@ -94,8 +99,7 @@ interface Shaping {
   readonly scope: readonly RecordId[];
   /** Fields that are there only for the gateway to see. */
   readonly hidden: readonly string[];
-  /** How deep the client sees, where that is less than what the CMS was asked for. */
-  readonly depthLeft: number | undefined;
+  readonly proofs: Proofs;
 }
 
 function shaped({ body, answer }: Said, job: AskedJob, shaping: Shaping): Translation {
@@ -194,7 +198,7 @@ function list(body: unknown, shaping: Shaping): Record<string, unknown> {
  */
 function ours(
   record: Record<string, unknown>,
-  { sieve, operation, scope, hidden, depthLeft }: Shaping,
+  { sieve, operation, scope, hidden, proofs }: Shaping,
 ): Record<string, unknown> {
   const { kind, collection } = operation;
   if (!sieve.passes(record, { collection, scope })) {
@@ -203,7 +207,7 @@ function ours(
     });
   }
   const joinsInScope = kind === "list" || kind === "read";
-  sieve.clean(record, collection, { joinsInScope, depthLeft, hidden });
+  sieve.clean(record, collection, { joinsInScope, hidden, proof: proofs.get(String(record["id"])) });
   return record;
 }
 

@@ -55,7 +55,7 @@ export function bodyFor(fields: Fields, target: BodyTarget, settings: PayloadSet
     const isNone = name === TRASHED && value === null;
     if (TIMESTAMPS.has(name) && !isNone && !isMoment(value)) throw badTimestamp(name);
     if (name === IF_UPDATED_AT || (name === "id" && !target.isNew)) continue;
-    kept[name] = value;
+    kept[name] = TIMESTAMPS.has(name) ? instantOf(value) : value;
   }
   if (target.isNew) kept[tenantField] = target.tenantId;
   return JSON.stringify(kept);
@@ -78,6 +78,15 @@ export function isMoment(value: unknown): value is string {
   const midnight = new Date(`${day}T00:00:00Z`);
   // `0001-01-32` is one to `Date.parse`, which then takes the month for the year.
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
+}
+
+/**
+ * The moment as the CMS itself would write it. SQLite keeps and compares the text: a record whose `updatedAt` is `2026-05-01`
+ * is read with another one, by which a lock would never find it. A time of day without a zone is the CMS's to read.
+ */
+function instantOf(value: unknown): unknown {
+  if (typeof value !== "string" || !/^[\d-]{10}$|(?:Z|[+-]\d{2}:\d{2})$/.test(value)) return value;
+  return new Date(value).toISOString();
 }
 
 function badTimestamp(path: string): GatewayError {

@@ -5,8 +5,6 @@ export interface FieldPlace {
   readonly collection: string | undefined;
   readonly path: string;
   readonly joinsInScope: boolean;
-  /** How many relations deep the client sees from here: at 0 a populated record is shown as its id. */
-  readonly depthLeft: number;
 }
 
 /** What the configuration says of a place. A partner's own JSON can name any collection and field. */

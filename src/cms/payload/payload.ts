@@ -70,7 +70,9 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
     },
     outgoing: (job) => spoken(job, jobRequest),
     followUp: (job, answers) =>
-      isSettled(answers) ? undefined : spoken(job, (words, version) => followUp(words, answers, version)),
+      isSettled(job, answers, settings)
+        ? undefined
+        : spoken(job, (words, version) => followUp(words, answers, version)),
     translate: (answer, job, earlier = []) =>
       spoken(job, (words, version) => translate({ answer, earlier }, words, version)),
     writesTo: (request) => writesTo(request, settings),

@@ -5,9 +5,8 @@ import { fieldsOf, ownField, readWhere, type Where } from "../../core/where.ts";
 import type { ClientQuery } from "./client-query.ts";
 import { depth, isPositive, pagingOf } from "./paging.ts";
 import { Parameters } from "./parameters.ts";
-import { isHidden, readPopulate, readSelect, showFields, type Selection } from "./selection.ts";
+import { isHidden, isInclusion, readPopulate, readSelect, showFields } from "./selection.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
-import { depthOf, type VirtualField } from "./virtual-fields.ts";
 
 /**
  * Queries: the client's is taken apart, what the contract knows is put together anew. Nothing of the client's query
@@ -85,25 +84,15 @@ export function askedFields(
 
 /**
  * The fields that the gateway has to see of each record, whatever a client selects: whose it is, without which the
- * tripwire would be blind, what a list is asked by, and the relations behind the virtual fields that are selected.
+ * tripwire would be blind, and what a list is asked by. The relation behind a virtual field comes with it (Payload 3.90).
  */
 function seenFields(
   asked: ClientQuery,
   { collection, isList }: Seen,
   settings: PayloadSettings,
 ): readonly string[] {
-  const { tenantField } = settings.cms;
-  const select = readSelect(asked["select"], settings, collection);
-  const virtual = settings.virtualFields.of(collection);
-  const behind = select === undefined ? [] : relationsBehind(virtual, select);
   const asks = isList ? askedFields(asked, collection, settings) : [];
-  return [...new Set([tenantField, ...asks, ...behind])];
-}
-
-/** The relations that have to be seen to judge the virtual fields that a selection shows. */
-function relationsBehind(fields: readonly VirtualField[], select: Selection): readonly string[] {
-  const shown = fields.filter(({ name: [first = ""] }) => !isHidden(select, first));
-  return shown.map(({ source: [first = ""] }) => first);
+  return [...new Set([settings.cms.tenantField, ...asks])];
 }
 
 /** The records that are seen: of which collection, and whether a list of them was asked for. */
@@ -112,26 +101,25 @@ interface Seen {
   readonly isList: boolean;
 }
 
-/** Which of the fields that were shown for the gateway alone a client's `select` hides. */
+/**
+ * The fields of the CMS's answer that a client's `select` hides: those that were shown for the gateway alone. Payload (3.90)
+ * shows the relation behind a virtual field with the field, and has no value for the field where the relation is excluded.
+ */
 export function hiddenFields({ asked, operation }: AskedJob, settings: PayloadSettings): readonly string[] {
   const { kind, collection } = operation;
   const select = readSelect(asked["select"], settings, collection);
   if (select === undefined) return [];
   const seen = seenFields(asked, { collection, isList: kind === "list" }, settings);
-  return seen.filter((name) => isHidden(select, name));
-}
-
-/**
- * How deep a client sees, where the CMS is asked to show more: a virtual field's source has to be seen to be judged.
- * `undefined` where the CMS shows just what was asked for.
- */
-export function depthSeen({ asked, operation }: AskedJob, settings: PayloadSettings): number | undefined {
-  const wanted = depth(asked["depth"], settings.maxDepth);
-  return wanted < depthFor(operation.collection, settings) ? wanted : undefined;
-}
-
-function depthFor(collection: string, { virtualFields, maxDepth }: PayloadSettings): number {
-  return Math.min(depthOf(virtualFields.of(collection)), maxDepth);
+  const hidden = new Set(seen.filter((name) => isHidden(select, name)));
+  // Named with `true` beside exclusions, the tenant was asked for.
+  if (select[settings.cms.tenantField] === true) hidden.delete(settings.cms.tenantField);
+  for (const { name, source } of settings.virtualFields.of(collection)) {
+    const [[field = ""], [relation = ""]] = [name, source];
+    if (!hidden.has(relation)) continue;
+    if (!isInclusion(select)) hidden.add(field);
+    else if (!isHidden(select, field)) hidden.delete(relation);
+  }
+  return [...hidden];
 }
 
 /** The query of a single read: a list of one, so that the CMS itself applies the tenant's constraint. */
@@ -187,17 +175,21 @@ interface Shape {
 function addShape(parameters: Parameters, asked: ClientQuery, { settings, collection, seen }: Shape): void {
   const chosen = readSelect(asked["select"], settings, collection);
   const select = chosen === undefined ? undefined : showFields(chosen, seen);
-  const wanted = depth(asked["depth"], settings.maxDepth);
-  parameters.add("depth", String(Math.max(wanted, depthFor(collection, settings))));
-  if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
-    parameters.add("locale", asked["locale"]);
-  const fallback = asked["fallbackLocale"] ?? asked["fallback-locale"];
-  if (typeof fallback === "string" && LOCALE.test(fallback)) parameters.add("fallback-locale", fallback);
+  parameters.add("depth", String(depth(asked["depth"], settings.maxDepth)));
+  addLocale(parameters, asked);
   if (asksDraft(asked)) parameters.add("draft", "true");
   if (select !== undefined) parameters.addTree("select", select);
   for (const [name, selection] of readPopulate(asked["populate"], settings)) {
     parameters.addTree(`populate[${name}]`, selection);
   }
+}
+
+/** The language that a client asks for. */
+export function addLocale(parameters: Parameters, asked: ClientQuery): void {
+  if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
+    parameters.add("locale", asked["locale"]);
+  const fallback = asked["fallbackLocale"] ?? asked["fallback-locale"];
+  if (typeof fallback === "string" && LOCALE.test(fallback)) parameters.add("fallback-locale", fallback);
 }
 
 /**

@@ -35,14 +35,16 @@ export class ReferenceCheck {
     const { collection, tenant, fields } = body;
     const reading = { settings: this.#questions.settings, ids: idKindOf(tenant.id) };
     const references = referencesIn(fields, collection, { ...reading, most: MOST_REFERENCES });
-    if (references.length > MOST_REFERENCES) return [...new Set(references.map(({ path }) => path))];
+    if (references.length > MOST_REFERENCES) return [...new Set(references.map(({ place }) => place))];
     const found = await this.#inScope(references);
     const missing = references.filter(({ target, id }) => id === undefined || !found.has(`${target} ${id}`));
     if (missing.length === 0) return [];
     const held = body.id === undefined ? [] : await this.#held({ collection, tenant, id: body.id });
     const holding = held.flatMap((state) => referencesIn(state, collection, reading));
     const kept = new Set(holding.map(({ path, id }) => `${path} ${id}`));
-    return [...new Set(missing.filter(({ path, id }) => !kept.has(`${path} ${id}`)).map(({ path }) => path))];
+    return [
+      ...new Set(missing.filter(({ path, id }) => !kept.has(`${path} ${id}`)).map(({ place }) => place)),
+    ];
   }
 
   /** Those of the references that the tenant may read, as `collection id`. */

@@ -7,6 +7,8 @@ import type { PayloadSettings } from "./settings.ts";
 export interface Reference {
   /** The field, as in `cms.relations`. */
   readonly path: string;
+  /** Where the body has it, with the numbers of rows, as Payload names a field in its errors: `parts.0.venue`. */
+  readonly place: string;
   /** The collection it leads to. */
   readonly target: string;
   /** `undefined` for a spelling that is no id, or not the only one of its id. */
@@ -41,13 +43,24 @@ export function referencesIn(
     const kind = textIds.includes(target) ? "text" : ids;
     const spellings = new Spellings(path, most);
     spellings.look(fields);
-    return spellings.found.map((spelling) => ({ path, target, id: recordId(String(spelling), kind) }));
+    return spellings.found.map(({ place, spelling }) => ({
+      path,
+      place,
+      target,
+      id: recordId(String(spelling), kind),
+    }));
   });
+}
+
+/** An id as a body spells it, and where. */
+interface Spelt {
+  readonly place: string;
+  readonly spelling: unknown;
 }
 
 /** The ids of one relation, as a body spells them. */
 class Spellings {
-  readonly found: unknown[] = [];
+  readonly found: Spelt[] = [];
   readonly #path: readonly string[];
   readonly #most: number;
 
@@ -57,17 +70,18 @@ class Spellings {
   }
 
   /**
-   * Looks at what stands at the path, in every row of the arrays on the way; `step` names of it are behind. Payload
-   * reads `{"venue.id": 1}` as `{venue: {id: 1}}`, in groups and rows too.
+   * Looks at what stands at the path, in every row of the arrays on the way; `place` is what is behind. Payload reads
+   * `{"venue.id": 1}` as `{venue: {id: 1}}`, in groups and rows too.
    */
-  look(value: unknown, step = 0): void {
+  look(value: unknown, step = 0, place = ""): void {
     const name = this.#path[step];
-    if (name === undefined) return this.#ids(value);
-    if (Array.isArray(value)) for (const row of value) this.look(row, step);
+    if (name === undefined) return this.#ids(value, place);
+    if (Array.isArray(value)) for (const [i, row] of value.entries()) this.look(row, step, below(place, i));
     if (!isObject(value)) return;
     for (const [key, inner] of Object.entries(value)) {
-      if (key === name) this.look(inner, step + 1);
-      else if (key.startsWith(`${name}.`)) this.look({ [key.slice(name.length + 1)]: inner }, step + 1);
+      if (key === name) this.look(inner, step + 1, below(place, name));
+      else if (key.startsWith(`${name}.`))
+        this.look({ [key.slice(name.length + 1)]: inner }, step + 1, below(place, name));
     }
   }
 
@@ -75,12 +89,16 @@ class Spellings {
    * Every id in a relation, in any shape that Payload takes: bare, in an object, polymorphic, in a list, by locale. Of
    * an object with `relationTo` a polymorphic relation takes the `value`, a plain one the `id`: both are looked at.
    */
-  #ids(value: unknown): void {
+  #ids(value: unknown, place: string): void {
     if (this.found.length > this.#most || NONE.has(value)) return;
-    if (Array.isArray(value)) for (const item of value) this.#ids(item);
-    else if (isObject(value)) for (const name of namesOfIds(value)) this.#ids(value[name]);
-    else this.found.push(value);
+    if (Array.isArray(value)) for (const item of value) this.#ids(item, place);
+    else if (isObject(value)) for (const name of namesOfIds(value)) this.#ids(value[name], place);
+    else this.found.push({ place, spelling: value });
   }
+}
+
+function below(place: string, step: string | number): string {
+  return place === "" ? String(step) : `${place}.${step}`;
 }
 
 function namesOfIds(value: Readonly<Record<string, unknown>>): readonly string[] {

@@ -29,9 +29,9 @@ export async function inspectRecord(
   const { settings } = questions;
   const { id, collection, tenant } = record;
   const { tenantField } = settings.cms;
-  const shape = `&limit=1&pagination=false&depth=0${selecting([tenantField, "updatedAt", "_status"])}${record.isRestored ? "&trash=true" : ""}`;
-  const find = async (where: unknown, draft: string): Promise<Record<string, unknown> | undefined> => {
-    const query = `where=${encodeURIComponent(JSON.stringify(where))}${shape}${draft}`;
+  const shape = `&limit=1&pagination=false&depth=0${selecting([tenantField, "updatedAt", "_status"])}`;
+  const find = async (where: unknown, more: string): Promise<Record<string, unknown> | undefined> => {
+    const query = `where=${encodeURIComponent(JSON.stringify(where))}${shape}${more}`;
     const answer = await questions.send(get(settings, sender, [collection, query]), CODE, asking);
     if (answer.status === 404)
       throw new GatewayError("route.unknown", { cause: `the CMS has no collection ${collection}` });
@@ -40,11 +40,12 @@ export async function inspectRecord(
   };
   const isOurs = (state: Record<string, unknown>): boolean => isOwnedByAlone(state[tenantField], tenant.id);
 
-  const main = await find({ and: [{ id: { equals: id } }, tenantCondition(settings, [tenant.id])] }, "");
+  const condition = { and: [{ id: { equals: id } }, tenantCondition(settings, [tenant.id])] };
+  const main = await find(condition, record.isRestored ? "&trash=true" : "");
   if (main === undefined || !isOurs(main)) return undefined;
   if (main["_status"] === undefined) return { main: revisionOf(main), hasDrafts: false };
-  // Without the tenant's condition: a draft that was moved has to be found, or it would count as missing.
-  const latest = await find({ id: { equals: id } }, "&draft=true");
+  // A draft that was moved, or whose change is the move to the trash, has to be found, or it would count as missing.
+  const latest = await find({ id: { equals: id } }, "&draft=true&trash=true");
   if (latest === undefined) return { main: revisionOf(main), hasDrafts: true };
   if (!isOurs(latest)) return undefined;
   return { main: revisionOf(main), hasDrafts: true, latest: revisionOf(latest) };

@@ -25,8 +25,7 @@ export function readSelect(
 ): Selection | undefined {
   const asked = inwardFields(raw, settings.names(collection));
   const tree = readTree(asked, { settings, left: MAX_FIELDS }, 0);
-  const selection = tree !== undefined && includes(tree) ? inclusionOf(tree) : tree;
-  return selection === undefined || Object.keys(selection).length === 0 ? undefined : selection;
+  return tree === undefined || Object.keys(tree).length === 0 ? undefined : tree;
 }
 
 /**
@@ -43,22 +42,27 @@ export function* readPopulate(raw: unknown, settings: PayloadSettings): Generato
 }
 
 function showTenant(selection: Selection, tenantField: string): Selection {
-  if (includes(selection)) return { ...selection, [tenantField]: true };
-  const entries = Object.entries(selection).filter(([name]) => name !== tenantField);
-  // An exclusion of nothing: the id is shown whatever is said of it (Payload 3.90).
-  return entries.length === 0 ? { id: false } : Object.fromEntries(entries);
+  const shown = showFields(selection, [tenantField]);
+  return Object.keys(shown).length === 0 ? NOTHING_EXCLUDED : shown;
 }
 
-/** True where a selection leaves a field out. */
+/** An exclusion of nothing: Payload (3.90) shows the id whatever is said of it. */
+const NOTHING_EXCLUDED: Selection = { id: false };
+
+/** True where a selection leaves a field out. One that excludes leaves out what it names with `true` as well (Payload 3.90). */
 export function isHidden(selection: Selection, name: string): boolean {
-  return includes(selection) ? selection[name] === undefined : selection[name] === false;
+  const asked = selection[name];
+  return isInclusion(selection) ? asked === undefined || asked === false : typeof asked === "boolean";
 }
 
-/** A selection that leaves none of these fields out. */
+/** A selection of the same kind that leaves none of these fields out. */
 export function showFields(selection: Selection, names: readonly string[]): Selection {
   const hidden = names.filter((name) => isHidden(selection, name));
-  if (includes(selection)) return { ...selection, ...Object.fromEntries(hidden.map((name) => [name, true])) };
-  return Object.fromEntries(Object.entries(selection).filter(([name]) => !hidden.includes(name)));
+  if (hidden.length === 0) return selection;
+  if (isInclusion(selection))
+    return { ...selection, ...Object.fromEntries(hidden.map((name) => [name, true])) };
+  const rest = Object.fromEntries(Object.entries(selection).filter(([name]) => !hidden.includes(name)));
+  return Object.keys(rest).length > 0 && isInclusion(rest) ? { ...NOTHING_EXCLUDED, ...rest } : rest;
 }
 
 interface Budget {
@@ -74,23 +78,20 @@ function readTree(raw: unknown, budget: Budget, nesting: number): Selection | un
     if (!NAME.test(name) || secretFields.has(name) || --budget.left < 0) continue;
     const content = typeof value === "string" ? FLAGS.get(value) : readTree(value, budget, nesting + 1);
     // The tenant whole or not at all: of half of it (`select[tenant][id]=false`) Payload makes null.
-    if (typeof content === "object" && name === cms.tenantField) tree[name] = includes(content);
+    if (typeof content === "object" && name === cms.tenantField) tree[name] = isInclusion(content);
     else if (content !== undefined) tree[name] = content;
   }
   return tree;
 }
 
-/** True where anything is selected by inclusion. */
-function includes(tree: Selection): boolean {
-  return Object.values(tree).some((value) => (typeof value === "boolean" ? value : includes(value)));
-}
-
-/** Both ways at once (`true` here, `false` there) makes Payload answer `tenant: null`; so the inclusion wins. */
-function inclusionOf(tree: Selection): Selection {
-  const kept: Record<string, boolean | Selection> = {};
-  for (const [name, value] of Object.entries(tree)) {
-    if (value === true) kept[name] = true;
-    else if (value !== false && includes(value)) kept[name] = inclusionOf(value);
+/**
+ * True for a selection of what is shown, false for one of what is left out. Of a selection that does both, the first exclusion
+ * or nested selection decides (Payload 3.90, `getSelectMode`).
+ */
+export function isInclusion(selection: Selection): boolean {
+  for (const value of Object.values(selection)) {
+    if (value === false) return false;
+    if (value !== true) return isInclusion(value);
   }
-  return kept;
+  return true;
 }

@@ -9,7 +9,7 @@ import { ownersOf } from "./owners.ts";
 import { isJoinPage, polymorphicName, polymorphicTarget, RecordKind } from "./record-kind.ts";
 import { isBelow, stated, type FieldPlace } from "./field-place.ts";
 import type { PayloadSettings } from "./settings.ts";
-import { holdersOf, isProven } from "./virtual-fields.ts";
+import { holdersOf, isProven, isSameRelation } from "./virtual-fields.ts";
 import { Tripwire } from "./tripwire.ts";
 
 /** In place of a value: its field is left out. */
@@ -49,16 +49,16 @@ export class Sieve {
   clean(
     record: Record<string, unknown>,
     collection: string | undefined,
-    { joinsInScope = false, depthLeft = Infinity, hidden = [] }: Viewing = {},
+    { joinsInScope = false, proof, hidden = [] }: Viewing = {},
   ): void {
     const { tenantField } = this.#settings.cms;
     // First: populated, the tenant would be taken for a record that does not show whose it is.
     if (tenantField in record)
       this.#put(record, tenantField, this.#shownTenant(record[tenantField], collection));
     // Before the records that they come from are cut down to ids.
-    this.#withholdVirtual(record, collection);
+    this.#withholdVirtual(record, collection, proof);
     for (const name of hidden) this.hide(record, name);
-    this.#members(record, { collection, path: "", joinsInScope, depthLeft });
+    this.#members(record, { collection, path: "", joinsInScope });
     // Last: everything before knows fields by the CMS's names.
     const names = this.#settings.names(collection);
     if (!names.differ) return;
@@ -67,13 +67,19 @@ export class Sieve {
   }
 
   /** A value that comes from a related record is withheld where that record would be (`cms.virtualFields`). */
-  #withholdVirtual(record: Record<string, unknown>, collection: string | undefined): void {
+  #withholdVirtual(
+    record: Record<string, unknown>,
+    collection: string | undefined,
+    proof: Record<string, unknown> | undefined,
+  ): void {
     for (const field of this.#settings.virtualFields.of(collection)) {
       const proves = (related: Record<string, unknown>, path: string): boolean => {
         const target = stated(this.#settings.cms.relations, { collection, path });
         return !this.#kind.isUser(related) && this.#isOurs(related, target);
       };
       if (this.#tripwire.isOpen || isProven(record, field, proves)) continue;
+      if (proof !== undefined && isSameRelation(record, proof, field) && isProven(proof, field, proves))
+        continue;
       for (const [holder, name] of holdersOf(record, field)) this.hide(holder, name);
     }
   }
@@ -144,23 +150,19 @@ export class Sieve {
     // A record may have fields of these names as well; then it is one, and has to prove its owner.
     if (typeof relationTo === "string" && isObject(target) && !this.#kind.isPopulated(rest, at, true)) {
       this.#members(rest, { ...at, path: `${at.path}.polymorphic` });
-      return { ...rest, value: this.#populated(target, relationTo, at) };
+      return { ...rest, value: this.#populated(target, relationTo) };
     }
     const declared = this.#declaredTarget(at);
     const isPopulated = declared === undefined ? this.#kind.isPopulated(value, at, inList) : "id" in value;
-    if (isPopulated) return this.#populated(value, declared, at);
+    if (isPopulated) return this.#populated(value, declared);
     this.#members(value, at);
     return value;
   }
 
   /** A populated record as it may leave: itself, cleaned, or its id. */
-  #populated(
-    record: Record<string, unknown>,
-    collection: string | undefined,
-    { depthLeft }: Pick<FieldPlace, "depthLeft">,
-  ): unknown {
-    if (!this.#mayLeave(record, collection, "relation") || depthLeft <= 0) return relatedId(record) ?? null;
-    this.clean(record, collection, { depthLeft: depthLeft - 1 });
+  #populated(record: Record<string, unknown>, collection: string | undefined): unknown {
+    if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;
+    this.clean(record, collection);
     return record;
   }
 
@@ -192,26 +194,13 @@ export class Sieve {
       if (!isObject(record)) {
         if (isAsked || this.#tripwire.lets(place, target)) kept.push(item);
       } else if (this.#mayLeave(record, target, place)) {
-        kept.push(this.#listed(item, record, { target, depthLeft: at.depthLeft }));
+        this.clean(record, target);
+        kept.push(item);
       }
     }
     if (kept.length === docs.length && (isAsked || this.#tripwire.isOpen || page["hasNextPage"] === false))
       return { ...page, docs: kept };
     return isAsked ? { docs: kept, hasNextPage: false } : WITHHELD;
-  }
-
-  /** A record of a join's page, as deep as the client sees. */
-  #listed(
-    item: unknown,
-    record: Record<string, unknown>,
-    { target, depthLeft }: { readonly target: string | undefined; readonly depthLeft: number },
-  ): unknown {
-    if (depthLeft > 0) {
-      this.clean(record, target, { depthLeft: depthLeft - 1 });
-      return item;
-    }
-    const id = relatedId(record) ?? null;
-    return item === record ? id : { relationTo: target, value: id };
   }
 
   #declaredTarget(at: FieldPlace): string | undefined {
@@ -223,8 +212,8 @@ export class Sieve {
 export interface Viewing {
   /** True where its declared joins were asked for in scope, which the CMS does for the main record of a read. */
   readonly joinsInScope?: boolean;
-  /** How many relations deep the client sees. */
-  readonly depthLeft?: number | undefined;
+  /** The same record with the relations populated from which its virtual fields take their values. */
+  readonly proof?: Record<string, unknown> | undefined;
   /** Fields of it that are there for the gateway alone. */
   readonly hidden?: readonly string[];
 }

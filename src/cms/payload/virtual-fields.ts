@@ -1,4 +1,5 @@
 import { isObject } from "../../core/json.ts";
+import { relatedId } from "./ids.ts";
 
 /** A field whose value Payload takes from a related record (`virtual: "venue.title"`), by the steps of both paths. */
 export interface VirtualField {
@@ -65,6 +66,25 @@ interface Step {
   readonly steps: readonly string[];
   readonly path: string;
   readonly isInScope: boolean;
+}
+
+/**
+ * True where both states of a record point at the same records by the relation that a virtual field begins with: then what
+ * one of them proves holds for the other.
+ */
+export function isSameRelation(
+  record: Record<string, unknown>,
+  proof: Record<string, unknown>,
+  { source: [relation = ""] }: VirtualField,
+): boolean {
+  return Object.hasOwn(record, relation) && idsOf(record[relation]) === idsOf(proof[relation]);
+}
+
+/** The ids in a relation, as text. */
+function idsOf(value: unknown): string {
+  if (Array.isArray(value)) return JSON.stringify(value.map(idsOf));
+  const { relationTo, value: target = value } = isObject(value) ? value : {};
+  return JSON.stringify([relationTo, String(relatedId(target))]);
 }
 
 /** The objects that hold a field, rows of arrays included, and the field's last step. */
