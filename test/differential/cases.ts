@@ -1,0 +1,185 @@
+import { reference, type Step, type Value } from "./steps.ts";
+
+const upload: Value = {
+  type: "upload",
+  format: "",
+  version: 2,
+  id: "65f0c0ffee65f0c0ffee0001",
+  fields: null,
+  relationTo: "media",
+  value: reference("media", 1),
+};
+
+const REFUSALS = [
+  "public 400",
+  "public 409",
+  "public 422",
+  "public 429",
+  "forbidden",
+  "locked",
+  "missing",
+  "validation",
+  "error",
+];
+
+/** Sequences that once differed, each as small as it got. */
+export const CASES: readonly { readonly name: string; readonly steps: readonly Step[] }[] = [
+  {
+    name: "a draft that is published keeps what was written to it",
+    steps: [
+      { do: "create", in: "sinks", data: { title: "one" }, query: { draft: "true" } },
+      { do: "update", in: "sinks", nth: 2, data: { title: "two", area: "text" }, query: { draft: "true" } },
+      { do: "update", in: "sinks", nth: 2, data: { _status: "published" }, query: {} },
+    ],
+  },
+  {
+    name: "an editor's draft that waits is published by the partner who says so",
+    steps: [
+      { do: "create", in: "sinks", data: { title: "one", _status: "published" }, query: {} },
+      { do: "edit", in: "sinks", nth: 2, data: { title: "editor's" }, draft: true },
+      { do: "update", in: "sinks", nth: 2, data: { _status: "published" }, query: {} },
+    ],
+  },
+  {
+    name: "it waits on where the partner does not",
+    steps: [
+      { do: "create", in: "sinks", data: { title: "one", _status: "published" }, query: {} },
+      { do: "edit", in: "sinks", nth: 2, data: { title: "editor's" }, draft: true },
+      { do: "update", in: "sinks", nth: 2, data: { hint: "small" }, query: {} },
+      { do: "read", in: "sinks", nth: 2, query: { draft: "true" } },
+    ],
+  },
+  {
+    name: "trash and restore",
+    steps: [
+      { do: "update", in: "sinks", nth: 0, data: { deletedAt: "2026-05-01T00:00:00.000Z" }, query: {} },
+      { do: "read", in: "sinks", nth: 0, query: {} },
+      { do: "update", in: "sinks", nth: 0, data: { deletedAt: null }, query: {} },
+      { do: "read", in: "sinks", nth: 0, query: {} },
+    ],
+  },
+  {
+    name: "at depth 0 a relation is the id that the record holds, whatever the key can read",
+    steps: [
+      {
+        do: "update",
+        in: "sinks",
+        nth: 0,
+        data: {
+          rich: {
+            root: { type: "root", format: "", indent: 0, version: 1, direction: "ltr", children: [upload] },
+          },
+        },
+        query: { draft: "true" },
+      },
+      {
+        do: "rewrite",
+        in: "sinks",
+        nth: 0,
+        data: { hint: "new" },
+        seen: { draft: "true" },
+        query: { draft: "true" },
+      },
+    ],
+  },
+  {
+    name: "a selection of a virtual field shows its relation, one without the relation not the field",
+    steps: [
+      { do: "read", in: "sinks", nth: 0, query: { "select[venueTitle]": "true" } },
+      { do: "read", in: "sinks", nth: 0, query: { "select[venue]": "false" } },
+      {
+        do: "list",
+        in: "sinks",
+        query: { "select[venueTitle]": "true", depth: "0" },
+        where: { venue: { exists: true } },
+      },
+      { do: "list", in: "sinks", query: { "select[venue]": "false" }, where: { venue: { exists: true } } },
+    ],
+  },
+  {
+    name: "a selection that includes and excludes is the CMS's affair",
+    steps: [
+      { do: "read", in: "sinks", nth: 0, query: { "select[title]": "true", "select[venueTitle]": "false" } },
+      {
+        do: "read",
+        in: "sinks",
+        nth: 0,
+        query: { "select[rows][label]": "true", "select[place][city]": "false" },
+      },
+      { do: "read", in: "sinks", nth: 0, query: { "select[venue]": "false", "select[place][city]": "true" } },
+      {
+        do: "update",
+        in: "ledger",
+        nth: 0,
+        data: { entry: "x" },
+        query: { "select[entry]": "false", "select[tenant]": "true" },
+      },
+    ],
+  },
+  {
+    name: "a refused reference is named with the number of its row",
+    steps: [
+      {
+        do: "update",
+        in: "sinks",
+        nth: 0,
+        data: { parts: [{ blockType: "card" }, { blockType: "card", venue: reference("venues", 1) }] },
+        query: {},
+      },
+    ],
+  },
+  {
+    name: "every kind of refusal by a hook, on create and on update",
+    steps: REFUSALS.flatMap((refusal): Step[] => [
+      { do: "create", in: "works", data: { title: "new", refusal }, query: {} },
+      { do: "update", in: "works", nth: 0, data: { refusal }, query: {} },
+    ]),
+  },
+  {
+    name: "a lock is compared with the latest draft, in the trash as well",
+    steps: [
+      { do: "edit", in: "sinks", nth: 0, data: { deletedAt: "2026-05-01T00:00:00.000Z" }, draft: true },
+      { do: "update", in: "sinks", nth: 0, data: { _status: "published" }, query: {}, lock: "main" },
+      { do: "read", in: "sinks", nth: 0, query: {} },
+    ],
+  },
+  {
+    name: "a draft that was moved to the trash can be published, and is missing until then",
+    steps: [
+      {
+        do: "update",
+        in: "sinks",
+        nth: 0,
+        data: { deletedAt: "2026-05-01T00:00:00.000Z" },
+        query: { draft: "true" },
+      },
+      { do: "read", in: "sinks", nth: 0, query: { draft: "true" } },
+      { do: "read", in: "sinks", nth: 0, query: {} },
+      { do: "update", in: "sinks", nth: 0, data: { _status: "published" }, query: {} },
+    ],
+  },
+  {
+    name: "a lock holds for a record whose last change a partner dated by its day",
+    steps: [
+      { do: "create", in: "sinks", data: { title: "new", updatedAt: "2026-05-01" }, query: {} },
+      { do: "update", in: "sinks", nth: 2, data: { hint: "x" }, query: {}, lock: "main" },
+    ],
+  },
+  {
+    name: "a lock on the draft that was read holds until somebody writes",
+    steps: [
+      { do: "create", in: "sinks", data: { title: "one" }, query: { draft: "true" } },
+      { do: "update", in: "sinks", nth: 2, data: { _status: "published" }, query: {}, lock: "latest" },
+      { do: "edit", in: "sinks", nth: 2, data: { hint: "meanwhile" }, draft: true },
+      { do: "update", in: "sinks", nth: 2, data: { hint: "late" }, query: { draft: "true" }, lock: "main" },
+      {
+        do: "update",
+        in: "sinks",
+        nth: 2,
+        data: { hint: "in time" },
+        query: { draft: "true" },
+        lock: "latest",
+      },
+    ],
+  },
+];

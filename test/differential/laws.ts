@@ -1,0 +1,194 @@
+import { isJson, type Json } from "../support/isolation.ts";
+import type { Answer } from "./side.ts";
+import { SINK_SETTINGS } from "./sink/project.ts";
+import type { Data, Query, Value } from "./steps.ts";
+
+/**
+ * The laws by which the gateway's answer may differ from the CMS's own, each with its reason. Whatever differs otherwise is a
+ * fault of the gateway's, or of a law that is missing here.
+ */
+export const LAWS = {
+  envelope: "Every failure has the envelope and the status of the contract (section 6).",
+  missing: "A record that the key cannot read in the tenant is missing, for writes as well (section 3).",
+  trashedDraft:
+    "A read by id is a list of one: a draft whose change is the move to the trash is missing, as in a list.",
+  tenant: "A create stamps the tenant; an update's tenant field is taken out in every spelling (section 3).",
+  parameters: "Parameters that the contract does not know are dropped (section 5).",
+  caps: "Depth and page size are capped; a bad value is the default (section 5).",
+  order: "By an order that the CMS cannot sort by, a list has its default order (section 5).",
+  condition: "A condition that the CMS cannot read or compare by matches nothing (section 3).",
+  asked:
+    "Conditions and orders do not lead into another record, nor by a field that may not be asked by (section 3).",
+  draft: "An update without a status leaves a published record published and its waiting draft waiting.",
+  draftRefused: "Payload's bulk operation, which leaves that draft, reports no class and no paths.",
+  lock: "`ifUpdatedAt` is compared with the state that the update builds on, and is no field.",
+  restore: "A body that says deletedAt: null reaches a record in the trash.",
+  references: "A body points through a declared relation only at what the tenant may read (section 3).",
+  files: "What the CMS knows of an uploaded file is not written by partners.",
+  empty:
+    "Payload counts the pages of an empty list as 0 or as 1; which of them a list that matches nothing has is open.",
+  tenantId: "The tenant of a record is shown by its id.",
+  person: "A user, or a record without a tenant that is not declared open, is shown by its id (section 3).",
+  virtual: "A virtual field is withheld where the record that it comes from would be.",
+  populate: "A populated record shows whose it is, whatever `populate` selects of it.",
+  join: "An undeclared join, or one of a populated record, is whole or left out.",
+} as const;
+
+export type LawName = keyof typeof LAWS;
+
+/** Counts how often each law was needed. */
+export class Needed {
+  readonly counts = new Map<LawName, number>();
+
+  note(law: LawName): void {
+    this.counts.set(law, (this.counts.get(law) ?? 0) + 1);
+  }
+}
+
+const SHAPE = /^(?:depth|locale|fallbackLocale|draft|select(?:\[\w+\])+|populate(?:\[\w+\])+)$/;
+const LIST = /^(?:limit|page|sort|pagination)$/;
+const MOST_DEPTH = 2;
+const MOST_RECORDS = 100;
+
+/** The query that asks the CMS for what a partner's query means. */
+export function directQuery(asked: Query, isList: boolean, needed: Needed): Query {
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(asked)) {
+    if (SHAPE.test(name) || (isList && LIST.test(name))) query[name] = value;
+    else needed.note("parameters");
+  }
+  const capped = { ...query, ...sizes(query, isList) };
+  if (JSON.stringify(capped) !== JSON.stringify(query)) needed.note("caps");
+  return capped;
+}
+
+function sizes({ depth = "", limit, page, pagination }: Query, isList: boolean): Query {
+  const deep = {
+    depth: /^\d+$/.test(depth) ? String(Math.min(Number(depth), MOST_DEPTH)) : String(MOST_DEPTH),
+  };
+  if (!isList) return deep;
+  const standard = pagination === "false" ? MOST_RECORDS : 10;
+  const wanted = limit === undefined || !/^\d+$/.test(limit) ? standard : Number(limit);
+  const size = Math.min(wanted === 0 ? MOST_RECORDS : wanted, MOST_RECORDS);
+  const at = page !== undefined && /^[1-9]\d*$/.test(page) ? page : "1";
+  return { ...deep, limit: String(size), page: at };
+}
+
+/** True for a field that a partner may ask by: of the record itself, and with a value of its own. */
+export function mayAsk(collection: string, field: string): boolean {
+  const { ownPaths, virtualFields } = SINK_SETTINGS.cms;
+  const declared: Readonly<Record<string, readonly string[]>> = ownPaths;
+  const virtual: Readonly<Record<string, object>> = virtualFields;
+  if (field.includes(".")) return declared[collection]?.includes(field) === true;
+  return !Object.hasOwn(virtual[collection] ?? {}, field);
+}
+
+/** The order that is left of one that a partner asked for. */
+export function directSort(collection: string, sort: string, needed: Needed): string {
+  const names = sort.split(",");
+  const kept = names.filter((name) => mayAsk(collection, name.replace(/^-/, "")));
+  if (kept.length < names.length) needed.note("asked");
+  return kept.join(",");
+}
+
+/** What the CMS knows of a file. */
+const FILE_FACTS = new Set([
+  "filename",
+  "filesize",
+  "height",
+  "mimeType",
+  "url",
+  "width",
+  "thumbnailURL",
+  "sizes",
+]);
+
+/** The body that writes to the CMS what a partner's body means. */
+export function directBody(
+  data: Data,
+  { collection, tenant }: { readonly collection: string; readonly tenant?: Value },
+  needed: Needed,
+): Data {
+  const body: Record<string, Value> = {};
+  for (const [name, value] of Object.entries(data)) {
+    const isFile = collection === "media" && FILE_FACTS.has(name);
+    const isTenant = name === "tenant" || name.includes(".");
+    if (name === "ifUpdatedAt") needed.note("lock");
+    else if (isFile) needed.note("files");
+    else if (isTenant || (name === "id" && tenant === undefined)) needed.note("tenant");
+    else body[name] = value;
+  }
+  return tenant === undefined ? body : { ...body, tenant };
+}
+
+/** The partner's answer for one of the CMS's that refuses. */
+export function refusalFor(
+  { status, body }: Answer,
+  kind: "read" | "create" | "write",
+  needed: Needed,
+): Answer {
+  needed.note("envelope");
+  const isNew = kind === "create";
+  const isRead = kind === "read";
+  const problems = problemsOf(body);
+  if (problems.some(({ tableName }) => typeof tableName === "string")) return { status: 409, body: {} };
+  if (problems.length > 0)
+    return { status: 422, body: { errors: problems.map(({ path, message }) => ({ path, message })) } };
+  if (status === 401 || status === 403) return { status: 403, body: {} };
+  // A hook's "not found": the write may have happened.
+  if (status === 404 && isNew) return { status: 422, body: { errors: [] } };
+  if (status === 404 || status === 429 || status >= 500) return { status, body: {} };
+  if (status === 409 || status === 412 || status === 423) return { status: 409, body: {} };
+  return isRead ? { status: 400, body: {} } : { status: 422, body: { errors: [] } };
+}
+
+function problemsOf(body: Json): readonly Json[] {
+  const first = firstError(body);
+  const data = isJson(first["data"]) ? first["data"] : {};
+  const problems = first["name"] === "ValidationError" ? data["errors"] : undefined;
+  return Array.isArray(problems) ? problems.filter(isJson) : [];
+}
+
+function firstError(body: Json): Json {
+  const { errors } = body;
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+  return isJson(first) ? first : {};
+}
+
+/** A place in an answer where the two differ. `undefined` stands for a field that is not there. */
+export interface Place {
+  /** The names that lead there, without the numbers of lists. */
+  readonly path: readonly string[];
+  readonly direct: unknown;
+  readonly partner: unknown;
+  /** The record or part of one that has the field, as the CMS showed it. */
+  readonly holder: unknown;
+}
+
+/** The law that allows a value to differ, if one does. */
+export function lawOfValue(place: Place): LawName | undefined {
+  const { path, direct, partner, holder } = place;
+  const name = path.at(-1);
+  if (name === "tenant" && (isShownById(direct, partner) || direct === null)) return "tenantId";
+  if (name === "message" && direct === undefined) return "references";
+  if (name === "tenant" && path.length > 2 && direct === undefined) return "populate";
+  if ((name === "folder" || name === "host") && isShownById(direct, partner)) return "person";
+  if ((name === "totalPages" || name === "pagingCounter") && isEmptyList(holder)) return "empty";
+  if (name === "hostEmail" && partner === undefined) return "virtual";
+  if (name === "venueTitle" && partner === undefined && isForeignVenue(holder)) return "virtual";
+  if ((name === "sinks" || name === "guests") && partner === undefined && path.length > 1) return "join";
+  return undefined;
+}
+
+function isEmptyList(holder: unknown): boolean {
+  return isJson(holder) && holder["totalDocs"] === 0;
+}
+
+function isShownById(direct: unknown, partner: unknown): boolean {
+  return isJson(direct) && direct["id"] === partner;
+}
+
+/** True where a record's venue was not populated, though it has one: the key cannot read it. */
+function isForeignVenue(holder: unknown): boolean {
+  return isJson(holder) && !isJson(holder["venue"]);
+}
