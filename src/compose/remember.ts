@@ -97,8 +97,11 @@ export function remember(
     of,
     learntFrom,
     lookup: ({ ref, viewer }, asking) => lookups.during(() => cms.findTenant(ref, viewer, asking)),
-    textOf: ({ ref, viewer }) =>
-      JSON.stringify([hasServiceKey ? "" : viewer.name, ref.by, ref.by === "id" ? ref.id : ref.slug]),
+    // By the memberships as well: a foreign tenant is the same absence as a missing one, remembered for the same time.
+    textOf: ({ ref, viewer }) => {
+      const name = ref.by === "id" ? ref.id : ref.slug;
+      return JSON.stringify([hasServiceKey ? "" : viewer.name, viewer.tenantIds ?? "all", ref.by, name]);
+    },
   });
   return { keys, tenants, idle: () => lookups.idle(), beforeAnswer: beforeAnswerOf(cms, cache, onWrite) };
 }

@@ -47,6 +47,8 @@ export interface Upstream {
 export interface Viewer {
   readonly credential: Secret;
   readonly name: string;
+  /** The tenants that exist for the viewer; every tenant where it is left out. */
+  readonly tenantIds?: readonly RecordId[];
 }
 
 /** Everything the gateway knows of the CMS. One adapter implements it; a second CMS would be a second folder. */
@@ -55,7 +57,10 @@ export interface Cms {
   probe(asking: Asking): Promise<void>;
   /** Whose key it is; `undefined` for nobody's. Rejects where the CMS could not say. */
   identify(key: Secret, asking: Asking): Promise<Identity | undefined>;
-  /** The tenant of that name as `viewer` sees it; `undefined` for none. Rejects where the CMS could not say. */
+  /**
+   * The tenant of that name as `viewer` sees it; `undefined` for none, and for one that is not the viewer's, at the same
+   * cost. Rejects where the CMS could not say.
+   */
   findTenant(ref: TenantRef, viewer: Viewer, asking: Asking): Promise<TenantFacts | undefined>;
   /**
    * The id that a spelling stands for, if it is one that cannot be read as another; `sample` is an id of this CMS,

@@ -38,7 +38,7 @@ export function createResolveTenant(deps: ResolveTenantDeps) {
     };
     if (named.id === undefined && named.header === undefined && named.path === undefined)
       throw new GatewayError("tenant.missing");
-    const viewer = { credential: principal.credential, name: String(principal.userId) };
+    const viewer = viewerOf(principal);
     for (const ref of referencesOf(named, principal, deps.cms)) {
       const { value: facts, via } = await deps.tenants.find({ ref, viewer }, request);
       note.tenantVia = via;
@@ -50,6 +50,12 @@ export function createResolveTenant(deps: ResolveTenantDeps) {
     }
     throw new GatewayError("tenant.unknown");
   };
+}
+
+/** A member sees its own tenants only: what a refusal costs would else tell which others there are. */
+function viewerOf({ credential, userId, allTenants, tenantIds }: Principal): Viewer {
+  const viewer = { credential, name: String(userId) };
+  return allTenants ? viewer : { ...viewer, tenantIds };
 }
 
 /** The ways in which the client named a tenant, in the order in which they are tried. */

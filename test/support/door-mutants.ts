@@ -12,6 +12,16 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
         find: "facts === undefined || !isMember(principal, facts)",
         replace: "facts === undefined || (isMember(principal, facts), false)",
       },
+      {
+        file: "cms/payload/lookups.ts",
+        find: "{ and: [named, { id: { in: tenantIds } }] }",
+        replace: "named",
+      },
+      {
+        file: "cms/payload/lookups.ts",
+        find: "if (tenantIds?.some((own) => isSameId(own, id)) === false) return undefined;",
+        replace: "",
+      },
     ],
     blocks: ["naming"],
   },
@@ -20,8 +30,8 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "compose/remember.ts",
-        find: 'viewer.name, ref.by, ref.by === "id" ? ref.id : ref.slug]',
-        replace: "viewer.name, ref.by]",
+        find: 'viewer.tenantIds ?? "all", ref.by, name]',
+        replace: "name.length]",
       },
     ],
     blocks: ["naming"],

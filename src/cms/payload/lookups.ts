@@ -9,6 +9,9 @@ import type { PayloadSettings } from "./settings.ts";
 
 const NOBODY = new Secret("partners-gateway-probe");
 
+/** A member of more tenants than this is not asked by them: the URL would become longer than the CMS reads. */
+const MOST_MEMBERSHIPS = 100;
+
 /**
  * The gateway's own questions to the CMS. Each has three answers: yes, no, and "could not be asked", which rejects and
  * is nobody's fault that a partner could mend.
@@ -57,11 +60,17 @@ export class Lookups {
     };
   }
 
-  /** The tenant of that name as the viewer sees it, with its group's shared collections and members. */
+  /**
+   * The tenant of that name as the viewer sees it, with its group's shared collections and members. The CMS finds a
+   * foreign tenant no more than a missing one, so that both cost it the same.
+   */
   async findTenant(ref: TenantRef, viewer: Viewer, asking: Asking): Promise<TenantFacts | undefined> {
     const { cms } = this.#settings;
     const credential = this.#serviceKey ?? viewer.credential;
-    const where = ref.by === "id" ? { id: { equals: ref.id } } : { [cms.slugField]: { equals: ref.slug } };
+    const { tenantIds } = viewer;
+    const named = ref.by === "id" ? { id: { equals: ref.id } } : { [cms.slugField]: { equals: ref.slug } };
+    const isShort = tenantIds !== undefined && tenantIds.length <= MOST_MEMBERSHIPS;
+    const where = isShort ? { and: [named, { id: { in: tenantIds } }] } : named;
     const fields = [cms.slugField, cms.appsField, cms.groupField];
     const query = `where=${encodeURIComponent(JSON.stringify(where))}&limit=2&pagination=false&depth=1${selecting(fields)}`;
     const docs = await this.#tenants(query, credential, asking);
@@ -71,6 +80,7 @@ export class Lookups {
     const id = relatedId(tenant);
     const isNamed = ref.by === "id" ? isRecord(tenant, ref.id) : slug === ref.slug;
     if (id === undefined || typeof slug !== "string" || !isNamed) return undefined;
+    if (tenantIds?.some((own) => isSameId(own, id)) === false) return undefined;
     const facts = { id, slug, installedApps: strings(apps) };
     const shared = isObject(group) ? strings(group[cms.sharedField]) : [];
     const groupId = relatedId(group);
