@@ -198,10 +198,10 @@ async function ask<K, T extends object>(
   { staleOn, memory, doorkeeper }: FactsOptions<T>,
   { source, name, key, asking }: Question<K, T>,
 ): Promise<Found<T>> {
-  const isAcquainted = doorkeeper?.knows(name) === true;
+  const isUnknownKey = doorkeeper?.knows(name) === false;
   try {
     // The question belongs to everybody who waits for it, so the first one's leaving must not end it.
-    const value = await source.lookup(key, { ...asking, signal: FOREVER, isAcquainted });
+    const value = await source.lookup(key, { ...asking, signal: FOREVER, isUnknownKey });
     return { value, via: "cms" };
   } catch (error) {
     const isStale = error instanceof GatewayError && error.code === staleOn;

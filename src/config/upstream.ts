@@ -47,12 +47,12 @@ const settings = {
     .max(1)
     .default(0.5)
     .describe(
-      "The part of the connections that one tenant may have; further requests of it wait, in the same part of the queue, over that 429. 1 takes the limit away.",
+      "The part of the connections that one tenant may have, and that one user of any number of tenants may; further requests wait, in the same part of the queue, over that 429. 1 takes the limit away.",
     ),
   keyLookups: count
     .default(16)
     .describe(
-      "Of the connections, those that asking about keys never seen as good may take: a flood of unknown keys gets no more.",
+      "Of the connections, those that asking about keys never seen as good may take: a flood of unknown keys gets no more, and waits until no other request does.",
     ),
   breakerFailures: count
     .default(5)

@@ -28,8 +28,8 @@ export interface Asking {
   /** Whose the connection to the CMS is that it takes, once that is known: no tenant has more than its share. */
   readonly principal?: Pick<Identity, "userId">;
   readonly tenant?: Pick<TenantFacts, "id">;
-  /** True where the key asked about was good the last time. Anybody can cause a question about another, by inventing it. */
-  readonly isAcquainted?: boolean;
+  /** True where the key asked about was not good the last time. Anybody can cause such a question, by inventing a key. */
+  readonly isUnknownKey?: boolean;
 }
 
 /** A fact and how it was found; `undefined` is the known absence of one. */

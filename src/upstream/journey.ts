@@ -3,7 +3,7 @@ import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/lifetime.ts";
 import type { Asking } from "../core/ports.ts";
 import { isWorthRepeating } from "./failure.ts";
-import type { Places } from "./places.ts";
+import type { Holders, Places } from "./places.ts";
 import type { Target } from "./target.ts";
 
 const OPEN = "the breaker is open";
@@ -48,7 +48,7 @@ export class Route {
 export interface Journey {
   readonly route: Route;
   readonly outgoing: Outgoing;
-  readonly asking: Pick<Asking, "note" | "tenant" | "principal">;
+  readonly asking: Pick<Asking, "note" | "tenant" | "principal" | "isUnknownKey">;
   /** Ends when nobody waits any more, or the longest time is over. */
   readonly lifetime: Cancellation;
   readonly places: Places;
@@ -66,12 +66,14 @@ export async function travel({
   lifetime: signal,
 }: Journey): Promise<UpstreamAnswer> {
   const { note } = asking;
-  const holder = holderOf(asking);
-  const onLeft = (): void => places.release(holder);
+  const holders = holdersOf(asking);
+  // Whose a key is that nobody knows yet is asked when none of the others waits.
+  const yields = asking.isUnknownKey === true;
+  const onLeft = (): void => places.release(holders);
   const isSafe = outgoing.method === "GET";
   let sent = 0;
   let target = route.trial();
-  await places.take(signal, holder);
+  await places.take(signal, holders, yields);
   // Chosen after the wait: those who queued before the failures hear of them instead of adding to them.
   target ??= route.next();
   if (target === undefined) {
@@ -92,18 +94,18 @@ export async function travel({
       const other = route.next() ?? (isWorthRepeating(error, outgoing.method) ? route.again() : undefined);
       if (other === undefined) throw error;
       target = other;
-      await places.take(signal, holder);
+      await places.take(signal, holders, yields);
     }
   }
 }
 
 /**
- * On whose account a connection goes: the tenant's, or the user's while the tenant is not yet known, since a user who
- * asks for ever new tenants has none. Whose a key is, is asked on nobody's account; that has a lane of its own.
+ * On whose account a connection goes: the user's, who may belong to several tenants, and the tenant's once that is known,
+ * which may have several users. Whose a key is, is asked on nobody's account.
  */
-function holderOf({ tenant, principal }: Journey["asking"]): string | undefined {
-  if (tenant !== undefined) return `tenant ${tenant.id}`;
-  return principal === undefined ? undefined : `user ${principal.userId}`;
+function holdersOf({ tenant, principal }: Journey["asking"]): Holders {
+  const user = principal === undefined ? [] : [`user ${principal.userId}`];
+  return tenant === undefined ? user : [...user, `tenant ${tenant.id}`];
 }
 
 /** True where the CMS did answer, though with more than can be taken in. */

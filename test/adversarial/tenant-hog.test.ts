@@ -1,7 +1,8 @@
 /**
- * Attack: one tenant's requests are slow (a list that the CMS takes for ever over), and there are many, by several keys.
+ * Attack: one tenant's requests are slow (a list that the CMS takes for ever over), and there are many, by several keys;
+ * or one user's, of several tenants.
  * Amplifier: the connections to the CMS, and the queue for them, which all tenants share.
- * Defence: no tenant has more than its part of either; what is over it waits in its own part, the rest is 429 at once.
+ * Defence: no tenant and no user has more than its part of either; what is over it waits in its own part, the rest is 429 at once.
  */
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -25,7 +26,7 @@ t.teardown(async () => {
 });
 
 interface Ask {
-  readonly tenant: "tenant-a" | "tenant-b";
+  readonly tenant: "tenant-a" | "tenant-b" | "tenant-c";
   readonly key: KeyName;
   readonly signal?: AbortSignal;
   readonly id?: number;
@@ -92,6 +93,35 @@ t.test("a tenant's slow requests take no connection that another needs", async (
   const again = await Promise.all([A, ALSO_A, A, ALSO_A, A, ALSO_A].map((one) => ask(one)));
   const statuses = again.map(({ status }) => status);
   t.strictSame(statuses, [200, 200, 200, 200, 200, 200], "given back by those who left");
+});
+
+t.test("a user of two tenants has no more than one share of both together", async (t) => {
+  const C = { tenant: "tenant-c", key: "partnerAC" } as const;
+  for (const one of [ALSO_A, C, B]) t.equal((await ask(one)).status, 200);
+  const hanging = hangAt(t, /^GET \/api\/posts[^]*\r\nx-basker-tenant-slug: tenant-[ac]\r\n/);
+  const leaving = new AbortController();
+  t.teardown(() => leaving.abort());
+  const settled: number[] = [];
+  const flood = Array.from({ length: 20 }, (_, i) =>
+    ask({ ...(i % 2 === 0 ? ALSO_A : C), signal: leaving.signal }).then(({ status }) => settled.push(status)),
+  );
+  for (const one of flood) one.catch(() => undefined);
+  await until("every request to be asked, to wait or to be refused", async () => {
+    const waiting = (await samplesOf(gateway, "gateway_load"))["of=upstream_waiting"] ?? 0;
+    return hanging() + waiting + settled.length === flood.length;
+  });
+  // Where the user had every connection, the others would wait for it until the test ends.
+  if (!t.equal(hanging(), 2, "half of the connections")) return;
+  for (let i = 0; i < 10; i += 1) t.equal((await ask(B)).status, 200);
+  t.strictSame(
+    settled,
+    Array.from({ length: 14 }, () => 429),
+    "four wait, the others are refused at once",
+  );
+  leaving.abort();
+  await Promise.allSettled(flood);
+  await line.heal();
+  await untilIdle();
 });
 
 t.test("a user who asks for ever new tenants has no tenant, and no more than a share either", async (t) => {

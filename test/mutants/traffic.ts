@@ -72,8 +72,8 @@ export const LIMITS: readonly SuiteMutant[] = [
     patches: [
       {
         file: "upstream/places.ts",
-        find: "return holder === undefined || this.#held.of(holder) < this.#maxHeld;",
-        replace: "return holder === undefined || this.#maxHeld > 0;",
+        find: "return holders.every((holder) => this.#held.of(holder) < this.#maxHeld);",
+        replace: "return holders.every(() => this.#maxHeld > 0);",
       },
     ],
     tests: ["test/unit/upstream/places.test.ts"],

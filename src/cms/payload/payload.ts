@@ -50,7 +50,7 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
   };
   return {
     probe: (asking) => lookups.probe(asking),
-    identify: (key, asking) => (asking.isAcquainted === true ? lookups : strangers).identify(key, asking),
+    identify: (key, asking) => (asking.isUnknownKey === false ? lookups : strangers).identify(key, asking),
     findTenant: (ref, viewer, asking) => lookups.findTenant(ref, viewer, asking),
     recordId: (spelling, sample, collection) =>
       recordId(spelling, collection !== undefined && textIds.has(collection) ? "text" : idKindOf(sample)),

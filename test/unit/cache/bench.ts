@@ -17,7 +17,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
   const clock = { now: () => now, after: () => () => undefined };
   const asked: string[] = [];
   /** Of each question, whether the key was said to be known as good. */
-  const acquainted: (boolean | undefined)[] = [];
+  const unknown: (boolean | undefined)[] = [];
   const waiting: { key: string; answer: (fact: Fact | undefined) => void; fail: (error: Error) => void }[] =
     [];
   const seen: string[] = [];
@@ -46,9 +46,9 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
   /** The facts as a CMS with these marks tells them. */
   const from = (...marks: string[]) =>
     all.from<string>({
-      lookup: (key, { isAcquainted }) => {
+      lookup: (key, { isUnknownKey }) => {
         asked.push(key);
-        acquainted.push(isAcquainted);
+        unknown.push(isUnknownKey);
         return new Promise((answer, fail) => void waiting.push({ key, answer, fail }));
       },
       nameOf: (key) => key,
@@ -77,7 +77,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
     answer,
     fail,
     asked,
-    acquainted,
+    unknown,
     seen,
     clock,
     pass: (ms: number) => void (now += ms),

@@ -45,17 +45,17 @@ t.test(
   async (t) => {
     const { clock } = bench();
     const doorkeeper = new Doorkeeper({ clock, perSecond: 10, max: 10 });
-    const { store, find, answer, acquainted } = bench({}, { doorkeeper });
+    const { store, find, answer, unknown } = bench({}, { doorkeeper });
     for (const is of [{ of: "a" }, { of: "a" }, undefined, undefined]) {
       // What the caller says of himself does not count.
-      void find("a", { isAcquainted: true });
+      void find("a", { isUnknownKey: false });
       await answer(is);
       store.flush();
     }
-    t.strictSame(acquainted, [false, true, true, false]);
+    t.strictSame(unknown, [true, false, false, true]);
     const unguarded = bench();
-    void unguarded.find("a", { isAcquainted: true });
+    void unguarded.find("a", { isUnknownKey: false });
     await settled();
-    t.strictSame(unguarded.acquainted, [false]);
+    t.strictSame(unguarded.unknown, [false]);
   },
 );

@@ -43,26 +43,27 @@ t.test("whoever leaves the queue leaves nothing behind, and takes no place", asy
 t.test("one holder has its share of places and queue; what it may not have is free for others", async (t) => {
   const places = new Places({ places: 4, queue: 4, share: 0.5 });
   const order: string[] = [];
-  const take = (holder?: string) => places.take(NEVER, holder).then(() => void order.push(holder ?? "-"));
+  const take = (holder?: string) =>
+    places.take(NEVER, holder === undefined ? [] : [holder]).then(() => void order.push(holder ?? "-"));
   await take("a");
   await take("a");
   const third = take("a");
   const fourth = take("a");
-  await t.rejects(places.take(NEVER, "a"), { code: "tenant.busy" }, "two hold, two wait");
+  await t.rejects(places.take(NEVER, ["a"]), { code: "tenant.busy" }, "two hold, two wait");
   await take("b");
   await take();
   t.strictSame(order, ["a", "a", "b", "-"], "others come in past those who wait for their own");
   const other = take("b");
   const nobody = take();
-  await t.rejects(places.take(NEVER, "b"), { code: "gateway.busy" }, "the queue is full for everybody");
+  await t.rejects(places.take(NEVER, ["b"]), { code: "gateway.busy" }, "the queue is full for everybody");
   places.release();
   await other;
   t.equal(places.waiting, 3, "the first who may, not the first who waits");
-  places.release("a");
+  places.release(["a"]);
   await third;
-  places.release("b");
+  places.release(["b"]);
   await nobody;
-  places.release("a");
+  places.release(["a"]);
   await fourth;
   t.equal(places.waiting, 0);
   t.strictSame(order.slice(4), ["b", "a", "-", "a"]);
@@ -70,13 +71,50 @@ t.test("one holder has its share of places and queue; what it may not have is fr
 
 t.test("the smallest share is one place, and all of it is no limit", async (t) => {
   const one = new Places({ places: 3, queue: 1, share: 0.1 });
-  await one.take(NEVER, "a");
-  void one.take(NEVER, "a");
+  await one.take(NEVER, ["a"]);
+  void one.take(NEVER, ["a"]);
   t.equal(one.waiting, 1);
-  await one.take(NEVER, "b");
+  await one.take(NEVER, ["b"]);
   const all = new Places({ places: 2, queue: 1 });
-  await all.take(NEVER, "a");
-  await all.take(NEVER, "a");
-  void all.take(NEVER, "a");
-  await t.rejects(all.take(NEVER, "a"), { code: "gateway.busy" });
+  await all.take(NEVER, ["a"]);
+  await all.take(NEVER, ["a"]);
+  void all.take(NEVER, ["a"]);
+  await t.rejects(all.take(NEVER, ["a"]), { code: "gateway.busy" });
+});
+
+t.test(
+  "a place counts for each of its holders, and gives all who waited for one of them theirs",
+  async (t) => {
+    const places = new Places({ places: 4, queue: 8, share: 0.5 });
+    const order: string[] = [];
+    const take = (...holders: string[]) =>
+      places.take(NEVER, holders).then(() => void order.push(holders.join(" ")));
+    await take("user", "one");
+    await take("user", "two");
+    const third = take("user", "three");
+    t.equal(places.waiting, 1, "a third of the same user waits, whatever tenant it is for");
+    await take("other", "one");
+    const fifth = take("another", "one");
+    t.equal(places.waiting, 2, "so does a third of the same tenant, whatever user it is by");
+    places.release(["user", "one"]);
+    await third;
+    await fifth;
+    t.equal(places.waiting, 0, "one place was free, and one has become it");
+    t.equal(places.taken, 4);
+  },
+);
+
+t.test("who yields is served when nobody else waits, and takes nobody's place in the queue", async (t) => {
+  const places = new Places({ places: 1, queue: 1 });
+  const order: string[] = [];
+  const take = (name: string, yields: boolean) =>
+    places.take(NEVER, [], yields).then(() => void order.push(name));
+  await take("first", true);
+  const yielding = [take("yields", true), take("yields too", true)];
+  const other = take("does not yield", false);
+  await t.rejects(take("too much", false), { code: "gateway.busy" });
+  t.equal(places.waiting, 3);
+  for (const _ of [1, 2, 3]) places.release();
+  await Promise.all([...yielding, other]);
+  t.strictSame(order, ["first", "does not yield", "yields", "yields too"]);
 });
