@@ -17,7 +17,7 @@ import { Link } from "./link.ts";
 import { Memory } from "./memory.ts";
 import { parseMarked } from "./parse.ts";
 import { Places } from "./places.ts";
-import { hasRedis, openRedis, type RedisClient } from "./redis.ts";
+import { firstContact, hasRedis, openRedis, type RedisClient } from "./redis.ts";
 import { Shared } from "./shared.ts";
 
 export interface CacheOptions {
@@ -28,6 +28,9 @@ export interface CacheOptions {
   readonly events: CacheEvents;
   readonly others?: InvalidatorOptions["others"];
 }
+
+/** How long Redis tells replicas that a key was good once, so that they ask about it as about a known one. */
+export const KNOWN_MS = 24 * 3_600_000;
 
 /** One kind of fact. */
 export interface KindOptions<T> {
@@ -66,6 +69,8 @@ export class Cache {
   readonly #redis: { readonly commands: RedisClient; readonly link: Link } | undefined;
   readonly #invalidator: Invalidator;
   readonly #stores = new Map<FactKind, Pick<FactStore<unknown>, "flush" | "drop">>();
+  /** Resolves when Redis can be asked for the first time, or could not be reached; at once where there is none. */
+  readonly begun: Promise<void>;
   #isClosed = false;
 
   constructor(options: CacheOptions) {
@@ -75,6 +80,7 @@ export class Cache {
     this.#digests = new Digests(secret, options.config.cache.keys + options.config.cache.tenants);
     this.#places = new Places(redis.prefix);
     this.#redis = hasRedis(redis) ? this.#connect() : undefined;
+    this.begun = this.#redis === undefined ? Promise.resolve() : firstContact(this.#redis.commands);
     this.#invalidator = new Invalidator({
       clock: options.clock,
       link: this.#redis?.link,
@@ -196,7 +202,7 @@ export class Cache {
     });
   }
 
-  #shared<T extends object>({ kind, parse, ttl }: KindOptions<T>): Shared<Marked<T>> | undefined {
+  #shared<T extends object>({ kind, parse, ttl, guarded }: KindOptions<T>): Shared<Marked<T>> | undefined {
     if (this.#redis === undefined || !this.sharesFacts) return undefined;
     const { wallTime, events, clock, config } = this.#options;
     return new Shared<Marked<T>>({
@@ -210,6 +216,7 @@ export class Cache {
       parse: (value) => parseMarked(value, parse),
       wallTime,
       ttl,
+      knownFor: guarded === true ? KNOWN_MS : 0,
       onFailed: (cause) => events.redisFailed(cause),
     });
   }

@@ -6,7 +6,7 @@ import type { Asking, Facts, Found } from "../core/ports.ts";
 import { Afresh } from "./afresh.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import type { Memory } from "./memory.ts";
-import type { Shared } from "./shared.ts";
+import type { Shared, SharedRecord } from "./shared.ts";
 
 /** A fact, and the marks of what it was learnt from. */
 export interface Marked<T> {
@@ -155,23 +155,23 @@ async function answer<K, T extends object>(
   const asked = clock.now();
   const record = await shared?.read(name);
   const shareable = factOf(record?.value, source);
+  if (record?.isKnown === true) doorkeeper?.learn(name, true);
   if (record?.value !== undefined && shareable !== undefined) {
     if (isCurrent()) memory.store(name, record.value, { born: asked, life: record.remaining });
-    doorkeeper?.learn(name, true);
     return { value: shareable, via: "redis" };
   }
   if (doorkeeper?.admits(name) === false) {
     options.onRefused();
     throw new GatewayError("key.unverifiable", { cause: "too many unknown keys" });
   }
-  return learn(options, question, record?.epoch);
+  return learn(options, question, record);
 }
 
-/** One question to the CMS; what it says is remembered, and written to the second tier where its epoch is given. */
+/** One question to the CMS; what it says is remembered, and in the second tier as well, by what that had to say before. */
 async function learn<K, T extends object>(
   options: FactsOptions<T>,
   question: Question<K, T>,
-  epoch?: string,
+  { epoch, isKnown = false }: Partial<SharedRecord<unknown>> = {},
 ): Promise<Found<T>> {
   const { clock, memory, shared, doorkeeper } = options;
   const { name, isCurrent, source } = question;
@@ -185,6 +185,8 @@ async function learn<K, T extends object>(
   const { marks } = source;
   if (fact === undefined) {
     memory.storeAbsence(name, { marks, born });
+    // What it once was must not make the key a known one at the next question.
+    if (isKnown) shared?.remove(name);
     return found;
   }
   const life = memory.life();

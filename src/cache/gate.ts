@@ -13,6 +13,7 @@ export class Gate {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   #isOpen = false;
+  #isTripped = false;
   #turn = 0;
   #wait = 0;
   #shutUntil = -Infinity;
@@ -25,6 +26,11 @@ export class Gate {
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** True where a request may put a question to Redis. While the gate is shut, only what no removal makes wrong counts. */
+  get mayAsk(): boolean {
+    return !this.#isTripped;
   }
 
   /** Changes with every shutting: what was begun in another turn says nothing of this one. */
@@ -41,6 +47,7 @@ export class Gate {
   open(turn: number): void {
     if (turn !== this.#turn || this.#isOpen) return;
     this.#isOpen = true;
+    this.#isTripped = false;
     this.#onChange();
   }
 
@@ -56,7 +63,8 @@ export class Gate {
   trip(): void {
     const now = this.#clock.now();
     // The others that were waiting for the same dead Redis count as one.
-    if (this.#isOpen) {
+    if (!this.#isTripped) {
+      this.#isTripped = true;
       this.#wait = now - this.#failedAt > 3 * LONGEST_MS ? FIRST_MS : Math.min(LONGEST_MS, this.#wait * 2);
       this.#failedAt = now;
       this.#shutUntil = now + this.#wait;

@@ -15,6 +15,13 @@ export function openRedis(redis: Config["redis"], onError: (error: Error) => voi
   return client;
 }
 
+/** Resolves when the connection is there for the first time, or the first attempt has failed. */
+export function firstContact(client: RedisClient): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ["ready", "error", "close"]) client.once(event, () => resolve());
+  });
+}
+
 /** True where the configuration names a Redis at all. */
 export function hasRedis(redis: Config["redis"]): boolean {
   return redis.url !== undefined || redis.sentinels.length > 0 || redis.cluster.length > 0;

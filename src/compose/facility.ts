@@ -60,7 +60,8 @@ export function openFacility(
   const upstream = recorder?.upstream(sender) ?? sender;
   const cms = createPayloadCms(own, upstream, {
     onForeign: (finding) => tell.isolation(finding),
-    strangers: narrow(upstream, settings.keyLookups),
+    // Never all connections: known keys would wait until the CMS has answered about unknown ones.
+    strangers: narrow(upstream, Math.min(settings.keyLookups, Math.ceil(settings.connections / 2))),
   });
   const adapters = new Map(pool.targets.map((target) => [target, createPayloadCms(own, pool.only(target))]));
   const health = watchTargets(pool, {

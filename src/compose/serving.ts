@@ -28,6 +28,8 @@ export class Serving {
   async listen(): Promise<number> {
     const { server } = this.#config;
     const { house } = this;
+    // Before a replica can ask Redis, every key is an unknown one.
+    await this.lasting.cache.begun;
     try {
       this.#server = await startServer(
         {

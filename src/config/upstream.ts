@@ -52,7 +52,7 @@ const settings = {
   keyLookups: count
     .default(16)
     .describe(
-      "Of the connections, those that asking about keys never seen as good may take: a flood of unknown keys gets no more, and waits until no other request does.",
+      "Of the connections, those that asking about keys never seen as good may take, half of them at the most: a flood of unknown keys gets no more, and waits until no other request does.",
     ),
   breakerFailures: count
     .default(5)

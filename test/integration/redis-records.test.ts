@@ -1,4 +1,5 @@
 import t, { type Test } from "tap";
+import { KNOWN_MS } from "../../src/cache/cache.ts";
 import { Digests } from "../../src/cache/digest.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { handReplica, isShared, passUntilShared } from "../support/hand-replica.ts";
@@ -32,7 +33,7 @@ const epoch = await redis.admin.get(EPOCH);
 /** A record of our making: with every mark right, but for what is given. */
 function textOf(wrong: Readonly<Record<string, unknown>> = {}): string {
   const value = { fact: FACT, marks: [digests.mark("the CMS")] };
-  return JSON.stringify({ schema: 3, epoch, life: LIFE, until: Date.now() + LIFE, value, ...wrong });
+  return JSON.stringify({ schema: 4, epoch, life: LIFE, until: Date.now() + LIFE, value, ...wrong });
 }
 
 const FACT = { userId: 1, tenantIds: [1, 2, 3, 4], allTenants: true, roles: [] };
@@ -43,7 +44,7 @@ const POISONS: Readonly<Record<string, () => string>> = {
   "another key's record in its place": () => ofKnown,
   "no seal": () => textOf(),
   "a wrong seal": () => "x".repeat(43) + textOf(),
-  "an older schema": () => sealed(textOf({ schema: 2 })),
+  "an older schema": () => sealed(textOf({ schema: 3 })),
   "another epoch": () => sealed(textOf({ epoch: "older" })),
   "past its end": () => sealed(textOf({ until: Date.now() - 1 })),
   "no end": () => sealed(textOf({ until: undefined })),
@@ -63,7 +64,7 @@ async function forget(t: Test): Promise<void> {
 
 await t.test("a record counts with every mark right", async (t) => {
   t.not(epoch, null);
-  await redis.admin.set(place(KEY), sealed(textOf()), "PX", LIFE);
+  await redis.admin.set(place(KEY), sealed(textOf()), "PX", LIFE + KNOWN_MS);
   for (const replica of BOTH) t.equal(await replica.whence(KEY), "redis");
   await forget(t);
 });
@@ -71,7 +72,7 @@ await t.test("a record counts with every mark right", async (t) => {
 for (const [poison, text] of Object.entries(POISONS)) {
   await t.test(`a poisoned record does not: ${poison}`, async (t) => {
     for (const replica of BOTH) {
-      await redis.admin.set(place(KEY), text(), "PX", LIFE);
+      await redis.admin.set(place(KEY), text(), "PX", LIFE + KNOWN_MS);
       t.equal(await replica.whence(KEY), "the CMS is asked");
       await forget(t);
     }
