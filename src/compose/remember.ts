@@ -1,16 +1,18 @@
 import { Cache, type Kind } from "../cache/cache.ts";
 import { parseIdentity, parseTenant } from "../cache/parse.ts";
 import type { Config } from "../config/schema.ts";
-import type { CacheEvents } from "../core/cache-events.ts";
+import type { CacheEvents, InvalidationReason } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Identity, TenantFacts } from "../core/context.ts";
 import type { Cms, FactKind, NativeRequest } from "../core/ports.ts";
 import { InFlight } from "../core/in-flight.ts";
+import { Rounds } from "../core/rounds.ts";
 import { Secret } from "../core/secret.ts";
 import type { Log } from "../observe/log.ts";
 import type { Purge } from "../server/purge.ts";
 import type { Keys } from "../stages/authenticate.ts";
 import type { ResolveTenantDeps, TenantQuestion } from "../stages/resolve-tenant.ts";
+import { Senders } from "./senders.ts";
 
 /** Every kind of fact. */
 export const BOTH: readonly FactKind[] = ["keys", "tenants"];
@@ -81,9 +83,16 @@ export interface FactSource {
   readonly onWrite?: () => Promise<unknown> | undefined;
 }
 
+/** What lasts longer than one configuration. */
+interface Memories {
+  readonly cache: Cache;
+  readonly facts: RememberedFacts;
+  readonly clock: Clock;
+}
+
 /** Puts the caches between the stages and one CMS. */
 export function remember(
-  { cache, facts }: { readonly cache: Cache; readonly facts: RememberedFacts },
+  { cache, facts, clock }: Memories,
   { name: of, cms, hasServiceKey, learntFrom, onWrite }: FactSource,
 ): Remembering {
   const lookups = new InFlight();
@@ -103,7 +112,12 @@ export function remember(
       return JSON.stringify([hasServiceKey ? "" : viewer.name, viewer.tenantIds ?? "all", ref.by, name]);
     },
   });
-  return { keys, tenants, idle: () => lookups.idle(), beforeAnswer: beforeAnswerOf(cms, cache, onWrite) };
+  return {
+    keys,
+    tenants,
+    idle: () => lookups.idle(),
+    beforeAnswer: beforeAnswerOf(cms, { cache, clock }, onWrite),
+  };
 }
 
 /**
@@ -123,17 +137,40 @@ export function purgeOf(cache: Cache, upstreams: () => Iterable<string>): Purge 
 /** RFC 9110, section 9.2.1. */
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
+/** How far apart invalidations are that strangers cause, in milliseconds: each costs a question for every key in use. */
+const STRANGERS_MS = 5_000;
+
+interface Wish {
+  readonly kinds: readonly FactKind[];
+  readonly reason: InvalidationReason;
+}
+
+/**
+ * What a user of the CMS may have changed is forgotten at once. What anybody else may have is forgotten before the answer
+ * as well, but for all of them together and once in a while: else a stranger decides how often everybody is looked up.
+ */
 function beforeAnswerOf(
   cms: Cms,
-  cache: Cache,
+  { cache, clock }: Pick<Memories, "cache" | "clock">,
   onWrite?: FactSource["onWrite"],
 ): Remembering["beforeAnswer"] {
+  const senders = new Senders(cms, clock);
+  const ofStrangers = new Rounds<Wish, unknown>(
+    (wishes) => {
+      const isUncertain = wishes.some(({ reason }) => reason === "uncertain");
+      const kinds = [...new Set(wishes.flatMap((wish) => wish.kinds))];
+      return cache.invalidate(kinds, isUncertain ? "uncertain" : "write");
+    },
+    () => new Promise((resolve) => void clock.after(STRANGERS_MS, resolve)),
+  );
   return (request) => {
     const kinds = cms.writesTo(request);
     if (kinds.length === 0 && SAFE.has(request.method)) return undefined;
     return async (isSettled) => {
       const others = onWrite?.();
-      if (kinds.length > 0) await cache.invalidate(kinds, isSettled ? "write" : "uncertain");
+      const reason = isSettled ? "write" : "uncertain";
+      if (kinds.length > 0 && (await senders.knows(request))) await cache.invalidate(kinds, reason);
+      else if (kinds.length > 0) await ofStrangers.join({ kinds, reason });
       await others;
     };
   };

@@ -92,6 +92,8 @@ export interface Cms {
    * for. Pure.
    */
   translate(answer: UpstreamAnswer, job: Job, earlier?: readonly UpstreamAnswer[]): Translation;
+  /** True where the sender of a native request is a user of the CMS's. Rejects where the CMS could not say. */
+  knowsSender(request: NativeRequest, asking: Asking): Promise<boolean>;
   /** The kinds of remembered facts that a native request may change; all of them, unless it provably cannot. Pure. */
   writesTo(request: NativeRequest): readonly FactKind[];
 }

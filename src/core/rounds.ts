@@ -4,12 +4,14 @@
  */
 export class Rounds<Wish, Result> {
   readonly #carryOut: (wishes: readonly Wish[]) => Promise<Result>;
+  readonly #rest: (() => Promise<void>) | undefined;
   #current: Promise<unknown> = Promise.resolve();
   #next: { readonly wishes: Wish[]; readonly done: Promise<Result> } | undefined;
 
-  /** `carryOut` does what all of a round wish; it must not reject. */
-  constructor(carryOut: (wishes: readonly Wish[]) => Promise<Result>) {
+  /** `carryOut` does what all of a round wish; it must not reject. The next round waits for `rest` after it. */
+  constructor(carryOut: (wishes: readonly Wish[]) => Promise<Result>, rest?: () => Promise<void>) {
     this.#carryOut = carryOut;
+    this.#rest = rest;
   }
 
   /** Resolves when a round that began from now on is over. */
@@ -22,7 +24,7 @@ export class Rounds<Wish, Result> {
     const done = this.#current.then(() => {
       this.#next = undefined;
       const current = this.#carryOut(wishes);
-      this.#current = current;
+      this.#current = this.#rest === undefined ? current : current.then(this.#rest);
       return current;
     });
     this.#next = { wishes, done };

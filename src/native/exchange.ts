@@ -105,6 +105,11 @@ export class Exchange {
     return this.#settle !== undefined;
   }
 
+  /** The CMS has changed nothing, so that nothing has to be done before the client may learn it. */
+  waive(): void {
+    this.#settle = undefined;
+  }
+
   /**
    * Begins what has to be done before the client may learn the outcome; `undefined` where there is nothing. Once, but
    * for an answer that is not `whole`: what the CMS does before its end has to be dealt with then.

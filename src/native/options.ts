@@ -58,7 +58,7 @@ export interface NativeOptions {
   readonly isTrustedPeer: (address: string) => boolean;
   /**
    * Asked about every request that is let through. What it gives is called as soon as the outcome is known, and once
-   * more at the end of an answer that was not complete by then.
+   * more at the end of an answer that was not complete by then; not where the CMS has refused the request.
    */
   readonly beforeAnswer?: (request: NativeRequest) => Settle | undefined;
   /** Rules that refuse nobody for the time being. */

@@ -25,6 +25,12 @@ const SOON_MS = 20;
 /** Of an answer of more parts than this the end is not waited for: meanwhile they would fill the memory. */
 const FEW_PARTS = 16;
 
+/**
+ * Answers by which the CMS has not carried the request out. Not 400: of an operation on many records Payload says so where
+ * it failed for some of them.
+ */
+const REFUSALS: ReadonlySet<number> = new Set([401, 403, 404, 405]);
+
 interface Head {
   readonly status: number;
   readonly reason: string;
@@ -99,6 +105,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
     this.hasBegun = true;
     this.#exchange.begin();
     this.#head = { status, reason, raw };
+    if (REFUSALS.has(status)) this.#exchange.waive();
     if (this.#exchange.isUnsettled) this.#stopWaiting = this.#exchange.clock.after(SOON_MS, this.#waitNoMore);
     else this.#plan();
   }

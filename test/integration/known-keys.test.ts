@@ -73,7 +73,7 @@ const ALL_GOOD = { good: MANY };
 /** An administrator changes a user, which makes every replica forget. */
 async function write(gateway: TestGateway): Promise<void> {
   const admin = await administrator(gateway);
-  await admin.write("PATCH", `/api/users/${7}`, { name: "changed" });
+  await admin.write("PATCH", "/api/users/7", { name: "changed" });
 }
 
 t.test("after an administrator's write", async (t) => {

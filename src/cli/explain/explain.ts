@@ -55,7 +55,7 @@ export async function explainRequest(config: Config, question: Question, clock: 
     const rate = { counter: cache.counter(), onCounted: () => undefined };
     const hasServiceKey = settings.serviceKey !== undefined;
     const source = { name, cms, hasServiceKey, learntFrom: settings.targets };
-    const memory = remember({ cache, facts: openFacts(alone, cache) }, source);
+    const memory = remember({ cache, facts: openFacts(alone, cache), clock }, source);
     const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
     const real = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
     const noticing: Stages = {

@@ -1,9 +1,10 @@
 import { GatewayError } from "../../core/errors.ts";
 import type { Identity, RecordId, TenantFacts, TenantRef } from "../../core/context.ts";
-import type { Asking, Viewer } from "../../core/ports.ts";
+import type { Asking, NativeRequest, Viewer } from "../../core/ports.ts";
 import { isObject } from "../../core/json.ts";
 import { Secret } from "../../core/secret.ts";
 import { isRecord, isSameId, relatedId } from "./ids.ts";
+import { namesUser, senderQuestion } from "./native-sender.ts";
 import { Questions, selecting } from "./questions.ts";
 import type { PayloadSettings } from "./settings.ts";
 
@@ -58,6 +59,14 @@ export class Lookups {
       allTenants: this.#settings.cms.allTenantsRoles.some((role) => held.includes(role)),
       roles: this.#settings.limitedRoles.filter((role) => held.includes(role)),
     };
+  }
+
+  /** Whether the sender of a native request is a user of the CMS's. */
+  async knowsSender(request: NativeRequest, asking: Asking): Promise<boolean> {
+    const question = senderQuestion(request, this.#settings);
+    if (question === undefined) return false;
+    const answer = await this.#questions.send(question, "key.unverifiable", asking);
+    return namesUser(this.#questions.read(answer, "key.unverifiable"));
   }
 
   /**

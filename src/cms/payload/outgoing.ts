@@ -97,7 +97,11 @@ export function get(settings: PayloadSettings, sender: Sender, what: readonly [s
 }
 
 /** Assembled from segments, each encoded on its own: nothing in an id or a slug can become a separator. */
-function path(settings: PayloadSettings, segments: readonly RecordId[], query: string): string {
+export function path(
+  settings: Pick<PayloadSettings, "cms">,
+  segments: readonly RecordId[],
+  query: string,
+): string {
   const joined = segments.map((segment) => encodeURIComponent(segment)).join("/");
   const { apiPath, trailingSlash } = settings.cms;
   const base = apiPath === "/" ? "" : apiPath;

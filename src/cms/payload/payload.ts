@@ -75,6 +75,7 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
         : spoken(job, (words, version) => followUp(words, answers, version)),
     translate: (answer, job, earlier = []) =>
       spoken(job, (words, version) => translate({ answer, earlier }, words, version)),
+    knowsSender: (request, asking) => strangers.knowsSender(request, asking),
     writesTo: (request) => writesTo(request, settings),
   };
 }

@@ -28,3 +28,20 @@ t.test("whoever comes while a round is under way shares the next, however many t
     [["a"], ["b", "c"], ["d"]],
   );
 });
+
+t.test("after a round the next one waits for a rest, and nobody else does", async (t) => {
+  const rests: (() => void)[] = [];
+  const rounds: (readonly string[])[] = [];
+  const work = new Rounds<string, number>(
+    async (wishes) => rounds.push(wishes),
+    () => new Promise((resolve) => void rests.push(resolve)),
+  );
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+  t.equal(await work.join("a"), 1, "the first one is answered before the rest is over");
+  const later = [work.join("b"), work.join("c")];
+  await turn();
+  t.strictSame(rounds, [["a"]]);
+  rests[0]?.();
+  t.strictSame(await Promise.all(later), [2, 2]);
+  t.strictSame(rounds, [["a"], ["b", "c"]]);
+});

@@ -30,9 +30,19 @@ t.test("an answer is not begun before what has to be done is done", async (t) =>
   t.strictSame(outcomes, [true], "once");
 });
 
-t.test("a 5xx leaves the outcome open, a 4xx does not", async (t) => {
+t.test("what the CMS has refused needs nothing to be done first", async (t) => {
+  for (const status of [401, 403, 404, 405]) {
+    const { front, outcomes } = await settling(t, (_, response) => void response.writeHead(status).end());
+    const client = await rawConnect(front.port);
+    client.send(rawRequest(POST, "{}"));
+    t.match((await client.end()).text, new RegExp(`^HTTP/1.1 ${status}`));
+    t.strictSame(outcomes, []);
+  }
+});
+
+t.test("a 5xx leaves the outcome open, a 400 does not", async (t) => {
   for (const [status, isSettled] of [
-    [403, true],
+    [400, true],
     [504, false],
   ] as const) {
     const { front, outcomes, release, called } = await settling(
