@@ -1,29 +1,43 @@
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../core/clock.ts";
+
+/** How long after it has come an answer counts for all who ask the same, in milliseconds. */
+const LONG_ENOUGH_MS = 5_000;
+
+/** So many answers are kept, for that time. */
+const MOST = 1_000;
+
+interface Asked<T> {
+  readonly answer: Promise<T>;
+  /** Until when it counts: without an end while the question is under way. */
+  until: number;
+}
+
 /**
- * Questions to be put afresh. Of one name one is under way, and one waits for all who came meanwhile: an answer that was
- * under way already may be from before what makes them ask.
+ * Questions to be put again although their answers are remembered. Of one name one is under way, and its answer is good
+ * enough for a while: whoever is refused by the CMS again and again would else have it asked each time.
  */
 export class Afresh<T> {
-  readonly #underWay = new Map<string, Promise<T>>();
-  readonly #waiting = new Map<string, Promise<T>>();
+  readonly #clock: Clock;
+  readonly #asked = new LRUCache<string, Asked<T>>({ max: MOST });
 
-  /** What a question that begins from now on resolves with: `question`, or another's of that name. */
-  ask(name: string, question: () => Promise<T>): Promise<T> {
-    const waiting = this.#waiting.get(name);
-    if (waiting !== undefined) return waiting;
-    const before = this.#underWay.get(name);
-    if (before === undefined) return this.#begin(name, question);
-    const begin = (): Promise<T> => {
-      this.#waiting.delete(name);
-      return this.#begin(name, question);
-    };
-    const next = before.then(begin, begin);
-    this.#waiting.set(name, next);
-    return next;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  #begin(name: string, question: () => Promise<T>): Promise<T> {
-    const asked = question().finally(() => this.#underWay.delete(name));
-    this.#underWay.set(name, asked);
-    return asked;
+  /** What `question` resolves with, or the last one of that name did. One that fails is not kept. */
+  ask(name: string, question: () => Promise<T>): Promise<T> {
+    const last = this.#asked.get(name);
+    if (last !== undefined && this.#clock.now() < last.until) return last.answer;
+    const asked: Asked<T> = { answer: question(), until: Infinity };
+    this.#asked.set(name, asked);
+    const end = (ms: number) => () => void (asked.until = this.#clock.now() + ms);
+    asked.answer.then(end(LONG_ENOUGH_MS), end(0));
+    return asked.answer;
+  }
+
+  /** Keeps no answer any longer. */
+  flush(): void {
+    this.#asked.clear();
   }
 }

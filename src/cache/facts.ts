@@ -62,9 +62,9 @@ interface Flight<T> {
  * its name was forgotten is neither stored nor joined from then on: what it finds may be what has just been withdrawn.
  */
 export function createFacts<T extends object>(options: FactsOptions<T>): FactStore<T> {
-  const { memory, onFound } = options;
+  const { clock, memory, onFound } = options;
   const underWay = new Map<string, Flight<T>>();
-  const afresh = new Afresh<Found<T>>();
+  const afresh = new Afresh<Found<T>>(clock);
 
   const begin = <K>(how: typeof answer<K, T>, asked: Asked<K, T>): Promise<Found<T>> => {
     const { source, name } = asked;
@@ -118,6 +118,7 @@ export function createFacts<T extends object>(options: FactsOptions<T>): FactSto
     flush() {
       memory.flush();
       underWay.clear();
+      afresh.flush();
     },
   };
 }

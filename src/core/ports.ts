@@ -156,8 +156,8 @@ export interface Facts<K, T> {
   /** What is remembered; else asks, once however many want to know. */
   find(key: K, asking: Asking): Promise<Found<T>>;
   /**
-   * Asks whatever is remembered, which goes on counting meanwhile: one question of a key at a time, and none that began
-   * before. Of no such fact any longer everybody is made to forget it.
+   * Asks whatever is remembered, which goes on counting meanwhile: one question of a key at a time, whose answer counts for
+   * five seconds. Of no such fact any longer everybody is made to forget it.
    */
   confirm(key: K, asking: Asking): Promise<Found<T>>;
 }

@@ -5,7 +5,7 @@ import type { Keys } from "./authenticate.ts";
 /**
  * Around all that follows `version`: where the CMS refuses the key's user, it is asked once more whose key it is.
  * Nobody's any longer is `key.rejected`, and everybody forgets it; still somebody's is the `key.forbidden` it was, and
- * costs the others with that key nothing: they go on by what is remembered.
+ * costs the others with that key nothing: they go on by what is remembered, and a refusal soon after by the same answer.
  */
 export function createRecheck(deps: { readonly keys: Keys }) {
   return async <T>(request: Versioned, next: (request: Versioned) => Promise<T>): Promise<T> => {

@@ -183,14 +183,16 @@ await tap.test("403: the CMS refuses its user, who is still somebody", async (t)
     ["read", `GET ${A}/posts/1`],
     ["read", `DELETE ${A}/posts/1`],
   ];
+  const asked: string[] = [];
   for (const [verb, request] of requests) {
     await t.test(`${request}, by the access to ${verb}`, async (t2) => {
       forbid(t2, verb);
       cms.takeRequests();
       refused(t2, await ask(request, { body: { title: "x" } }), ROW.notPermitted);
-      t2.equal(briefly(cms.takeRequests()).at(-1), "GET /api/users/me", "and was asked for once more");
+      asked.push(...briefly(cms.takeRequests()).filter((one) => one === "GET /api/users/me"));
     });
   }
+  t.equal(asked.length, 1, "and was asked for once more, for all that came within five seconds");
 });
 
 await tap.test("401: a key withdrawn since it was remembered, and it is forgotten", async (t) => {

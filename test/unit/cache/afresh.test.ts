@@ -1,41 +1,39 @@
 import t from "tap";
 import { Afresh } from "../../../src/cache/afresh.ts";
+import { handClock } from "../../support/clock.ts";
 
-t.test("never are two questions of a name under way, whenever the next one comes", async (t) => {
-  for (let late = 0; late < 10; late += 1) {
-    const afresh = new Afresh<number>();
-    let [underWay, most, begun] = [0, 0, 0];
-    const question = async (): Promise<number> => {
-      underWay += 1;
-      begun += 1;
-      most = Math.max(most, underWay);
-      await new Promise((resolve) => void setImmediate(resolve));
-      underWay -= 1;
-      if (begun === 1) void come();
-      return begun;
-    };
-    /** One who asks so many turns after the first question has ended. */
-    const came = Promise.withResolvers<number>();
-    const come = async (): Promise<void> => {
-      for (let turn = 0; turn < late; turn += 1) await Promise.resolve();
-      afresh.ask("name", question).then(came.resolve, came.reject);
-    };
-    const all = [afresh.ask("name", question), afresh.ask("name", question), came.promise];
-    const [first, second, third] = await Promise.all(all);
-    t.strictSame([first, second], [1, 2]);
-    t.ok(third === 2 || third === 3, "the one that waits, or the one after");
-    t.equal(most, 1, `${late} turns after`);
-  }
+t.test("of a name one question is under way, and its answer counts for five seconds", async (t) => {
+  const clock = handClock();
+  const afresh = new Afresh<number>(clock);
+  const answers: ((n: number) => void)[] = [];
+  const ask = (name = "name") => afresh.ask(name, () => new Promise((resolve) => void answers.push(resolve)));
+  const [first, second] = [ask(), ask()];
+  clock.move(60_000);
+  const third = ask();
+  t.equal(answers.length, 1, "however long it takes");
+  void ask("another name");
+  t.equal(answers.length, 2);
+  answers[0]?.(1);
+  t.strictSame(await Promise.all([first, second, third]), [1, 1, 1]);
+  clock.move(4_999);
+  t.equal(await ask(), 1, "from when it has come");
+  clock.move(1);
+  const fourth = ask();
+  answers[2]?.(2);
+  t.equal(await fourth, 2);
+  afresh.flush();
+  const fifth = ask();
+  answers[3]?.(3);
+  t.equal(await fifth, 3, "or until all is forgotten");
 });
 
-t.test("a question that fails is everybody's who waits for it, and the next one begins", async (t) => {
-  const afresh = new Afresh<string>();
+t.test("a question that fails is everybody's who waits for it, and the next one asks again", async (t) => {
+  const afresh = new Afresh<string>(handClock());
   const failing = async (): Promise<string> => {
     throw new Error("no answer");
   };
-  const first = afresh.ask("name", failing);
-  const second = afresh.ask("name", async () => "an answer");
+  const [first, second] = [afresh.ask("name", failing), afresh.ask("name", async () => "an answer")];
   await t.rejects(first, { message: "no answer" });
-  t.equal(await second, "an answer");
+  await t.rejects(second, { message: "no answer" });
   t.equal(await afresh.ask("name", async () => "another"), "another");
 });
