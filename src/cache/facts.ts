@@ -65,7 +65,6 @@ export function createFacts<T extends object>(options: FactsOptions<T>): FactSto
   const { clock, memory, onFound } = options;
   const underWay = new Map<string, Flight<T>>();
   const afresh = new Afresh<Found<T>>(clock);
-
   const begin = <K>(how: typeof answer<K, T>, asked: Asked<K, T>): Promise<Found<T>> => {
     const { source, name } = asked;
     const isCurrent = () => underWay.get(name) === flight;

@@ -44,6 +44,38 @@ export const REVOCATION: readonly SuiteMutant[] = [
     patches: [{ file: "cache/shared.ts", find: ` || record["epoch"] !== at.epoch`, replace: "" }],
     tests: ["test/integration/redis-tiers.test.ts", "test/integration/redis-revocation.test.ts"],
   },
+  {
+    area: "revocation",
+    name: "a native write that the CMS has refused makes everybody forget",
+    patches: [
+      { file: "native/relay.ts", find: "if (REFUSALS.has(status)) this.#exchange.waive();", replace: "" },
+    ],
+    tests: ["test/unit/native/settle.test.ts"],
+  },
+  {
+    area: "revocation",
+    name: "a stranger's native writes make everybody forget each time",
+    patches: [
+      {
+        file: "compose/remember.ts",
+        find: "(await senders.knows(request))",
+        replace: "(senders !== undefined)",
+      },
+    ],
+    tests: ["test/adversarial/stranger-writes.test.ts"],
+  },
+  {
+    area: "revocation",
+    name: "a key that another replica knows is an unknown one",
+    patches: [
+      {
+        file: "cache/facts.ts",
+        find: "if (record?.isKnown === true) doorkeeper?.learn(name, true);",
+        replace: "",
+      },
+    ],
+    tests: ["test/integration/known-keys.test.ts"],
+  },
 ];
 
 /** Reads that several requests share. */

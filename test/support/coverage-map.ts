@@ -5,10 +5,11 @@
  */
 const REACHING: Readonly<Record<string, string>> = {
   adversarial:
-    "client-floods native-backpressure native-bad-origin native-smuggling native-target trusted-proxies",
+    "client-floods native-backpressure native-bad-origin native-smuggling native-target stranger-writes " +
+    "trusted-proxies",
   e2e: "audit cli explain log-lost prove-runs terminal tracing workers-signals wrong-settings",
   integration:
-    "admin-port faithful native-observed openapi.test redis-clocks redis-cluster redis-forget redis-records references " +
+    "admin-port faithful known-keys native-observed openapi.test redis-clocks redis-cluster redis-forget redis-records references " +
     "service-key silent-cms tripwire upstream versions-renamed",
 };
 
