@@ -21,8 +21,8 @@ export interface Facility {
   readonly pool: UpstreamPool;
   /** The pool as requests are sent to it: traced where traces are wanted. */
   readonly upstream: Upstream;
-  /** The reads under way, where equal ones are shared. */
-  readonly reads: Reads | undefined;
+  /** The reads under way, of which equal ones may be shared. */
+  readonly reads: Reads;
   readonly health: UpstreamHealth;
   readonly cms: Cms;
   readonly memory: Remembering;
@@ -53,7 +53,7 @@ export function openFacility(
   { name, settings, recorder }: Pick<Facility, "name" | "settings"> & { recorder?: Recorder | undefined },
   lasting: Lasting,
 ): Facility {
-  const { clock, tell, log, tracer, others } = lasting;
+  const { clock, tell, log, tracer, others, writes } = lasting;
   const own = configFor(config, settings);
   const pool = connectTo(settings, clock);
   const sender = tracer === undefined ? pool : traced(pool);
@@ -80,12 +80,8 @@ export function openFacility(
   const hasServiceKey = settings.serviceKey !== undefined;
   // Only what is asked for partners: whether a record is a tenant's is asked anew for every write.
   const elsewhere = others && (() => others.forget([]));
-  const reads = config.partners.shareReads ? new Reads(elsewhere) : undefined;
-  const onWrite = (): Promise<unknown> | undefined => {
-    reads?.forget();
-    return reads && elsewhere?.();
-  };
-  const memory = remember(lasting, { name, cms, hasServiceKey, learntFrom, onWrite });
+  const reads = new Reads({ isSharing: config.partners.shareReads, writes, elsewhere });
+  const memory = remember(lasting, { name, cms, hasServiceKey, learntFrom, elsewhere });
   return { name, settings, pool, upstream, reads, health, cms, memory, learntFrom };
 }
 

@@ -56,11 +56,6 @@ export class House {
     return done;
   }
 
-  /** No read joins from now on one that is under way, whatever the configuration that each began with. */
-  forgetReads(): void {
-    for (const { facilities } of this.#all()) for (const { reads } of facilities.values()) reads?.forget();
-  }
-
   stopLooking(): void {
     this.#isStopping = true;
     for (const generation of this.#all()) generation.stopLooking();

@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import type { FactKind } from "../core/ports.ts";
 import type { Counter } from "../core/rate.ts";
 import type { Tracer } from "../core/trace.ts";
+import { Writes } from "../core/writes.ts";
 import { tellAll, type Happenings } from "../observe/happenings.ts";
 import { logging, type Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
@@ -39,6 +40,8 @@ export interface Lasting extends Surroundings {
   readonly cache: Cache;
   readonly counter: Counter;
   readonly facts: RememberedFacts;
+  /** Those under way: reads by whatever configuration are shared by them. */
+  readonly writes: Writes;
 }
 
 /** Opens it. The cache has to be closed. */
@@ -56,7 +59,7 @@ export function createLasting(config: Config, surroundings: Surroundings): Lasti
     others: others && ((kinds) => others.forget(kinds)),
   });
   const [counter, facts] = [cache.counter(), openFacts(config, cache)];
-  return { ...surroundings, tell, metrics, status, cache, counter, facts };
+  return { ...surroundings, tell, metrics, status, cache, counter, facts, writes: new Writes() };
 }
 
 /** What the caches tell. */

@@ -8,6 +8,8 @@ import type { Cms, FactKind, NativeRequest } from "../core/ports.ts";
 import { InFlight } from "../core/in-flight.ts";
 import { Rounds } from "../core/rounds.ts";
 import { Secret } from "../core/secret.ts";
+import type { Writes } from "../core/writes.ts";
+import type { Settle } from "../native/options.ts";
 import type { Log } from "../observe/log.ts";
 import type { Purge } from "../server/purge.ts";
 import type { Keys } from "../stages/authenticate.ts";
@@ -24,7 +26,7 @@ export interface Remembering {
   readonly keys: Keys;
   readonly tenants: ResolveTenantDeps["tenants"];
   /** For the native proxy: what is to be done before a request's answer is delivered, where anything is. */
-  readonly beforeAnswer: (request: NativeRequest) => ((isSettled: boolean) => Promise<void>) | undefined;
+  readonly beforeAnswer: (request: NativeRequest) => Settle | undefined;
 }
 
 export interface CacheOptions {
@@ -79,22 +81,22 @@ export interface FactSource {
   /** With a key of the gateway's own everybody sees the same tenants; without one, each caller its own. */
   readonly hasServiceKey: boolean;
   readonly learntFrom: readonly string[];
-  /** Done before a native request's answer is delivered that may have changed something in the CMS. */
-  readonly onWrite?: () => Promise<unknown> | undefined;
+  /** Has the other workers share no read that began before a native write's answer is delivered. */
+  readonly elsewhere?: (() => Promise<unknown>) | undefined;
 }
 
 /** What lasts longer than one configuration. */
-interface Memories {
+interface Memory {
   readonly cache: Cache;
   readonly facts: RememberedFacts;
   readonly clock: Clock;
+  readonly writes: Writes;
 }
 
 /** Puts the caches between the stages and one CMS. */
-export function remember(
-  { cache, facts, clock }: Memories,
-  { name: of, cms, hasServiceKey, learntFrom, onWrite }: FactSource,
-): Remembering {
+export function remember(lasting: Memory, source: FactSource): Remembering {
+  const { facts } = lasting;
+  const { name: of, cms, hasServiceKey, learntFrom } = source;
   const lookups = new InFlight();
   const keys = facts.keys.from<Secret>({
     of,
@@ -116,7 +118,7 @@ export function remember(
     keys,
     tenants,
     idle: () => lookups.idle(),
-    beforeAnswer: beforeAnswerOf(cms, { cache, clock }, onWrite),
+    beforeAnswer: beforeAnswerOf(source, lasting),
   };
 }
 
@@ -150,9 +152,8 @@ interface Wish {
  * as well, but for all of them together and once in a while: else a stranger decides how often everybody is looked up.
  */
 function beforeAnswerOf(
-  cms: Cms,
-  { cache, clock }: Pick<Memories, "cache" | "clock">,
-  onWrite?: FactSource["onWrite"],
+  { cms, elsewhere }: FactSource,
+  { cache, clock, writes }: Pick<Memory, "cache" | "clock" | "writes">,
 ): Remembering["beforeAnswer"] {
   const senders = new Senders(cms, clock);
   const ofStrangers = new Rounds<Wish, unknown>(
@@ -166,9 +167,12 @@ function beforeAnswerOf(
   return (request) => {
     const kinds = cms.writesTo(request);
     if (kinds.length === 0 && SAFE.has(request.method)) return undefined;
-    return async (isSettled) => {
-      const others = onWrite?.();
-      const reason = isSettled ? "write" : "uncertain";
+    const end = writes.begin();
+    return async (outcome, isWhole) => {
+      if (isWhole) end();
+      if (outcome === "refused") return;
+      const others = elsewhere?.();
+      const reason = outcome === "settled" ? "write" : "uncertain";
       if (kinds.length > 0 && (await senders.knows(request))) await cache.invalidate(kinds, reason);
       else if (kinds.length > 0) await ofStrangers.join({ kinds, reason });
       await others;

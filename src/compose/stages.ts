@@ -22,8 +22,8 @@ export interface StageDeps {
   readonly cms: Cms;
   /** What a permitted request is sent through. */
   readonly upstream: Upstream;
-  /** Reads under way, where they are shared. */
-  readonly reads?: Reads | undefined;
+  /** Reads under way; `explain` has none. */
+  readonly reads?: Reads;
   readonly memory: Remembering;
   /** The time of day in milliseconds since 1970. */
   readonly wallTime: () => number;

@@ -93,10 +93,6 @@ export class Flights<T extends { readonly key: string }> {
     if (this.#flights.get(one.key) === one) this.#flights.delete(one.key);
   }
 
-  clear(): void {
-    if (this.#flights.size > 0) this.#begin([]);
-  }
-
   #begin(flights: readonly (readonly [string, T])[]): void {
     this.#flights = new Map(flights);
     this.#added = 0;

@@ -63,8 +63,6 @@ export class Exchange {
     this.headers = headers;
     this.hasBody = announcesBody(request) && request.headers["content-length"] !== "0";
     this.#limits = limits;
-    const { method = "", url: target = "", rawHeaders } = request;
-    this.#settle = limits.beforeAnswer?.({ method, target, rawHeaders });
     response.on("close", () => this.#leave());
   }
 
@@ -82,8 +80,10 @@ export class Exchange {
     return this.request.socket.destroyed;
   }
 
-  /** Starts the clock: idle time while the client sends a body, the time to the first byte once it has. */
+  /** Called before it is sent. Starts the clock: idle time while the client sends a body, the time to the first byte once it has. */
   watch(): void {
+    const { method = "", url: target = "", rawHeaders } = this.request;
+    this.#settle = this.#limits.beforeAnswer?.({ method, target, rawHeaders });
     this.response.setTimeout(this.hasBody ? this.#limits.idleTimeoutMs : 0, this.#expire);
     if (!this.hasBody) this.#awaitCms();
     else
@@ -107,6 +107,7 @@ export class Exchange {
 
   /** The CMS has changed nothing, so that nothing has to be done before the client may learn it. */
   waive(): void {
+    void this.#settle?.("refused", true);
     this.#settle = undefined;
   }
 
@@ -117,7 +118,7 @@ export class Exchange {
   settle(isSettled: boolean, whole = true): Promise<void> | undefined {
     const settle = this.#settle;
     if (whole) this.#settle = undefined;
-    this.#settling = settle?.(isSettled) ?? this.#settling;
+    this.#settling = settle?.(isSettled ? "settled" : "uncertain", whole) ?? this.#settling;
     return settle === undefined ? undefined : this.#settling;
   }
 
@@ -131,6 +132,7 @@ export class Exchange {
   /** The connection is no longer ours: it is a tunnel now. */
   release(): void {
     this.#end();
+    void this.settle(true);
     this.#limits.onDone?.(101);
   }
 

@@ -12,10 +12,16 @@ export interface NativeFailure {
 }
 
 /**
- * What must be done before a request's answer is delivered, whatever it is. `isSettled` false: no answer came, or one
- * that leaves open whether the CMS has done, or may yet do, what was asked. It must end in bounded time.
+ * How a request ended. `refused`: the CMS has changed nothing. `settled`: it answered otherwise. `uncertain`: no answer came, or
+ * one that leaves open whether the CMS has done, or may yet do, what was asked.
  */
-export type Settle = (isSettled: boolean) => Promise<void>;
+export type Outcome = "refused" | "settled" | "uncertain";
+
+/**
+ * What must be done before a request's answer is delivered, whatever it is. `isWhole` false: the answer has only begun, and
+ * this is called once more. It must end in bounded time.
+ */
+export type Settle = (outcome: Outcome, isWhole: boolean) => Promise<void>;
 
 /** A request that was let through although a rule would have it refused. */
 export interface Observed extends NativeRequest {
@@ -57,8 +63,8 @@ export interface NativeOptions {
   /** May this peer's `x-forwarded-*` be believed? Asked with the socket's address, IPv4 never in its IPv6 form. */
   readonly isTrustedPeer: (address: string) => boolean;
   /**
-   * Asked about every request that is let through. What it gives is called as soon as the outcome is known, and once
-   * more at the end of an answer that was not complete by then; not where the CMS has refused the request.
+   * Asked about every request before it is forwarded. What it gives is called as soon as the outcome is known, and once
+   * more at the end of an answer that was not complete by then: in the end once with `isWhole`.
    */
   readonly beforeAnswer?: (request: NativeRequest) => Settle | undefined;
   /** Rules that refuse nobody for the time being. */

@@ -2,35 +2,41 @@ import type { Permitted } from "../core/context.ts";
 import type { Answer } from "../core/envelope.ts";
 import { Flight, Flights } from "../core/flights.ts";
 import { Secret } from "../core/secret.ts";
+import type { Writes } from "../core/writes.ts";
 
 type Next = (request: Permitted) => Promise<Answer>;
+
+export interface ReadsOptions {
+  /** False where each read asks for itself. Writes are counted nevertheless: reads by another configuration may be shared. */
+  readonly isSharing: boolean;
+  readonly writes: Writes;
+  /** Begins another epoch in the other workers, where there are any: their clients may know of the write as well. */
+  readonly elsewhere?: (() => Promise<unknown>) | undefined;
+}
 
 /**
  * The reads of one CMS that are under way. Reads that were permitted, are under way at the same time and are equal in all
  * that the request to the CMS and its answer are made of are one: only the first is prepared, sent and translated.
  *
- * Whatever a request is told was true after it came, as far as this gateway can see to it: a read that began before a
- * write was answered is not joined after it. A write is never shared.
+ * Whatever a request is told was true after it came, as far as this gateway can see to it: no read joins one that began
+ * before or during a write (`Writes`). A write is never shared.
  */
 export class Reads {
   readonly #flights = new Flights<Flight<Answer>>();
-  readonly #elsewhere: (() => Promise<unknown>) | undefined;
+  readonly #options: ReadsOptions;
 
-  /** `elsewhere` makes the other workers forget, where there are any: their clients may know of the write as well. */
-  constructor(elsewhere?: () => Promise<unknown>) {
-    this.#elsewhere = elsewhere;
-  }
-
-  /** No read of this process joins from now on one that is under way: what that will say may be out of date. */
-  forget(): void {
-    this.#flights.clear();
+  constructor(options: ReadsOptions) {
+    this.#options = options;
   }
 
   /** Around all that follows `authorise`. */
   join(request: Permitted, next: Next): Promise<Answer> {
     const { kind } = request.operation;
     if (kind !== "list" && kind !== "read") return this.#write(request, next);
-    const key = keyOf(request);
+    const { isSharing, writes } = this.#options;
+    const { epoch } = writes;
+    if (!isSharing || epoch === undefined) return next(request);
+    const key = `${epoch} ${keyOf(request)}`;
     const joined = this.#flights.find(key);
     if (joined === undefined) return this.#begin(key, request, next).wait(request.signal);
     request.note.stage = "forward";
@@ -52,12 +58,14 @@ export class Reads {
   }
 
   async #write(request: Permitted, next: Next): Promise<Answer> {
+    const { writes, elsewhere } = this.#options;
+    const end = writes.begin();
     try {
       return await next(request);
     } finally {
+      end();
       // However it ended: one whose answer was lost may have happened.
-      this.forget();
-      if (this.#elsewhere !== undefined) await this.#elsewhere();
+      await elsewhere?.();
     }
   }
 }

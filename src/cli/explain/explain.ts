@@ -14,6 +14,7 @@ import { GatewayError, toGatewayError } from "../../core/errors.ts";
 import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
 import { Lifetime } from "../../core/lifetime.ts";
 import { isPlainNativeTarget, isUnderPrefix, parseTarget, type Target } from "../../core/path.ts";
+import { Writes } from "../../core/writes.ts";
 import { createPipeline, type Stages } from "../../gateway/gateway.ts";
 import { deadline } from "../../gateway/layers.ts";
 import type { Explanation } from "../../observe/explain/explanation.ts";
@@ -55,7 +56,8 @@ export async function explainRequest(config: Config, question: Question, clock: 
     const rate = { counter: cache.counter(), onCounted: () => undefined };
     const hasServiceKey = settings.serviceKey !== undefined;
     const source = { name, cms, hasServiceKey, learntFrom: settings.targets };
-    const memory = remember({ cache, facts: openFacts(alone, cache), clock }, source);
+    const lasting = { cache, facts: openFacts(alone, cache), clock, writes: new Writes() };
+    const memory = remember(lasting, source);
     const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
     const real = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
     const noticing: Stages = {

@@ -77,7 +77,7 @@ export class WorkerProcess {
       forget: async (kinds) => {
         // Before it serves it has nothing to forget.
         this.#serving?.lasting.cache.flush(kinds);
-        this.#serving?.house.forgetReads();
+        this.#serving?.lasting.writes.forget();
       },
       reload: async (config) => {
         const { house, lasting } = await this.#opened.promise;

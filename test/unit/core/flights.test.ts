@@ -26,18 +26,6 @@ t.test("one is removed and not another that has come under its key since", async
   t.equal(flights.find("k"), second);
 });
 
-t.test("nothing is found after all was forgotten, and what is added then is", async (t) => {
-  const flights = new Flights<{ key: string; name: string }>();
-  const all = Array.from({ length: 600 }, (_, i) => flight(`${i}`));
-  for (const one of all) flights.add(one);
-  flights.clear();
-  t.ok(all.every(({ key }) => flights.find(key) === undefined));
-  const [one = flight("0")] = all;
-  flights.delete(one);
-  flights.add(one);
-  t.equal(flights.find("0"), one);
-});
-
 t.test("those that stay are found however many have come and gone meanwhile", async (t) => {
   const flights = new Flights<{ key: string; name: string }>();
   const staying = Array.from({ length: 5 }, (_, i) => flight(`stays ${i}`));

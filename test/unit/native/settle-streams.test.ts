@@ -24,7 +24,7 @@ function inParts(headers: Record<string, number>, [first, last]: readonly [strin
 t.test("what the CMS does between head and end of its answer is done with before the end", async (t) => {
   for (const headers of [{ "content-length": 8 }, {}]) {
     const { listener, tell } = inParts(headers, ["one.", "two."]);
-    const { front, outcomes, release, called, headAlone, roundTrip } = await settling(t, listener);
+    const { front, outcomes, wholes, release, called, headAlone, roundTrip } = await settling(t, listener);
     const client = await rawConnect(front.port);
     client.send(rawRequest(POST, "{}"));
     await headAlone();
@@ -41,6 +41,7 @@ t.test("what the CMS does between head and end of its answer is done with before
     release();
     t.match((await client.end()).text, /two\.(?:\r\n0\r\n\r\n)?$/);
     t.strictSame(outcomes, [true, true]);
+    t.strictSame(wholes, [false, true], "only the end is the last");
   }
 });
 
@@ -84,7 +85,7 @@ t.test("an end that comes while the head waits has its turn as well", async (t) 
 t.test("a stream that breaks off, or whose client leaves, leaves the outcome open", async (t) => {
   for (const leaves of [true, false]) {
     const answers: ServerResponse[] = [];
-    const { front, outcomes, release, called, headAlone } = await settling(t, (request, response) => {
+    const { front, outcomes, wholes, release, called, headAlone } = await settling(t, (request, response) => {
       request.resume();
       response.write("one.");
       answers.push(response);
@@ -101,6 +102,7 @@ t.test("a stream that breaks off, or whose client leaves, leaves the outcome ope
     release();
     t.notMatch((await client.end()).text, /\r\n0\r\n/);
     t.strictSame(outcomes, [true, false]);
+    t.strictSame(wholes, [false, true], "nothing more will come of it");
   }
 });
 

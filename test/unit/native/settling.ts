@@ -58,7 +58,10 @@ function firstByteClock() {
 
 /** A proxy whose requests all have something to be done first; what was begun first ends when `release` is called. */
 export async function settling(t: Test, listener: RequestListener) {
+  /** Of what was not refused: is it settled? */
   const outcomes: boolean[] = [];
+  const refusals: boolean[] = [];
+  const wholes: boolean[] = [];
   const held: (() => void)[] = [];
   const release = (): void => held.shift()?.();
   const asked: string[] = [];
@@ -74,8 +77,13 @@ export async function settling(t: Test, listener: RequestListener) {
     beforeAnswer: ({ method, target, rawHeaders }) => {
       if (target === ROUND_TRIP) return undefined;
       asked.push(`${method} ${target} ${rawHeaders.includes("x-mark")}`);
-      return (isSettled) => {
-        outcomes.push(isSettled);
+      return (outcome, isWhole) => {
+        if (outcome === "refused") {
+          refusals.push(isWhole);
+          return Promise.resolve();
+        }
+        outcomes.push(outcome === "settled");
+        wholes.push(isWhole);
         return new Promise((resolve) => void held.push(resolve));
       };
     },
@@ -87,6 +95,8 @@ export async function settling(t: Test, listener: RequestListener) {
   return {
     front,
     outcomes,
+    refusals,
+    wholes,
     release,
     asked,
     move,

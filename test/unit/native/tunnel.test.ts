@@ -37,6 +37,25 @@ t.test("a WebSocket speaks both ways, in small and large frames, and closes with
   await inTime(front.native.close(), () => "the tunnel to end");
 });
 
+t.test(
+  "what has to be done before an answer is done once for a handshake, and for one that the CMS refuses",
+  async (t) => {
+    const origin = await startEcho(t);
+    const done: boolean[] = [];
+    const front = await startFront(t, origin.url, {
+      beforeAnswer: () => async (_, isWhole) => void done.push(isWhole),
+    });
+    const url = `ws://127.0.0.1:${String(front.port)}`;
+    const socket = new WebSocket(`${url}/_next/webpack-hmr`);
+    await once(socket, "open");
+    t.strictSame(done, [true]);
+    socket.terminate();
+    const refused = new WebSocket(`${url}/elsewhere`);
+    await once(refused, "error");
+    t.strictSame(done, [true, true]);
+  },
+);
+
 t.test("a WebSocket's early bytes arrive after its handshake", async (t) => {
   const origin = await startOrigin(t);
   origin.server.on("upgrade", (_request, socket) => {

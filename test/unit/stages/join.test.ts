@@ -6,7 +6,8 @@ import { GatewayError } from "../../../src/core/errors.ts";
 import { Lifetime } from "../../../src/core/lifetime.ts";
 import { parseTarget } from "../../../src/core/path.ts";
 import { Secret } from "../../../src/core/secret.ts";
-import { Reads } from "../../../src/stages/join.ts";
+import { Writes } from "../../../src/core/writes.ts";
+import { Reads, type ReadsOptions } from "../../../src/stages/join.ts";
 
 /** What may differ between two requests. */
 interface Words {
@@ -56,13 +57,14 @@ function permitted(words: Words = {}): Permitted & { readonly signal: Lifetime }
 }
 
 /** Stages that answer when they are told to, and what came to them. */
-function held(elsewhere?: () => Promise<unknown>) {
+function held({ isSharing = true, elsewhere }: Partial<ReadsOptions> = {}) {
   const asked: {
     readonly request: Permitted;
     readonly answer: () => void;
     readonly fail: (error: Error) => void;
   }[] = [];
-  const reads = new Reads(elsewhere);
+  const writes = new Writes();
+  const reads = new Reads({ isSharing, writes, elsewhere });
   const ask = (words: Words = {}) => {
     const request = permitted(words);
     const answer = reads.join(
@@ -79,7 +81,7 @@ function held(elsewhere?: () => Promise<unknown>) {
     );
     return { answer, note: request.note, signal: request.signal };
   };
-  return { reads, asked, ask };
+  return { writes, asked, ask };
 }
 
 t.test("equal reads under way are one, told to each under its own id", async (t) => {
@@ -135,36 +137,69 @@ t.test("whoever asks in other words, or as somebody else, asks for himself", asy
   t.equal(asked.length, Object.keys(others).length + 1);
 });
 
-t.test("a write is never shared, and none joins a read that began before it was answered", async (t) => {
-  let told = 0;
-  const { asked, ask } = held(async () => void (told += 1));
+t.test("no read joins one that began before a write or during one, and a write joins nothing", async (t) => {
+  const { writes, asked, ask } = held();
   ask();
-  const writes = [ask({ operation: WRITE }), ask({ operation: WRITE })];
+  const [first, second] = [ask({ operation: WRITE }), ask({ operation: WRITE })];
   t.equal(asked.length, 3);
   ask();
-  t.equal(asked.length, 3, "while it is under way, either answer is right");
+  ask();
+  t.equal(asked.length, 5, "during the writes each asks for itself");
   asked[1]?.answer();
-  await writes[0]?.answer;
-  t.equal(told, 1, "the other workers know before its answer");
+  await first?.answer;
   ask();
-  t.equal(asked.length, 4);
+  t.equal(asked.length, 6, "and while one of them is under way");
   asked[2]?.fail(new GatewayError("upstream.timeout"));
-  for (const { answer } of writes.slice(1)) await t.rejects(answer, { code: "upstream.timeout" });
+  if (second !== undefined) await t.rejects(second.answer, { code: "upstream.timeout" });
   ask();
-  t.equal(asked.length, 5, "nor after one of which nobody knows what became");
+  t.equal(asked.length, 7, "whatever became of the last");
+  ask();
+  t.equal(asked.length, 7, "from then on equal reads are one");
+  const end = writes.begin();
+  ask();
+  t.equal(asked.length, 8, "a write by another configuration counts as well");
+  end();
+  end();
+  ask();
+  ask();
+  t.equal(asked.length, 9, "it ends once");
+});
+
+t.test("where reads are not shared, writes count for those that are", async (t) => {
+  const { writes, asked, ask } = held({ isSharing: false });
+  ask();
+  ask();
+  t.equal(asked.length, 2);
+  const { epoch } = writes;
+  const write = ask({ operation: WRITE });
+  t.equal(writes.epoch, undefined);
+  asked[2]?.answer();
+  await write.answer;
+  t.not(writes.epoch, epoch);
+});
+
+t.test("the other workers know of a write before its answer, however it ended", async (t) => {
+  let told = 0;
+  const { asked, ask } = held({ elsewhere: async () => void (told += 1) });
+  const [first, second] = [ask({ operation: WRITE }), ask({ operation: WRITE })];
+  asked[0]?.answer();
+  await first?.answer;
+  t.equal(told, 1);
+  asked[1]?.fail(new GatewayError("upstream.timeout"));
+  if (second !== undefined) await t.rejects(second.answer, { code: "upstream.timeout" });
   t.equal(told, 2);
 });
 
-t.test("nor after it was told to forget", async (t) => {
-  const { reads, asked, ask } = held();
+t.test("no read joins one that began before a write of another worker was answered", async (t) => {
+  const { writes, asked, ask } = held();
   const first = ask();
-  reads.forget();
+  writes.forget();
   const second = ask();
   t.equal(asked.length, 2);
   asked[0]?.answer();
   await first.answer;
   ask();
-  t.equal(asked.length, 2, "the end of the one that was forgotten is not the end of the other");
+  t.equal(asked.length, 2, "the end of the one before it is not the end of the other");
   asked[1]?.answer();
   await second.answer;
 });
