@@ -5,7 +5,7 @@ export const DRAIN_GRACE_MS = 5_000;
 
 /** A way out of the process that can be entered from anywhere, once. */
 export class Exit {
-  readonly #flush: () => void;
+  readonly #endLog: () => void;
   readonly #io: Pick<Io, "exit" | "clock">;
   #code = 0;
   #isLeaving = false;
@@ -16,8 +16,8 @@ export class Exit {
   /** How long the drain may take by configuration, in milliseconds. */
   limit = 0;
 
-  constructor(flush: () => void, io: Pick<Io, "exit" | "clock">) {
-    this.#flush = flush;
+  constructor(endLog: () => void, io: Pick<Io, "exit" | "clock">) {
+    this.#endLog = endLog;
     this.#io = io;
   }
 
@@ -48,7 +48,7 @@ export class Exit {
   /** Ends the process at once, with every line written. */
   end(code: number): void {
     try {
-      this.#flush();
+      this.#endLog();
     } finally {
       this.#io.exit(code);
     }

@@ -14,10 +14,10 @@ export interface Life {
 
 /** Opens the log, and sees to it that an error that nobody caught ends the process in good order. */
 export async function openLife(config: Config, io: Io, worker?: number): Promise<Life> {
-  const { log, flush } = await openLog(config, io, worker);
-  const exit = new Exit(flush, io);
+  const { log, flush, end } = await openLog(config, io, worker);
+  const exit = new Exit(end, io);
   exit.limit = config.server.drainDelay + config.server.drainTimeout;
-  process.on("exit", flush);
+  process.on("exit", end);
   flushEachSecond(flush, io.clock);
   // Nobody knows what state such an error leaves behind: requests under way may finish, then a fresh process is
   // better. Node's own report of it would print the error as it is, with whatever its message quotes.
@@ -31,7 +31,7 @@ export async function openLife(config: Config, io: Io, worker?: number): Promise
   return { log, flush, exit };
 }
 
-/** Lines are gathered before they are written; without this the last ones of a quiet hour stay in memory. */
+/** Without this the last lines of a quiet hour stay in memory. */
 function flushEachSecond(flush: () => void, clock: Clock): void {
   const again = (): void => {
     flush();

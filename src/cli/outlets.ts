@@ -1,20 +1,33 @@
 import { readBuild } from "../compose/build.ts";
 import type { Config } from "../config/schema.ts";
 import { targetsOf } from "../config/upstream.ts";
-import { createLog, type Log } from "../observe/log.ts";
+import { complain, createLog, type Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
+import { LineWriter } from "../observe/writer.ts";
 import type { Io } from "./io.ts";
 
-/** The log as the configuration and the terminal want it; of a worker, with its number in each line. */
-export async function openLog(
-  config: Config,
-  io: Io,
-  worker?: number,
-): Promise<ReturnType<typeof createLog>> {
+/** A log and the ways to have its lines written, which are gathered before. */
+export interface OpenLog {
+  readonly log: Log;
+  /** Writes what was gathered, unless the log's reader stalls: then it waits. */
+  readonly flush: () => void;
+  /** The same at the end of the process, which waits for such a reader, for a second at the most. */
+  readonly end: () => void;
+}
+
+/**
+ * The log as the configuration and the terminal want it; of a worker, with its number in each line. Node has made standard
+ * output a descriptor that does not block, where it is a pipe or a socket, when `io` looked whether it is a terminal.
+ */
+export async function openLog(config: Config, io: Io, worker?: number): Promise<OpenLog> {
   const { level, format } = config.log;
-  if (format === "json" || (format === "auto" && !io.colours)) return createLog(level, undefined, worker);
+  const writer = new LineWriter({ fd: 1, clock: io.clock, onLost: complain });
+  const ways = { flush: () => writer.flush(), end: () => writer.flushSync() };
+  if (format === "json" || (format === "auto" && !io.colours))
+    return { log: createLog(level, writer, worker), ...ways };
   const { prettyDestination } = await import("../observe/pretty.ts");
-  return createLog(level, prettyDestination(io.out, io.colours), worker);
+  const out = io.colours ? io.out : (line: string) => writer.write(`${line}\n`);
+  return { log: createLog(level, prettyDestination(out, io.colours), worker), ...ways };
 }
 
 /**

@@ -3,7 +3,6 @@ import { pino, type DestinationStream, type Logger } from "pino";
 import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
 import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
 import { scrub, scrubAll } from "./scrub.ts";
-import { LineWriter } from "./writer.ts";
 
 /** The gateway's log. */
 export type Log = Logger;
@@ -19,22 +18,15 @@ interface AccessEntry {
   readonly [fact: string]: unknown;
 }
 
-/**
- * A log at `level`. Lines are gathered and written together; `flush` (and the exit) writes what is left, without which
- * a buffered destination loses its last lines on SIGTERM. A `worker` has its number in each line.
- */
-export function createLog(
-  level: string,
-  destination?: DestinationStream,
-  worker?: number,
-): { log: Log; flush: () => void } {
-  const target = destination ?? new LineWriter(1, complain);
+/** A log at `level`. A `worker` has its number in each line. */
+export function createLog(level: string, destination: DestinationStream, worker?: number): Log {
   const base = worker === undefined ? null : { worker };
-  const log = pino({ level, base, timestamp: createIsoTime() }, target);
-  const flush = () => {
-    if ("flushSync" in target && typeof target.flushSync === "function") target.flushSync();
-  };
-  return { log, flush };
+  return pino({ level, base, timestamp: createIsoTime() }, destination);
+}
+
+/** A log that is written nowhere. */
+export function createSilentLog(): Log {
+  return createLog("silent", { write: () => undefined });
 }
 
 /** pino's `isoTime`, whose text is made once a millisecond: under load there are ten lines in one. */
@@ -50,8 +42,8 @@ function createIsoTime(): () => string {
   };
 }
 
-/** The one place that is left to say it; where that is gone too, nobody can be told. */
-function complain(cause: unknown): void {
+/** Says on standard error, the one place that is left, that lines are lost; where that is gone too, nobody can be told. */
+export function complain(cause: unknown): void {
   const why = cause instanceof Error ? cause.message : String(cause);
   try {
     writeSync(2, `the log cannot be written, its lines are lost: ${why}\n`);

@@ -8,6 +8,8 @@ import { until } from "../support/until.ts";
 
 // The destination of the log can fill up or go away. Requests are served all the same, and SIGTERM ends the process.
 
+t.setTimeout(0);
+
 /** Loaded before the program: it says on standard error where each server listens, which its log cannot. */
 const TELLS = `data:text/javascript,${encodeURIComponent(`
   import { Server } from "node:net";
@@ -81,4 +83,27 @@ t.test("a reader of the log that goes away costs its lines and nothing else", as
   const started = await startWith(t, "pipe");
   started.child.stdout?.destroy();
   await judge(t, started);
+});
+
+t.test("a reader of the log that stalls keeps no request waiting, and loses no line", async (t) => {
+  const { child, origins, said } = await startWith(t, "pipe");
+  const ids: string[] = [];
+  // Far more lines than the pipe holds.
+  for (let i = 0; i < 1_200; i += 1) {
+    const answer = await fetch(`${origins.own}/partners/2026-02/acme/posts`);
+    ids.push(answer.headers.get("x-request-id") ?? "");
+    await answer.text();
+  }
+  let log = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (log += text));
+  await until("the last line", () => log.includes(ids.at(-1) ?? "") && log.endsWith("\n"));
+  const lines = log.split("\n").slice(0, -1);
+  const logged = lines
+    .map((line): { requestId?: string } => JSON.parse(line))
+    .map(({ requestId }) => requestId);
+  t.strictSame(
+    logged.filter((id) => id !== undefined),
+    ids,
+  );
+  t.notMatch(said(), /log cannot be written/);
 });

@@ -4,7 +4,7 @@ import t from "tap";
 import { systemClock, wallTime } from "../../src/clock.ts";
 import { startGateway } from "../../src/compose.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { createSilentLog } from "../../src/observe/log.ts";
 import { startCms } from "../support/cms/server.ts";
 import { startFaultyLine, type FaultyLine } from "../support/faults.ts";
 import { startTestGateway } from "../support/gateway.ts";
@@ -86,7 +86,7 @@ t.test("nothing of a gateway outlives its stop, nor a start that failed", async 
       ADMIN_PORT: "0",
     };
     const config = loadConfig({ env: { ...env, ...ports }, readFile: () => "" });
-    const { log } = createLog("silent", { write: () => undefined });
+    const log = createSilentLog();
     await t.rejects(startGateway(config, { clock: systemClock, wallTime, log }), { code: "EADDRINUSE" });
     t.ok(await onlyServers(3, `a start that failed, ${JSON.stringify(ports)}`));
   }

@@ -32,7 +32,7 @@ const OF_EVERY_LINE: ReadonlySet<string> = new Set(["level", "time", "msg"]);
 
 t.test("docs/operating.md lists exactly the fields of a request's line", async (t) => {
   const lines: Record<string, unknown>[] = [];
-  const { log } = createLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const log = createLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { request, refused } = logging(log);
   request({ requestId: "r", method: "GET", status: 504, ms: 1.23456, note: WHOLE });
   refused({ requestId: "r", method: "GET", error: new GatewayError("native.keyed", { cause: "why" }) });

@@ -57,7 +57,7 @@ export async function startTestGateway(
   } = {},
 ): Promise<TestGateway> {
   const written: string[] = [];
-  const { log } = createLog("info", { write: (line: string) => void written.push(line) });
+  const log = createLog("info", { write: (line: string) => void written.push(line) });
   const { tracer, clock } = given;
   const config = configFor(upstream, clock === undefined ? withLimits(settings, LONG) : settings, given.env);
   const gateway = await startGateway(config, {

@@ -20,7 +20,7 @@ import { deadline } from "../../gateway/layers.ts";
 import type { Explanation } from "../../observe/explain/explanation.ts";
 import { shapeOf } from "../../observe/explain/redact.ts";
 import { shownRequest, Trace } from "../../observe/explain/trace.ts";
-import { createLog } from "../../observe/log.ts";
+import { createSilentLog } from "../../observe/log.ts";
 import { scrub } from "../../observe/scrub.ts";
 import { createChoose, homeOf } from "../../stages/choose.ts";
 
@@ -49,7 +49,7 @@ export async function explainRequest(config: Config, question: Question, clock: 
   try {
     const upstream = trace.upstream(pool);
     const cms = createPayloadCms(configFor(config, settings), upstream);
-    const { log } = createLog("silent");
+    const log = createSilentLog();
     // A memory of its own: what replicas have remembered would hide where the facts come from.
     const alone = { ...config, redis: { ...config.redis, url: undefined, sentinels: [], cluster: [] } };
     const cache = openCache(alone, { clock, wallTime, log });

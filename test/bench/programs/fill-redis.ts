@@ -30,7 +30,7 @@ export interface Filled {
 
 const { from, to, parties }: Filling = JSON.parse(process.argv[2] ?? "{}");
 const config = loadConfig({ env: process.env, readFile: (path) => readFileSync(path, "utf8") });
-const { log } = createLog("fatal", { write: () => undefined });
+const log = createLog("fatal", { write: () => undefined });
 const lasting = createLasting(config, { clock: systemClock, wallTime, log });
 const settings = upstreamsOf(config).get(DEFAULT_UPSTREAM);
 if (settings === undefined) throw new Error("there is no upstream");

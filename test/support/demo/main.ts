@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { systemClock, wallTime } from "../../../src/clock.ts";
 import { startGateway } from "../../../src/compose.ts";
 import { loadConfig } from "../../../src/config/load.ts";
-import { createLog } from "../../../src/observe/log.ts";
+import { createSilentLog } from "../../../src/observe/log.ts";
 import { startCms } from "../cms/server.ts";
 import { demoLines, proveLine } from "./lines.ts";
 
@@ -23,7 +23,7 @@ const config = loadConfig({ env, readFile: (path) => readFileSync(path, "utf8") 
 const gateway = await startGateway(config, {
   clock: systemClock,
   wallTime,
-  log: createLog("silent").log,
+  log: createSilentLog(),
 }).catch(explain);
 
 const url = `http://127.0.0.1:${gateway.port}`;

@@ -1,7 +1,7 @@
 import { systemClock, wallTime } from "../../../src/clock.ts";
 import { startGateway } from "../../../src/compose.ts";
 import { loadConfig } from "../../../src/config/load.ts";
-import { createLog } from "../../../src/observe/log.ts";
+import { createSilentLog } from "../../../src/observe/log.ts";
 import { stringify } from "yaml";
 import { startCms } from "../cms/server.ts";
 import { startFaultyLine } from "../faults.ts";
@@ -45,7 +45,7 @@ export async function openScene(): Promise<Scene> {
     readFile: () => stringify(SETTINGS),
   });
   const clock = { ...systemClock, now: () => systemClock.now() + skipped };
-  const gateway = await startGateway(config, { clock, wallTime, log: createLog("silent").log });
+  const gateway = await startGateway(config, { clock, wallTime, log: createSilentLog() });
   const ask = asker(`http://127.0.0.1:${gateway.port}`, cms.keys);
   return {
     adminUrl: `http://127.0.0.1:${gateway.adminPort}`,

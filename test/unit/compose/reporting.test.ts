@@ -12,7 +12,7 @@ const FINISHED: Finished = { requestId: "a", method: "GET", status: 200, ms: 1, 
 /** What reports go to, the text that was logged, and what was done in which order. */
 function prepare(listen: (sample: Finished) => void) {
   const lines: string[] = [];
-  const { log } = createLog("info", { write: (line) => lines.push(line) });
+  const log = createLog("info", { write: (line) => lines.push(line) });
   return { lines, report: reporting({ tell: tellAll([{ request: listen }]), log }) };
 }
 
