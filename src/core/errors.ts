@@ -150,7 +150,6 @@ export const CATALOGUE = {
   "key.limited": tooMany,
   "tenant.busy": tooMany,
   "gateway.busy": { ...unavailable, blame: "gateway" },
-  "gateway.draining": { ...unavailable, blame: "gateway" },
   "gateway.fault": {
     status: 500,
     error: "Server Error",

@@ -40,7 +40,6 @@ const FAILURES: Readonly<Record<ErrorCode, readonly Kind[]>> = {
   "key.limited": RECORDS,
   "tenant.busy": RECORDS,
   "gateway.busy": ANY,
-  "gateway.draining": [],
   "gateway.fault": ANY,
 };
 

@@ -20,8 +20,9 @@ export interface NativeProxy {
   /** The same for the server's `upgrade` event. Takes the socket over, whatever becomes of the request. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
   /**
-   * Refuses new requests (503), closes idle connections and all WebSockets, and resolves when no connection to the CMS
-   * is left. Has no time limit of its own. WebSockets may go on for `patience` ms; called again, for no longer.
+   * Closes idle connections and all WebSockets, and resolves when no connection to the CMS is left. Has no time limit of its
+   * own. A request that still comes is served: whether any does is the server's affair. WebSockets may go on for `patience`
+   * ms; called again, for no longer.
    */
   close(patience?: number): Promise<void>;
 }
@@ -35,7 +36,6 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
   const sites = sitesOf(options);
   const toSites: Sites = { pick: (but) => siteOf(sites, options.pick(but)) };
   const tunnels = new Tunnels();
-  let closing = false;
 
   const refuse = (parties: Parties, code: ErrorCode, cause: unknown): undefined => {
     const { request, response, requestId } = parties;
@@ -50,7 +50,6 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
 
   /** The exchange of a request that may pass; one that may not is answered, one whose client has gone is left. */
   const admit = (parties: Parties, refusals: readonly Refusal[]): Exchange | undefined => {
-    if (closing) return refuse(parties, "gateway.draining", "the native proxy is closing");
     const refusal = standing(refusals, parties, options);
     if (refusal !== undefined) return refuse(parties, refusal.code, refusal.reason);
     const headers = requestHeaders(parties.request, parties.requestId, law);
@@ -85,7 +84,6 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
       });
     },
     close(patience = 0) {
-      closing = true;
       return closeAll({ sites, tunnels, patience });
     },
   };

@@ -56,7 +56,7 @@ export function watchTargets(pool: UpstreamPool, options: HealthOptions): Upstre
       for (const check of checks) check.keepLooking();
       return () => {
         for (const check of checks) check.stop();
-        stopped.abort(new GatewayError("gateway.draining"));
+        stopped.abort(new GatewayError("upstream.timeout", { cause: "nobody watches any more" }));
       };
     },
   };

@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { once } from "node:events";
 import t from "tap";
 import { systemClock, wallTime } from "../../src/clock.ts";
@@ -64,6 +64,35 @@ t.test("a request that is under way when the drain begins is told that it is the
   await inTime(stopped, () => "the end of the drain");
 });
 
+t.test(
+  "what still comes while the gateway drains is served, a partner's request and a native one alike",
+  async (t) => {
+    const gateway = await startTestGateway(line.url, { server: { drainTimeout: "1h" } });
+    const key = `Authorization: users API-Key ${cms.keys.partnerA}`;
+    const requests = [
+      ["GET /partners/2026-02/tenant-a/posts?limit=1 HTTP/1.1", "Host: h", key],
+      ["GET /admin HTTP/1.1", "Host: h"],
+    ];
+    // Their connections carry part of a request, and so are not idle.
+    const clients = await Promise.all(
+      requests.map(async (lines) => {
+        const client = await rawConnect(gateway.port);
+        const whole = rawRequest(lines);
+        client.send(whole.slice(0, 5));
+        return { client, rest: whole.slice(5) };
+      }),
+    );
+    await fetch(`${gateway.url}/admin`);
+    const stopped = gateway.stop();
+    await until("the end of listening", () => isRefused(gateway.port));
+    for (const { client, rest } of clients) {
+      client.send(rest);
+      t.match(await client.end(), { text: /^HTTP\/1\.1 200 /, reset: false });
+    }
+    await inTime(stopped, () => "the end of the drain");
+  },
+);
+
 t.test("nothing of a gateway outlives its stop, nor a start that failed", async (t) => {
   const redis = { url: `redis://127.0.0.1:${await freePort()}` };
   await onlyServers(2, "the CMS and the line to it");
@@ -92,6 +121,19 @@ t.test("nothing of a gateway outlives its stop, nor a start that failed", async 
   }
   taken.close();
 });
+
+/** True where nobody listens. */
+async function isRefused(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return false;
+  } catch {
+    return true;
+  } finally {
+    socket.destroy();
+  }
+}
 
 /**
  * Resolves when so many servers and no timer keep this process alive. Connections are not counted: those of `fetch` and
