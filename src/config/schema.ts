@@ -136,7 +136,7 @@ const limits = z.strictObject({
   url: size
     .prefault("12KiB")
     .describe(
-      "The longest URL to ask the CMS by, once a query is rebuilt; over it 400, or 500 where it is a tenant's group that makes it so long: with ids of 24 characters some 360 members, 200 where the collection has a join. Node refuses 16KiB with headers.",
+      "The longest URL to ask the CMS by, once a query is rebuilt. A longer read, as of a tenant with a large group, goes as a POST with the query in its body; a longer write is 400. Node refuses 16KiB with headers.",
     ),
   page: count.default(100).describe("The largest `limit` of a list."),
   depth: z.coerce

@@ -135,7 +135,13 @@ export type Answered = Prepared & {
 };
 
 /** A request to the CMS, built from validated parts and from nothing of the client's bytes. */
-export interface Outgoing {
+export interface Outgoing extends WireForm {
+  /** How it is written where its target is too long for a URL. What it means, and whether it is safe, says the rest. */
+  readonly sentAs?: WireForm;
+}
+
+/** What is written on a connection to the CMS. */
+export interface WireForm {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Path and query, beginning with one `/`. */
   readonly target: string;

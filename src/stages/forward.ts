@@ -6,20 +6,16 @@ import type { Cms, Job, Upstream } from "../core/ports.ts";
 /** The last three stages: build the request to the CMS, send it, shape what comes back. */
 
 /**
- * Builds the outgoing request from validated parts alone. A query that grows too long for the CMS when it is rebuilt is
- * `request.malformed`: sent, it would come back as a failure of the CMS's. Where it is so without the client's part
- * already (a group of very many tenants), that is `gateway.fault`: nothing that the client could mend.
+ * Builds the outgoing request from validated parts alone. A write whose query is too long for the CMS is
+ * `request.malformed`: sent, it would come back as a failure of the CMS's. A read has a form for any length.
  */
 export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; readonly maxUrl: number }) {
   return (request: Permitted): Prepared => {
     request.note.stage = "prepare";
     const outgoing = deps.cms.outgoing(jobOf(request));
-    const { length } = outgoing.target;
-    if (length > deps.maxUrl) {
-      const ours = deps.cms.outgoing({ ...jobOf(request), query: "" }).target.length;
-      const code = ours > deps.maxUrl ? "gateway.fault" : "request.malformed";
-      throw new GatewayError(code, { cause: `a URL of ${length} characters, ${ours} without the query` });
-    }
+    const { length } = (outgoing.sentAs ?? outgoing).target;
+    if (length > deps.maxUrl)
+      throw new GatewayError("request.malformed", { cause: `a URL of ${length} characters` });
     return { ...request, outgoing };
   };
 }

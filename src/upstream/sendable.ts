@@ -1,4 +1,4 @@
-import type { Outgoing } from "../core/context.ts";
+import type { Outgoing, WireForm } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 import { isPlainNativeTarget } from "../core/path.ts";
 
@@ -12,7 +12,12 @@ const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
  * line. It stands before the client and not behind it: undici 8.12 rejects such a request, and then keeps the
  * connection that it had chosen for it idle for ever.
  */
-export function assertSendable({ target, headers }: Outgoing): void {
+export function assertSendable({ sentAs, ...form }: Outgoing): void {
+  assertWritable(form);
+  if (sentAs !== undefined) assertWritable(sentAs);
+}
+
+function assertWritable({ target, headers }: WireForm): void {
   if (!isPlainNativeTarget(target))
     throw new GatewayError("gateway.fault", { cause: "a target that can be read in two ways" });
   const isPlain = headers.every((text, i) => (i % 2 === 0 ? NAME : VALUE).test(text));

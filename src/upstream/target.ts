@@ -124,8 +124,8 @@ export class Target {
           onLeft();
         },
       });
-      const { method, target: path, headers, body = null } = outgoing;
-      if (method === "GET") this.#reads.add(handler);
+      if (outgoing.method === "GET") this.#reads.add(handler);
+      const { method, target: path, headers, body = null } = outgoing.sentAs ?? outgoing;
       client.dispatch({ method, path, headers: [...headers], body }, handler);
     });
   }

@@ -7,6 +7,8 @@ import { asksDraft, listQuery, readOneQuery, tenantCondition, writeQuery, type A
 import type { PayloadSettings } from "./settings.ts";
 import { writeForm, type WriteForm } from "./write-form.ts";
 
+const JSON_TYPE = "application/json";
+
 /** Who a request to the CMS is made by and for. */
 export interface Sender {
   readonly credential: Secret;
@@ -25,14 +27,14 @@ export function jobRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
   if (kind === "create") {
     const body = bodyFor(fields ?? {}, { collection, tenantId: tenant.id, isNew: true }, settings);
     const target = path(settings, [collection], writeQuery(asked, collection, settings));
-    return { method: "POST", target, headers: headers(settings, sender, true), body };
+    return { method: "POST", target, headers: headers(settings, sender, JSON_TYPE), body };
   }
   if (kind === "update") return updateRequest(job, settings);
   const id = recordIdOf(job);
   if (kind === "read")
     return get(settings, sender, [collection, readOneQuery(asked, collection, { ...context, id })]);
   const target = path(settings, [collection, id], writeQuery(asked, collection, settings));
-  return { method: "DELETE", target, headers: headers(settings, sender, false) };
+  return { method: "DELETE", target, headers: headers(settings, sender) };
 }
 
 /** A list of the job's collection in the tenant's name. */
@@ -64,7 +66,7 @@ export function updateById(job: AskedJob, settings: PayloadSettings): Outgoing {
   const { collection } = operation;
   const body = bodyFor(fields ?? {}, { collection, tenantId: tenant.id, isNew: false }, settings);
   const target = path(settings, [collection, recordIdOf(job)], updateQuery(job, settings));
-  return { method: "PATCH", target, headers: headers(settings, senderOf(job), true), body };
+  return { method: "PATCH", target, headers: headers(settings, senderOf(job), JSON_TYPE), body };
 }
 
 function updateQuery(job: AskedJob, settings: PayloadSettings): string {
@@ -89,11 +91,30 @@ export function formOf({ fields = {}, asked, permit }: AskedJob): WriteForm {
   return writeForm({ fields, asksDraft: asksDraft(asked), revisions: permit.revisions });
 }
 
-/** A read of the CMS: `what` is the collection (or a path below it) and the query. */
+/**
+ * A read of the CMS: `what` is the collection (or a path below it) and the query. A query that is too long for a URL, as the
+ * tenants of a large group make it, goes as the body of a POST, which Payload (3.90, `handleEndpoints`) takes for the GET:
+ * the content type has to be these very words.
+ */
 export function get(settings: PayloadSettings, sender: Sender, what: readonly [string, string]): Outgoing {
   const [collection, query] = what;
-  const target = path(settings, collection.split("/"), query);
-  return { method: "GET", target, headers: headers(settings, sender, false) };
+  const segments = collection.split("/");
+  const read: Outgoing = {
+    method: "GET",
+    target: path(settings, segments, query),
+    headers: headers(settings, sender),
+  };
+  if (read.target.length <= settings.maxUrl) return read;
+  const asForm = ["x-payload-http-method-override", "GET"];
+  return {
+    ...read,
+    sentAs: {
+      method: "POST",
+      target: path(settings, segments, ""),
+      headers: [...headers(settings, sender, "application/x-www-form-urlencoded"), ...asForm],
+      body: query,
+    },
+  };
 }
 
 /** Assembled from segments, each encoded on its own: nothing in an id or a slug can become a separator. */
@@ -109,18 +130,18 @@ export function path(
 }
 
 /** Starts from nothing: what is not named here does not reach the CMS. */
-function headers(settings: PayloadSettings, sender: Sender, hasBody: boolean): string[] {
+function headers(settings: PayloadSettings, sender: Sender, bodyType?: string): string[] {
   const list = [
     "authorization",
     `${settings.cms.users} API-Key ${Secret.reveal(sender.credential)}`,
     "accept",
-    "application/json",
+    JSON_TYPE,
     "accept-encoding",
     "identity",
     "accept-language",
     "en",
   ];
-  if (hasBody) list.push("content-type", "application/json");
+  if (bodyType !== undefined) list.push("content-type", bodyType);
   if (sender.tenant !== undefined) {
     list.push(
       settings.tenantIdHeader,

@@ -23,6 +23,8 @@ export interface PayloadSettings {
   readonly maxDepth: number;
   readonly whereDepth: number;
   readonly whereConditions: number;
+  /** The longest URL to ask by, in characters. */
+  readonly maxUrl: number;
   readonly tenantIdHeader: string;
   readonly tenantSlugHeader: string;
 }
@@ -43,6 +45,7 @@ export function payloadSettings(config: Config, onForeign: OnForeign = () => und
     maxDepth: config.limits.depth,
     whereDepth: config.limits.whereDepth,
     whereConditions: config.limits.whereConditions,
+    maxUrl: config.limits.url,
     tenantIdHeader: config.partners.tenantIdHeader,
     tenantSlugHeader: config.partners.tenantSlugHeader,
   };

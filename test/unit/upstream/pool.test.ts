@@ -135,6 +135,9 @@ t.test(
     t.equal(dead.seen(), 2, "once more, not for ever");
     await t.rejects(reading.send(POST), { code: "upstream.unreachable" });
     t.equal(dead.seen(), 3, "a write went out once");
+    const long = { method: "GET", target: `/${"x".repeat(99)}`, headers: [], sentAs: POST } as const;
+    await t.rejects(reading.send(long), { code: "upstream.unreachable" });
+    t.equal(dead.seen(), 5, "a read in another form is a read");
 
     for (const how of [answersAndResets, answersAndCloses]) {
       const half = await originOf(t, how("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{}"));

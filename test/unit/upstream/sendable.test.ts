@@ -18,6 +18,9 @@ const CASES: Readonly<Record<string, Partial<Outgoing>>> = {
   "no slash": { target: "api/posts" },
   "a header of two lines": { headers: ["x-a", "b\r\nx-c: d"] },
   "a header beyond Latin-1": { headers: ["x-a", "日本"] },
+  "another form with dot segments": {
+    sentAs: { method: "POST", target: "/api/posts/../users", headers: [] },
+  },
 };
 
 for (const [name, odd] of Object.entries(CASES)) {
