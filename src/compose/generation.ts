@@ -51,7 +51,7 @@ export function createGeneration(config: Config, lasting: Lasting): Generation {
   const facilities = openAll(config, recording, lasting);
   const all = [...facilities.values()];
   const underWay = new InFlight();
-  const house = admission(config.limits.inFlight);
+  const house = admission({ max: config.limits.inFlight, maxUnsent: config.limits.unsent });
   const gateway = inLayers(pipelineOf(config, { facilities, recording }, lasting), [
     ...(lasting.tracer === undefined ? [] : [traced(lasting.tracer)]),
     record(reporting(lasting), lasting.clock),

@@ -75,7 +75,10 @@ function aroundOf(
   config: Config,
   { keys, rate }: Pick<StageDeps, "rate"> & Pick<Remembering, "keys">,
 ): Stages["recheck"] {
-  const share = createShare({ max: config.limits.inFlightPerKey });
+  const share = createShare({
+    max: config.limits.inFlightPerKey,
+    maxUnsent: config.limits.unsentPerKey,
+  });
   const recheck = createRecheck({ keys });
   if (!config.rate.enabled) return inShare(share, recheck);
   return inShare(share, inShare(createRate({ ...rate, settings: config.rate }), recheck));

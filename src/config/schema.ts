@@ -152,6 +152,12 @@ const limits = z.strictObject({
   inFlightPerKey: count
     .default(100)
     .describe("Requests of one key's user at the same time, at the most; over it 429."),
+  unsent: size
+    .prefault("256MiB")
+    .describe(
+      "Partners' answers that their clients have not read yet, in all; over it 503. An answer alone always has room.",
+    ),
+  unsentPerKey: size.prefault("32MiB").describe("The same of one key's user; over it 429."),
 });
 
 const log = z.strictObject({

@@ -123,6 +123,13 @@ export const CATALOGUE = {
     message: "The request body failed validation",
     ...client,
   },
+  "answer.unsent": {
+    status: 500,
+    error: "Server Error",
+    message: "Unexpected error while processing the request",
+    blame: "client",
+    retry: "never",
+  },
   "upstream.failed": {
     status: 500,
     error: "Server Error",

@@ -20,17 +20,17 @@ export class Holdings {
     return this.#held.get(name) ?? 0;
   }
 
-  /** One more. */
-  take(name: string): void {
+  /** So many more. */
+  take(name: string, count = 1): void {
     const held = this.#held.get(name);
     if (held === undefined) this.#tidy();
-    this.#held.set(name, (held ?? 0) + 1);
+    this.#held.set(name, (held ?? 0) + count);
   }
 
-  /** One less; of nothing none is left. */
-  give(name: string): void {
+  /** So many less, down to none. */
+  give(name: string, count = 1): void {
     const held = this.of(name);
-    if (held > 0) this.#held.set(name, held - 1);
+    if (held > 0) this.#held.set(name, Math.max(0, held - count));
   }
 
   #tidy(): void {

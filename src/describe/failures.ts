@@ -31,6 +31,7 @@ const FAILURES: Readonly<Record<ErrorCode, readonly Kind[]>> = {
   "document.unverifiable": WRITES,
   "document.conflict": RECORDS,
   "document.invalid": WRITES,
+  "answer.unsent": WRITES,
   "upstream.failed": RECORDS,
   "upstream.unreachable": RECORDS,
   "upstream.timeout": ANY,

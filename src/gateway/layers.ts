@@ -5,6 +5,7 @@ import { renderError } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import type { Note } from "../core/note.ts";
 import { inPlace } from "../core/place.ts";
+import { Unsent } from "../core/unsent.ts";
 import type { Tracer } from "../core/trace.ts";
 import type { Handler } from "./gateway.ts";
 
@@ -82,10 +83,18 @@ export interface Admission {
 
 /**
  * Refuses a request beyond `max` at the same time, at once: what cannot be served soon is better tried elsewhere. A place is
- * held until its answer has been written: the memory of answers that nobody reads would have no limit. Errors are small.
+ * held until its answer has been written, and all such answers together are at most `maxUnsent` bytes: the memory of
+ * answers that nobody reads would have no limit. Errors are small.
  */
-export function admission(max: number): Admission {
+export function admission({
+  max,
+  maxUnsent,
+}: {
+  readonly max: number;
+  readonly maxUnsent: number;
+}): Admission {
   let inFlight = 0;
+  const unsent = new Unsent(maxUnsent, "gateway.busy");
   const leave = (): void => void (inFlight -= 1);
   return {
     get inFlight() {
@@ -93,8 +102,9 @@ export function admission(max: number): Admission {
     },
     layer: (inner) => async (request) => {
       if (inFlight >= max) throw new GatewayError("gateway.busy");
+      unsent.admit("all");
       inFlight += 1;
-      return await inPlace(request, leave, () => inner(request));
+      return await inPlace(request, leave, async () => unsent.keep("all", request, await inner(request)));
     },
   };
 }

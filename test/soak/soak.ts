@@ -1,20 +1,26 @@
 import { runSoak, type Gauge, type SoakReport } from "./run.ts";
+import { measureUnread, type Unread } from "./unread.ts";
 
 /**
- * `npm run soak`: two minutes, or SOAK_MINUTES; CMS and Redis are restarted every minute. Exits with 1 where an answer was
- * wrong or missing in the log, or where the process has grown.
+ * `npm run soak`: two minutes, or SOAK_MINUTES; CMS and Redis are restarted every minute. Then 200 connections ask for 4 MB
+ * each and read nothing. Exits with 1 where an answer was wrong or missing in the log, or where a process has grown.
  */
 
 /** How much more memory may be in use at the end than at the end of the warm-up, in bytes. */
 const HEAP_GROWTH = 10_000_000;
 const MALLOC_GROWTH = 20_000_000;
+/** By how much memory may grow while 800 MB are asked for and nobody reads, in bytes. */
+const UNREAD_GROWTH = 150_000_000;
 /** The two connections to Redis. */
 const SOCKETS = 2;
 
 const minutes = Number(process.env["SOAK_MINUTES"] ?? 2);
 const report = await runSoak({ seconds: minutes * 60, restartEvery: 60, clients: 16, samples: 14 });
-const problems = problemsOf(report);
-process.stdout.write(`${[describe(report), ...problems.map((text) => `PROBLEM ${text}`)].join("\n")}\n`);
+const unread = await measureUnread();
+const problems = [...problemsOf(report), ...problemsOfUnread(unread)];
+process.stdout.write(
+  `${[describe(report), describeUnread(unread), ...problems.map((text) => `PROBLEM ${text}`)].join("\n")}\n`,
+);
 process.exitCode = problems.length > 0 ? 1 : 0;
 
 function problemsOf({ ledger, gauges, quiet, warnings, exitCode }: SoakReport): string[] {
@@ -31,6 +37,15 @@ function problemsOf({ ledger, gauges, quiet, warnings, exitCode }: SoakReport): 
       quiet.malloc - first.malloc >= MALLOC_GROWTH,
   };
   return Object.keys(problems).filter((text) => problems[text] === true);
+}
+
+function problemsOfUnread({ growth }: Unread): string[] {
+  return growth <= UNREAD_GROWTH ? [] : [`resident memory grew by ${growth} bytes while nobody read`];
+}
+
+function describeUnread({ statuses, growth }: Unread): string {
+  const counts = [...statuses].map(([status, count]) => `${status} ${count}`).join(", ");
+  return `unread lists of 4 MB: ${counts}; resident memory grew by ${(growth / 1e6).toFixed(1)} MB at the most`;
 }
 
 function describe(soak: SoakReport): string {

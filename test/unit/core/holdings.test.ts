@@ -13,6 +13,11 @@ t.test("each name holds what it took and did not give back, and never less than 
   t.strictSame([holdings.of("a"), holdings.of("b"), holdings.of("nobody")], [1, 0, 0]);
   holdings.take("b");
   t.equal(holdings.of("b"), 1, "what was given too often is not owed");
+  holdings.take("c", 5);
+  holdings.give("c", 3);
+  t.equal(holdings.of("c"), 2);
+  holdings.give("c", 3);
+  t.equal(holdings.of("c"), 0);
 });
 
 t.test("names that hold nothing are kept for a while, and not for ever", async (t) => {
