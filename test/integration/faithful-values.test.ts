@@ -12,6 +12,36 @@ const AT = "2026-05-01T00:00:00.000Z";
 
 const made = (collection: string, data: Json): Promise<Id> => kitchen.made(collection, data);
 
+await tap.test(
+  "plain data is what its partner wrote, whatever it looks like, and a list by it holds it",
+  async (t) => {
+    const embeds: Json[] = [
+      { docs: [{ id: 7 }, "x"], hasNextPage: false, totalDocs: 2 },
+      { relationTo: "venues", value: { id: 7, title: "of mine" } },
+      { id: 7, tenant: 3, updatedAt: AT, inner: [{ id: 8, tenant: 3, createdAt: AT }] },
+    ];
+    for (const embed of embeds) {
+      const made = await ask("POST", "tenant-a/gigs", { body: { title: "plain", embed } });
+      t.strictSame(made.json["embed"], embed);
+      const path = `tenant-a/gigs/${String(made.json["id"])}`;
+      const { json } = await ask("GET", path);
+      t.strictSame(json["embed"], embed);
+      t.strictSame((await ask("PATCH", path, { body: json })).json["embed"], embed, "written back");
+      for (const by of ["where[embed][exists]=true", "where[embed][exists]=true&sort=embed"]) {
+        const listed = await ask(
+          "GET",
+          `tenant-a/gigs?limit=1&sort=-id&${by}&where[id][equals]=${String(made.json["id"])}`,
+        );
+        t.strictSame(
+          docsOf(listed).map((doc) => doc["embed"]),
+          [embed],
+          by,
+        );
+      }
+    }
+  },
+);
+
 await tap.test("rows with timestamps of their own are rows, and survive being written back", async (t) => {
   const data = {
     title: "gig",

@@ -3,6 +3,7 @@ import { GatewayError } from "../../core/errors.ts";
 import type { Operation, RecordId, UpstreamAnswer } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
 import type { Job, Translation } from "../../core/ports.ts";
+import { isAmong } from "./field-place.ts";
 import { isRecord } from "./ids.ts";
 import { IF_UPDATED_AT } from "./body.ts";
 import { readJson } from "./json.ts";
@@ -145,7 +146,9 @@ function emptyList({ asked }: AskedJob, settings: PayloadSettings): Translation 
  * point here, whoever they belong to, so nothing does.
  */
 function asksByJoin(body: unknown, job: AskedJob, settings: PayloadSettings): boolean {
-  const fields = job.query === "" ? [] : askedFields(job.asked, job.operation.collection, settings);
+  const { collection } = job.operation;
+  const asked = job.query === "" ? [] : askedFields(job.asked, collection, settings);
+  const fields = asked.filter((path) => !isAmong(settings.cms.plainFields, { collection, path }));
   if (fields.length === 0 || !isObject(body) || !Array.isArray(body["docs"])) return false;
   const records = body["docs"].filter((record: unknown) => isObject(record));
   return records.some((record) => fields.some((name) => isJoinPage(record[name])));

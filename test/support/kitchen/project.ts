@@ -42,6 +42,7 @@ const gigs: CollectionConfig = {
     { name: "stages", type: "relationship", relationTo: "venues", hasMany: true },
     { name: "stageTitles", type: "text", hasMany: true, virtual: "stages.title" },
     { name: "notes", type: "text", access: { read: () => false } },
+    { name: "embed", type: "json" },
     { name: "place", type: "group", fields: [{ name: "city", type: "text" }] },
     {
       name: "sets",
@@ -99,6 +100,7 @@ export const KITCHEN_SETTINGS = {
   cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" },
   partners: { collections: COLLECTIONS.map(({ slug }) => slug) },
   cms: {
+    plainFields: { gigs: ["embed"] },
     virtualFields: {
       gigs: {
         spotTitle: "spot.title",
