@@ -157,7 +157,9 @@ const limits = z.strictObject({
     .describe(
       "Partners' answers that their clients have not read yet, in all; over it 503. An answer alone always has room.",
     ),
-  unsentPerKey: size.prefault("32MiB").describe("The same of one key's user; over it 429."),
+  unsentPerKey: size
+    .prefault("32MiB")
+    .describe("The same of one key's user, and what has come of its answers from the CMS; over it 429."),
 });
 
 const log = z.strictObject({

@@ -1,4 +1,5 @@
 import type { Branded } from "./brand.ts";
+import type { GatewayError } from "./errors.ts";
 import type { RawHeaders } from "./headers.ts";
 import type { Cancellation, Lifetime } from "./lifetime.ts";
 import type { CanonicalPath, Target } from "./path.ts";
@@ -117,6 +118,8 @@ export interface Incoming {
   readonly note: Note;
   /** Its trace, where traces are wanted. */
   readonly span?: RequestSpan;
+  /** Told of each part of the CMS's answer; see `Asking`. */
+  readonly received?: (bytes: number) => GatewayError | undefined;
 }
 
 /** A request on a path with one meaning and of a shape that exists. */

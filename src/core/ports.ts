@@ -12,6 +12,7 @@ import type {
   UpstreamAnswer,
   Fields,
 } from "./context.ts";
+import type { GatewayError } from "./errors.ts";
 import type { RawHeaders } from "./headers.ts";
 import type { Cancellation } from "./lifetime.ts";
 import type { Via, Note } from "./note.ts";
@@ -30,6 +31,8 @@ export interface Asking {
   readonly tenant?: Pick<TenantFacts, "id">;
   /** True where the key asked about was not good the last time. Anybody can cause such a question, by inventing a key. */
   readonly isUnknownKey?: boolean;
+  /** Told of each part of an answer that has come. Gives the error to give it up with, where there is no room for it. */
+  readonly received?: (bytes: number) => GatewayError | undefined;
 }
 
 /** A fact and how it was found; `undefined` is the known absence of one. */

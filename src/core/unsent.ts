@@ -3,7 +3,7 @@ import type { Answer } from "./envelope.ts";
 import { type ErrorCode, GatewayError } from "./errors.ts";
 import { Holdings } from "./holdings.ts";
 
-/** The bytes of answers that have been made and not yet been written to their ends: what clients do not read is kept here. */
+/** The bytes of answers from when they come from the CMS until they are written: what clients do not read is kept here. */
 export class Unsent {
   readonly #bytes = new Holdings();
   readonly #most: number;
@@ -17,36 +17,77 @@ export class Unsent {
 
   /** Rejects a request whose answer would have no room, before anything is done for it. */
   admit(name: string): void {
-    if (this.#bytes.of(name) >= this.#most) throw this.#noRoom(name);
+    if (this.#bytes.of(name) >= this.#most) throw this.#refusal(this.#code, name);
   }
 
   /**
-   * Keeps an answer until it has been written or its client has gone. One that stands alone always has room. A read's is
-   * refused where it would make more than the limit. A write has been done by now, and gets its answer up to twice the
-   * limit; beyond, `answer.unsent` says that nobody will be told what became of it.
+   * Room for the answer to a request. One that stands alone always has some. A read is refused where it would make more than
+   * the limit. A write may have been done by then, and gets its answer up to twice the limit; beyond, `answer.unsent` says
+   * that nobody will be told what became of it.
    */
-  keep(
-    name: string,
-    { method, afterwards }: Pick<Incoming, "method" | "afterwards">,
-    answer: Answer,
-  ): Answer {
-    if (method === "HEAD") return answer;
+  room(name: string, request: Pick<Incoming, "method" | "afterwards">): Room {
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    const [most, code] = isRead
+      ? ([this.#most, this.#code] as const)
+      : ([2 * this.#most, "answer.unsent"] as const);
+    return new Room(request, (before, after) => {
+      if (after < before) this.#bytes.give(name, before - after);
+      else this.#bytes.take(name, after - before);
+      const all = this.#bytes.of(name);
+      return all > most && all > after ? this.#refusal(code, name) : undefined;
+    });
+  }
+
+  #refusal(code: ErrorCode, name: string): GatewayError {
+    return new GatewayError(code, {
+      cause: `${this.#bytes.of(name)} bytes of answers wait for their clients`,
+    });
+  }
+}
+
+/** The room that one answer takes. */
+export class Room {
+  readonly #request: Pick<Incoming, "method" | "afterwards">;
+  readonly #resize: (before: number, after: number) => GatewayError | undefined;
+  #held = 0;
+  #isOver = false;
+
+  /** `resize` changes what is held, and gives the error of what has no room. */
+  constructor(
+    request: Pick<Incoming, "method" | "afterwards">,
+    resize: (before: number, after: number) => GatewayError | undefined,
+  ) {
+    this.#request = request;
+    this.#resize = resize;
+  }
+
+  /** Takes so many bytes more, which have come from the CMS. Gives the error to end the request with, if there is none. */
+  readonly receive = (bytes: number): GatewayError | undefined =>
+    // Others may wait on for an answer that this one has left.
+    this.#isOver ? undefined : this.#hold(this.#held + bytes);
+
+  /** In place of what has come: the answer, until it has been written or its client has gone. Throws without room for it. */
+  keep(answer: Answer): Answer {
     const { body } = answer;
     const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-    const held = this.#bytes.of(name);
-    const isRead = method === "GET";
-    if (held > 0 && held + bytes > (isRead ? this.#most : 2 * this.#most))
-      throw isRead ? this.#noRoom(name) : new GatewayError("answer.unsent", { cause: this.#state(name) });
-    this.#bytes.take(name, bytes);
-    afterwards(() => this.#bytes.give(name, bytes));
+    const refusal = this.#hold(this.#request.method === "HEAD" ? 0 : bytes);
+    if (refusal !== undefined) {
+      this.leave();
+      throw refusal;
+    }
+    this.#request.afterwards(() => this.leave());
     return answer;
   }
 
-  #noRoom(name: string): GatewayError {
-    return new GatewayError(this.#code, { cause: this.#state(name) });
+  /** Gives all of it back. */
+  leave(): void {
+    this.#hold(0);
+    this.#isOver = true;
   }
 
-  #state(name: string): string {
-    return `${this.#bytes.of(name)} bytes of answers wait for their clients to read`;
+  #hold(bytes: number): GatewayError | undefined {
+    const before = this.#held;
+    this.#held = bytes;
+    return this.#resize(before, bytes);
   }
 }

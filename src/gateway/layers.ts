@@ -104,7 +104,9 @@ export function admission({
       if (inFlight >= max) throw new GatewayError("gateway.busy");
       unsent.admit("all");
       inFlight += 1;
-      return await inPlace(request, leave, async () => unsent.keep("all", request, await inner(request)));
+      return await inPlace(request, leave, async () =>
+        unsent.room("all", request).keep(await inner(request)),
+      );
     },
   };
 }

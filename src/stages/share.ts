@@ -21,11 +21,16 @@ export function createShare(deps: { readonly max: number; readonly maxUnsent: nu
     if (inFlight.of(user) >= deps.max) throw new GatewayError("key.busy");
     unsent.admit(user);
     inFlight.take(user);
-    return await inPlace(
-      request,
-      () => inFlight.give(user),
-      async () => unsent.keep(user, request, await next(request)),
-    );
+    const room = unsent.room(user, request);
+    const work = async (): Promise<Answer> => {
+      try {
+        return room.keep(await next({ ...request, received: room.receive }));
+      } catch (thrown) {
+        room.leave();
+        throw thrown;
+      }
+    };
+    return await inPlace(request, () => inFlight.give(user), work);
   };
 }
 

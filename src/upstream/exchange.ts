@@ -4,6 +4,7 @@ import type { UpstreamAnswer } from "../core/context.ts";
 import type { Member } from "../core/crowd.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/lifetime.ts";
+import type { Asking } from "../core/ports.ts";
 import { atTurnsEnd } from "../core/turn.ts";
 
 /** How long each part of an exchange may take, in milliseconds. */
@@ -19,6 +20,8 @@ export interface ExchangeOptions {
   readonly maxAnswer: number;
   readonly patience: Patience;
   readonly clock: Clock;
+  /** See `Asking`. */
+  readonly received?: Asking["received"];
   /** Called when the request is about to be written: until then nobody can have carried it out. */
   readonly onSending: () => void;
   readonly resolve: (answer: UpstreamAnswer) => void;
@@ -90,7 +93,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Member {
     this.#allow(patience.idleTimeout, "further byte");
     if (this.#bytes > maxAnswer) {
       this.#cut(new GatewayError("upstream.failed", { cause: `an answer of over ${maxAnswer} bytes` }));
+      return;
     }
+    const refusal = this.#options.received?.(chunk.length);
+    if (refusal !== undefined) this.#cut(refusal);
   }
 
   onResponseEnd(): void {

@@ -24,6 +24,14 @@ export function toTransportError(error: unknown, signal: Cancellation): GatewayE
   });
 }
 
+/** What an answer is given up with that the CMS gave. */
+const TOO_MUCH: ReadonlySet<string> = new Set(["upstream.failed", "key.busy", "answer.unsent"]);
+
+/** True where the CMS did answer, though with more than can be taken in. */
+export function isAnswered(error: unknown): boolean {
+  return error instanceof GatewayError && TOO_MUCH.has(error.code);
+}
+
 /** True where the CMS was given its time and did not answer in it, not where something broke. */
 export function isTimeout(error: unknown): boolean {
   if (error instanceof GatewayError) return error.code === "upstream.timeout";

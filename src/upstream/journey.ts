@@ -2,7 +2,7 @@ import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/lifetime.ts";
 import type { Asking } from "../core/ports.ts";
-import { isWorthRepeating } from "./failure.ts";
+import { isAnswered, isWorthRepeating } from "./failure.ts";
 import type { Holders, Places } from "./places.ts";
 import type { Target } from "./target.ts";
 
@@ -48,7 +48,7 @@ export class Route {
 export interface Journey {
   readonly route: Route;
   readonly outgoing: Outgoing;
-  readonly asking: Pick<Asking, "note" | "tenant" | "principal" | "isUnknownKey">;
+  readonly asking: Pick<Asking, "note" | "tenant" | "principal" | "isUnknownKey" | "received">;
   /** Ends when nobody waits any more, or the longest time is over. */
   readonly lifetime: Cancellation;
   readonly places: Places;
@@ -65,7 +65,7 @@ export async function travel({
   places,
   lifetime: signal,
 }: Journey): Promise<UpstreamAnswer> {
-  const { note } = asking;
+  const { note, received } = asking;
   const holders = holdersOf(asking);
   // Whose a key is that nobody knows yet is asked when none of the others waits.
   const yields = asking.isUnknownKey === true;
@@ -88,7 +88,7 @@ export async function travel({
     };
     note.upstreamRequests += 1;
     try {
-      return await target.send({ outgoing, signal, onSending, onLeft });
+      return await target.send({ outgoing, signal, received, onSending, onLeft });
     } catch (error) {
       if (signal.aborted || isAnswered(error) || (isSent && !(isSafe && sent < 2))) throw error;
       const other = route.next() ?? (isWorthRepeating(error, outgoing.method) ? route.again() : undefined);
@@ -106,11 +106,6 @@ export async function travel({
 function holdersOf({ tenant, principal }: Journey["asking"]): Holders {
   const user = principal === undefined ? [] : [`user ${principal.userId}`];
   return tenant === undefined ? user : [...user, `tenant ${tenant.id}`];
-}
-
-/** True where the CMS did answer, though with more than can be taken in. */
-function isAnswered(error: unknown): boolean {
-  return error instanceof GatewayError && error.code === "upstream.failed";
 }
 
 /**

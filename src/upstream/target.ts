@@ -3,10 +3,11 @@ import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
 import { Crowd } from "../core/crowd.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/lifetime.ts";
+import type { Asking } from "../core/ports.ts";
 import { createBreaker, type Breaker } from "./breaker.ts";
 import { Clients, type ClientsOptions } from "./clients.ts";
 import { Exchange, type Patience } from "./exchange.ts";
-import { isTimeout } from "./failure.ts";
+import { isAnswered, isTimeout } from "./failure.ts";
 
 /** How a CMS, or one target of it, is doing: `degraded`, it was last asked in vain; `down`, it is asked once in a while only. */
 export type CmsState = "unknown" | "ok" | "degraded" | "down";
@@ -23,6 +24,7 @@ export interface TargetOptions extends Patience, ClientsOptions {
 export interface Errand {
   readonly outgoing: Outgoing;
   readonly signal: Cancellation;
+  readonly received?: Asking["received"];
   /** Called once when the connection is free again, which can be later than the answer. */
   readonly onLeft: () => void;
   /** Called when nothing can be taken back any more. */
@@ -75,7 +77,7 @@ export class Target {
     } catch (error) {
       // Too large, or given up by the caller: neither says that the CMS is down, and clients can cause both.
       const isOurs = error instanceof GatewayError;
-      if (isOurs && error.code === "upstream.failed") this.#answered();
+      if (isAnswered(error)) this.#answered();
       else if (!signal.aborted) this.#failed(begun, error);
       if (!signal.aborted && (!isOurs || SILENCE.has(error.code))) this.#last = "degraded";
       throw error;
@@ -104,13 +106,14 @@ export class Target {
     if (!wasOpen && this.breaker.isOpen) this.onBreaker({ cause });
   }
 
-  #exchange({ outgoing, signal, onLeft, onSending }: Errand): Promise<UpstreamAnswer> {
+  #exchange({ outgoing, signal, received, onLeft, onSending }: Errand): Promise<UpstreamAnswer> {
     const { maxAnswer, clock } = this.#options;
     const client = this.#clients.take();
     this.#pending += 1;
     return new Promise((resolve, reject) => {
       const handler: Exchange = new Exchange({
         signal,
+        received,
         maxAnswer,
         patience: this.#options,
         clock,

@@ -100,8 +100,8 @@ t.test("an answer that its client does not read goes on taking both places", asy
   );
   t.teardown(() => line.heal());
   for (const [limits, status, other] of [
-    [{ inFlightPerKey: 2 }, 429, 200],
-    [{ inFlight: 2 }, 503, 503],
+    [{ inFlightPerKey: 2, unsentPerKey: "1GiB" }, 429, 200],
+    [{ inFlight: 2, unsentPerKey: "1GiB" }, 503, 503],
   ] as const) {
     const limited = await startLimited(t, {
       limits,

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import t from "tap";
 import type { Outgoing } from "../../../src/core/context.ts";
+import { GatewayError } from "../../../src/core/errors.ts";
 import type { Note } from "../../../src/core/note.ts";
 import { createUpstream, type PoolOptions } from "../../../src/upstream/pool.ts";
 import {
@@ -147,6 +148,22 @@ t.test(
     await t.rejects(poolTo(t, CLOSED_ORIGIN).send(), { code: "upstream.unreachable" });
   },
 );
+
+t.test("an answer for which there is no room is given up, and is no sign of the CMS", async (t) => {
+  const origin = await originOf(t, answers(OK));
+  const { pool, send, note } = poolTo(t, origin.url, { breakerFailures: 1 });
+  let bytes = 0;
+  const received = (more: number) => {
+    bytes += more;
+    return new GatewayError("key.busy");
+  };
+  const asking = { requestId: "id", signal: new AbortController().signal, note, received };
+  await t.rejects(pool.send(GET, asking), { code: "key.busy" });
+  t.equal(bytes, 2);
+  t.equal(origin.seen(), 1, "it is not asked for again");
+  t.not(pool.state, "down", "the breaker has not taken it for a failure");
+  t.match(await send(), { status: 200 });
+});
 
 t.test("a caller that leaves ends its request at the CMS, also while it waits for a place", async (t) => {
   const origin = await originOf(t, isSilent);
