@@ -59,7 +59,7 @@ export function openFacility(
   const sender = tracer === undefined ? pool : traced(pool);
   const upstream = recorder?.upstream(sender) ?? sender;
   const cms = createPayloadCms(own, upstream, {
-    onForeign: (finding) => tell.isolation(finding),
+    tell,
     // Never all connections: known keys would wait until the CMS has answered about unknown ones.
     strangers: narrow(upstream, Math.min(settings.keyLookups, Math.ceil(settings.connections / 2))),
   });

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "./errors.ts";
+import type { Breach, WithheldValues } from "./foreign.ts";
 import type { Via } from "./note.ts";
 import type { FactKind } from "./ports.ts";
 
@@ -17,6 +18,8 @@ export interface Snapshot {
   readonly versions: readonly Row[];
   readonly tiers: readonly Tier[];
   readonly uses: readonly Use[];
+  readonly breaches: readonly BreachEntry[];
+  readonly withheld: readonly WithheldEntry[];
   readonly refusals: readonly RefusalEntry[];
 }
 
@@ -115,6 +118,16 @@ export interface Use extends Ending {
   readonly version: string;
   readonly tenant: string;
   readonly requests: number;
+  readonly seen: number;
+}
+
+/** Breaches of isolation since the start, of one place and collection; `requestId` and `seen` are those of the last. */
+export interface BreachEntry extends Breach {
+  readonly seen: number;
+}
+
+/** Values withheld since the start, of one field; `requestId` and `seen` are those of the last. */
+export interface WithheldEntry extends WithheldValues {
   readonly seen: number;
 }
 

@@ -1,7 +1,7 @@
 import type { RateBucket, RateOutcome } from "../core/rate.ts";
 import type { RecordId } from "../core/context.ts";
 import type { ErrorCode, GatewayError } from "../core/errors.ts";
-import type { Finding } from "../core/foreign.ts";
+import type { Breach, WithheldValues } from "../core/foreign.ts";
 import type { Note } from "../core/note.ts";
 
 /** A finished partner request. Milliseconds. */
@@ -45,8 +45,10 @@ export interface Happenings {
   native(status: number): void;
   /** A request was counted for the rate limit, or could not be. */
   counted(bucket: RateBucket, outcome: RateOutcome): void;
-  /** An answer held records outside the scope. */
-  isolation(finding: Finding): void;
+  /** An answer held records outside the scope, although the CMS was asked in scope. */
+  isolation(breach: Breach): void;
+  /** An answer held values that do not prove to be in scope. */
+  withheld(values: WithheldValues): void;
   /** A native request was let through that would be refused but for an observing setting. */
   observed(sighting: Sighting): void;
   /** An invalidation has reached all replicas, or not all of them in time. */
@@ -66,7 +68,8 @@ export function tellAll(listeners: readonly Partial<Happenings>[]): Happenings {
     refused: (refusal) => listeners.forEach((listener) => listener.refused?.(refusal)),
     native: (status) => listeners.forEach((listener) => listener.native?.(status)),
     counted: (bucket, outcome) => listeners.forEach((listener) => listener.counted?.(bucket, outcome)),
-    isolation: (finding) => listeners.forEach((listener) => listener.isolation?.(finding)),
+    isolation: (breach) => listeners.forEach((listener) => listener.isolation?.(breach)),
+    withheld: (values) => listeners.forEach((listener) => listener.withheld?.(values)),
     observed: (sighting) => listeners.forEach((listener) => listener.observed?.(sighting)),
     invalidation: (outcome, seconds) =>
       listeners.forEach((listener) => listener.invalidation?.(outcome, seconds)),

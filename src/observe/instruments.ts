@@ -32,8 +32,12 @@ export const COUNTERS = {
     labels: ["bucket", "outcome"],
   },
   gateway_isolation_total: {
-    help: "Records outside the scope in answers of the CMS, and what was done about them.",
+    help: "Breaches: records outside the scope in answers that the CMS was asked for in scope, and what was done about them.",
     labels: ["place", "action", "collection"],
+  },
+  gateway_withheld_values_total: {
+    help: "Values that do not prove to be the tenant's, by the collection and path of their field. No breach.",
+    labels: ["collection", "path", "action"],
   },
   gateway_observed_refusals_total: {
     help: "Native requests let through that would be refused but for an observing setting.",

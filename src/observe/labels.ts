@@ -8,3 +8,18 @@ export function closedSet(size: number): (name: string) => string {
     return name;
   };
 }
+
+/** Pairs of names: the first `size` firsts keep their label, and of each the first `each` seconds. Later ones become `other`. */
+export function closedPairs(
+  size: number,
+  each: number,
+): (first: string, second: string) => readonly [string, string] {
+  const firsts = closedSet(size);
+  const seconds = new Map<string, (name: string) => string>();
+  return (first, second) => {
+    const label = firsts(first);
+    const known = seconds.get(label) ?? closedSet(each);
+    seconds.set(label, known);
+    return [label, known(second)];
+  };
+}

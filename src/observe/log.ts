@@ -53,13 +53,16 @@ export function complain(cause: unknown): void {
 }
 
 /** Writes every request into `log`. */
-export function logging(log: Log): Pick<Happenings, "request" | "refused" | "isolation" | "observed"> {
+export function logging(
+  log: Log,
+): Pick<Happenings, "request" | "refused" | "isolation" | "withheld" | "observed"> {
   return {
     request: (sample) => logAccess(log, entryOf(sample)),
     refused: (refusal) => logAccess(log, entryOfRefusal(refusal)),
-    // What was asked for in scope and is not is somebody's grave mistake; what came along with a relation is ordinary.
-    isolation: (finding) =>
-      log[finding.place === "relation" ? "info" : "error"](finding, "records outside the scope"),
+    isolation: (breach) => log.error(breach, "records outside the scope"),
+    // Ordinary before a CMS without access rules of its own, and in many answers: the metric and the page say how many.
+    withheld: (values) =>
+      log[values.action === "observed" ? "info" : "debug"](values, "values not provably of the tenant"),
     observed: (sighting) => log.info(sighting, "would be refused"),
   };
 }

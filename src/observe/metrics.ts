@@ -2,7 +2,7 @@ import { Registry, collectDefaultMetrics } from "prom-client";
 import type { Build, Load, Standing, TargetStanding } from "../core/status.ts";
 import type { Happenings, RequestSample } from "./happenings.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
-import { closedSet } from "./labels.ts";
+import { closedSet, closedPairs } from "./labels.ts";
 
 /** Listens, and gives the page to scrape. */
 export interface Metrics extends Happenings {
@@ -28,6 +28,9 @@ const TENANT_LABELS = 50;
 /** Users that get a label of their own among those who call a version. */
 const CALLER_LABELS = 100;
 
+/** Collections with labels of their own for withheld values, and paths in each: a partner's own JSON can hold any path. */
+const FIELD_LABELS = { collections: 60, paths: 20 } as const;
+
 /** Metrics in a registry of their own. Labels come from closed sets: operations, versions, codes, never a raw path. */
 export function createMetrics(build: Build): Metrics {
   const registry = new Registry();
@@ -36,21 +39,15 @@ export function createMetrics(build: Build): Metrics {
   const tenantLabel = closedSet(TENANT_LABELS);
   const userLabel = closedSet(TENANT_LABELS);
   const callerLabel = closedSet(CALLER_LABELS);
+  const fieldLabels = closedPairs(FIELD_LABELS.collections, FIELD_LABELS.paths);
   instruments.set("gateway_build_info", { ...build }, 1);
   /** Whether the last request to be counted was; undefined where none was to be. */
   let rateCounts: boolean | undefined;
   // Whether anything is still to be counted, the next request will tell.
   const forgetRate = (): void => void (rateCounts = undefined);
-  const settle = ({ health, load, targets, workers }: Omit<Standing, "endings">): void => {
-    const { draining, parts } = health;
+  const settle = (standing: Omit<Standing, "endings">): void => {
     instruments.settle();
-    instruments.set("gateway_workers", {}, workers);
-    setLoad(instruments, load);
-    setTargets(instruments, targets);
-    instruments.clear("gateway_part_state");
-    instruments.set("gateway_draining", {}, Number(draining));
-    for (const [part, state] of Object.entries(parts))
-      instruments.set("gateway_part_state", { part }, Number(state === "ok"));
+    setStanding(instruments, standing);
     if (rateCounts !== undefined) instruments.set("gateway_part_state", { part: "rate" }, Number(rateCounts));
   };
   return {
@@ -66,6 +63,10 @@ export function createMetrics(build: Build): Metrics {
     },
     isolation: ({ place, action, collection, count }) =>
       instruments.count("gateway_isolation_total", { place, action, collection }, count),
+    withheld({ action, count, ...field }) {
+      const [collection, path] = fieldLabels(field.collection, field.path);
+      instruments.count("gateway_withheld_values_total", { collection, path, action }, count);
+    },
     observed: ({ code, prefix, userId }) => {
       const user = userId === undefined ? "unknown" : userLabel(String(userId));
       instruments.count("gateway_observed_refusals_total", { code, prefix, user });
@@ -117,6 +118,19 @@ function countVersion(
 ): void {
   if (version === undefined || state === undefined || userId === undefined) return;
   instruments.count("gateway_version_requests_total", { version, state, user: callerLabel(String(userId)) });
+}
+
+function setStanding(
+  instruments: Instruments,
+  { health, load, targets, workers }: Omit<Standing, "endings">,
+): void {
+  instruments.set("gateway_workers", {}, workers);
+  setLoad(instruments, load);
+  setTargets(instruments, targets);
+  instruments.clear("gateway_part_state");
+  instruments.set("gateway_draining", {}, Number(health.draining));
+  for (const [part, state] of Object.entries(health.parts))
+    instruments.set("gateway_part_state", { part }, Number(state === "ok"));
 }
 
 function setLoad(instruments: Instruments, { inFlight, connections, waiting, breakerOpen }: Load): void {

@@ -1,6 +1,7 @@
 import type { Via } from "../core/note.ts";
 import type { FactKind } from "../core/ports.ts";
 import type {
+  BreachEntry,
   Build,
   Ending,
   RefusalEntry,
@@ -10,7 +11,9 @@ import type {
   Standing,
   Tier,
   Use,
+  WithheldEntry,
 } from "../core/status.ts";
+import { addEntries } from "./isolation.ts";
 import { Latency } from "./latency.ts";
 import { latestOf } from "./refusals.ts";
 import { addRows, type Outcome } from "./tally.ts";
@@ -25,6 +28,8 @@ export interface Heard {
   readonly tenants: readonly Row[];
   readonly versions: readonly Row[];
   readonly uses: readonly Use[];
+  readonly breaches: readonly BreachEntry[];
+  readonly withheld: readonly WithheldEntry[];
   readonly refusals: readonly RefusalEntry[];
 }
 
@@ -72,6 +77,8 @@ export function snapshotOf(
     ),
     tiers: tiersOf(slots),
     uses: usesOf(heard, endings),
+    breaches: addEntries(heard.map(({ breaches }) => breaches)),
+    withheld: addEntries(heard.map(({ withheld }) => withheld)),
     refusals: latestOf(heard.flatMap(({ refusals }) => refusals)),
   };
 }

@@ -2,8 +2,9 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 import type { Via } from "../core/note.ts";
 import type { FactKind } from "../core/ports.ts";
-import type { Build, RefusalEntry, Use } from "../core/status.ts";
+import type { BreachEntry, Build, RefusalEntry, Use, WithheldEntry } from "../core/status.ts";
 import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
+import { Entries } from "./isolation.ts";
 import { Latency } from "./latency.ts";
 import { reasonOf, Refusals, statusOf } from "./refusals.ts";
 import { NAMES, SLOT_MS, type Counted, type Heard } from "./snapshot.ts";
@@ -38,6 +39,8 @@ interface Tallies {
   readonly tenants: Tally;
   readonly versions: Tally;
   readonly uses: LRUCache<string, Use>;
+  readonly breaches: Entries<BreachEntry>;
+  readonly withheld: Entries<WithheldEntry>;
   readonly refusals: Refusals;
 }
 
@@ -49,6 +52,8 @@ export function createStatus(options: StatusOptions): Status {
     tenants: new Tally(NAMES.tenants, clock),
     versions: new Tally(NAMES.versions, clock),
     uses: new LRUCache({ max: USES }),
+    breaches: new Entries(),
+    withheld: new Entries(),
     refusals: new Refusals(),
   };
   const started = wallTime();
@@ -59,6 +64,8 @@ export function createStatus(options: StatusOptions): Status {
       const { code } = sample.note;
       if (code !== undefined) tallies.refusals.add(entryOf(sample, code, wallTime()));
     },
+    isolation: (breach) => tallies.breaches.add({ ...breach, seen: wallTime() }),
+    withheld: (values) => tallies.withheld.add({ ...values, seen: wallTime() }),
     refused: (refusal) => tallies.refusals.add(entryOfRefusal(refusal, wallTime())),
     native(status) {
       const { counts } = tallies.slots.now;
@@ -73,6 +80,8 @@ export function createStatus(options: StatusOptions): Status {
       tenants: tallies.tenants.rows(),
       versions: tallies.versions.rows(),
       uses: [...tallies.uses.values()],
+      breaches: tallies.breaches.all(),
+      withheld: tallies.withheld.all(),
       refusals: tallies.refusals.latest(),
     }),
   };

@@ -21,6 +21,7 @@ const FILES = [
   "main.js",
   "charts.js",
   "dom.js",
+  "isolation.js",
   "sections.js",
   "tables.js",
   "words.js",

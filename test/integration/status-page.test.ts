@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import t, { type Test } from "tap";
 import { startBrowser } from "../support/browser.ts";
 import { startCms } from "../support/cms/server.ts";
+import { startDeafCms } from "../support/deaf-cms.ts";
 import { startFaultyLine } from "../support/faults.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { readPosts } from "../support/partner.ts";
@@ -101,6 +102,35 @@ t.test("what happens is on the page without a reload: traffic, an outage, the wa
   await line.heal();
   await page.locator(".tile", { hasText: /^CMS\s*answers/ }).waitFor();
   t.strictSame(complaints, [], "no error, no violation of its policy, nobody else asked");
+});
+
+t.test("a breach is the first thing that the page says, and a withheld value is none", async (t) => {
+  const deaf = await startDeafCms(cms.url);
+  t.teardown(() => deaf.close());
+  const gateway = await startTestGateway(deaf.url, { partners: { collections: ["events", "posts"] } });
+  t.teardown(() => gateway.stop());
+  const { page, complaints } = await open(t, gateway);
+  await page.locator("#breaches").getByText("No breach since the start.").waitFor();
+  await page.locator("#withheld").getByText("No value withheld since the start.").waitFor();
+  const ask = (path: string) =>
+    fetch(`${gateway.url}/partners/2026-02/tenant-a/${path}`, {
+      headers: { authorization: `users API-Key ${cms.keys.partnerA}` },
+    });
+  t.equal((await ask("events/3?depth=1")).status, 200);
+  await page
+    .locator("#withheld")
+    .getByRole("row", { name: /events venue relation withheld 1$/ })
+    .waitFor();
+  t.equal(await heading(page, "All is well.").count(), 1);
+  const answer = await ask("posts/49");
+  t.equal(answer.status, 500);
+  await page
+    .locator("#breaches")
+    .getByRole("row", { name: /main posts 500, nothing left 1 / })
+    .getByText(answer.headers.get("x-request-id") ?? "")
+    .waitFor();
+  await heading(page, "The CMS sent 1 record of tenants that were not asked for.").waitFor();
+  t.strictSame(complaints, []);
 });
 
 t.test("no text of a client, of a tenant or of the CMS is ever markup", async (t) => {

@@ -15,6 +15,7 @@ t.teardown(async () => {
 });
 
 const METRIC = "gateway_isolation_total";
+const WITHHELD = "gateway_withheld_values_total";
 
 async function gatewayTo(t: Test, upstream: string, tripwire: string): Promise<TestGateway> {
   const gateway = await startTestGateway(upstream, { ...FIXTURE_SETTINGS, partners: { tripwire } });
@@ -109,15 +110,14 @@ t.test("what the gateway alone has to see is not shown", async (t) => {
   t.strictSame(Object.keys(made.json).toSorted(), ["id", "title"]);
 });
 
-t.test("a relation that leads outside is its id, and an ordinary event", async (t) => {
+t.test("a relation that leads outside is its id, and no breach", async (t) => {
   const gateway = await gatewayTo(t, cms.url, "enforce");
-  const { json, requestId } = await ask(gateway, "events/3?depth=2");
+  const { json } = await ask(gateway, "events/3?depth=2");
   t.match(json, { venue: 51, organiser: 2 });
-  t.strictSame(linesOf(gateway), [
-    { level: 30, requestId, place: "relation", action: "replaced", collection: "venues", count: 1 },
-  ]);
-  t.strictSame(await samplesOf(gateway, METRIC), {
-    "place=relation,action=replaced,collection=venues": 1,
+  t.strictSame(linesOf(gateway), [], "the log at level info says nothing");
+  t.strictSame(await samplesOf(gateway, METRIC), {});
+  t.strictSame(await samplesOf(gateway, WITHHELD), {
+    "collection=events,path=venue,action=withheld": 1,
   });
 });
 
@@ -136,8 +136,23 @@ t.test("observing lets all of it out but users and secrets, and says so each tim
       collection: "events",
       count: 1,
     },
-    { level: 30, place: "relation", action: "observed", collection: "venues" },
   ]);
+  const values = gateway.lines().filter(({ msg }) => msg === "values not provably of the tenant");
+  t.match(values, [
+    {
+      level: 30,
+      requestId: one.requestId,
+      kind: "relation",
+      action: "observed",
+      collection: "events",
+      path: "venue",
+      count: 1,
+    },
+  ]);
+  t.strictSame(await samplesOf(gateway, WITHHELD), {
+    "collection=events,path=venue,action=observed": 1,
+    "collection=venues,path=events,action=observed": 1,
+  });
   const venue = await ask(gateway, "venues/4?depth=1");
   t.match(venue.json, { events: { docs: [{ id: 52 }, { id: 4 }] } });
   t.match(linesOf(gateway).at(-1), { place: "join", action: "observed", collection: "events", count: 1 });
@@ -154,5 +169,6 @@ t.test("off, nothing is looked for: what the CMS sends leaves, but users and sec
   t.match(one.json, { id: 51, tenant: 3, venue: { title: "C venue 3" }, organiser: 4 });
   t.notMatch(one.text, /cms\.test|hasAPIKey|_strategy/);
   t.strictSame(linesOf(gateway), []);
+  t.strictSame(await samplesOf(gateway, WITHHELD), {});
   t.strictSame(await samplesOf(gateway, METRIC), {});
 });

@@ -60,9 +60,8 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
     patches: [
       {
         file: "cms/payload/sieve.ts",
-        find: 'this.#ownership(record, scope) === "ours"',
-        replace:
-          'this.#ownership(record, readScope(this.#tenant, scope.length > 0 ? collection : "")) === "ours"',
+        find: 'this.#owners.of(record, scope) === "ours"',
+        replace: 'this.#owners.ofRelated(record, scope.length > 0 ? collection : "") === "ours"',
       },
     ],
     tests: [RACE],

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { parse } from "yaml";
+import { PLACES } from "../../src/core/foreign.ts";
 import { COUNTERS, GAUGES, HISTOGRAMS } from "../../src/observe/instruments.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { STANDING } from "../support/standing.ts";
@@ -100,12 +101,39 @@ t.test("every alert has its section in the runbook, and no section is of none", 
   }
 });
 
-t.test("every panel of the dashboard asks for what exists, and sees the first event", async (t) => {
-  interface Panel {
-    readonly title: string;
-    readonly targets: { readonly expr: string }[];
+interface Panel {
+  readonly title: string;
+  readonly targets: { readonly expr: string }[];
+}
+const { panels }: { panels: Panel[] } = JSON.parse(read("config/grafana/partners-gateway.json"));
+
+t.test("what alerts as a breach is one metric, whole: rule, dashboard and docs", async (t) => {
+  const asking = (name: string, exprs: readonly string[]) => exprs.filter((expr) => expr.includes(name));
+  const ofRules = rules.map(({ expr }) => expr);
+  const ofPanels = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  t.equal(asking("gateway_isolation_total", ofRules).length, 1);
+  t.ok(asking("gateway_isolation_total", ofPanels).length > 0);
+  for (const expr of asking("gateway_isolation_total", [...ofRules, ...ofPanels])) {
+    const matchers = [...expr.matchAll(/gateway_isolation_total\{([^}]*)\}/g)].map(([, inner]) => inner);
+    t.strictSame(
+      matchers.filter((inner) => inner !== 'instance=~"$instance"'),
+      [],
+      expr,
+    );
   }
-  const { panels }: { panels: Panel[] } = JSON.parse(read("config/grafana/partners-gateway.json"));
+  t.strictSame(asking("gateway_withheld_values_total", ofRules), [], "what is not provable alerts nobody");
+  t.ok(asking("gateway_withheld_values_total", ofPanels).length > 0);
+  const [, metrics = ""] = read("docs/operating.md").split("## Metrics");
+  const [, table = ""] = metrics.split("| place | where |");
+  const [places = ""] = table.split("\n\n");
+  t.strictSame(
+    [...places.matchAll(/^\| `(\w+)` \|/gm)].map(([, place]) => place),
+    PLACES,
+  );
+  t.notMatch(read("docs/operating.md"), /gateway_isolation_total\{|place=~/);
+});
+
+t.test("every panel of the dashboard asks for what exists, and sees the first event", async (t) => {
   t.ok(panels.length >= 15);
   for (const { title, targets } of panels)
     for (const { expr } of targets) t.strictSame([...problemsOf(expr), ...blindIncreasesOf(expr)], [], title);

@@ -50,7 +50,14 @@ t.test("a request is counted under labels from closed sets", async (t) => {
   const seen = { requestId: "r", code: "native.keyed", reason: "", tenants: [], method: "GET" } as const;
   for (let userId = 0; userId < 60; userId++)
     metrics.observed({ ...seen, userId, prefix: "/api", collection: undefined });
+  const values = { requestId: "r", kind: "relation", action: "withheld", count: 2 } as const;
+  for (let n = 0; n < 30; n++) metrics.withheld({ ...values, collection: "events", path: `made.up${n}` });
+  metrics.withheld({ ...values, collection: "posts", path: "venue" });
   const { body } = await metrics.page(STANDING);
+  const counted = "gateway_withheld_values_total{collection=";
+  t.match(body, `${counted}"events",path="made.up19",action="withheld"} 2`);
+  t.match(body, `${counted}"events",path="other",action="withheld"} 20`, "a collection's own limit");
+  t.match(body, `${counted}"posts",path="venue",action="withheld"} 2`, "and no other's");
   t.match(body, 'gateway_observed_refusals_total{code="native.keyed",prefix="/api",user="other"} 10');
   t.match(
     body,

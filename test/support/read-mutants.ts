@@ -97,7 +97,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: 'if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;',
+        find: "if (!this.#mayLeave(record, collection, at)) return relatedId(record) ?? null;",
         replace: "",
       },
     ],
@@ -112,9 +112,9 @@ export const READ_MUTANTS: readonly Mutant[] = [
         replace: "yield [name, selection];",
       },
       {
-        file: SIEVE,
-        find: 'if (ownership !== "unseen") return ownership === "ours";',
-        replace: 'if (ownership !== "foreign") return true;',
+        file: "cms/payload/owners.ts",
+        find: 'return ownership === "unseen" && isOpen ? "ours" : ownership;',
+        replace: 'return ownership === "unseen" || isOpen ? "ours" : ownership;',
       },
     ],
     blocks: ["shape"],
@@ -135,9 +135,9 @@ export const READ_MUTANTS: readonly Mutant[] = [
       },
       {
         file: SIEVE,
-        find: 'return this.#ownership(record, scope) === "ours" || this.#tripwire.lets("main", collection);',
+        find: 'return this.#owners.of(record, scope) === "ours" || this.#tripwire.letsBreach("main", collection);',
         replace:
-          'return this.#ownership(record, scope) !== "foreign" || this.#tripwire.lets("main", collection);',
+          'return this.#owners.of(record, scope) !== "foreign" || this.#tripwire.letsBreach("main", collection);',
       },
     ],
     blocks: ["shape"],
@@ -145,7 +145,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: "joins are kept as they come",
     patches: [
-      { file: SIEVE, find: "return this.#join(value, value.docs, at);", replace: "return value;" },
+      { file: SIEVE, find: "return this.#join(value, at);", replace: "return value;" },
       {
         file: QUERY,
         find: 'else parameters.add(name, ids.join(","));',

@@ -1,27 +1,27 @@
 import { createPayloadCms } from "../../src/cms/payload/payload.ts";
 import { mint } from "../../src/core/brand.ts";
 import type { Operation, Permit, Principal, Tenant, UpstreamAnswer } from "../../src/core/context.ts";
-import type { OnForeign } from "../../src/core/foreign.ts";
+import type { IsolationEvents } from "../../src/core/foreign.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { configFor } from "./gateway.ts";
 
 /** What a partner of tenant A gets where the CMS answers this to an operation on events. */
-export function translated(kind: Operation["kind"], body: unknown, onForeign?: OnForeign): string {
-  return translatedUnder({}, onForeign)(kind, body);
+export function translated(kind: Operation["kind"], body: unknown, tell?: IsolationEvents): string {
+  return translatedUnder({}, tell)(kind, body);
 }
 
 /** The same where the configuration has these sections. */
-export function translatedUnder(settings: Record<string, unknown>, onForeign?: OnForeign) {
-  return (kind: Operation["kind"], body: unknown): string => text(settings, { kind, body, onForeign });
+export function translatedUnder(settings: Record<string, unknown>, tell?: IsolationEvents) {
+  return (kind: Operation["kind"], body: unknown): string => text(settings, { kind, body, tell });
 }
 
 interface Told {
   readonly kind: Operation["kind"];
   readonly body: unknown;
-  readonly onForeign: OnForeign | undefined;
+  readonly tell: IsolationEvents | undefined;
 }
 
-function text(settings: Record<string, unknown>, { kind, body, onForeign }: Told): string {
+function text(settings: Record<string, unknown>, { kind, body, tell }: Told): string {
   const answer: UpstreamAnswer = {
     status: kind === "create" ? 201 : 200,
     contentType: "application/json",
@@ -30,7 +30,7 @@ function text(settings: Record<string, unknown>, { kind, body, onForeign }: Told
   };
   const config = configFor("http://cms.invalid", settings);
   const upstream = { send: () => Promise.reject(new Error("not to be asked")) };
-  const cms = createPayloadCms(config, upstream, onForeign === undefined ? {} : { onForeign });
+  const cms = createPayloadCms(config, upstream, tell === undefined ? {} : { tell });
   const operation: Operation =
     kind === "list" || kind === "create"
       ? { kind, collection: "events" }

@@ -5,6 +5,24 @@ export interface FieldPlace {
   readonly collection: string | undefined;
   readonly path: string;
   readonly joinsInScope: boolean;
+  /** The field that led to this record, where the record's own collection is unknown. */
+  readonly above: FieldName | undefined;
+}
+
+/** A field by the collection and path at which an operator finds it. */
+export interface FieldName {
+  readonly collection: string | undefined;
+  readonly path: string;
+}
+
+/** The field's name: in a record of unknown collection, the path goes on from the field that led to the record. */
+export function nameOf({
+  collection,
+  path,
+  above,
+}: Pick<FieldPlace, "collection" | "path" | "above">): FieldName {
+  if (collection !== undefined || above === undefined) return { collection, path };
+  return { collection: above.collection, path: `${above.path}.${path}` };
 }
 
 /** What the configuration says of a place. A partner's own JSON can name any collection and field. */

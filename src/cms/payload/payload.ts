@@ -1,5 +1,5 @@
 import type { Config } from "../../config/schema.ts";
-import type { OnForeign } from "../../core/foreign.ts";
+import type { IsolationEvents } from "../../core/foreign.ts";
 import type { Cms, Job, Upstream } from "../../core/ports.ts";
 import { translate } from "./answer.ts";
 import { restores } from "./body.ts";
@@ -18,15 +18,15 @@ import { payloadSettings, type PayloadSettings } from "./settings.ts";
 
 /** What the adapter can be given besides. */
 export interface PayloadExtras {
-  /** Told of every record outside the scope that an answer of the CMS held. */
-  readonly onForeign?: OnForeign;
+  /** Told of what an answer of the CMS held that is outside the scope, or does not prove to be in it. */
+  readonly tell?: IsolationEvents;
   /** What is asked through about keys that are not known as good: anybody can cause the question, by inventing one. */
   readonly strangers?: Upstream;
 }
 
 /** The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`. */
 export function createPayloadCms(config: Config, upstream: Upstream, extras: PayloadExtras = {}): Cms {
-  const settings = payloadSettings(config, extras.onForeign);
+  const settings = payloadSettings(config, extras.tell);
   const questions = new Questions(settings, upstream);
   const lookups = new Lookups(questions);
   const strangers = new Lookups(new Questions(settings, extras.strangers ?? upstream));

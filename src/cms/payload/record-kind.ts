@@ -41,8 +41,11 @@ export class RecordKind {
   }
 }
 
-/** True for what a join field holds: a page of the records that point here. */
-export function isJoinPage(value: unknown): value is Record<string, unknown> & { docs: readonly unknown[] } {
+/** What a join field holds: a page of the records that point here. */
+export type JoinPage = Record<string, unknown> & { docs: readonly unknown[] };
+
+/** True for what a join field holds. */
+export function isJoinPage(value: unknown): value is JoinPage {
   return isObject(value) && Array.isArray(value["docs"]) && "hasNextPage" in value;
 }
 

@@ -1,13 +1,11 @@
-import type { Place as Found } from "../../core/foreign.ts";
 import type { Job } from "../../core/ports.ts";
-import type { RecordId, Tenant } from "../../core/context.ts";
+import type { RecordId } from "../../core/context.ts";
 import { isObject } from "../../core/json.ts";
-import { readScope } from "../../core/scope.ts";
-import { isSameId, relatedId } from "./ids.ts";
+import { relatedId } from "./ids.ts";
 import { renameOutward } from "./names.ts";
-import { ownersOf } from "./owners.ts";
-import { isJoinPage, polymorphicName, polymorphicTarget, RecordKind } from "./record-kind.ts";
-import { isBelow, stated, type FieldPlace } from "./field-place.ts";
+import { Owners } from "./owners.ts";
+import { isJoinPage, polymorphicName, polymorphicTarget, RecordKind, type JoinPage } from "./record-kind.ts";
+import { isBelow, nameOf, stated, type FieldName, type FieldPlace } from "./field-place.ts";
 import type { PayloadSettings } from "./settings.ts";
 import { holdersOf, isProven, isSameRelation } from "./virtual-fields.ts";
 import { Tripwire } from "./tripwire.ts";
@@ -24,20 +22,20 @@ export class Sieve {
   /** True once something was taken out of, replaced or renamed in what it was shown: then and only then a record is not as it came. */
   hasChanged = false;
   readonly #settings: PayloadSettings;
-  readonly #tenant: Tenant;
+  readonly #owners: Owners;
   readonly #kind: RecordKind;
   readonly #tripwire: Tripwire;
 
   constructor(settings: PayloadSettings, job: Pick<Job, "tenant" | "requestId">) {
     this.#settings = settings;
-    this.#tenant = job.tenant;
+    this.#owners = new Owners(settings, job.tenant);
     this.#kind = new RecordKind(settings, job.tenant.id);
     this.#tripwire = new Tripwire(settings, job);
   }
 
   /** True where the main record of an answer may leave: it shows an owner that the permit names. */
   passes(record: Record<string, unknown>, { collection, scope }: MainRecord): boolean {
-    return this.#ownership(record, scope) === "ours" || this.#tripwire.lets("main", collection);
+    return this.#owners.of(record, scope) === "ours" || this.#tripwire.letsBreach("main", collection);
   }
 
   /** Tells of what was found. Call it once, at the end, whatever the end. */
@@ -49,16 +47,16 @@ export class Sieve {
   clean(
     record: Record<string, unknown>,
     collection: string | undefined,
-    { joinsInScope = false, proof, hidden = [] }: Viewing = {},
+    { joinsInScope = false, proof, hidden = [], above }: Viewing = {},
   ): void {
     const { tenantField } = this.#settings.cms;
     // First: populated, the tenant would be taken for a record that does not show whose it is.
     if (tenantField in record)
-      this.#put(record, tenantField, this.#shownTenant(record[tenantField], collection));
+      this.#put(record, tenantField, this.#owners.shown(record[tenantField], collection));
     // Before the records that they come from are cut down to ids.
-    this.#withholdVirtual(record, collection, proof);
+    this.#withholdVirtual(record, { collection, above }, proof);
     for (const name of hidden) this.hide(record, name);
-    this.#members(record, { collection, path: "", joinsInScope });
+    this.#members(record, { collection, path: "", joinsInScope, above });
     // Last: everything before knows fields by the CMS's names.
     const names = this.#settings.names(collection);
     if (!names.differ) return;
@@ -69,7 +67,7 @@ export class Sieve {
   /** A value that comes from a related record is withheld where that record would be (`cms.virtualFields`). */
   #withholdVirtual(
     record: Record<string, unknown>,
-    collection: string | undefined,
+    { collection, above }: Pick<FieldPlace, "collection" | "above">,
     proof: Record<string, unknown> | undefined,
   ): void {
     for (const field of this.#settings.virtualFields.of(collection)) {
@@ -77,28 +75,13 @@ export class Sieve {
         const target = stated(this.#settings.cms.relations, { collection, path });
         return !this.#kind.isUser(related) && this.#isOurs(related, target);
       };
-      if (this.#tripwire.isOpen || isProven(record, field, proves)) continue;
+      if (isProven(record, field, proves)) continue;
       if (proof !== undefined && isSameRelation(record, proof, field) && isProven(proof, field, proves))
         continue;
-      for (const [holder, name] of holdersOf(record, field)) this.hide(holder, name);
+      const at = nameOf({ collection, path: field.name.join("."), above });
+      for (const [holder, name] of holdersOf(record, field))
+        if (Object.hasOwn(holder, name) && !this.#tripwire.letsValue("virtual", at)) this.hide(holder, name);
     }
-  }
-
-  /** Whose record it is: in scope, somebody else's, or not to be seen (a client's `select` left it out). */
-  #ownership(record: Record<string, unknown>, scope: readonly RecordId[]): "ours" | "foreign" | "unseen" {
-    const { tenantField } = this.#settings.cms;
-    if (!(tenantField in record)) return "unseen";
-    const isOurs = ownersOf(record[tenantField]).some((owner) => scope.some((id) => isSameId(owner, id)));
-    return isOurs ? "ours" : "foreign";
-  }
-
-  /** The tenant field by ids. Where it is `hasMany` only ids in scope are shown: the others are other tenants' business. */
-  #shownTenant(value: unknown, collection: string | undefined): unknown {
-    if (!isList(value)) return relatedId(value) ?? null;
-    const scope = readScope(this.#tenant, collection);
-    const shown = ownersOf(value).filter((owner) => scope.some((id) => isSameId(owner, id)));
-    const isAsItWas = shown.length === value.length && shown.every((owner, i) => owner === value[i]);
-    return isAsItWas ? value : shown;
   }
 
   #members(holder: Record<string, unknown>, at: FieldPlace): void {
@@ -144,63 +127,81 @@ export class Sieve {
       this.#members(value, at);
       return value;
     }
-    if (isJoinPage(value)) return this.#join(value, value.docs, at);
+    if (isJoinPage(value)) return this.#join(value, at);
     const { value: target, ...rest } = value;
     const { relationTo } = rest;
     // A record may have fields of these names as well; then it is one, and has to prove its owner.
     if (typeof relationTo === "string" && isObject(target) && !this.#kind.isPopulated(rest, at, true)) {
       this.#members(rest, { ...at, path: `${at.path}.polymorphic` });
-      return { ...rest, value: this.#populated(target, relationTo) };
+      return { ...rest, value: this.#populated(target, relationTo, at) };
     }
     const declared = this.#declaredTarget(at);
     const isPopulated = declared === undefined ? this.#kind.isPopulated(value, at, inList) : "id" in value;
-    if (isPopulated) return this.#populated(value, declared);
+    if (isPopulated) return this.#populated(value, declared, at);
     this.#members(value, at);
     return value;
   }
 
   /** A populated record as it may leave: itself, cleaned, or its id. */
-  #populated(record: Record<string, unknown>, collection: string | undefined): unknown {
-    if (!this.#mayLeave(record, collection, "relation")) return relatedId(record) ?? null;
-    this.clean(record, collection);
+  #populated(record: Record<string, unknown>, collection: string | undefined, at: FieldPlace): unknown {
+    if (!this.#mayLeave(record, collection, at)) return relatedId(record) ?? null;
+    this.clean(record, collection, { above: nameOf(at) });
     return record;
   }
 
   /** A user never does, whatever the tripwire's mode: that would be no record of a tenant's, but a person's. */
-  #mayLeave(record: Record<string, unknown>, collection: string | undefined, place: Found): boolean {
+  #mayLeave(record: Record<string, unknown>, collection: string | undefined, at: FieldPlace): boolean {
     if (this.#kind.isUser(record)) return false;
-    return this.#isOurs(record, collection) || this.#tripwire.lets(place, collection);
+    return this.#isOurs(record, collection) || this.#tripwire.letsValue("relation", nameOf(at));
   }
 
   #isOurs(record: Record<string, unknown>, collection: string | undefined): boolean {
-    const ownership = this.#ownership(record, readScope(this.#tenant, collection));
-    if (ownership !== "unseen") return ownership === "ours";
-    return collection !== undefined && this.#settings.cms.openCollections.includes(collection);
+    return this.#owners.ofRelated(record, collection) === "ours";
+  }
+
+  /** A join lists the records that point here, whoever they belong to, unless it was asked for in scope. */
+  #join(page: JoinPage, at: FieldPlace): unknown {
+    const collection = stated(this.#settings.cms.joins, at);
+    const isAsked = at.joinsInScope && collection !== undefined;
+    const items = page.docs.map((item) => this.#joined(item, collection));
+    return isAsked ? this.#askedJoin(page, items, at) : this.#otherJoin(page, items, at);
+  }
+
+  /** A join that was asked for in scope keeps its page, less a breach. What shows no owner is withheld with the field. */
+  #askedJoin(page: JoinPage, items: readonly Joined[], at: FieldPlace): unknown {
+    const kept = items.filter(
+      ({ owner, target }) =>
+        owner !== "user" && (owner !== "foreign" || this.#tripwire.letsBreach("join", target)),
+    );
+    const isUnproven = kept.some(({ owner, record }) => owner === "unseen" && record !== undefined);
+    if (isUnproven && !this.#tripwire.letsValue("join", nameOf(at))) return WITHHELD;
+    const docs = kept.map((item) => this.#listed(item, at));
+    return kept.length === items.length ? { ...page, docs } : { docs, hasNextPage: false };
   }
 
   /**
-   * A join lists the records that point here, whoever they belong to. One that was asked for in scope keeps its page, less
-   * a breach. Any other leaves only where the page is whole and every record on it proves its owner; else the field is left
+   * Any other join leaves only where the page is whole and every record on it proves its owner; else the field is left
    * out, since a shorter page would deny records of the partner's own.
    */
-  #join(page: Record<string, unknown>, docs: readonly unknown[], at: FieldPlace): unknown {
-    const collection = stated(this.#settings.cms.joins, at);
-    const isAsked = at.joinsInScope && collection !== undefined;
-    const place = isAsked ? "join" : "relation";
-    const kept: unknown[] = [];
-    for (const item of docs) {
-      const record = polymorphicTarget(item);
-      const target = polymorphicName(item) ?? collection;
-      if (!isObject(record)) {
-        if (isAsked || this.#tripwire.lets(place, target)) kept.push(item);
-      } else if (this.#mayLeave(record, target, place)) {
-        this.clean(record, target);
-        kept.push(item);
-      }
-    }
-    if (kept.length === docs.length && (isAsked || this.#tripwire.isOpen || page["hasNextPage"] === false))
-      return { ...page, docs: kept };
-    return isAsked ? { docs: kept, hasNextPage: false } : WITHHELD;
+  #otherJoin(page: JoinPage, items: readonly Joined[], at: FieldPlace): unknown {
+    const isOurs = page["hasNextPage"] === false && items.every(({ owner }) => owner === "ours");
+    if (!isOurs && !this.#tripwire.letsValue("join", nameOf(at))) return WITHHELD;
+    const kept = items.filter(({ owner }) => owner !== "user");
+    if (kept.length < items.length) return WITHHELD;
+    return { ...page, docs: kept.map((item) => this.#listed(item, at)) };
+  }
+
+  #joined(item: unknown, collection: string | undefined): Joined {
+    const target = polymorphicName(item) ?? collection;
+    const record = polymorphicTarget(item);
+    if (!isObject(record)) return { item, target, record: undefined, owner: "unseen" };
+    const owner = this.#kind.isUser(record) ? "user" : this.#owners.ofRelated(record, target);
+    return { item, target, record, owner };
+  }
+
+  #listed({ item, record, target }: Joined, at: FieldPlace): unknown {
+    if (record !== undefined) this.clean(record, target, { above: nameOf(at) });
+    return item;
   }
 
   #declaredTarget(at: FieldPlace): string | undefined {
@@ -214,8 +215,19 @@ export interface Viewing {
   readonly joinsInScope?: boolean;
   /** The same record with the relations populated from which its virtual fields take their values. */
   readonly proof?: Record<string, unknown> | undefined;
+  /** The field that led to it, by which its own fields are named where its collection is unknown. */
+  readonly above?: FieldName | undefined;
   /** Fields of it that are there for the gateway alone. */
   readonly hidden?: readonly string[];
+}
+
+/** An item of a join's page: the record in it, if it shows one, and whose that is. */
+interface Joined {
+  readonly item: unknown;
+  /** The collection of the record, as far as it is known. */
+  readonly target: string | undefined;
+  readonly record: Record<string, unknown> | undefined;
+  readonly owner: "ours" | "foreign" | "unseen" | "user";
 }
 
 /** What the main records of an answer are: of which collection, and of which tenants the request was permitted. */

@@ -1,38 +1,57 @@
-import type { Finding, Place } from "../../core/foreign.ts";
+import type { Breach, Place, ValueKind, WithheldValues } from "../../core/foreign.ts";
 import type { Job } from "../../core/ports.ts";
+import type { FieldName } from "./field-place.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** What is done about a record outside the scope, by `partners.tripwire`; gathers what it saw in one answer. */
+/** Paths that can be a metric's label: a partner's own JSON can have members of any name. */
+const FIELD_PATH = /^[A-Za-z_]\w*(?:[.-]\w+)*$/;
+const LONGEST_PATH = 100;
+
+/**
+ * What is done about a record or value that does not prove to be in scope, by `partners.tripwire`. It gathers what one
+ * answer held, and tells breaches from values that are merely not provable.
+ */
 export class Tripwire {
   readonly #settings: PayloadSettings;
   readonly #requestId: string;
-  readonly #found = new Map<string, Finding>();
+  readonly #breaches = new Map<string, Breach>();
+  readonly #withheld = new Map<string, WithheldValues>();
 
   constructor(settings: PayloadSettings, { requestId }: Pick<Job, "requestId">) {
     this.#settings = settings;
     this.#requestId = requestId;
   }
 
-  /** True where nothing is held back, whoever it belongs to. */
-  get isOpen(): boolean {
-    return this.#settings.tripwire !== "enforce";
-  }
-
-  /** A record that does not prove to be of the scope: noted, and true where it may leave all the same. */
-  lets(place: Place, collection: string | undefined): boolean {
+  /** Notes a record that was asked for in scope and is not. True where it may leave all the same. */
+  letsBreach(place: Place, collection: string | undefined): boolean {
     const { tripwire } = this.#settings;
     if (tripwire === "off") return true;
     const action = tripwire === "observe" ? "observed" : place === "main" ? "refused" : "replaced";
     const name = this.#nameOf(collection);
     const key = `${place} ${name}`;
-    const count = (this.#found.get(key)?.count ?? 0) + 1;
-    this.#found.set(key, { requestId: this.#requestId, place, action, collection: name, count });
+    const count = (this.#breaches.get(key)?.count ?? 0) + 1;
+    this.#breaches.set(key, { requestId: this.#requestId, place, action, collection: name, count });
     return tripwire === "observe";
   }
 
-  /** Tells of what was found. One call for a place and collection: a list can hold hundreds. */
+  /** Notes a value that does not prove to be in scope. True where it may leave all the same. */
+  letsValue(kind: ValueKind, at: FieldName): boolean {
+    const { tripwire } = this.#settings;
+    if (tripwire === "off") return true;
+    const action = tripwire === "observe" ? "observed" : "withheld";
+    const collection = this.#nameOf(at.collection);
+    const path = at.path.length <= LONGEST_PATH && FIELD_PATH.test(at.path) ? at.path : "other";
+    const key = `${kind} ${collection} ${path}`;
+    const count = (this.#withheld.get(key)?.count ?? 0) + 1;
+    this.#withheld.set(key, { requestId: this.#requestId, kind, action, collection, path, count });
+    return tripwire === "observe";
+  }
+
+  /** Tells of what was found. One call for a place and collection, and for a field: a list can hold hundreds. */
   report(): void {
-    for (const finding of this.#found.values()) this.#settings.onForeign(finding);
+    const { tell } = this.#settings;
+    for (const breach of this.#breaches.values()) tell.isolation(breach);
+    for (const values of this.#withheld.values()) tell.withheld(values);
   }
 
   /** A collection's name may stand in a partner's own JSON; as it is it would be a metric's label without end. */

@@ -5,6 +5,7 @@
  */
 import { Chart } from "./charts.js";
 import { byId } from "./dom.js";
+import { showIsolation } from "./isolation.js";
 import { showTiles, showVerdict } from "./sections.js";
 import { showRefusals, showTables } from "./tables.js";
 import { clockTime } from "./words.js";
@@ -54,6 +55,7 @@ function show(snapshot) {
   showVerdict(snapshot);
   showTiles(snapshot);
   showTables(snapshot);
+  showIsolation(snapshot);
   showRefusals(snapshot.refusals, filter());
   const perSecond = (/** @type {readonly number[]} */ counts) =>
     counts.map((count) => (count * 1_000) / series.slot);

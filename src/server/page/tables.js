@@ -61,7 +61,7 @@ function rowsTable(title, rows, nothing) {
 }
 
 /** @param {string} text @param {string} [kind] */
-function th(text, kind) {
+export function th(text, kind) {
   return el("th", { scope: "col", class: kind }, text);
 }
 

@@ -35,6 +35,7 @@ export function latest(list) {
 const ADVICE = {
   redis:
     "Partners are served from memory and the CMS. A withdrawn key may live on in other replicas for cache.cutOffTtl.",
+  isolation: "Breaches of isolation are listed below; docs/operating.md#gatewayisolation says what to do.",
   workers: "One that has ended is replaced; the log says how it ended.",
 };
 
@@ -55,6 +56,11 @@ export function findings(snapshot) {
     say("warn", "Going out of service.", "It serves what has begun and is told by /readyz to get no more.");
   else if (!health.ready)
     say("bad", "Not in service yet: the CMS has not answered.", "Is upstream.url right, and the CMS up?");
+  const breached = recentBreaches(snapshot);
+  if (breached > 0) {
+    const records = `${breached} ${breached === 1 ? "record" : "records"}`;
+    say("bad", `The CMS sent ${records} of tenants that were not asked for.`, ADVICE["isolation"] ?? "");
+  }
   if (load.breakerOpen || health.parts["cms"] === "down")
     say(
       "bad",
@@ -97,6 +103,19 @@ export function findings(snapshot) {
     );
   const order = { bad: 0, warn: 1, good: 2 };
   return found.toSorted((a, b) => order[a.tone] - order[b.tone]);
+}
+
+/** How long a breach is news, in milliseconds. */
+const NEWS_MS = 15 * 60_000;
+
+/**
+ * Records of the breaches whose last was seen within the page's time.
+ *
+ * @param {Snapshot} snapshot
+ */
+function recentBreaches({ breaches, at }) {
+  const recent = breaches.filter(({ seen }) => at - seen < NEWS_MS);
+  return recent.reduce((sum, { count }) => sum + count, 0);
 }
 
 /** @param {Snapshot} snapshot */

@@ -1,5 +1,6 @@
 import t from "tap";
-import { translatedUnder } from "../../support/translated.ts";
+import type { Breach, WithheldValues } from "../../../src/core/foreign.ts";
+import { translated, translatedUnder } from "../../support/translated.ts";
 
 const DATA = {
   page: { docs: [{ id: 7, name: "x" }, "y"], hasNextPage: true, totalDocs: 2 },
@@ -66,3 +67,57 @@ t.test("a virtual field shows only what a record that proves its scope gave it",
   ])
     t.strictSame(shows(venue), [], JSON.stringify(venue));
 });
+
+t.test("a name in a partner's own JSON does not become a label of the metric", async (t) => {
+  const found: WithheldValues[] = [];
+  const made = Array.from({ length: 50 }, (_, i) => ({
+    relationTo: `made-up-${i}`,
+    value: { id: 1, tenant: 3 },
+  }));
+  const foreign = { id: 1, tenant: 3 };
+  const odd = { "a b": foreign, "<b>": foreign, é: foreign, [`n${"x".repeat(100)}`]: foreign };
+  const inner = { relationTo: "made-up", value: { id: 2, tenant: 1, venue: foreign } };
+  const doc = { id: 1, tenant: 1, json: [...made, inner], odd };
+  translated(
+    "read",
+    { docs: [doc] },
+    { isolation: () => t.fail("no breach"), withheld: (values) => void found.push(values) },
+  );
+  const kind = { requestId: "id", kind: "relation", action: "withheld" } as const;
+  t.strictSame(found, [
+    { ...kind, collection: "events", path: "json", count: 50 },
+    { ...kind, collection: "other", path: "venue", count: 1 },
+    { ...kind, collection: "events", path: "other", count: 4 },
+  ]);
+});
+
+t.test(
+  "a join that was asked for in scope loses a breach, and goes where a record shows no owner",
+  async (t) => {
+    const told: unknown[] = [];
+    const tell = {
+      isolation: ({ place, collection, count }: Breach) => void told.push({ place, collection, count }),
+      withheld: ({ kind, path, count }: WithheldValues) => void told.push({ kind, path, count }),
+    };
+    const shows = (...docs: readonly unknown[]): unknown => {
+      const doc = { id: 1, tenant: 1, shows: { docs, hasNextPage: true } };
+      const cms = { joins: { events: { shows: "posts" } } };
+      return JSON.parse(translatedUnder({ cms }, tell)("read", { docs: [doc] }));
+    };
+    const own = { id: 5, tenant: 1 };
+    t.match(shows(own), { shows: { docs: [own], hasNextPage: true } });
+    t.strictSame(told, []);
+    t.strictSame(shows(own, { id: 6, tenant: 3 }), {
+      id: 1,
+      tenant: 1,
+      shows: { docs: [own], hasNextPage: false },
+    });
+    t.strictSame(told.splice(0), [{ place: "join", collection: "posts", count: 1 }]);
+    t.strictSame(
+      shows(own, { id: 7, title: "whose?" }),
+      { id: 1, tenant: 1 },
+      "a shorter page would deny it",
+    );
+    t.strictSame(told, [{ kind: "join", path: "shows", count: 1 }]);
+  },
+);
