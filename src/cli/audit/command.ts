@@ -11,8 +11,8 @@ export const audit: Command = {
   synopsis: "",
   about:
     "Gives advice on a configuration and on the CMS behind it: can it be reached round the gateway, does it believe\n" +
-    "tenant headers, do idle connections race, does it give keys or stack traces away, what may a key do there? It\n" +
-    "reads only, some 60 requests within a minute. Each finding: how much it matters, what was seen, what to change.\n" +
+    "tenant headers, do idle connections race, does it give keys or stack traces away, what may a key do there, what\n" +
+    "is withheld from a partner? It reads only, some 120 requests within a minute. Each finding: how much it matters, what was seen, what to change.\n" +
     "Exits 0 where nothing of high or medium weight was found and the CMS answered, 1 otherwise.",
   flags: {
     ...CONFIG_FLAG,

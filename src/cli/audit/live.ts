@@ -9,6 +9,7 @@ import { IDLE_CONNECTION_MS } from "../../native/connections.ts";
 import type { Io } from "../io.ts";
 import { Wire } from "../prove/wire.ts";
 import { idleTime } from "./idle.ts";
+import { withheldSample } from "./withheld.ts";
 
 /** The longest that the audit waits for the CMS to close an idle connection, in milliseconds. */
 const LONGEST_IDLE_MS = 30_000;
@@ -53,6 +54,8 @@ export async function auditLive(options: LiveOptions): Promise<Finding[]> {
     if ("severity" in seen || isOutside) return findings;
     await look("cms.keep-alive", () => keepAlive(options));
     for (const { check, run } of PAYLOAD_CHECKS) await look(check, () => run({ config, ask, key }));
+    const isStopped = () => stop.signal.aborted;
+    await look("cms.withheld", () => withheldSample({ config, ask, key, clock: io.clock, isStopped }));
     return findings;
   } finally {
     io.progress("");

@@ -1,28 +1,20 @@
 import { randomUUID } from "node:crypto";
-import { createPayloadCms } from "../../cms/payload/payload.ts";
-import { wallTime } from "../../clock.ts";
-import { configFor, connectTo } from "../../compose/facility.ts";
 import { homesOf } from "../../compose/generation.ts";
-import { openCache, openFacts, remember } from "../../compose/remember.ts";
-import { stagesOf } from "../../compose/stages.ts";
 import type { Config } from "../../config/schema.ts";
-import { upstreamsOf } from "../../config/upstream.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Incoming, Outgoing } from "../../core/context.ts";
+import type { Outgoing } from "../../core/context.ts";
 import { renderError, type Answer } from "../../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../../core/errors.ts";
 import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
-import { Lifetime } from "../../core/lifetime.ts";
-import { isPlainNativeTarget, isUnderPrefix, parseTarget, type Target } from "../../core/path.ts";
-import { Writes } from "../../core/writes.ts";
+import { isPlainNativeTarget, isUnderPrefix, parseTarget } from "../../core/path.ts";
 import { createPipeline, type Stages } from "../../gateway/gateway.ts";
 import { deadline } from "../../gateway/layers.ts";
 import type { Explanation } from "../../observe/explain/explanation.ts";
 import { shapeOf } from "../../observe/explain/redact.ts";
 import { shownRequest, Trace } from "../../observe/explain/trace.ts";
-import { createSilentLog } from "../../observe/log.ts";
 import { scrub } from "../../observe/scrub.ts";
-import { createChoose, homeOf } from "../../stages/choose.ts";
+import { incomingOf, openStages } from "../stages.ts";
+import { createChoose } from "../../stages/choose.ts";
 
 /** The request that is to be explained. */
 export interface Question {
@@ -39,27 +31,15 @@ export async function explainRequest(config: Config, question: Question, clock: 
   const { method, target } = question;
   const parsed = parseTarget(target);
   if (parsed.kind === "other") return native(config, question);
-  const homes = homesOf(config);
-  const name = createChoose(homes)({ target: parsed, headers: question.headers }).upstream;
-  const settings = upstreamsOf(config).get(name);
-  if (settings === undefined) throw new GatewayError("gateway.fault", { cause: `no upstream ${name}` });
-  const pool = connectTo(settings, clock);
+  const name = createChoose(homesOf(config))({ target: parsed, headers: question.headers }).upstream;
   const trace = new Trace(clock, { sends: question.sends });
   let prepared: Outgoing | undefined;
+  const { stages: real, close } = openStages(config, {
+    name,
+    clock,
+    through: (upstream) => trace.upstream(upstream),
+  });
   try {
-    const upstream = trace.upstream(pool);
-    const cms = createPayloadCms(configFor(config, settings), upstream);
-    const log = createSilentLog();
-    // A memory of its own: what replicas have remembered would hide where the facts come from.
-    const alone = { ...config, redis: { ...config.redis, url: undefined, sentinels: [], cluster: [] } };
-    const cache = openCache(alone, { clock, wallTime, log });
-    const rate = { counter: cache.counter(), onCounted: () => undefined };
-    const hasServiceKey = settings.serviceKey !== undefined;
-    const source = { name, cms, hasServiceKey, learntFrom: settings.targets };
-    const lasting = { cache, facts: openFacts(alone, cache), clock, writes: new Writes() };
-    const memory = remember(lasting, source);
-    const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
-    const real = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
     const noticing: Stages = {
       ...real,
       prepare(request) {
@@ -83,7 +63,7 @@ export async function explainRequest(config: Config, question: Question, clock: 
     const verdict = ended.error === undefined ? "answered" : "refused";
     return { ...told, verdict, answer: shownAnswer(ended.answer), ...reasonOf(ended.error) };
   } finally {
-    await pool.close();
+    await close();
   }
 }
 
@@ -104,25 +84,6 @@ function native(config: Config, { method, target, headers }: Question): Explanat
     verdict: "refused",
     answer: shownAnswer(renderError(error, randomUUID())),
     reason: error.code,
-  };
-}
-
-function incomingOf(question: Question, target: Target): Incoming {
-  return {
-    requestId: randomUUID(),
-    method: question.method,
-    httpVersion: "1.1",
-    target,
-    headers: question.headers,
-    body: {
-      read: (limit) =>
-        question.body.length > limit
-          ? Promise.reject(new GatewayError("body.too-large", { params: { limit } }))
-          : Promise.resolve(question.body),
-    },
-    signal: new Lifetime(),
-    afterwards: (task) => task(),
-    note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0 },
   };
 }
 

@@ -49,9 +49,10 @@ export const PAYLOAD_CHECKS: readonly PayloadCheck[] = [
   { check: "cms.reach", run: reach },
 ];
 
-const NEEDS_KEY: Judgement = { severity: "unknown", seen: "needs a partner's key: --key-env" };
+/** What a check says that cannot be done without a key. */
+export const NEEDS_KEY: Judgement = { severity: "unknown", seen: "needs a partner's key: --key-env" };
 /** Collections that are asked about, at the most. */
-const MANY = 60;
+export const MANY = 60;
 
 async function usersClosed({ config: { cms }, ask }: AuditOptions): Promise<Judgement> {
   const answer = await ask("GET", `${base(cms)}/${cms.users}?limit=1&depth=0`);
@@ -87,7 +88,7 @@ async function tenantHeaders({ config, ask, key }: AuditOptions): Promise<Judgem
   if (key === undefined) return NEEDS_KEY;
   const { cms, partners } = config;
   const headers = credential(cms, key);
-  const tenants = docsOf(await ask("GET", `${base(cms)}/${cms.tenants}?limit=3&depth=0`, headers));
+  const tenants = await tenantsSeen({ config, ask }, key);
   for (const collection of partners.collections.slice(0, MANY)) {
     const target = `${base(cms)}/${collection}?limit=20&depth=0&sort=id`;
     const plain = idsOf(await ask("GET", target, headers));
@@ -108,6 +109,20 @@ async function tenantHeaders({ config, ask, key }: AuditOptions): Promise<Judgem
       : { severity: "ok", seen: "a tenant claimed in headers changes nothing in the CMS's answers" };
   }
   return { severity: "unknown", seen: "the key sees no record of the exposed collections" };
+}
+
+async function tenantsSeen({ config: { cms }, ask }: Pick<AuditOptions, "config" | "ask">, key: Secret) {
+  const target = `${base(cms)}/${cms.tenants}?limit=3&depth=0`;
+  return docsOf(await ask("GET", target, credential(cms, key)));
+}
+
+/** The slugs of a few tenants that the CMS shows to the key's user. */
+export async function tenantSlugs(
+  options: Pick<AuditOptions, "config" | "ask">,
+  key: Secret,
+): Promise<string[]> {
+  const tenants = await tenantsSeen(options, key);
+  return tenants.filter(isObject).map((tenant) => String(tenant[options.config.cms.slugField]));
 }
 
 async function stacks({ config: { cms }, ask, key }: AuditOptions): Promise<Judgement> {
@@ -206,7 +221,8 @@ function base({ apiPath }: Config["cms"]): string {
   return apiPath === "/" ? "" : apiPath;
 }
 
-function credential(cms: Config["cms"], key: Secret): readonly string[] {
+/** The header by which a key is sent. */
+export function credential(cms: Config["cms"], key: Secret): readonly string[] {
   return ["authorization", `${cms.users} API-Key ${Secret.reveal(key)}`];
 }
 

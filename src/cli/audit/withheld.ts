@@ -1,0 +1,147 @@
+import { credential, MANY, NEEDS_KEY, tenantSlugs, type Ask } from "../../cms/payload/audit.ts";
+import { homesOf } from "../../compose/generation.ts";
+import type { Config } from "../../config/schema.ts";
+import { DEFAULT_UPSTREAM } from "../../config/upstream.ts";
+import type { Clock } from "../../core/clock.ts";
+import { toGatewayError } from "../../core/errors.ts";
+import type { Finding } from "../../core/finding.ts";
+import type { Breach, IsolationEvents, WithheldValues } from "../../core/foreign.ts";
+import { FOREVER } from "../../core/lifetime.ts";
+import { parseTarget } from "../../core/path.ts";
+import type { Cms } from "../../core/ports.ts";
+import type { Secret } from "../../core/secret.ts";
+import { createPipeline } from "../../gateway/gateway.ts";
+import { deadline } from "../../gateway/layers.ts";
+import { createChoose } from "../../stages/choose.ts";
+import { incomingOf, openStages } from "../stages.ts";
+import { advice, summary } from "./declaring.ts";
+
+/** Records of each collection in the sample, at the most. */
+const SAMPLE = 20;
+
+/** Tenants that are tried until one can be read. */
+const TENANTS = 3;
+
+/** What the sample is taken with. */
+export interface SampleOptions {
+  readonly config: Config;
+  readonly ask: Ask;
+  readonly key: Secret | undefined;
+  readonly clock: Clock;
+  readonly isStopped: () => boolean;
+}
+
+/**
+ * Reads a page of each exposed collection through the gateway's own stages, as a partner would, and tells what was
+ * withheld. Reads only.
+ */
+export async function withheldSample(options: SampleOptions): Promise<Omit<Finding, "check">> {
+  const { key } = options;
+  if (key === undefined) return NEEDS_KEY;
+  const config = enforcing(options.config);
+  const [version = ""] = config.partners.versions;
+  const reader = openReader({ config, key, clock: options.clock });
+  try {
+    const memberships = await slugsOf(key, reader.cms());
+    const slugs = memberships.length > 0 ? memberships : await tenantSlugs(options, key);
+    for (const slug of slugs) {
+      const found: Found = { breaches: [], values: [], answered: 0 };
+      for (const collection of config.partners.collections.slice(0, MANY)) {
+        if (options.isStopped()) break;
+        const path = `/partners/${version}/${encodeURIComponent(slug)}/${collection}`;
+        const code = await reader.read(`${path}?limit=${SAMPLE}&depth=${config.limits.depth}`, found);
+        if (code === "tenant.unknown") break;
+        if (code === undefined) found.answered += 1;
+      }
+      if (found.answered > 0 || found.breaches.length > 0) return judged(found, config);
+    }
+  } finally {
+    await reader.close();
+  }
+  return { severity: "unknown", seen: "no exposed collection could be read for a tenant of the key's user" };
+}
+
+/** The slugs of a few of the tenants of which the key's user is a member. */
+async function slugsOf(key: Secret, cms: Cms): Promise<string[]> {
+  const note = { stage: "audit", upstreamRequests: 0, upstreamMs: 0 };
+  const asking = { requestId: "audit", signal: FOREVER, note };
+  const identity = await cms.identify(key, asking);
+  const slugs: string[] = [];
+  for (const id of identity?.tenantIds.slice(0, TENANTS) ?? []) {
+    const tenant = await cms.findTenant({ by: "id", id }, { credential: key, name: "audit" }, asking);
+    if (tenant !== undefined) slugs.push(tenant.slug);
+  }
+  return slugs;
+}
+
+/** What the answers of one tenant held. */
+interface Found {
+  readonly breaches: Breach[];
+  readonly values: WithheldValues[];
+  answered: number;
+}
+
+/** The same configuration where all that enforcing would withhold is withheld, and where nothing is counted as a client's. */
+function enforcing(config: Config): Config {
+  const { partners, rate } = config;
+  return {
+    ...config,
+    partners: { ...partners, tripwire: "enforce" },
+    rate: { ...rate, enabled: false },
+  };
+}
+
+/** Reads lists through the stages; `close` ends the connections. */
+function openReader({
+  config,
+  key,
+  clock,
+}: Pick<SampleOptions, "config" | "clock"> & { readonly key: Secret }) {
+  const headers = credential(config.cms, key);
+  const choose = createChoose(homesOf(config));
+  let found: Found = { breaches: [], values: [], answered: 0 };
+  const tell: IsolationEvents = {
+    isolation: (breach) => void found.breaches.push(breach),
+    withheld: (values) => void found.values.push(values),
+  };
+  const opened = new Map<string, ReturnType<typeof openStages>>();
+  const open = (name: string) => {
+    const one = opened.get(name) ?? openStages(config, { name, clock, tell });
+    opened.set(name, one);
+    return one;
+  };
+  return {
+    cms: () => open(DEFAULT_UPSTREAM).cms,
+    /** Gives the code of the error that was answered; `undefined` for none. */
+    async read(path: string, into: Found): Promise<string | undefined> {
+      found = into;
+      const target = parseTarget(path);
+      const name = choose({ target, headers }).upstream;
+      const run = deadline(config.partners.deadline, clock)(createPipeline(open(name).stages));
+      try {
+        await run(incomingOf({ method: "GET", headers, body: Buffer.alloc(0) }, target));
+        return undefined;
+      } catch (thrown) {
+        return toGatewayError(thrown).code;
+      }
+    },
+    close: () => Promise.all([...opened.values()].map((one) => one.close())),
+  };
+}
+
+function judged({ breaches, values }: Found, { cms }: Config): Omit<Finding, "check"> {
+  const [breach] = breaches;
+  if (breach !== undefined)
+    return {
+      severity: "high",
+      seen: `the CMS sent records of another tenant where it was asked for one tenant's: ${breach.collection} (${breach.place})`,
+      change: "see docs/operating.md, GatewayIsolation",
+    };
+  if (values.length === 0)
+    return { severity: "ok", seen: "nothing is withheld from a sample of the exposed collections" };
+  return {
+    severity: "low",
+    seen: `values withheld from a sample, since they do not prove to be the tenant's: ${summary(values)}`,
+    change: advice(values, cms),
+  };
+}

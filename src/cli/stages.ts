@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { createPayloadCms } from "../cms/payload/payload.ts";
+import { wallTime } from "../clock.ts";
+import { configFor, connectTo } from "../compose/facility.ts";
+import { homesOf } from "../compose/generation.ts";
+import { openCache, openFacts, remember } from "../compose/remember.ts";
+import { stagesOf } from "../compose/stages.ts";
+import type { Config } from "../config/schema.ts";
+import { upstreamsOf } from "../config/upstream.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Incoming } from "../core/context.ts";
+import { GatewayError } from "../core/errors.ts";
+import type { IsolationEvents } from "../core/foreign.ts";
+import type { RawHeaders } from "../core/headers.ts";
+import { Lifetime } from "../core/lifetime.ts";
+import type { Target } from "../core/path.ts";
+import type { Upstream } from "../core/ports.ts";
+import { Writes } from "../core/writes.ts";
+import type { Stages } from "../gateway/gateway.ts";
+import { createSilentLog } from "../observe/log.ts";
+import { homeOf } from "../stages/choose.ts";
+
+/** A request that a command makes itself, in place of a client. */
+export interface OwnRequest {
+  readonly method: string;
+  readonly headers: RawHeaders;
+  readonly body: Buffer;
+}
+
+/** How the stages are opened. */
+export interface StagesOptions {
+  /** The upstream's configured name. */
+  readonly name: string;
+  readonly clock: Clock;
+  /** What stands between the stages and the connections, to look on. */
+  readonly through?: (upstream: Upstream) => Upstream;
+  /** Told of what the CMS's answers held that is not provably in scope. */
+  readonly tell?: IsolationEvents;
+}
+
+/**
+ * The gateway's own stages in front of one CMS, for a command that runs requests through them. `close` ends the
+ * connections. Throws where a certificate cannot be read.
+ */
+export function openStages(config: Config, { name, clock, through, tell }: StagesOptions) {
+  const settings = upstreamsOf(config).get(name);
+  if (settings === undefined) throw new GatewayError("gateway.fault", { cause: `no upstream ${name}` });
+  const pool = connectTo(settings, clock);
+  const upstream = through?.(pool) ?? pool;
+  const cms = createPayloadCms(configFor(config, settings), upstream, tell === undefined ? {} : { tell });
+  const log = createSilentLog();
+  // A memory of its own: what replicas have remembered would hide where the facts come from.
+  const alone = { ...config, redis: { ...config.redis, url: undefined, sentinels: [], cluster: [] } };
+  const cache = openCache(alone, { clock, wallTime, log });
+  const rate = { counter: cache.counter(), onCounted: () => undefined };
+  const hasServiceKey = settings.serviceKey !== undefined;
+  const source = { name, cms, hasServiceKey, learntFrom: settings.targets };
+  const lasting = { cache, facts: openFacts(alone, cache), clock, writes: new Writes() };
+  const memory = remember(lasting, source);
+  const homes = homesOf(config);
+  const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
+  const stages: Stages = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
+  return { stages, cms, close: () => pool.close() };
+}
+
+/** The request as the pipeline gets it. */
+export function incomingOf(request: OwnRequest, target: Target): Incoming {
+  return {
+    requestId: randomUUID(),
+    method: request.method,
+    httpVersion: "1.1",
+    target,
+    headers: request.headers,
+    body: {
+      read: (limit) =>
+        request.body.length > limit
+          ? Promise.reject(new GatewayError("body.too-large", { params: { limit } }))
+          : Promise.resolve(request.body),
+    },
+    signal: new Lifetime(),
+    afterwards: (task) => task(),
+    note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0 },
+  };
+}
