@@ -10,7 +10,7 @@ import { upstreamsOf } from "../config/upstream.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Incoming } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
-import type { IsolationEvents } from "../core/foreign.ts";
+import type { AnswerEvents } from "../core/foreign.ts";
 import type { RawHeaders } from "../core/headers.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import type { Target } from "../core/path.ts";
@@ -35,7 +35,7 @@ export interface StagesOptions {
   /** What stands between the stages and the connections, to look on. */
   readonly through?: (upstream: Upstream) => Upstream;
   /** Told of what the CMS's answers held that is not provably in scope. */
-  readonly tell?: IsolationEvents;
+  readonly tell?: AnswerEvents;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { RecordId } from "./context.ts";
+
 /** Where in an answer a breach can be found: at each place the gateway had asked the CMS for records in scope. */
 export const PLACES = ["main", "join"] as const;
 
@@ -34,8 +36,16 @@ export interface WithheldValues {
   readonly count: number;
 }
 
-/** Told of what an answer held that is not the scope's, or does not prove to be. */
-export interface IsolationEvents {
+/** Records of a list that the CMS cannot read: the list went out without them. */
+export interface UnreadableRecords {
+  readonly requestId: string;
+  readonly collection: string;
+  readonly ids: readonly RecordId[];
+}
+
+/** Told of what an answer held that is not the scope's, or does not prove to be, and of what it could not hold. */
+export interface AnswerEvents {
   isolation(breach: Breach): void;
   withheld(values: WithheldValues): void;
+  unreadable(records: UnreadableRecords): void;
 }

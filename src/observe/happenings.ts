@@ -1,7 +1,7 @@
 import type { RateBucket, RateOutcome } from "../core/rate.ts";
 import type { RecordId } from "../core/context.ts";
 import type { ErrorCode, GatewayError } from "../core/errors.ts";
-import type { Breach, WithheldValues } from "../core/foreign.ts";
+import type { Breach, UnreadableRecords, WithheldValues } from "../core/foreign.ts";
 import type { Note } from "../core/note.ts";
 
 /** A finished partner request. Milliseconds. */
@@ -47,6 +47,8 @@ export interface Happenings {
   counted(bucket: RateBucket, outcome: RateOutcome): void;
   /** An answer held records outside the scope, although the CMS was asked in scope. */
   isolation(breach: Breach): void;
+  /** A list went out without records that the CMS cannot read. */
+  unreadable(records: UnreadableRecords): void;
   /** An answer held values that do not prove to be in scope. */
   withheld(values: WithheldValues): void;
   /** A native request was let through that would be refused but for an observing setting. */
@@ -69,6 +71,7 @@ export function tellAll(listeners: readonly Partial<Happenings>[]): Happenings {
     native: (status) => listeners.forEach((listener) => listener.native?.(status)),
     counted: (bucket, outcome) => listeners.forEach((listener) => listener.counted?.(bucket, outcome)),
     isolation: (breach) => listeners.forEach((listener) => listener.isolation?.(breach)),
+    unreadable: (records) => listeners.forEach((listener) => listener.unreadable?.(records)),
     withheld: (values) => listeners.forEach((listener) => listener.withheld?.(values)),
     observed: (sighting) => listeners.forEach((listener) => listener.observed?.(sighting)),
     invalidation: (outcome, seconds) =>

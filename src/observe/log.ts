@@ -55,11 +55,12 @@ export function complain(cause: unknown): void {
 /** Writes every request into `log`. */
 export function logging(
   log: Log,
-): Pick<Happenings, "request" | "refused" | "isolation" | "withheld" | "observed"> {
+): Pick<Happenings, "request" | "refused" | "isolation" | "unreadable" | "withheld" | "observed"> {
   return {
     request: (sample) => logAccess(log, entryOf(sample)),
     refused: (refusal) => logAccess(log, entryOfRefusal(refusal)),
     isolation: (breach) => log.error(breach, "records outside the scope"),
+    unreadable: (records) => log.warn(records, "records that the CMS cannot read"),
     // Ordinary before a CMS without access rules of its own, and in many answers: the metric and the page say how many.
     withheld: (values) =>
       log[values.action === "observed" ? "info" : "debug"](values, "values not provably of the tenant"),

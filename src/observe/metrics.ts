@@ -63,6 +63,7 @@ export function createMetrics(build: Build): Metrics {
     },
     isolation: ({ place, action, collection, count }) =>
       instruments.count("gateway_isolation_total", { place, action, collection }, count),
+    unreadable: () => undefined,
     withheld({ action, count, ...field }) {
       const [collection, path] = fieldLabels(field.collection, field.path);
       instruments.count("gateway_withheld_values_total", { collection, path, action }, count);

@@ -1,24 +1,24 @@
 import { createPayloadCms } from "../../src/cms/payload/payload.ts";
 import { mint } from "../../src/core/brand.ts";
 import type { Operation, Permit, Principal, Tenant, UpstreamAnswer } from "../../src/core/context.ts";
-import type { IsolationEvents } from "../../src/core/foreign.ts";
+import type { AnswerEvents } from "../../src/core/foreign.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { configFor } from "./gateway.ts";
 
 /** What a partner of tenant A gets where the CMS answers this to an operation on events. */
-export function translated(kind: Operation["kind"], body: unknown, tell?: IsolationEvents): string {
+export function translated(kind: Operation["kind"], body: unknown, tell?: AnswerEvents): string {
   return translatedUnder({}, tell)(kind, body);
 }
 
 /** The same where the configuration has these sections. */
-export function translatedUnder(settings: Record<string, unknown>, tell?: IsolationEvents) {
+export function translatedUnder(settings: Record<string, unknown>, tell?: AnswerEvents) {
   return (kind: Operation["kind"], body: unknown): string => text(settings, { kind, body, tell });
 }
 
 interface Told {
   readonly kind: Operation["kind"];
   readonly body: unknown;
-  readonly tell: IsolationEvents | undefined;
+  readonly tell: AnswerEvents | undefined;
 }
 
 function text(settings: Record<string, unknown>, { kind, body, tell }: Told): string {

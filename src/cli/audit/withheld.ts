@@ -5,7 +5,7 @@ import { DEFAULT_UPSTREAM } from "../../config/upstream.ts";
 import type { Clock } from "../../core/clock.ts";
 import { toGatewayError } from "../../core/errors.ts";
 import type { Finding } from "../../core/finding.ts";
-import type { Breach, IsolationEvents, WithheldValues } from "../../core/foreign.ts";
+import type { Breach, AnswerEvents, WithheldValues } from "../../core/foreign.ts";
 import { FOREVER } from "../../core/lifetime.ts";
 import { parseTarget } from "../../core/path.ts";
 import type { Cms } from "../../core/ports.ts";
@@ -100,9 +100,10 @@ function openReader({
   const headers = credential(config.cms, key);
   const choose = createChoose(homesOf(config));
   let found: Found = { breaches: [], values: [], answered: 0 };
-  const tell: IsolationEvents = {
+  const tell: AnswerEvents = {
     isolation: (breach) => void found.breaches.push(breach),
     withheld: (values) => void found.values.push(values),
+    unreadable: () => undefined,
   };
   const opened = new Map<string, ReturnType<typeof openStages>>();
   const open = (name: string) => {

@@ -11,11 +11,12 @@ import { formOf } from "./outgoing.ts";
 import { isSuccess, isUnreadableCondition, refusal } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
 import { pagingOf } from "./paging.ts";
-import { proofsOf, type Proofs } from "./proof.ts";
+import type { PartialList } from "./partial-list.ts";
+import type { Proofs } from "./proof.ts";
 import { askedFields, hiddenFields, type AskedJob } from "./query.ts";
 import { isJoinPage } from "./record-kind.ts";
 import { Sieve } from "./sieve.ts";
-import { isGood, stepAt } from "./steps.ts";
+import { endsWithAny, partialListOf, refusedBy, withProofs, type Answers } from "./steps.ts";
 
 /** The ten members of a list answer, in the order in which partners get them. */
 const LIST_MEMBERS = [
@@ -36,18 +37,17 @@ const LIST_MEMBERS = [
  * that any other answer stands for; Payload's own words stay in its cause.
  */
 export function translate(answers: Answers, job: AskedJob, settings: PayloadSettings): Translation {
-  const { answer, earlier, proofs } = withProofs(answers);
+  const { answer, earlier, proofs } = withProofs(answers, job, settings);
   const { operation } = job;
   const { kind } = operation;
-  const body = readJson(answer);
+  const [failed] = earlier;
+  if (failed?.status === 500 && kind !== "list") throw failedWrite({ answer, earlier }, job, settings);
+  const partial = partialListOf(job, [...earlier, answer], settings);
+  const body = partial === undefined ? readJson(answer) : readable(partial, earlier, job);
   if (kind === "list" && isUnreadableCondition(answer.status, body)) return emptyList(job, settings);
-  if (!isSuccess(answer) || body === undefined) throw refusal(answer, body, job);
-  if (kind === "list" && earlier.length > 0) {
-    const step = stepAt(job, earlier.length + 1, settings);
-    // The CMS works without the condition: it compares with a value that the field cannot have, and so matches nothing.
-    if (step === "any") return emptyList(job, settings);
-    if (step === "matching") throw unreadableRecord(earlier, job);
-  }
+  if (partial === undefined && (!isSuccess(answer) || body === undefined)) throw refusal(answer, body, job);
+  // The CMS works without the condition: it compares with a value that the field cannot have, and so matches nothing.
+  if (kind === "list" && endsWithAny(job, [...earlier, answer], settings)) return emptyList(job, settings);
   if (kind === "list" && asksByJoin(body, job, settings)) {
     return { status: 200, body: JSON.stringify(nothingJoined(body)) };
   }
@@ -59,6 +59,9 @@ export function translate(answers: Answers, job: AskedJob, settings: PayloadSett
     hidden: hiddenFields(job, settings),
     proofs,
   };
+  const { unreadable: ids = [] } = partial ?? {};
+  if (ids.length > 0)
+    settings.tell.unreadable({ requestId: job.requestId, collection: operation.collection, ids });
   try {
     return shaped({ body, answer }, job, shaping);
   } finally {
@@ -66,24 +69,21 @@ export function translate(answers: Answers, job: AskedJob, settings: PayloadSett
   }
 }
 
-/** The answer that settles a job, and those before it. */
-interface Answers {
-  readonly answer: UpstreamAnswer;
-  readonly earlier: readonly UpstreamAnswer[];
+/** A write at which the CMS failed: a mistake in fields that the CMS cannot read, or a failure of the CMS. */
+function failedWrite({ answer, earlier }: Answers, job: AskedJob, settings: PayloadSettings): GatewayError {
+  const [failed = answer] = earlier;
+  const error = refusal(failed, readJson(failed), job);
+  const refused = refusedBy(job, [...earlier, answer], settings);
+  if (refused.length === 0) return error;
+  const fields = refused.map(({ name }) => ({ path: name, message: "The value is not of the field's type" }));
+  return new GatewayError("document.invalid", { fields, cause: error.cause });
 }
 
-/** The answer that carried the job out, those before it, and what followed it. */
-function withProofs({ answer, earlier }: Answers): Answers & { readonly proofs: Proofs } {
-  const before = earlier.at(-1);
-  if (before === undefined || !isGood(before)) return { answer, earlier, proofs: proofsOf(undefined) };
-  return { answer: before, earlier: earlier.slice(0, -1), proofs: proofsOf(answer) };
-}
-
-/** The records match and the list of them fails: the CMS cannot read one of them. */
-function unreadableRecord(earlier: readonly UpstreamAnswer[], job: AskedJob): GatewayError {
+/** The list without the records that the CMS cannot read. Throws the CMS's failure where it can read none. */
+function readable({ body }: PartialList, earlier: readonly UpstreamAnswer[], job: AskedJob): unknown {
   const [failed] = earlier;
-  if (failed === undefined) return new GatewayError("upstream.failed");
-  return refusal(failed, readJson(failed), job);
+  if (body !== undefined) return body;
+  throw failed === undefined ? new GatewayError("upstream.failed") : refusal(failed, readJson(failed), job);
 }
 
 /** An answer of the CMS's, and what it says. */

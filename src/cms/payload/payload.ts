@@ -1,5 +1,5 @@
 import type { Config } from "../../config/schema.ts";
-import type { IsolationEvents } from "../../core/foreign.ts";
+import type { AnswerEvents } from "../../core/foreign.ts";
 import type { Cms, Job, Upstream } from "../../core/ports.ts";
 import { translate } from "./answer.ts";
 import { restores } from "./body.ts";
@@ -19,7 +19,7 @@ import { payloadSettings, type PayloadSettings } from "./settings.ts";
 /** What the adapter can be given besides. */
 export interface PayloadExtras {
   /** Told of what an answer of the CMS held that is outside the scope, or does not prove to be in it. */
-  readonly tell?: IsolationEvents;
+  readonly tell?: AnswerEvents;
   /** What is asked through about keys that are not known as good: anybody can cause the question, by inventing one. */
   readonly strangers?: Upstream;
 }

@@ -22,12 +22,26 @@ const LOCALE = /^(?:[A-Za-z][A-Za-z0-9_-]{0,34}|\*)$/;
 
 /** The query of a list, without its leading `?`. `scope` holds the tenants whose records may be listed. */
 export function listQuery(asked: ClientQuery, collection: string, context: QueryContext): string {
-  const { settings, scope } = context;
+  const parameters = new Parameters();
+  addPage(parameters, asked, { ...context, collection });
+  const { settings } = context;
+  const seen = seenFields(asked, { collection, isList: true }, settings);
+  addShape(parameters, asked, { settings, collection, seen });
+  addJoins(parameters, collection, context);
+  return parameters.toString();
+}
+
+/** Which records a list shows, and in which order. */
+function addPage(
+  parameters: Parameters,
+  asked: ClientQuery,
+  { settings, scope, ids, collection }: QueryContext & { readonly collection: string },
+): void {
   const client = readWhere(asked["where"], whereLimits(settings, collection));
   const parts: Where[] = [tenantCondition(settings, scope)];
   if (client.kind === "narrow") parts.push(client.where);
   if (client.kind === "nothing") parts.push({ id: { in: [] } });
-  const parameters = new Parameters();
+  if (ids !== undefined) parts.push({ id: { in: ids } });
   parameters.add("where", JSON.stringify({ and: parts }));
   const { limit, page } = pagingOf(asked, settings);
   parameters.add("limit", String(limit));
@@ -35,32 +49,30 @@ export function listQuery(asked: ClientQuery, collection: string, context: Query
   else if (isPositive(asked["page"])) parameters.add("page", String(page));
   const sort = readSort(asked["sort"], settings, collection);
   if (sort !== "") parameters.add("sort", sort);
-  const seen = seenFields(asked, { collection, isList: true }, settings);
-  addShape(parameters, asked, { settings, collection, seen });
-  addJoins(parameters, collection, context);
-  return parameters.toString();
 }
 
 /**
- * The ids of records that match a list's `where` (of any record without one), on the same terms as the list: the question
- * shows whether a failure lies in the condition or in the records. Nothing but ids is read.
+ * The ids of a list's page, on the same terms as the list: the question shows whether a failure lies in the condition or
+ * in the records. Nothing but ids is read.
  */
-export function probeQuery(
-  { asked, operation, permit }: AskedJob,
-  settings: PayloadSettings,
-  where: unknown,
-): string {
-  const client = readWhere(where, whereLimits(settings, operation.collection));
-  const parts: Where[] = [tenantCondition(settings, permit.scope)];
-  if (client.kind === "narrow") parts.push(client.where);
+export function idsQuery({ asked, operation, permit, tenant }: AskedJob, settings: PayloadSettings): string {
   const parameters = new Parameters();
-  parameters.add("where", JSON.stringify({ and: parts }));
-  parameters.add("limit", String(pagingOf(asked, settings).limit));
-  parameters.add("pagination", "false");
+  const { collection } = operation;
+  addPage(parameters, asked, { settings, tenant, scope: permit.scope, collection });
   parameters.add("depth", "0");
   if (asksDraft(asked)) parameters.add("draft", "true");
   parameters.add("select[id]", "true");
   return parameters.toString();
+}
+
+/** Some records of a list's page, in the shape in which the list was asked for. */
+export function partQuery(
+  { asked, operation, permit, tenant }: AskedJob,
+  settings: PayloadSettings,
+  ids: readonly RecordId[],
+): string {
+  const part = { ...asked, page: undefined, pagination: "false", limit: String(ids.length) };
+  return listQuery(part, operation.collection, { settings, tenant, scope: permit.scope, ids });
 }
 
 /**
@@ -158,6 +170,8 @@ export interface QueryContext {
   readonly settings: PayloadSettings;
   readonly tenant: Tenant;
   readonly scope: readonly RecordId[];
+  /** The records of a list that are asked for, where that is not all of them. */
+  readonly ids?: readonly RecordId[];
 }
 
 /** The tenant's constraint. An empty scope matches nothing (`in: []`), never everything. */

@@ -1,4 +1,4 @@
-import type { IsolationEvents } from "../../core/foreign.ts";
+import type { AnswerEvents } from "../../core/foreign.ts";
 import { ownMember } from "../../core/json.ts";
 import type { OperandKind, WhereLimits } from "../../core/where.ts";
 import type { Config } from "../../config/schema.ts";
@@ -8,7 +8,7 @@ import { virtualFieldsOf, type VirtualFields } from "./virtual-fields.ts";
 /** What this room needs of the configuration, in the shape it is used in. Built once. */
 export interface PayloadSettings {
   readonly cms: Config["cms"];
-  readonly tell: IsolationEvents;
+  readonly tell: AnswerEvents;
   /** What the version that is spoken calls the fields of a collection. */
   readonly names: NamesOf;
   readonly tripwire: Config["partners"]["tripwire"];
@@ -29,7 +29,11 @@ export interface PayloadSettings {
   readonly tenantSlugHeader: string;
 }
 
-const UNHEARD: IsolationEvents = { isolation: () => undefined, withheld: () => undefined };
+const UNHEARD: AnswerEvents = {
+  isolation: () => undefined,
+  withheld: () => undefined,
+  unreadable: () => undefined,
+};
 
 /** The settings of this room, out of the whole configuration. */
 export function payloadSettings(config: Config, tell = UNHEARD): PayloadSettings {

@@ -1,8 +1,10 @@
 import type { Outgoing, UpstreamAnswer } from "../../core/context.ts";
 import type { Job } from "../../core/ports.ts";
 import { formOf, jobRequest, listRequest, updateById } from "./outgoing.ts";
-import { proofRequest } from "./proof.ts";
-import { probeQuery, readSort, type AskedJob } from "./query.ts";
+import { partialList, type PartialList } from "./partial-list.ts";
+import { proofRequest, proofsOf, type Proofs } from "./proof.ts";
+import { idsQuery, partQuery, readSort, type AskedJob } from "./query.ts";
+import { refusedFields, suspects, type TextField } from "./refused-values.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
 import { readWhere } from "../../core/where.ts";
 
@@ -14,9 +16,10 @@ import { readWhere } from "../../core/where.ts";
  * After the answer that carried the job out, the question for the proofs of its virtual fields may follow (`proof.ts`).
  *
  * `asked`: the request as the partner asked. `by-id`: an update whose conditional form was refused. `unsorted`: a list
- * without its order. `matching`: the ids of the records that the list's condition matches. `any`: the id of any record.
+ * without its order. `matching`: the ids of the list's page. Where they can be read and the records cannot, the parts of
+ * the page follow (`partial-list.ts`). `any`: the id of any record.
  */
-export type StepName = "asked" | "by-id" | "unsorted" | "matching" | "any";
+type StepName = "asked" | "by-id" | "unsorted" | "matching" | "any";
 
 interface Step {
   readonly name: StepName;
@@ -24,9 +27,25 @@ interface Step {
   readonly followedOn: readonly number[];
 }
 
-/** The step whose answer is the last of `count`. */
-export function stepAt(job: AskedJob, count: number, settings: PayloadSettings): StepName {
-  return stepsOf(job, settings)[count - 1]?.name ?? "asked";
+/** True where the last answer is that to the question for any record. */
+export function endsWithAny(
+  job: AskedJob,
+  answers: readonly UpstreamAnswer[],
+  settings: PayloadSettings,
+): boolean {
+  return stepsOf(job, settings)[answers.length - 1]?.name === "any";
+}
+
+/** What the answers come to where the CMS cannot read all records of a list's page; else `undefined`. */
+export function partialListOf(
+  job: AskedJob,
+  answers: readonly UpstreamAnswer[],
+  settings: PayloadSettings,
+): PartialList | undefined {
+  if (answers.length < 2 || job.operation.kind !== "list") return undefined;
+  const at = stepsOf(job, settings).findIndex(({ name }) => name === "matching");
+  const page = answers[at];
+  return page === undefined ? undefined : partialList(page, answers.slice(at + 1));
 }
 
 /** True where no request can follow: all but a few jobs end here. */
@@ -35,12 +54,45 @@ export function isSettled(
   answers: readonly UpstreamAnswer[],
   { virtualFields }: PayloadSettings,
 ): boolean {
-  return isGood(answers.at(-1)) && virtualFields.of(operation.collection).length === 0;
+  return answers.length === 1 && isGood(answers[0]) && virtualFields.of(operation.collection).length === 0;
 }
 
-/** True for the answer that carried the job out: what follows it is the question for the proofs of its virtual fields. */
-export function isGood(answer: UpstreamAnswer | undefined): boolean {
+function isGood(answer: UpstreamAnswer | undefined): boolean {
   return answer !== undefined && answer.status < 400;
+}
+
+/**
+ * Where among the answers is the one that carried the job out, with the records that were asked for. After it only the
+ * question for the proofs of its virtual fields may follow.
+ */
+function carriedOutAt(
+  job: AskedJob,
+  answers: readonly UpstreamAnswer[],
+  settings: PayloadSettings,
+): number | undefined {
+  const at = answers.findIndex(isGood);
+  if (at <= 0) return at === 0 ? at : undefined;
+  if (answers[0]?.status === 500 && job.operation.kind !== "list") return undefined;
+  const name = stepsOf(job, settings)[at]?.name;
+  return name === "unsorted" || name === "by-id" ? at : undefined;
+}
+
+/** The answer that settles a job, and those before it. */
+export interface Answers {
+  readonly answer: UpstreamAnswer;
+  readonly earlier: readonly UpstreamAnswer[];
+}
+
+/** The answer that carried the job out, those before it, and the proofs that followed it. */
+export function withProofs(
+  { answer, earlier }: Answers,
+  job: AskedJob,
+  settings: PayloadSettings,
+): Answers & { readonly proofs: Proofs } {
+  const at = carriedOutAt(job, [...earlier, answer], settings);
+  const carriedOut = at === undefined ? undefined : earlier[at];
+  if (carriedOut === undefined) return { answer, earlier, proofs: proofsOf(undefined) };
+  return { answer: carriedOut, earlier: earlier.slice(0, at), proofs: proofsOf(answer) };
 }
 
 /** The request that follows after these answers; `undefined` where the last of them settles the job. */
@@ -50,18 +102,44 @@ export function followUp(
   settings: PayloadSettings,
 ): Outgoing | undefined {
   const last = answers.at(-1);
-  if (last === undefined || isGood(answers.at(-2))) return undefined;
-  if (isGood(last)) return isProvable(job, answers, settings) ? proofRequest(job, last, settings) : undefined;
+  if (last === undefined || isSettled(job, answers, settings)) return undefined;
+  const done = carriedOutAt(job, answers, settings);
+  if (done !== undefined) return done === answers.length - 1 ? proofRequest(job, last, settings) : undefined;
+  if (answers[0]?.status === 500 && job.operation.kind !== "list")
+    return suspectRequest(job, answers, settings);
+  const partial = partialListOf(job, answers, settings);
+  // An order by which the CMS cannot sort (400) is left out of all that follows.
+  const ordered = answers[0]?.status === 400 ? unsorted(job) : job;
+  if (partial !== undefined)
+    return partial.next && listRequest(job, settings, partQuery(ordered, settings, partial.next));
   const steps = stepsOf(job, settings);
   const isFollowed = steps[answers.length - 1]?.followedOn.includes(last.status) === true;
   const next = isFollowed ? steps[answers.length] : undefined;
-  return next === undefined ? undefined : requestOf(next.name, job, settings);
+  return next === undefined ? undefined : requestOf(next.name, ordered, settings);
 }
 
-/** False for an answer that has none of the records that were asked for. */
-function isProvable(job: AskedJob, answers: readonly UpstreamAnswer[], settings: PayloadSettings): boolean {
-  const step = stepAt(job, answers.length, settings);
-  return step !== "matching" && step !== "any";
+/** The question that follows where the CMS failed at a write: does it work, and which text can it not read? */
+function suspectRequest(
+  job: AskedJob,
+  answers: readonly UpstreamAnswer[],
+  settings: PayloadSettings,
+): Outgoing | undefined {
+  const fields = suspects(job, settings);
+  if (fields.length === 0) return undefined;
+  if (answers.length === 1) return requestOf("any", job, settings);
+  const next = answers[1]?.status === 200 ? fields[answers.length - 2] : undefined;
+  if (next === undefined) return undefined;
+  const asked = { limit: "1", where: { [next.name]: { equals: next.text } } };
+  return listRequest(job, settings, idsQuery({ ...job, asked }, settings));
+}
+
+/** The fields of a write at which the CMS failed because of their values. */
+export function refusedBy(
+  job: AskedJob,
+  answers: readonly UpstreamAnswer[],
+  settings: PayloadSettings,
+): readonly TextField[] {
+  return answers.length < 3 ? [] : refusedFields(suspects(job, settings), answers.slice(2));
 }
 
 function stepsOf(job: AskedJob, settings: PayloadSettings): readonly Step[] {
@@ -77,15 +155,18 @@ function stepsOf(job: AskedJob, settings: PayloadSettings): readonly Step[] {
   if (kind !== "list") return [];
   const isSorted = readSort(job.asked["sort"], settings, collection) !== "";
   const isNarrowed = readWhere(job.asked["where"], whereLimits(settings, collection)).kind === "narrow";
-  const faulty = isNarrowed ? [500] : [];
-  const order: Step[] = isSorted ? [{ name: "unsorted", followedOn: faulty }] : [];
-  const condition: Step[] = isNarrowed
-    ? [
-        { name: "matching", followedOn: [500] },
-        { name: "any", followedOn: [] },
-      ]
-    : [];
-  return [{ name: "asked", followedOn: isSorted ? [400, 500] : faulty }, ...order, ...condition];
+  const order: Step[] = isSorted ? [{ name: "unsorted", followedOn: [500] }] : [];
+  const condition: Step[] = isNarrowed ? [{ name: "any", followedOn: [] }] : [];
+  return [
+    { name: "asked", followedOn: isSorted ? [400, 500] : [500] },
+    ...order,
+    { name: "matching", followedOn: [500] },
+    ...condition,
+  ];
+}
+
+function unsorted(job: AskedJob): AskedJob {
+  return { ...job, asked: { ...job.asked, sort: undefined } };
 }
 
 function requestOf(name: StepName, job: AskedJob, settings: PayloadSettings): Outgoing {
@@ -93,11 +174,15 @@ function requestOf(name: StepName, job: AskedJob, settings: PayloadSettings): Ou
     case "by-id":
       return updateById(job, settings);
     case "unsorted":
-      return jobRequest({ ...job, asked: { ...job.asked, sort: undefined } }, settings);
+      return jobRequest(unsorted(job), settings);
     case "matching":
-      return listRequest(job, settings, probeQuery(job, settings, job.asked["where"]));
+      return listRequest(job, settings, idsQuery(job, settings));
     case "any":
-      return listRequest(job, settings, probeQuery(job, settings, undefined));
+      return listRequest(
+        job,
+        settings,
+        idsQuery({ ...job, asked: { draft: job.asked["draft"], limit: "1" } }, settings),
+      );
     default:
       return jobRequest(job, settings);
   }

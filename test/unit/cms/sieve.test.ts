@@ -81,7 +81,11 @@ t.test("a name in a partner's own JSON does not become a label of the metric", a
   translated(
     "read",
     { docs: [doc] },
-    { isolation: () => t.fail("no breach"), withheld: (values) => void found.push(values) },
+    {
+      isolation: () => t.fail("no breach"),
+      withheld: (values) => void found.push(values),
+      unreadable: () => undefined,
+    },
   );
   const kind = { requestId: "id", kind: "relation", action: "withheld" } as const;
   t.strictSame(found, [
@@ -98,6 +102,7 @@ t.test(
     const tell = {
       isolation: ({ place, collection, count }: Breach) => void told.push({ place, collection, count }),
       withheld: ({ kind, path, count }: WithheldValues) => void told.push({ kind, path, count }),
+      unreadable: () => undefined,
     };
     const shows = (...docs: readonly unknown[]): unknown => {
       const doc = { id: 1, tenant: 1, shows: { docs, hasNextPage: true } };
