@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { buildConnector, Client } from "undici";
 import { InFlight } from "../core/in-flight.ts";
+import { readAfterFailedWrites } from "./early-answers.ts";
 import type { NativeTls } from "./options.ts";
 
 /**
@@ -107,6 +108,7 @@ function connectorTo(
       const [error, socket] = made;
       if (error === null) {
         live.add(socket);
+        readAfterFailedWrites(socket);
         socket.once("close", () => live.delete(socket));
       }
       done(...made);

@@ -1,0 +1,25 @@
+import type { Duplex } from "node:stream";
+
+/** A write's errors after which what the other end had sent before can still be read. */
+const PEER_CLOSED: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET"]);
+
+/**
+ * Lets a failed write end no connection that may hold an answer. A server that answers an upload early and closes makes TCP
+ * reset the connection (RFC 9112 section 9.6), and Node destroys a socket at the first failed write, with all that was not
+ * read yet. Reading goes on to its own end: the answer, the end of the stream, or the same reset.
+ */
+export function readAfterFailedWrites(socket: Duplex): void {
+  const write = socket._write.bind(socket);
+  socket._write = (chunk, encoding, done) => write(chunk, encoding, tolerant(done));
+  const writev = socket._writev?.bind(socket);
+  if (writev !== undefined) socket._writev = (chunks, done) => writev(chunks, tolerant(done));
+}
+
+type Done = (error?: Error | null) => void;
+
+function tolerant(done: Done): Done {
+  return (error) => {
+    const isClosed = error instanceof Error && "code" in error && PEER_CLOSED.has(error.code);
+    done(isClosed ? null : error);
+  };
+}
