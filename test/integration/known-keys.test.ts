@@ -20,6 +20,7 @@ const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
 const redis = await startRedis();
 const keys = await addUsers(cms, MANY);
+const RECORDS = "{partners-gateway}:keys:*";
 t.beforeEach(() => redis.admin.flushall());
 t.teardown(async () => {
   await Promise.all([line.close(), cms.close(), redis.close()]);
@@ -41,13 +42,15 @@ async function start(t: Test, cache: Cache, isShared = true): Promise<TestGatewa
 const LENIENT = { lookupsPerSecond: 100_000 };
 const STRICT = { lookupsPerSecond: 1 };
 
-/** Shows every key to a gateway, a few at a time. */
-async function learn(t: Test, gateway: TestGateway): Promise<void> {
+/** Shows every key to a gateway, a few at a time. Resolves when Redis has it too, where that is shared. */
+async function learn(t: Test, gateway: TestGateway, isShared = true): Promise<void> {
   const verdicts = new Set<string>();
   for (let i = 0; i < MANY; i += 50)
     for (const verdict of await Promise.all(keys.slice(i, i + 50).map((key) => judge(gateway, key))))
       verdicts.add(verdict);
   t.strictSame([...verdicts], ["good"]);
+  // No request waits for its record to be written.
+  if (isShared) await until("every record", async () => (await redis.admin.keys(RECORDS)).length === MANY);
 }
 
 /** How many requests of partners are under way in a gateway. */
@@ -78,14 +81,14 @@ async function write(gateway: TestGateway): Promise<void> {
 
 t.test("after an administrator's write", async (t) => {
   const gateway = await start(t, LENIENT, false);
-  await learn(t, gateway);
+  await learn(t, gateway, false);
   await write(gateway);
   t.strictSame(await crowd(gateway), ALL_GOOD);
 });
 
 t.test("under a flood of unknown keys that the CMS does not answer", async (t) => {
   const gateway = await start(t, LENIENT, false);
-  await learn(t, gateway);
+  await learn(t, gateway, false);
   line.stage(hangs, /^GET \/api\/users\/me[^]*API-Key unknown-/);
   t.teardown(() => line.heal());
   const unknown = Array.from({ length: 100 }, (_, n) => judge(gateway, `unknown-${n}`).catch(() => "left"));
@@ -133,7 +136,7 @@ t.test("at a replica that has not seen them, once all that was known has expired
   const [one, two] = [await start(t, LENIENT), await start(t, { ...STRICT, keyTtl: "1ms" })];
   await untilShared(redis, [one, two]);
   await learn(t, one);
-  const [record = ""] = await redis.admin.keys("{partners-gateway}:keys:*");
+  const [record = ""] = await redis.admin.keys(RECORDS);
   t.ok((await redis.admin.pttl(record)) > 12 * 3_600_000, "Redis keeps it for longer than an hour's life");
   t.strictSame(await crowd(two), ALL_GOOD);
 });
