@@ -6,7 +6,7 @@ import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
 import { DEFAULT_UPSTREAM, upstreamsOf, type UpstreamSettings } from "../config/upstream.ts";
 import { configFor, connectTo } from "../compose/facility.ts";
-import { GatewayError } from "../core/errors.ts";
+import { CATALOGUE, GatewayError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import { FOREVER } from "../core/lifetime.ts";
 import { Secret } from "../core/secret.ts";
@@ -101,7 +101,9 @@ async function askOne(
       const setting = isDefault ? "upstream.url" : `upstreams.${name}`;
       const advice = isRedirect(error)
         ? "; if it redirects to paths that end with a slash, set cms.trailingSlash"
-        : "";
+        : isGateway(error)
+          ? "; a gateway answers there, this one or another: requests would go in a loop, so name the CMS itself"
+          : "";
       return [`${setting}: the CMS at ${target.origin} could not be asked (${code}${cause})${advice}`];
     }
   };
@@ -117,6 +119,16 @@ function isRedirect(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return (
     isObject(cause) && typeof cause["status"] === "number" && cause["status"] >= 300 && cause["status"] < 400
+  );
+}
+
+/** True where a gateway answered, which has words of its own for its errors. */
+function isGateway(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const begins = isObject(cause) ? cause["begins"] : undefined;
+  if (typeof begins !== "string") return false;
+  return Object.values(CATALOGUE).some(({ error: word, message }) =>
+    begins.startsWith(`{"error":${JSON.stringify(word)},"message":${JSON.stringify(message)},"requestId":`),
   );
 }
 

@@ -28,6 +28,8 @@ export function renderError(error: GatewayError, requestId: string): Answer {
     "x-request-id": requestId,
   };
   if (entry.status === 401) headers["www-authenticate"] = 'API-Key realm="partners"';
+  // RFC 9209 section 2.3.19.
+  if (error.code === "gateway.loop") headers["proxy-status"] = "partners-gateway; error=proxy_loop_detected";
   if (entry.status === 503 || entry.status === 429) headers["retry-after"] = RETRY_AFTER_SECONDS;
   return { status: entry.status, headers: { ...headers, ...error.headers }, body };
 }

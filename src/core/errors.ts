@@ -157,6 +157,13 @@ export const CATALOGUE = {
   "key.limited": tooMany,
   "tenant.busy": tooMany,
   "gateway.busy": { ...unavailable, blame: "gateway" },
+  "gateway.loop": {
+    status: 502,
+    error: "Bad Gateway",
+    message: "Upstream service unavailable",
+    blame: "gateway",
+    retry: "never",
+  },
   "gateway.fault": {
     status: 500,
     error: "Server Error",

@@ -41,6 +41,7 @@ const FAILURES: Readonly<Record<ErrorCode, readonly Kind[]>> = {
   "key.limited": RECORDS,
   "tenant.busy": RECORDS,
   "gateway.busy": ANY,
+  "gateway.loop": ANY,
   "gateway.fault": ANY,
 };
 

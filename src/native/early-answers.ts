@@ -9,10 +9,12 @@ const PEER_CLOSED: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET"]);
  * read yet. Reading goes on to its own end: the answer, the end of the stream, or the same reset.
  */
 export function readAfterFailedWrites(socket: Duplex): void {
+  /* oxlint-disable no-underscore-dangle -- Node's names for what a stream does with a write */
   const write = socket._write.bind(socket);
   socket._write = (chunk, encoding, done) => write(chunk, encoding, tolerant(done));
   const writev = socket._writev?.bind(socket);
   if (writev !== undefined) socket._writev = (chunks, done) => writev(chunks, tolerant(done));
+  /* oxlint-enable no-underscore-dangle */
 }
 
 type Done = (error?: Error | null) => void;

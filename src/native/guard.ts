@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { carriesApiKey, hasPlainFraming, hasUsableHost, repeatsAny } from "../core/headers.ts";
+import { hasComeBack } from "../core/loop.ts";
 import { isOriginForm, isPlainNativeTarget } from "../core/path.ts";
 
 /** What a request offends against. `message` is what no server may be sent; the others an operator can have observed. */
@@ -8,7 +9,7 @@ export type Rule = "message" | "target" | "key";
 /** Why a request is not forwarded: the catalogue code for the client, the reason for the log. */
 export interface Refusal {
   readonly rule: Rule;
-  readonly code: "native.keyed" | "request.malformed";
+  readonly code: "native.keyed" | "request.malformed" | "gateway.loop";
   readonly reason: string;
 }
 
@@ -35,6 +36,8 @@ export function refusalsOf(request: IncomingMessage): readonly Refusal[] {
 
 function brokenMessage(request: IncomingMessage): Refusal | undefined {
   const raw = request.rawHeaders;
+  if (hasComeBack(raw))
+    return { rule: "message", code: "gateway.loop", reason: "the upstream leads back to this gateway" };
   if (request.httpVersionMajor !== 1) return malformed("HTTP version is not 1.x");
   if (!hasPlainFraming(raw, request.httpVersion)) return malformed("message length can be read in two ways");
   if (repeatsAny(raw, SINGLE)) return malformed("a header that must be single is repeated");

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { foldName, isHopByHop, nominatedNames } from "../core/headers.ts";
+import { LOOP_HEADER, markedLoop } from "../core/loop.ts";
 import type { NativeOptions } from "./options.ts";
 
 /** The headers of the request to the CMS, lower-case: nothing else is sent but what is the connection's own. */
@@ -75,6 +76,7 @@ export function requestHeaders(
   if (trusted) extendForwarded(outgoing, request, address);
   else assertForwarded(outgoing, request, address);
   outgoing["x-request-id"] = requestId;
+  outgoing[LOOP_HEADER] = markedLoop(outgoing[LOOP_HEADER]);
   return outgoing;
 }
 

@@ -6,6 +6,7 @@ import type { Incoming } from "../core/context.ts";
 import { renderError, type Answer } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import { carriesApiKey, hasUsableHost, valuesOf } from "../core/headers.ts";
+import { hasComeBack } from "../core/loop.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { isUnderPrefix, originFormOf, parseTarget, type Target } from "../core/path.ts";
 import { atTurnsEnd, endTurn } from "../core/turn.ts";
@@ -129,6 +130,7 @@ export class Door {
   #partners(visit: Visit, ways: Ways, target: Target): void {
     const { request, response, requestId, expectsContinue } = visit;
     const { clock } = this.#options;
+    if (hasComeBack(request.rawHeaders)) return this.#refuse(visit, new GatewayError("gateway.loop"));
     if (!isPlainMessage(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
     const left = new Lifetime();
     response.on("close", () => {

@@ -1,3 +1,4 @@
+import { LOOP_HEADER, markedLoop } from "../core/loop.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Outgoing, UpstreamAnswer } from "../core/context.ts";
 import { Crowd } from "../core/crowd.ts";
@@ -129,7 +130,7 @@ export class Target {
       });
       if (outgoing.method === "GET") this.#reads.add(handler);
       const { method, target: path, headers, body = null } = outgoing.sentAs ?? outgoing;
-      client.dispatch({ method, path, headers: [...headers], body }, handler);
+      client.dispatch({ method, path, headers: [...headers, LOOP_HEADER, markedLoop()], body }, handler);
     });
   }
 }

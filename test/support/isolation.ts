@@ -148,6 +148,7 @@ const HEADERS: ReadonlySet<string> = new Set([
   "accept",
   "accept-encoding",
   "accept-language",
+  "cdn-loop",
   "content-type",
   "x-basker-tenant-id",
   "x-basker-tenant-slug",
@@ -173,6 +174,8 @@ function headerProblems(request: RecordedRequest, { key, tenant }: Law): string[
   const { rawHeaders, headers } = request;
   const names = rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
   const problems = names.filter((name) => !HEADERS.has(name)).map((name) => `carries ${name}`);
+  if (!/^partners-gateway; id=\w{24}$/.test(String(headers["cdn-loop"])))
+    problems.push("carries another mark");
   if (new Set(names).size !== names.length) problems.push("carries a header twice");
   if (!UUID.test(String(headers["x-request-id"]))) problems.push("has no request id of the gateway's");
   if (headers.authorization !== `users API-Key ${KEYS[key]}`) problems.push("carries another key");
