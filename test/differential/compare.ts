@@ -16,9 +16,12 @@ export class Comparison {
   readonly #there = new Map<string, string>();
   readonly #back = new Map<string, string>();
   readonly #needed: Needed;
+  readonly #foreign: ReadonlySet<unknown>;
 
-  constructor(needed: Needed) {
+  /** `foreign` are the ids of other tenants' venues, as the CMS that is asked straight has them. */
+  constructor(needed: Needed, foreign: ReadonlySet<unknown>) {
     this.#needed = needed;
+    this.#foreign = foreign;
   }
 
   /** The first difference that no law allows. */
@@ -46,7 +49,7 @@ export class Comparison {
     }
     if (typeof direct === "string" && typeof partner === "string" && this.#stands(direct, partner))
       return undefined;
-    const law = lawOfValue(place);
+    const law = lawOfValue(place, this.#foreign);
     if (law === undefined) return { path: path.join("."), direct, partner };
     this.#needed.note(law);
     return undefined;

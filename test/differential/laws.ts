@@ -165,8 +165,8 @@ export interface Place {
   readonly holder: unknown;
 }
 
-/** The law that allows a value to differ, if one does. */
-export function lawOfValue(place: Place): LawName | undefined {
+/** The law that allows a value to differ, if one does; `foreign` are the ids of other tenants' venues. */
+export function lawOfValue(place: Place, foreign: ReadonlySet<unknown>): LawName | undefined {
   const { path, direct, partner, holder } = place;
   const name = path.at(-1);
   if (name === "tenant" && (isShownById(direct, partner) || direct === null)) return "tenantId";
@@ -175,7 +175,7 @@ export function lawOfValue(place: Place): LawName | undefined {
   if ((name === "folder" || name === "host") && isShownById(direct, partner)) return "person";
   if ((name === "totalPages" || name === "pagingCounter") && isEmptyList(holder)) return "empty";
   if (name === "hostEmail" && partner === undefined) return "virtual";
-  if (name === "venueTitle" && partner === undefined && isForeignVenue(holder)) return "virtual";
+  if (name === "venueTitle" && partner === undefined && isUnproven(place, foreign)) return "virtual";
   if ((name === "sinks" || name === "guests") && partner === undefined && path.length > 1) return "join";
   return undefined;
 }
@@ -188,7 +188,9 @@ function isShownById(direct: unknown, partner: unknown): boolean {
   return isJson(direct) && direct["id"] === partner;
 }
 
-/** True where a record's venue was not populated, though it has one: the key cannot read it. */
-function isForeignVenue(holder: unknown): boolean {
-  return isJson(holder) && !isJson(holder["venue"]);
+/** True where a record's venue is another tenant's, or is not shown by a record that is itself a related one. */
+function isUnproven({ path, holder }: Place, foreign: ReadonlySet<unknown>): boolean {
+  const venue = isJson(holder) ? holder["venue"] : undefined;
+  const isMain = path.filter((name) => name !== "body" && name !== "docs").length === 1;
+  return isMain ? venue === null || foreign.has(venue) : !isJson(venue);
 }

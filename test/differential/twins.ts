@@ -46,10 +46,13 @@ export class Twins {
   /** Runs a sequence on both, and tells the first difference that no law allows. */
   async run(sequence: readonly Step[]): Promise<Found | undefined> {
     await Promise.all([this.#direct.reset(), this.#partner.reset()]);
-    const comparison = new Comparison(this.#needed);
+    // The second venue is seeded for another tenant.
+    const foreign = new Set([this.#direct.idOf("venues", 1)]);
+    const comparison = new Comparison(this.#needed, foreign);
     for (const [number, step] of sequence.entries()) {
       // Both are asked at the same moment, so that even times are compared.
       tick();
+      if (step.do === "move" && step.in === "venues") foreign.add(this.#direct.idOf("venues", step.nth));
       const found = isPartners(step)
         ? await this.#partnerStep(step, comparison)
         : await this.#editorStep(step, comparison);
