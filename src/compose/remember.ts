@@ -148,8 +148,9 @@ interface Wish {
 }
 
 /**
- * What a user of the CMS may have changed is forgotten at once. What anybody else may have is forgotten before the answer
- * as well, but for all of them together and once in a while: else a stranger decides how often everybody is looked up.
+ * What a user of the CMS may have changed is forgotten before the answer. So is what anybody else may have changed, where
+ * nobody else was followed up just before; what comes soon after waits for the next time, and its answer does not: else a
+ * stranger would decide how often everybody is looked up.
  */
 function beforeAnswerOf(
   { cms, elsewhere }: FactSource,
@@ -174,7 +175,11 @@ function beforeAnswerOf(
       const others = elsewhere?.();
       const reason = outcome === "settled" ? "write" : "uncertain";
       if (kinds.length > 0 && (await senders.knows(request))) await cache.invalidate(kinds, reason);
-      else if (kinds.length > 0) await ofStrangers.join({ kinds, reason });
+      else if (kinds.length > 0) {
+        const isFirst = ofStrangers.isAtRest;
+        const forgotten = ofStrangers.join({ kinds, reason });
+        if (isFirst) await forgotten;
+      }
       await others;
     };
   };

@@ -6,12 +6,18 @@ export class Rounds<Wish, Result> {
   readonly #carryOut: (wishes: readonly Wish[]) => Promise<Result>;
   readonly #rest: (() => Promise<void>) | undefined;
   #current: Promise<unknown> = Promise.resolve();
+  #isAtRest = true;
   #next: { readonly wishes: Wish[]; readonly done: Promise<Result> } | undefined;
 
   /** `carryOut` does what all of a round wish; it must not reject. The next round waits for `rest` after it. */
   constructor(carryOut: (wishes: readonly Wish[]) => Promise<Result>, rest?: () => Promise<void>) {
     this.#carryOut = carryOut;
     this.#rest = rest;
+  }
+
+  /** True where the next wish is carried out at once: no round is under way, nor its rest. */
+  get isAtRest(): boolean {
+    return this.#isAtRest;
   }
 
   /** Resolves when a round that began from now on is over. */
@@ -21,10 +27,13 @@ export class Rounds<Wish, Result> {
       return this.#next.done;
     }
     const wishes = [wish];
+    this.#isAtRest = false;
     const done = this.#current.then(() => {
       this.#next = undefined;
       const current = this.#carryOut(wishes);
-      this.#current = this.#rest === undefined ? current : current.then(this.#rest);
+      this.#current = (this.#rest === undefined ? current : current.then(this.#rest)).then(() => {
+        this.#isAtRest = this.#next === undefined;
+      });
       return current;
     });
     this.#next = { wishes, done };

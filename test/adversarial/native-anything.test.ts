@@ -50,7 +50,8 @@ await tap.test(
     await fc.assert(
       fc.asyncProperty(native, async ([drawn, to]) => {
         await rawExchange(site.gateway.port, bytesOf({ ...drawn, path: to }, []));
-        const requests = site.cms.takeRequests();
+        // Whether a sender of a write is one of the CMS's users is a question of the gateway's own.
+        const requests = site.cms.takeRequests().filter(({ path }) => path !== "/api/users/me?depth=0");
         arrived += requests.length;
         none([
           ...(requests.length > 1 ? ["one request has become two"] : []),

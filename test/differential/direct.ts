@@ -1,5 +1,5 @@
 import { isJson, type Json } from "../support/isolation.ts";
-import { directBody, directQuery, directSort, mayAsk, refusalFor, type Needed } from "./laws.ts";
+import { directBody, directQuery, directSort, mayAsk, refusalFor, type Kind, type Needed } from "./laws.ts";
 import { referencesOf, type Reference } from "./references.ts";
 import { conditionOf, fieldsIn, nothing, type List } from "./condition.ts";
 import { idIn, type Answer, type Asking, type Side } from "./side.ts";
@@ -77,7 +77,7 @@ export class Direct {
     const answer = await this.#side.ask({ method: "DELETE", path: `/api/${collection}/${id}`, query });
     return answer.status === 200
       ? { status: 200, body: recordIn(answer.body) }
-      : this.#refused(answer, "write");
+      : this.#refused(answer, "delete");
   }
 
   async #update(
@@ -106,7 +106,7 @@ export class Direct {
     const answer = await this.#side.ask({ method: "PATCH", path: `/api/${collection}/${id}`, query, body });
     return answer.status === 200
       ? { status: 200, body: recordIn(answer.body) }
-      : this.#refused(answer, "write");
+      : this.#refused(answer, "update");
   }
 
   async #updateInBulk({
@@ -130,7 +130,7 @@ export class Direct {
     const answer = await this.#side.ask(asking);
     const record = recordIn(answer.body);
     if (answer.status === 200 && idIn(record) !== undefined) return { status: 200, body: record };
-    if (answer.status === 403) return this.#refused(answer, "write");
+    if (answer.status === 403) return this.#refused(answer, "update");
     this.#needed.note("draftRefused");
     return { status: 422, body: { errors: [] } };
   }
@@ -208,7 +208,7 @@ export class Direct {
     return { status: 404, body: {} };
   }
 
-  #refused(answer: Answer, kind: "read" | "create" | "write"): Answer {
+  #refused(answer: Answer, kind: Kind): Answer {
     return refusalFor(answer, kind, this.#needed);
   }
 }

@@ -121,25 +121,26 @@ export function directBody(
   return tenant === undefined ? body : { ...body, tenant };
 }
 
+/** What was asked for, as far as a refusal depends on it. */
+export type Kind = "read" | "create" | "update" | "delete";
+
 /** The partner's answer for one of the CMS's that refuses. */
-export function refusalFor(
-  { status, body }: Answer,
-  kind: "read" | "create" | "write",
-  needed: Needed,
-): Answer {
+export function refusalFor({ status, body }: Answer, kind: Kind, needed: Needed): Answer {
   needed.note("envelope");
   const isNew = kind === "create";
   const isRead = kind === "read";
   const problems = problemsOf(body);
   if (problems.some(({ tableName }) => typeof tableName === "string")) return { status: 409, body: {} };
-  if (problems.length > 0)
+  if (problems.length > 0 && kind !== "delete")
     return { status: 422, body: { errors: problems.map(({ path, message }) => ({ path, message })) } };
   if (status === 401 || status === 403) return { status: 403, body: {} };
   // A hook's "not found": the write may have happened.
   if (status === 404 && isNew) return { status: 422, body: { errors: [] } };
   if (status === 404 || status === 429 || status >= 500) return { status, body: {} };
   if (status === 409 || status === 412 || status === 423) return { status: 409, body: {} };
-  return isRead ? { status: 400, body: {} } : { status: 422, body: { errors: [] } };
+  if (isRead) return { status: 400, body: {} };
+  // A delete has no body, and so no fields that could be wrong.
+  return { status: 422, body: kind === "delete" ? {} : { errors: [] } };
 }
 
 function problemsOf(body: Json): readonly Json[] {

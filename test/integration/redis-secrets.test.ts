@@ -171,9 +171,9 @@ await tap.test("the memory of a process holds every kind of fact, and no planted
     "a good key": names.name("keys", "default", KEYS.partnerA),
     "a good key of the other CMS": names.name("keys", "old", KEYS.partnerA),
     "a key of nobody": names.name("keys", "default", SECRETS["strangersKey"] ?? ""),
-    "a tenant by slug": names.name("tenants", "default", `["2","slug","tenant-a"]`),
-    "a tenant by id": names.name("tenants", "default", `["1","id",2]`),
-    "a tenant of nobody": names.name("tenants", "default", `["1","slug","${SECRETS["tenant"]}"]`),
+    "a tenant by slug": names.name("tenants", "default", `["2",[1],"slug","tenant-a"]`),
+    "a tenant by id": names.name("tenants", "default", `["1","all","id",2]`),
+    "a tenant of nobody": names.name("tenants", "default", `["1","all","slug","${SECRETS["tenant"]}"]`),
   };
   // What requests have left behind goes with their connections: those of the clients, and those to the CMS.
   const ports = [two.port, two.adminPort];

@@ -54,7 +54,9 @@ function shownFields({ asked, operation }: AskedJob, settings: PayloadSettings):
   const { collection } = operation;
   const select = readSelect(asked["select"], settings, collection);
   const fields = settings.virtualFields.of(collection);
-  return select === undefined ? fields : fields.filter(({ name: [first = ""] }) => !isHidden(select, first));
+  if (select === undefined) return fields;
+  // Beside exclusions, unlike a stored field, one that is named with `true` is shown (Payload 3.90).
+  return fields.filter(({ name: [first = ""] }) => select[first] === true || !isHidden(select, first));
 }
 
 /** The main records of an answer: of a list, of a read, or of a write. */

@@ -37,11 +37,17 @@ t.test("after a round the next one waits for a rest, and nobody else does", asyn
     () => new Promise((resolve) => void rests.push(resolve)),
   );
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+  t.ok(work.isAtRest);
   t.equal(await work.join("a"), 1, "the first one is answered before the rest is over");
+  t.notOk(work.isAtRest);
   const later = [work.join("b"), work.join("c")];
   await turn();
   t.strictSame(rounds, [["a"]]);
   rests[0]?.();
   t.strictSame(await Promise.all(later), [2, 2]);
   t.strictSame(rounds, [["a"], ["b", "c"]]);
+  await turn();
+  rests[1]?.();
+  await turn();
+  t.ok(work.isAtRest);
 });
