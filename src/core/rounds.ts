@@ -31,9 +31,8 @@ export class Rounds<Wish, Result> {
     const done = this.#current.then(() => {
       this.#next = undefined;
       const current = this.#carryOut(wishes);
-      this.#current = (this.#rest === undefined ? current : current.then(this.#rest)).then(() => {
-        this.#isAtRest = this.#next === undefined;
-      });
+      const over = this.#rest === undefined ? current : current.then(this.#rest);
+      this.#current = over.finally(() => (this.#isAtRest = this.#next === undefined));
       return current;
     });
     this.#next = { wishes, done };
