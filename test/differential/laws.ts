@@ -20,6 +20,7 @@ export const LAWS = {
   asked:
     "Conditions and orders do not lead into another record, nor by a field that may not be asked by (section 3).",
   draft: "An update without a status leaves a published record published and its waiting draft waiting.",
+  unstorable: "A draft's value that the database cannot store fails the CMS; the partner is told the field.",
   draftRefused: "Payload's bulk operation, which leaves that draft, reports no class and no paths.",
   lock: "`ifUpdatedAt` is compared with the state that the update builds on, and is no field.",
   restore: "A body that says deletedAt: null reaches a record in the trash.",
@@ -172,6 +173,8 @@ export function lawOfValue(place: Place, foreign: ReadonlySet<unknown>): LawName
   const name = path.at(-1);
   if (name === "tenant" && (isShownById(direct, partner) || direct === null)) return "tenantId";
   if (name === "message" && direct === undefined) return "references";
+  if (name === "status" && direct === 500 && partner === 422) return "unstorable";
+  if (name === "problems" && direct === undefined && isUnstorable(partner)) return "unstorable";
   if (name === "tenant" && path.length > 2 && direct === undefined) return "populate";
   if ((name === "folder" || name === "host") && isShownById(direct, partner)) return "person";
   if ((name === "totalPages" || name === "pagingCounter") && isEmptyList(holder)) return "empty";
@@ -179,6 +182,14 @@ export function lawOfValue(place: Place, foreign: ReadonlySet<unknown>): LawName
   if (name === "venueTitle" && partner === undefined && isUnproven(place, foreign)) return "virtual";
   if ((name === "sinks" || name === "guests") && partner === undefined && path.length > 1) return "join";
   return undefined;
+}
+
+/** Fields of which PostgreSQL stores no value but their options. */
+const OPTIONS: ReadonlySet<unknown> = new Set(["choice", "choices", "radio"]);
+
+function isUnstorable(problems: unknown): boolean {
+  if (!Array.isArray(problems) || problems.length === 0) return false;
+  return problems.every((problem: unknown) => isJson(problem) && OPTIONS.has(problem["path"]));
 }
 
 function isEmptyList(holder: unknown): boolean {

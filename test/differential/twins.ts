@@ -129,7 +129,11 @@ export class Twins {
     if (id === undefined) return undefined;
     const { payload } = side.cms;
     const target = { collection: step.in, id, depth: 0 };
-    const { tenant: _, ...data } = step.do === "edit" ? objectOf(side.resolve(step.data)) : {};
+    const {
+      tenant: _,
+      "tenant.id": __,
+      ...data
+    } = step.do === "edit" ? objectOf(side.resolve(step.data)) : {};
     try {
       if (step.do === "erase") return await payload.delete(target);
       if (step.do === "move")
