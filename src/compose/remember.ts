@@ -169,16 +169,20 @@ function beforeAnswerOf(
     const kinds = cms.writesTo(request);
     if (kinds.length === 0 && SAFE.has(request.method)) return undefined;
     const end = writes.begin();
+    let isFollowedAtOnce = false;
     return async (outcome, isWhole) => {
       if (isWhole) end();
       if (outcome === "refused") return;
       const others = elsewhere?.();
       const reason = outcome === "settled" ? "write" : "uncertain";
-      if (kinds.length > 0 && (await senders.knows(request))) await cache.invalidate(kinds, reason);
-      else if (kinds.length > 0) {
-        const isFirst = ofStrangers.isAtRest;
-        const forgotten = ofStrangers.join({ kinds, reason });
-        if (isFirst) await forgotten;
+      if (kinds.length > 0) {
+        // So is the end of an answer whose beginning was: what the CMS did in between may be more than it did before.
+        if (isFollowedAtOnce || (await senders.knows(request))) await cache.invalidate(kinds, reason);
+        else {
+          isFollowedAtOnce = ofStrangers.isAtRest;
+          const forgotten = ofStrangers.join({ kinds, reason });
+          if (isFollowedAtOnce) await forgotten;
+        }
       }
       await others;
     };
