@@ -11,7 +11,9 @@ import { startTwins } from "./twins.ts";
  */
 
 const FIXED = 20_261_201;
-const COUNT = 150;
+const COUNT = 280;
+/** Few: what they find is news, and no fault of the change that happens to be tested. */
+const CHANGING = 20;
 
 const twins = await startTwins(new Needed());
 tap.teardown(() => twins.close());
@@ -25,5 +27,5 @@ await tap.test("generated sequences of a fixed seed", async (t) =>
 
 const seed = Math.floor(Math.random() * 2 ** 31);
 await tap.test(`generated sequences of seed ${seed}`, async (t) =>
-  t.strictSame(await check(twins, { seed, count: COUNT }), undefined),
+  t.strictSame(await check(twins, { seed, count: CHANGING }), undefined),
 );

@@ -14,7 +14,7 @@ export const LAWS = {
     "A read by id is a list of one: a draft whose change is the move to the trash is missing, as in a list.",
   tenant: "A create stamps the tenant; an update's tenant field is taken out in every spelling (section 3).",
   parameters: "Parameters that the contract does not know are dropped (section 5).",
-  caps: "Depth and page size are capped; a bad value is the default (section 5).",
+  caps: "Depth and page size are capped; a bad value is the default, and without pages there is none (section 5).",
   order: "By an order that the CMS cannot sort by, a list has its default order (section 5).",
   condition: "A condition that the CMS cannot read or compare by matches nothing (section 3).",
   asked:
@@ -71,7 +71,7 @@ function sizes({ depth = "", limit, page, pagination }: Query, isList: boolean):
   const standard = pagination === "false" ? MOST_RECORDS : 10;
   const wanted = limit === undefined || !/^\d+$/.test(limit) ? standard : Number(limit);
   const size = Math.min(wanted === 0 ? MOST_RECORDS : wanted, MOST_RECORDS);
-  const at = page !== undefined && /^[1-9]\d*$/.test(page) ? page : "1";
+  const at = pagination !== "false" && page !== undefined && /^[1-9]\d*$/.test(page) ? page : "1";
   return { ...deep, limit: String(size), page: at };
 }
 
