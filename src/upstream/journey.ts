@@ -67,7 +67,7 @@ export async function travel({
 }: Journey): Promise<UpstreamAnswer> {
   const { note, received } = asking;
   const holders = holdersOf(asking);
-  // Whose a key is that nobody knows yet is asked when none of the others waits.
+  // A question about an unknown key waits until no other request waits.
   const yields = asking.isUnknownKey === true;
   const onLeft = (): void => places.release(holders);
   const isSafe = outgoing.method === "GET";

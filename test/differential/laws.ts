@@ -180,7 +180,8 @@ export function lawOfValue(place: Place, foreign: ReadonlySet<unknown>): LawName
   if ((name === "totalPages" || name === "pagingCounter") && isEmptyList(holder)) return "empty";
   if (name === "hostEmail" && partner === undefined) return "virtual";
   if (name === "venueTitle" && partner === undefined && isUnproven(place, foreign)) return "virtual";
-  if ((name === "sinks" || name === "guests") && partner === undefined && path.length > 1) return "join";
+  if ((name === "sinks" || name === "guests") && partner === undefined && isUnprovenPage(direct))
+    return "join";
   return undefined;
 }
 
@@ -198,6 +199,12 @@ function isEmptyList(holder: unknown): boolean {
 
 function isShownById(direct: unknown, partner: unknown): boolean {
   return isJson(direct) && direct["id"] === partner;
+}
+
+/** True for a join's page that is not whole, or that shows no owners. */
+function isUnprovenPage(page: unknown): boolean {
+  if (!isJson(page) || !Array.isArray(page["docs"])) return false;
+  return page["hasNextPage"] !== false || page["docs"].some((record: unknown) => !isJson(record));
 }
 
 /** True where a record's venue is another tenant's, or is not shown by a record that is itself a related one. */
