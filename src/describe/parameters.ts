@@ -27,7 +27,7 @@ export function parameters(config: Config): Readonly<Record<string, Json>> {
     }),
     page: query("page", { schema: { type: "integer", minimum: 1, default: 1 }, example: 2 }),
     pagination: query("pagination", {
-      description: `\`false\` gives the first ${limits.page} documents, or \`limit\`, without counting pages.`,
+      description: `\`false\` gives the first ${limits.page} documents, or the \`page\` of \`limit\` documents, without counting them.`,
       schema: { type: "boolean", default: true },
       example: false,
     }),

@@ -182,4 +182,27 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
       },
     ],
   },
+  {
+    name: "a page without a count is the page that was asked for",
+    steps: [
+      { do: "create", in: "sinks", data: { title: "three" }, query: {} },
+      { do: "list", in: "sinks", query: { pagination: "false", limit: "1", page: "2", sort: "id" } },
+      { do: "list", in: "sinks", query: { pagination: "false", limit: "0", page: "2", sort: "id" } },
+      { do: "list", in: "sinks", query: { pagination: "false", page: "2", sort: "id" } },
+    ],
+  },
+  {
+    name: "an update under a lock leaves the empty localized fields of rows unset",
+    steps: [
+      {
+        do: "rewrite",
+        in: "sinks",
+        nth: 0,
+        data: { parts: [{ blockType: "card", lines: [{}] }] },
+        seen: {},
+        query: {},
+      },
+      { do: "update", in: "sinks", nth: 2, data: {}, query: {}, lock: "main" },
+    ],
+  },
 ];

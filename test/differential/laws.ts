@@ -14,7 +14,7 @@ export const LAWS = {
     "A read by id is a list of one: a draft whose change is the move to the trash is missing, as in a list.",
   tenant: "A create stamps the tenant; an update's tenant field is taken out in every spelling (section 3).",
   parameters: "Parameters that the contract does not know are dropped (section 5).",
-  caps: "Depth and page size are capped; a bad value is the default, and without pages there is none (section 5).",
+  caps: "Depth and page size are capped; a bad value is the default, and without pages or a limit there is no page (section 5).",
   order: "By an order that the CMS cannot sort by, a list has its default order (section 5).",
   condition: "A condition that the CMS cannot read or compare by matches nothing (section 3).",
   asked:
@@ -32,6 +32,8 @@ export const LAWS = {
   person: "A user, or a record without a tenant that is not declared open, is shown by its id (section 3).",
   virtual: "A virtual field is withheld where the record that it comes from would be.",
   populate: "A populated record shows whose it is, whatever `populate` selects of it.",
+  unset:
+    "Payload's bulk operation stores no row for a localized field that is empty in each language, in place of nulls.",
   join: "An undeclared join, or one of a populated record, is whole or left out.",
 } as const;
 
@@ -71,7 +73,8 @@ function sizes({ depth = "", limit, page, pagination }: Query, isList: boolean):
   const standard = pagination === "false" ? MOST_RECORDS : 10;
   const wanted = limit === undefined || !/^\d+$/.test(limit) ? standard : Number(limit);
   const size = Math.min(wanted === 0 ? MOST_RECORDS : wanted, MOST_RECORDS);
-  const at = pagination !== "false" && page !== undefined && /^[1-9]\d*$/.test(page) ? page : "1";
+  const hasPages = pagination !== "false" || (limit !== undefined && /^[1-9]\d*$/.test(limit));
+  const at = hasPages && page !== undefined && /^[1-9]\d*$/.test(page) ? page : "1";
   return { ...deep, limit: String(size), page: at };
 }
 
@@ -172,6 +175,7 @@ export function lawOfValue(place: Place, foreign: ReadonlySet<unknown>): LawName
   const { path, direct, partner, holder } = place;
   const name = path.at(-1);
   if (name === "tenant" && (isShownById(direct, partner) || direct === null)) return "tenantId";
+  if (path.includes("rows") && LOCALES.has(name) && direct === null && partner === undefined) return "unset";
   if (name === "message" && direct === undefined) return "references";
   if (name === "status" && direct === 500 && partner === 422) return "unstorable";
   if (name === "problems" && direct === undefined && isUnstorable(partner)) return "unstorable";
@@ -184,6 +188,8 @@ export function lawOfValue(place: Place, foreign: ReadonlySet<unknown>): LawName
     return "join";
   return undefined;
 }
+
+const LOCALES: ReadonlySet<unknown> = new Set(["en", "de"]);
 
 /** Fields of which PostgreSQL stores no value but their options. */
 const OPTIONS: ReadonlySet<unknown> = new Set(["choice", "choices", "radio"]);

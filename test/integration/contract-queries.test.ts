@@ -94,6 +94,14 @@ await tap.test("page, and pagination=false", async (t) => {
   t.match(all.json, { totalDocs: 24, totalPages: 1, hasNextPage: false, nextPage: null });
   t.equal(docsOf(all).length, 24);
   t.notOk("pagination" in (await sent(`GET ${A}/pages?pagination=true`)));
+  const uncounted = await ask(`GET ${A}/pages?pagination=false&limit=10&page=2`);
+  t.match(docsOf(uncounted), [{ id: 14 }, { id: 13 }], "without a count the second page is the second");
+  for (const limit of ["", "&limit=0"])
+    t.equal(
+      docsOf(await ask(`GET ${A}/pages?pagination=false&page=2${limit}`)).length,
+      24,
+      "no limit, no pages",
+    );
 });
 
 await tap.test("sort: own fields, either way; a path into another record is dropped", async (t) => {

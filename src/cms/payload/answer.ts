@@ -137,7 +137,7 @@ const EMPTY_LIST = {
  * of one that it can. A difference would tell a field that it does not have from one that is nobody's to ask by.
  */
 function emptyList({ asked }: AskedJob, settings: PayloadSettings): Translation {
-  const { limit, page = 1 } = pagingOf(asked, settings);
+  const { limit, page } = pagingOf(asked, settings);
   return { status: 200, body: JSON.stringify({ ...EMPTY_LIST, limit, page }) };
 }
 

@@ -1,15 +1,24 @@
 import type { ClientQuery } from "./client-query.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** Which part of a list is asked for: documents at the most, and the page, `undefined` without pages. */
-export function pagingOf(
-  asked: ClientQuery,
-  { maxPage }: PayloadSettings,
-): { readonly limit: number; readonly page: number | undefined } {
+/** The part of a list that a client asks for. */
+export interface Paging {
+  /** Documents at the most. */
+  readonly limit: number;
+  readonly page: number;
+  /** True where the client asks for no count of the documents and no number of pages (`pagination=false`). */
+  readonly unpaged: boolean;
+}
+
+/**
+ * Reads `limit`, `page` and `pagination`. Payload 3.90 reads `page` beside `pagination=false` as well, where there is a limit:
+ * a client walks through a list in this way without the cost of a count. Without a limit of its own there are no pages.
+ */
+export function pagingOf(asked: ClientQuery, { maxPage }: PayloadSettings): Paging {
   const unpaged = asked["pagination"] === "false";
   const limit = pageSize(asked["limit"], unpaged, maxPage);
-  if (unpaged) return { limit, page: undefined };
-  return { limit, page: isPositive(asked["page"]) ? Number(asked["page"]) : 1 };
+  const hasPages = !unpaged || isPositive(asked["limit"]);
+  return { limit, unpaged, page: hasPages && isPositive(asked["page"]) ? Number(asked["page"]) : 1 };
 }
 
 function pageSize(asked: unknown, unpaged: boolean, cap: number): number {

@@ -3,7 +3,7 @@ import type { Job } from "../../core/ports.ts";
 import { readScope } from "../../core/scope.ts";
 import { fieldsOf, ownField, readWhere, type Where } from "../../core/where.ts";
 import type { ClientQuery } from "./client-query.ts";
-import { depth, isPositive, pagingOf } from "./paging.ts";
+import { depth, pagingOf } from "./paging.ts";
 import { Parameters } from "./parameters.ts";
 import { isHidden, isInclusion, readPopulate, readSelect, showFields } from "./selection.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
@@ -43,10 +43,10 @@ function addPage(
   if (client.kind === "nothing") parts.push({ id: { in: [] } });
   if (ids !== undefined) parts.push({ id: { in: ids } });
   parameters.add("where", JSON.stringify({ and: parts }));
-  const { limit, page } = pagingOf(asked, settings);
+  const { limit, page, unpaged } = pagingOf(asked, settings);
   parameters.add("limit", String(limit));
-  if (page === undefined) parameters.add("pagination", "false");
-  else if (isPositive(asked["page"])) parameters.add("page", String(page));
+  if (unpaged) parameters.add("pagination", "false");
+  if (page > 1) parameters.add("page", String(page));
   const sort = readSort(asked["sort"], settings, collection);
   if (sort !== "") parameters.add("sort", sort);
 }
