@@ -19,7 +19,7 @@ export const COMMANDS: readonly Entry[] = [
   {
     name: "prove",
     summary: "try to break the isolation of a live system",
-    load: async () => (await import("./prove/command.ts")).prove,
+    load: async () => (await import("./prove.ts")).prove,
   },
   {
     name: "explain",

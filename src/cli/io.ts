@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { text as wholeOf } from "node:stream/consumers";
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../app/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { scrub } from "../observe/scrub.ts";
 

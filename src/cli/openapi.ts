@@ -1,5 +1,5 @@
-import { wallTime } from "../clock.ts";
-import { describeApi } from "../describe/document.ts";
+import { wallTime } from "../app/clock.ts";
+import { describeApi } from "../partners/describe/document.ts";
 import { EXIT, type Command } from "./command.ts";
 import { CONFIG_FLAG, configOf } from "./config.ts";
 

@@ -1,4 +1,4 @@
-import { readBuild } from "../compose/build.ts";
+import { readBuild } from "../app/build.ts";
 import type { Config } from "../config/schema.ts";
 import { targetsOf } from "../config/upstream.ts";
 import { complain, createLog, type Log } from "../observe/log.ts";

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { createPayloadCms } from "../cms/payload/payload.ts";
-import { wallTime } from "../clock.ts";
-import { configFor, connectTo } from "../compose/facility.ts";
-import { homesOf } from "../compose/generation.ts";
-import { openCache, openFacts, remember } from "../compose/remember.ts";
-import { stagesOf } from "../compose/stages.ts";
+import { wallTime } from "../app/clock.ts";
+import { configFor, connectTo } from "../app/facility.ts";
+import { homesOf } from "../app/generation.ts";
+import { openCache, openFacts, remember } from "../app/remember.ts";
+import { stagesOf } from "../app/stages.ts";
 import type { Config } from "../config/schema.ts";
 import { upstreamsOf } from "../config/upstream.ts";
 import type { Clock } from "../core/clock.ts";
@@ -16,9 +16,9 @@ import { Lifetime } from "../core/lifetime.ts";
 import type { Target } from "../core/path.ts";
 import type { Upstream } from "../core/ports.ts";
 import { Writes } from "../core/writes.ts";
-import type { Stages } from "../gateway/gateway.ts";
+import type { Stages } from "../partners/pipeline.ts";
 import { createSilentLog } from "../observe/log.ts";
-import { homeOf } from "../stages/choose.ts";
+import { homeOf } from "../partners/stages/choose.ts";
 
 /** A request that a command makes itself, in place of a client. */
 export interface OwnRequest {

@@ -1,7 +1,7 @@
 import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
-import { wallTime } from "../clock.ts";
-import { startGateway, type RunningGateway } from "../compose.ts";
+import { wallTime } from "../app/clock.ts";
+import { startGateway, type RunningGateway } from "../app/gateway.ts";
 import { workersOf } from "../config/part.ts";
 import type { Config } from "../config/schema.ts";
 import { upstreamsOf } from "../config/upstream.ts";
@@ -77,7 +77,7 @@ async function startSeveral(
   { clock }: Io,
   { log, exit }: Life,
 ): Promise<RunningGateway> {
-  const { startPrimary } = await import("../compose/workers/primary.ts");
+  const { startPrimary } = await import("../app/workers/primary.ts");
   const gateway = await startPrimary(config, { clock, wallTime, log, workers });
   exit.drain = () => gateway.stop();
   exit.hurry = () => gateway.hurry();

@@ -1,4 +1,4 @@
-import { readBuild } from "../compose/build.ts";
+import { readBuild } from "../app/build.ts";
 import { EXIT, type Command } from "./command.ts";
 
 /** `partners-gateway version`. */

@@ -1,6 +1,6 @@
-import { wallTime } from "../clock.ts";
-import { WorkerProcess, type Ways } from "../compose/workers/worker.ts";
-import type { Failure } from "../compose/workers/sides.ts";
+import { wallTime } from "../app/clock.ts";
+import { WorkerProcess, type Ways } from "../app/workers/worker.ts";
+import type { Failure } from "../app/workers/sides.ts";
 import type { Config } from "../config/schema.ts";
 import { addressProblem } from "./address.ts";
 import type { Io } from "./io.ts";

@@ -16,7 +16,7 @@ import type { RequestSpan } from "./trace.ts";
 /** An id as the CMS gave it. Its JSON type matters: a CMS with numeric ids reads `1abc` as 1. */
 export type RecordId = string | number;
 
-/** The key's user: who is asking. Minted by `stages/authenticate.ts`. */
+/** The key's user: who is asking. Minted by `partners/stages/authenticate.ts`. */
 export type Principal = Branded<Identity & { readonly credential: Secret }, "Principal">;
 
 /** What the CMS says of the user behind a key. Cached; holds nothing that authenticates. */
@@ -39,7 +39,7 @@ export interface TenantFacts {
   readonly group?: { readonly memberIds: readonly RecordId[]; readonly sharedCollections: readonly string[] };
 }
 
-/** The tenant that this request acts for, of which its principal is known to be a member. Minted by `stages/resolve-tenant.ts`. */
+/** The tenant that this request acts for, of which its principal is known to be a member. Minted by `partners/stages/resolve-tenant.ts`. */
 export type Tenant = Branded<TenantFacts, "Tenant">;
 
 /** A way a client named a tenant. */
@@ -47,7 +47,7 @@ export type TenantRef =
   | { readonly by: "id"; readonly id: RecordId }
   | { readonly by: "slug"; readonly slug: string };
 
-/** A version of the API from the configured list, with the headers that tell of its end. Minted by `stages/version.ts`. */
+/** A version of the API from the configured list, with the headers that tell of its end. Minted by `partners/stages/version.ts`. */
 export type Version = Branded<
   { readonly name: string; readonly headers: Readonly<Record<string, string>> },
   "Version"
@@ -81,7 +81,7 @@ export interface Revisions {
 
 /**
  * The permission to forward: `read` within the tenants given, `create` in the tenant, `write` on a record of which the
- * CMS has just reported that it is the tenant's, with its states. Minted by `stages/authorise.ts`.
+ * CMS has just reported that it is the tenant's, with its states. Minted by `partners/stages/authorise.ts`.
  */
 export type Permit = Branded<
   {

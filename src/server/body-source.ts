@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { BodySource } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/lifetime.ts";
-import { announcesBody } from "../native/guard.ts";
+import { announcesBody } from "../http/proxy/guard.ts";
 
 /** What a body is read from. `expectsContinue` where the client waits for a 100 before it sends (RFC 9110, 10.1.1). */
 export interface BodyOrigin {

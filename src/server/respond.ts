@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "../core/clock.ts";
 import { renderError, type Answer } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
-import { announcesBody } from "../native/guard.ts";
+import { announcesBody } from "../http/proxy/guard.ts";
 
 /**
  * How long, and how much of, an unread body is read and thrown away after an early answer. Closing on unread bytes makes

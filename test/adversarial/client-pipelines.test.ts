@@ -11,7 +11,7 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { requestsRead, type RequestsRead } from "../support/requests-read.ts";
 import { until } from "../support/until.ts";
-import { startOrigin } from "../unit/native/front.ts";
+import { startOrigin } from "../unit/http/proxy/front.ts";
 
 /** A gateway and the CMS behind it, which answers what has `slow` in its path when it is told to. */
 interface Site {

@@ -11,7 +11,7 @@ import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
 import { pour, untilStill } from "../support/pour.ts";
 import { closed, endIdleTime, serverEnd } from "../support/server-end.ts";
 import { until } from "../support/until.ts";
-import { ask, startFront, startOrigin } from "../unit/native/front.ts";
+import { ask, startFront, startOrigin } from "../unit/http/proxy/front.ts";
 
 const GET = rawRequest(["GET /api/posts HTTP/1.1", "Host: h"]);
 const UPGRADE = rawRequest(["GET /hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]);

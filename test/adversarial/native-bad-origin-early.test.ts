@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import t, { type Test } from "tap";
 import { badOrigin } from "../support/bad-origin.ts";
 import { rawConnect, rawRequest } from "../support/raw.ts";
-import { startFront } from "../unit/native/front.ts";
+import { startFront } from "../unit/http/proxy/front.ts";
 
 const UPLOAD = rawRequest(["POST /api/media HTTP/1.1", "Host: h", "Content-Length: 1000000"], "first");
 const REFUSAL = "HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 4\r\n\r\nmuch";

@@ -4,7 +4,7 @@
  * Defence: an answer is judged before its head goes out; one that breaks off later takes the client's connection with it.
  */
 import t from "tap";
-import type { NativeOptions } from "../../src/native/proxy.ts";
+import type { NativeOptions } from "../../src/http/proxy/proxy.ts";
 import {
   answers,
   answersAndCloses,
@@ -20,7 +20,7 @@ import { handClock } from "../support/clock.ts";
 import { inTime, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { closed, endIdleTime, serverEnd } from "../support/server-end.ts";
 import { until } from "../support/until.ts";
-import { type Front, startFront, type Test } from "../unit/native/front.ts";
+import { type Front, startFront, type Test } from "../unit/http/proxy/front.ts";
 
 /** Longer than any test: `endIdleTime` ends it. */
 const IDLE_MS = 3_600_000;

@@ -10,7 +10,7 @@ import { startKept } from "../support/kept.ts";
 import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
 import { closed, endIdleTime, serverEnd } from "../support/server-end.ts";
 import { until } from "../support/until.ts";
-import { ask, oneConnection, startFront } from "../unit/native/front.ts";
+import { ask, oneConnection, startFront } from "../unit/http/proxy/front.ts";
 
 const GET = rawRequest(["GET /api/posts HTTP/1.1", "Host: h"]);
 const UPGRADE = rawRequest(["GET /hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]);

@@ -7,7 +7,7 @@ import t from "tap";
 import { answersAndCloses, badOrigin } from "../support/bad-origin.ts";
 import { startKept } from "../support/kept.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
-import { type Origin, startFront, startOrigin } from "../unit/native/front.ts";
+import { type Origin, startFront, startOrigin } from "../unit/http/proxy/front.ts";
 
 const ADDRESS = { "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "h" };
 

@@ -6,7 +6,7 @@
 import t from "tap";
 import { handClock } from "../support/clock.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
-import { startFront, startOrigin } from "../unit/native/front.ts";
+import { startFront, startOrigin } from "../unit/http/proxy/front.ts";
 
 const FORBIDDEN =
   /^HTTP\/1\.1 403 Forbidden\r\n.*"message":"API keys must use the Partners API at \/partners\/:version\/:tenant\/\*"/s;

@@ -9,7 +9,7 @@ import { answers, answersAndCloses, badOrigin } from "../support/bad-origin.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { startKept } from "../support/kept.ts";
 import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
-import { startFront, startOrigin } from "../unit/native/front.ts";
+import { startFront, startOrigin } from "../unit/http/proxy/front.ts";
 
 const HIDDEN = rawRequest(["GET /hidden HTTP/1.1", "Host: cms"]);
 

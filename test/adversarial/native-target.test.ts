@@ -5,7 +5,7 @@
  */
 import t from "tap";
 import { rawExchange, rawRequest } from "../support/raw.ts";
-import { startFront, startOrigin } from "../unit/native/front.ts";
+import { startFront, startOrigin } from "../unit/http/proxy/front.ts";
 
 const CRASHERS = ["/\\[", "/\\", "http://[", "http://h:99999/", "http://[/", "//[", "//h:99999/"];
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import t from "tap";
 import { COMMANDS } from "../../src/cli/commands.ts";
-import { startOrigin } from "../unit/native/front.ts";
+import { startOrigin } from "../unit/http/proxy/front.ts";
 import { startCms } from "../support/cms/server.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { proofOf, runCli } from "../support/prove.ts";

@@ -2,7 +2,7 @@ import tap from "tap";
 import { startSite } from "../support/isolation.ts";
 import { configFor, startTestGateway } from "../support/gateway.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
-import { startOrigin } from "../unit/native/front.ts";
+import { startOrigin } from "../unit/http/proxy/front.ts";
 
 /** HTTP as its specifications have it, where an earlier version of the gateway did otherwise. */
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import t from "tap";
 import { pour, untilStill } from "../support/pour.ts";
 import { inTime, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
-import { ask, oneConnection, startFront, startOrigin } from "../unit/native/front.ts";
+import { ask, oneConnection, startFront, startOrigin } from "../unit/http/proxy/front.ts";
 
 /** A pattern of 16 bytes, so that a block that is lost, repeated or moved shows. */
 const PATTERN = Buffer.alloc(2 * 1_048_576, "0123456789abcdef");

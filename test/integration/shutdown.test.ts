@@ -1,8 +1,8 @@
 import { connect, createServer } from "node:net";
 import { once } from "node:events";
 import t from "tap";
-import { systemClock, wallTime } from "../../src/clock.ts";
-import { startGateway } from "../../src/compose.ts";
+import { systemClock, wallTime } from "../../src/app/clock.ts";
+import { startGateway } from "../../src/app/gateway.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { createSilentLog } from "../../src/observe/log.ts";
 import { startCms } from "../support/cms/server.ts";

@@ -5,7 +5,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
   {
     area: "revocation",
     name: "a native write makes nothing forget",
-    patches: [{ file: "compose/native.ts", find: "beforeAnswer: memory.beforeAnswer,", replace: "" }],
+    patches: [{ file: "app/native.ts", find: "beforeAnswer: memory.beforeAnswer,", replace: "" }],
     tests: ["test/integration/redis-revocation.test.ts"],
   },
   {
@@ -48,16 +48,16 @@ export const REVOCATION: readonly SuiteMutant[] = [
     area: "revocation",
     name: "a native write that the CMS has refused makes everybody forget",
     patches: [
-      { file: "native/relay.ts", find: "if (REFUSALS.has(status)) this.#exchange.waive();", replace: "" },
+      { file: "http/proxy/relay.ts", find: "if (REFUSALS.has(status)) this.#exchange.waive();", replace: "" },
     ],
-    tests: ["test/unit/native/settle.test.ts"],
+    tests: ["test/unit/http/proxy/settle.test.ts"],
   },
   {
     area: "revocation",
     name: "a stranger's native writes make everybody forget each time",
     patches: [
       {
-        file: "compose/remember.ts",
+        file: "app/remember.ts",
         find: "(await senders.knows(request))",
         replace: "(senders !== undefined)",
       },
@@ -85,39 +85,43 @@ export const SHARING: readonly SuiteMutant[] = [
     name: "reads of different users are one",
     patches: [
       {
-        file: "stages/join.ts",
+        file: "partners/stages/join.ts",
         find: "${Secret.reveal(principal.credential)}\\n",
         replace: "${Secret.reveal(principal.credential).slice(0, 0)}\\n",
       },
-      { file: "stages/join.ts", find: "[principal.userId, tenant.id,", replace: "[tenant.id," },
+      { file: "partners/stages/join.ts", find: "[principal.userId, tenant.id,", replace: "[tenant.id," },
     ],
-    tests: ["test/unit/stages/join.test.ts", "test/integration/shared-reads.test.ts"],
+    tests: ["test/unit/partners/join.test.ts", "test/integration/shared-reads.test.ts"],
   },
   {
     area: "sharing",
     name: "reads of different scopes are one",
     patches: [
-      { file: "stages/join.ts", find: "tenant.id, permit.scope]", replace: "tenant.id, permit.scope === 0]" },
+      {
+        file: "partners/stages/join.ts",
+        find: "tenant.id, permit.scope]",
+        replace: "tenant.id, permit.scope === 0]",
+      },
     ],
-    tests: ["test/unit/stages/join.test.ts", "test/integration/shared-reads.test.ts"],
+    tests: ["test/unit/partners/join.test.ts", "test/integration/shared-reads.test.ts"],
   },
   {
     area: "sharing",
     name: "a read joins one that began before a write was answered",
     patches: [{ file: "core/writes.ts", find: "this.#epoch += 1;", replace: "void this.#epoch;" }],
-    tests: ["test/unit/stages/join.test.ts", "test/integration/shared-reads.test.ts"],
+    tests: ["test/unit/partners/join.test.ts", "test/integration/shared-reads.test.ts"],
   },
   {
     area: "sharing",
     name: "a joined read has the request id of another",
     patches: [
       {
-        file: "stages/join.ts",
+        file: "partners/stages/join.ts",
         find: `headers: { ...headers, "x-request-id": request.requestId }`,
         replace: "headers",
       },
     ],
-    tests: ["test/unit/stages/join.test.ts", "test/integration/shared-reads.test.ts"],
+    tests: ["test/unit/partners/join.test.ts", "test/integration/shared-reads.test.ts"],
   },
   {
     area: "sharing",
@@ -129,6 +133,6 @@ export const SHARING: readonly SuiteMutant[] = [
         replace: "if (this.#waiting.length >= 0) {",
       },
     ],
-    tests: ["test/unit/core/flights.test.ts", "test/unit/stages/join.test.ts"],
+    tests: ["test/unit/core/flights.test.ts", "test/unit/partners/join.test.ts"],
   },
 ];

@@ -56,7 +56,11 @@ export const LIMITS: readonly SuiteMutant[] = [
     area: "limits",
     name: "one user may have any number of requests under way",
     patches: [
-      { file: "stages/share.ts", find: "if (inFlight.of(user) >= deps.max)", replace: "if (deps.max < 0)" },
+      {
+        file: "partners/stages/share.ts",
+        find: "if (inFlight.of(user) >= deps.max)",
+        replace: "if (deps.max < 0)",
+      },
     ],
     tests: ["test/adversarial/tenant-hog.test.ts", "test/adversarial/client-crowds.test.ts"],
   },
@@ -71,12 +75,12 @@ export const LIMITS: readonly SuiteMutant[] = [
     name: "one tenant may have every connection to the CMS",
     patches: [
       {
-        file: "upstream/places.ts",
+        file: "http/client/places.ts",
         find: "return holders.every((holder) => this.#held.of(holder) < this.#maxHeld);",
         replace: "return holders.every(() => this.#maxHeld > 0);",
       },
     ],
-    tests: ["test/unit/upstream/places.test.ts"],
+    tests: ["test/unit/http/client/places.test.ts"],
   },
   {
     area: "limits",
@@ -163,7 +167,7 @@ export const DRAINING: readonly SuiteMutant[] = [
     name: "the port closes before the load balancer has looked",
     patches: [
       {
-        file: "compose/serving.ts",
+        file: "app/serving.ts",
         find: "this.lasting.clock.after(drainDelay, resolve)",
         replace: "this.lasting.clock.after(drainDelay * 0, resolve)",
       },

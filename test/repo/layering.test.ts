@@ -2,28 +2,43 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import t from "tap";
 
-/** Each floor and what it may import besides itself; floor-2 rooms never import each other. */
+/**
+ * Each floor, from the lowest, and the floors that its files may import besides its own. Floors of one height never import
+ * each other, but for the proxy, which sends through the HTTP client.
+ */
 const FLOORS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   config: ["core"],
-  cms: ["core", "config"],
+  "cms/payload": ["core", "config"],
   cache: ["core", "config"],
-  upstream: ["core", "config"],
-  native: ["core", "config"],
+  "http/client": ["core", "config"],
+  "http/proxy": ["core", "config", "http/client"],
   observe: ["core", "config"],
-  describe: ["core", "config"],
-  stages: ["core"],
-  gateway: ["core", "stages"],
-  server: ["core", "gateway", "native"],
+  partners: ["core", "config"],
+  server: ["core", "partners", "http/proxy"],
+  app: [
+    "core",
+    "config",
+    "cms/payload",
+    "cache",
+    "http/client",
+    "http/proxy",
+    "observe",
+    "partners",
+    "server",
+  ],
 };
+
+/** The modules that the black box of `prove` may import besides its own. */
+const OF_PROVE: ReadonlySet<string> = new Set(["core/json.ts", "cli/io.ts"]);
 
 /** Which file alone may declare that the check behind a branded type was done. */
 const MINTS: Readonly<Record<string, string>> = {
   CanonicalPath: "core/path.ts",
-  Principal: "stages/authenticate.ts",
-  Version: "stages/version.ts",
-  Tenant: "stages/resolve-tenant.ts",
-  Permit: "stages/authorise.ts",
+  Principal: "partners/stages/authenticate.ts",
+  Version: "partners/stages/version.ts",
+  Tenant: "partners/stages/resolve-tenant.ts",
+  Permit: "partners/stages/authorise.ts",
 };
 
 const root = join(import.meta.dirname, "../../src");
@@ -35,25 +50,32 @@ function importsOf(file: string): string[] {
   return [...found].map(([, path = ""]) => relative(root, join(root, dirname(file), path)));
 }
 
-t.test("no floor imports from one above it, or from a room beside it", async (t) => {
+/** The floor that a file belongs to, `undefined` for the commands and the proof. */
+function floorOf(file: string): string | undefined {
+  return Object.keys(FLOORS).find((floor) => file.startsWith(`${floor}/`));
+}
+
+t.test("no floor imports a floor above it or beside it", async (t) => {
   for (const file of files) {
-    const [room = ""] = file.split("/");
-    const allowed = FLOORS[room];
-    if (allowed === undefined) continue;
+    const floor = floorOf(file);
+    if (floor === undefined) continue;
     for (const target of importsOf(file)) {
-      const [other = ""] = target.split("/");
-      t.ok(other === room || allowed.includes(other), `${file} may not import ${target}`);
+      const other = floorOf(target);
+      const isAllowed = other === floor || (other !== undefined && FLOORS[floor]?.includes(other) === true);
+      t.ok(isAllowed, `${file} may not import ${target}`);
     }
   }
 });
 
-t.test("files outside the floors are those of the composition root", async (t) => {
-  const outside = files.filter((file) => FLOORS[file.split("/")[0] ?? ""] === undefined);
-  t.strictSame(outside.filter((file) => !/^(?:cli|compose)\//.test(file)).toSorted(), [
-    "clock.ts",
-    "compose.ts",
-    "main.ts",
-  ]);
+t.test("the proof imports nothing of the gateway's inside", async (t) => {
+  for (const file of files.filter((name) => name.startsWith("prove/")))
+    for (const target of importsOf(file))
+      t.ok(target.startsWith("prove/") || OF_PROVE.has(target), `${file} may not import ${target}`);
+});
+
+t.test("every file belongs to a floor, to the commands or to the proof", async (t) => {
+  const outside = files.filter((file) => floorOf(file) === undefined && !/^(?:cli|prove)\//.test(file));
+  t.strictSame(outside, ["main.ts"]);
 });
 
 t.test("there is no import circle", async (t) => {
@@ -84,7 +106,7 @@ t.test("evidence is minted by the file that does the check, and nowhere else", a
 
 t.test("time is asked of a clock, not of the machine", async (t) => {
   for (const [file, source] of sources) {
-    if (/^(?:main|clock)\.ts$|^(?:server|native)\//.test(file)) continue;
+    if (/^(?:main|app\/clock)\.ts$|^(?:server|http\/proxy)\//.test(file)) continue;
     t.notMatch(source, /Date\.now|performance\.now|setTimeout|setInterval/, file);
   }
 });
@@ -92,7 +114,7 @@ t.test("time is asked of a clock, not of the machine", async (t) => {
 t.test("the CMS's names stay in its room", async (t) => {
   for (const [file, source] of sources) {
     // A proof and a description speak the contract from outside, where a list has docs and totalDocs.
-    if (/^(?:cms|config|describe|cli\/prove)\//.test(file)) continue;
+    if (/^(?:cms|config|partners\/describe|prove|cli\/prove)\//.test(file)) continue;
     t.notMatch(source, /"users\/me|"docs"|"_strategy"|totalDocs|"equals"|API-Key [^"`]*\$\{Secret/, file);
   }
 });

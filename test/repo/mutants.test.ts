@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { BLOCKS } from "../../src/cli/prove/matrix.ts";
+import { BLOCKS } from "../../src/prove/matrix.ts";
 import { REVOCATION, SHARING } from "../mutants/knowledge.ts";
 import { DRAINING, FRAMING, LIMITS } from "../mutants/traffic.ts";
 import { WRITE_PATH } from "../mutants/writes.ts";

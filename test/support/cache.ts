@@ -1,7 +1,7 @@
 import type { Test } from "tap";
 import { Cache } from "../../src/cache/cache.ts";
-import { systemClock, wallTime } from "../../src/clock.ts";
-import { openFacts } from "../../src/compose/remember.ts";
+import { systemClock, wallTime } from "../../src/app/clock.ts";
+import { openFacts } from "../../src/app/remember.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { Identity } from "../../src/core/context.ts";
 import type { Asking } from "../../src/core/ports.ts";

@@ -1,6 +1,6 @@
 import type { Mutant } from "./mutants.ts";
 
-const TENANT = "stages/resolve-tenant.ts";
+const TENANT = "partners/stages/resolve-tenant.ts";
 
 /** Mutants at the door: keys, versions, tenants, methods. Reads alone must catch them. */
 export const DOOR_MUTANTS: readonly Mutant[] = [
@@ -29,7 +29,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "a tenant is remembered without its name",
     patches: [
       {
-        file: "compose/remember.ts",
+        file: "app/remember.ts",
         find: 'viewer.tenantIds ?? "all", ref.by, name]',
         replace: "name.length]",
       },
@@ -40,7 +40,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "a key is remembered under one name for all",
     patches: [
       {
-        file: "compose/remember.ts",
+        file: "app/remember.ts",
         find: "textOf: (key) => Secret.reveal(key),",
         replace: "textOf: (key) => Secret.reveal(key).slice(99),",
       },
@@ -69,7 +69,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "the scheme of a key is taken in any case",
     patches: [
       {
-        file: "stages/authenticate.ts",
+        file: "partners/stages/authenticate.ts",
         find: "!value.startsWith(scheme)",
         replace: "!value.toLowerCase().startsWith(scheme.toLowerCase())",
       },
@@ -80,7 +80,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "keys pass on native paths",
     patches: [
       {
-        file: "native/guard.ts",
+        file: "http/proxy/guard.ts",
         find: "if (carriesApiKey(request.rawHeaders))",
         replace: 'if (request.method === "never")',
       },
@@ -91,7 +91,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "any version will do",
     patches: [
       {
-        file: "stages/version.ts",
+        file: "partners/stages/version.ts",
         find: "const found = known.get(asked);",
         replace: "const found = known.get(asked) ?? [...known.values()][0];",
       },
@@ -102,7 +102,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "the method override header counts",
     patches: [
       {
-        file: "stages/receive.ts",
+        file: "partners/stages/receive.ts",
         find: "return { ...incoming, path: target.path };",
         replace:
           'const at = headers.findIndex((name) => name.toLowerCase() === "x-http-method-override");\n' +

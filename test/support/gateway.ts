@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
-import { startGateway, type RunningGateway } from "../../src/compose.ts";
+import { startGateway, type RunningGateway } from "../../src/app/gateway.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { systemClock, wallTime } from "../../src/clock.ts";
+import { systemClock, wallTime } from "../../src/app/clock.ts";
 import type { HandClock } from "./clock.ts";
 import { withLimits } from "./long-limits.ts";
 import type { Tracer } from "../../src/core/trace.ts";

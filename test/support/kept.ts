@@ -1,4 +1,4 @@
-import { type Front, type Origin, startFront, startOrigin, type Test } from "../unit/native/front.ts";
+import { type Front, type Origin, startFront, startOrigin, type Test } from "../unit/http/proxy/front.ts";
 import { PATIENCE_MS } from "./until.ts";
 
 /**

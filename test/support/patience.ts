@@ -1,4 +1,4 @@
-import type { PoolOptions } from "../../src/upstream/pool.ts";
+import type { PoolOptions } from "../../src/http/client/pool.ts";
 import { handClock } from "./clock.ts";
 
 /** Settings of a pool that nothing in a test runs into by itself: what a test is about it sets. */

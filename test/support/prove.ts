@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Test } from "tap";
 import { parse } from "yaml";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/app/clock.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { isObject } from "../../src/core/json.ts";

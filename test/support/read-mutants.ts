@@ -41,8 +41,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: QUERY,
-        find: "JSON.stringify({ and: parts }));\n  const { limit, page }",
-        replace: "JSON.stringify(Object.assign({}, ...parts)));\n  const { limit, page }",
+        find: "JSON.stringify({ and: parts }));\n  const { limit, page, unpaged }",
+        replace: "JSON.stringify(Object.assign({}, ...parts)));\n  const { limit, page, unpaged }",
       },
       BREACH_UNSEEN,
     ],
@@ -180,7 +180,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: "a HEAD is not scoped",
     patches: [
       {
-        file: "stages/authorise.ts",
+        file: "partners/stages/authorise.ts",
         find: "permit(readScope(tenant, operation.collection))",
         replace: 'permit(request.method === "HEAD" ? [1, 2, 3, 4] : readScope(tenant, operation.collection))',
       },

@@ -2,7 +2,7 @@ import type { Mutant } from "./mutants.ts";
 
 const BODY = "cms/payload/body.ts";
 const SIEVE = "cms/payload/sieve.ts";
-const AUTHORISE = "stages/authorise.ts";
+const AUTHORISE = "partners/stages/authorise.ts";
 
 /** The question whose record it is, which stands before every write. */
 const REVISIONS = "cms/payload/revisions.ts";
@@ -108,7 +108,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     name: "a POST can be another method",
     patches: [
       {
-        file: "stages/receive.ts",
+        file: "partners/stages/receive.ts",
         find: "return { ...incoming, path: target.path };",
         replace:
           'const at = headers.findIndex((name) => name.toLowerCase() === "x-http-method-override");\n' +

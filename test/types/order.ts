@@ -3,7 +3,7 @@
  * type checker itself, since an unused `@ts-expect-error` is an error.
  */
 import type { Incoming, Permit, Permitted, Principal, Received, Tenant } from "../../src/core/context.ts";
-import type { Stages } from "../../src/gateway/gateway.ts";
+import type { Stages } from "../../src/partners/pipeline.ts";
 
 export async function wrongOrders(stages: Stages, incoming: Incoming, received: Received): Promise<void> {
   // @ts-expect-error -- a path that was not judged

@@ -5,9 +5,9 @@ import { CATALOGUE } from "../../core/errors.ts";
 import type { Finding } from "../../core/finding.ts";
 import { isObject } from "../../core/json.ts";
 import type { Secret } from "../../core/secret.ts";
-import { IDLE_CONNECTION_MS } from "../../native/connections.ts";
+import { IDLE_CONNECTION_MS } from "../../http/proxy/connections.ts";
 import type { Io } from "../io.ts";
-import { Wire } from "../prove/wire.ts";
+import { Wire } from "../../prove/wire.ts";
 import { idleTime } from "./idle.ts";
 import { withheldSample } from "./withheld.ts";
 

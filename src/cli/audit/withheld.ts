@@ -1,5 +1,5 @@
 import { credential, MANY, NEEDS_KEY, tenantSlugs, type Ask } from "../../cms/payload/audit.ts";
-import { homesOf } from "../../compose/generation.ts";
+import { homesOf } from "../../app/generation.ts";
 import type { Config } from "../../config/schema.ts";
 import { DEFAULT_UPSTREAM } from "../../config/upstream.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -10,9 +10,9 @@ import { FOREVER } from "../../core/lifetime.ts";
 import { parseTarget } from "../../core/path.ts";
 import type { Cms } from "../../core/ports.ts";
 import type { Secret } from "../../core/secret.ts";
-import { createPipeline } from "../../gateway/gateway.ts";
-import { deadline } from "../../gateway/layers.ts";
-import { createChoose } from "../../stages/choose.ts";
+import { createPipeline } from "../../partners/pipeline.ts";
+import { deadline } from "../../partners/layers.ts";
+import { createChoose } from "../../partners/stages/choose.ts";
 import { incomingOf, openStages } from "../stages.ts";
 import { advice, summary } from "./declaring.ts";
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { homesOf } from "../../compose/generation.ts";
+import { homesOf } from "../../app/generation.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Outgoing } from "../../core/context.ts";
@@ -7,14 +7,14 @@ import { renderError, type Answer } from "../../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../../core/errors.ts";
 import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
 import { isPlainNativeTarget, isUnderPrefix, parseTarget } from "../../core/path.ts";
-import { createPipeline, type Stages } from "../../gateway/gateway.ts";
-import { deadline } from "../../gateway/layers.ts";
+import { createPipeline, type Stages } from "../../partners/pipeline.ts";
+import { deadline } from "../../partners/layers.ts";
 import type { Explanation } from "../../observe/explain/explanation.ts";
 import { shapeOf } from "../../observe/explain/redact.ts";
 import { shownRequest, Trace } from "../../observe/explain/trace.ts";
 import { scrub } from "../../observe/scrub.ts";
 import { incomingOf, openStages } from "../stages.ts";
-import { createChoose } from "../../stages/choose.ts";
+import { createChoose } from "../../partners/stages/choose.ts";
 
 /** The request that is to be explained. */
 export interface Question {

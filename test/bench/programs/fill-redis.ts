@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
-import { systemClock, wallTime } from "../../../src/clock.ts";
-import { openFacility } from "../../../src/compose/facility.ts";
-import { createLasting } from "../../../src/compose/lasting.ts";
-import { remember } from "../../../src/compose/remember.ts";
+import { systemClock, wallTime } from "../../../src/app/clock.ts";
+import { openFacility } from "../../../src/app/facility.ts";
+import { createLasting } from "../../../src/app/lasting.ts";
+import { remember } from "../../../src/app/remember.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { DEFAULT_UPSTREAM, upstreamsOf } from "../../../src/config/upstream.ts";
 import { FOREVER } from "../../../src/core/lifetime.ts";

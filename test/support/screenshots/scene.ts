@@ -1,5 +1,5 @@
-import { systemClock, wallTime } from "../../../src/clock.ts";
-import { startGateway } from "../../../src/compose.ts";
+import { systemClock, wallTime } from "../../../src/app/clock.ts";
+import { startGateway } from "../../../src/app/gateway.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { createSilentLog } from "../../../src/observe/log.ts";
 import { stringify } from "yaml";

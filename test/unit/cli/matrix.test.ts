@@ -1,6 +1,6 @@
 import t from "tap";
-import { BLOCKS } from "../../../src/cli/prove/matrix.ts";
-import type { Doc, Party, World } from "../../../src/cli/prove/world.ts";
+import { BLOCKS } from "../../../src/prove/matrix.ts";
+import type { Doc, Party, World } from "../../../src/prove/world.ts";
 
 const COLLECTIONS = ["pages", "posts", "events", "venues", "media"];
 

@@ -1,5 +1,5 @@
 import t from "tap";
-import { systemClock } from "../../../src/clock.ts";
+import { systemClock } from "../../../src/app/clock.ts";
 import { ADMIN_LIMITS, startAdmin, type AdminOptions } from "../../../src/server/admin.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
 

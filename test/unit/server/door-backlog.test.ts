@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import t, { type Test } from "tap";
-import type { NativeProxy } from "../../../src/native/proxy.ts";
+import type { NativeProxy } from "../../../src/http/proxy/proxy.ts";
 import { Backlog } from "../../../src/server/backlog.ts";
 import { Connections } from "../../../src/server/connections.ts";
 import { Door, type Ways } from "../../../src/server/door.ts";

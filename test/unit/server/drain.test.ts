@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import t, { type Test } from "tap";
-import type { NativeProxy } from "../../../src/native/proxy.ts";
+import type { NativeProxy } from "../../../src/http/proxy/proxy.ts";
 import { handClock } from "../../support/clock.ts";
 import { rawConnect, rawRequest } from "../../support/raw.ts";
 import { PATIENCE_MS, until } from "../../support/until.ts";

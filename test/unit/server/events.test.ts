@@ -1,5 +1,5 @@
 import t, { type Test } from "tap";
-import { systemClock, wallTime } from "../../../src/clock.ts";
+import { systemClock, wallTime } from "../../../src/app/clock.ts";
 import type { Clock } from "../../../src/core/clock.ts";
 import type { Health, Snapshot, Standing } from "../../../src/core/status.ts";
 import { snapshotOf } from "../../../src/observe/snapshot.ts";

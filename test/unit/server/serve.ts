@@ -1,9 +1,9 @@
 import type { Test } from "tap";
-import { systemClock } from "../../../src/clock.ts";
+import { systemClock } from "../../../src/app/clock.ts";
 import type { Clock } from "../../../src/core/clock.ts";
 import type { Incoming } from "../../../src/core/context.ts";
 import type { Answer } from "../../../src/core/envelope.ts";
-import type { NativeProxy } from "../../../src/native/proxy.ts";
+import type { NativeProxy } from "../../../src/http/proxy/proxy.ts";
 import { startServer, type RunningServer } from "../../../src/server/server.ts";
 import { rawExchange, rawRequest } from "../../support/raw.ts";
 import { requestsRead, type RequestsRead } from "../../support/requests-read.ts";

@@ -1,0 +1,136 @@
+import { LOOP_HEADER, markedLoop } from "../../core/loop.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Outgoing, UpstreamAnswer } from "../../core/context.ts";
+import { Crowd } from "../../core/crowd.ts";
+import { GatewayError } from "../../core/errors.ts";
+import type { Cancellation } from "../../core/lifetime.ts";
+import type { Asking } from "../../core/ports.ts";
+import { createBreaker, type Breaker } from "./breaker.ts";
+import { Clients, type ClientsOptions } from "./clients.ts";
+import { Exchange, type Patience } from "./exchange.ts";
+import { isAnswered, isTimeout } from "./failure.ts";
+
+/** How a CMS, or one target of it, is doing: `degraded`, it was last asked in vain; `down`, it is asked once in a while only. */
+export type CmsState = "unknown" | "ok" | "degraded" | "down";
+
+/** Times in milliseconds, sizes in bytes. */
+export interface TargetOptions extends Patience, ClientsOptions {
+  readonly maxAnswer: number;
+  readonly breakerFailures: number;
+  readonly breakerRetry: number;
+  readonly clock: Clock;
+}
+
+/** One request on its way to one target. */
+export interface Errand {
+  readonly outgoing: Outgoing;
+  readonly signal: Cancellation;
+  readonly received?: Asking["received"];
+  /** Called once when the connection is free again, which can be later than the answer. */
+  readonly onLeft: () => void;
+  /** Called when nothing can be taken back any more. */
+  readonly onSending: () => void;
+}
+
+const SILENCE: ReadonlySet<string> = new Set(["upstream.unreachable", "upstream.timeout", "upstream.open"]);
+
+/** One process of the CMS: the connections to it, its breaker, and what is known of its health. */
+export class Target {
+  readonly origin: string;
+  readonly breaker: Breaker;
+  /** True while checks say that it does not work. */
+  isFailing = false;
+  /** Told when the breaker opens, with what was the last to fail, and when it closes. */
+  onBreaker: (failure?: { readonly cause: unknown }) => void = () => undefined;
+  readonly #options: TargetOptions;
+  readonly #clients: Clients;
+  readonly #reads = new Crowd<Exchange>();
+  #pending = 0;
+  #last: CmsState = "unknown";
+
+  constructor(origin: string, options: TargetOptions) {
+    const { breakerFailures: failures, breakerRetry: retryAfter, clock } = options;
+    this.origin = origin;
+    this.#options = options;
+    this.breaker = createBreaker({ failures, retryAfter, clock });
+    this.#clients = new Clients(origin, options);
+  }
+
+  /** Requests that hold a connection to it, those included that nobody waits for any more. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  get state(): CmsState {
+    if (this.breaker.isOpen || this.isFailing) return "down";
+    return this.#last;
+  }
+
+  /** Sends a request once and tells the breaker how that went. Rejects with whatever went wrong. */
+  async send(errand: Errand): Promise<UpstreamAnswer> {
+    const { signal } = errand;
+    const begun = this.#options.clock.now();
+    try {
+      const answer = await this.#exchange(errand);
+      this.#answered();
+      this.#last = "ok";
+      return answer;
+    } catch (error) {
+      // Too large, or given up by the caller: neither says that the CMS is down, and clients can cause both.
+      const isOurs = error instanceof GatewayError;
+      if (isAnswered(error)) this.#answered();
+      else if (!signal.aborted) this.#failed(begun, error);
+      if (!signal.aborted && (!isOurs || SILENCE.has(error.code))) this.#last = "degraded";
+      throw error;
+    }
+  }
+
+  /** Gives up the reads that wait for it, so that they can go elsewhere; of a write nobody knows what became. */
+  abandonReads(): void {
+    for (const read of this.#reads.all()) read.giveUp("the target was taken out");
+  }
+
+  /** Ends what is under way and closes every connection. */
+  close(): Promise<void> {
+    return this.#clients.close();
+  }
+
+  #answered(): void {
+    const wasOpen = this.breaker.isOpen;
+    this.breaker.answered();
+    if (wasOpen) this.onBreaker();
+  }
+
+  #failed(begun: number, cause: unknown): void {
+    const wasOpen = this.breaker.isOpen;
+    this.breaker.failed({ begun, slow: isTimeout(cause) });
+    if (!wasOpen && this.breaker.isOpen) this.onBreaker({ cause });
+  }
+
+  #exchange({ outgoing, signal, received, onLeft, onSending }: Errand): Promise<UpstreamAnswer> {
+    const { maxAnswer, clock } = this.#options;
+    const client = this.#clients.take();
+    this.#pending += 1;
+    return new Promise((resolve, reject) => {
+      const handler: Exchange = new Exchange({
+        signal,
+        received,
+        maxAnswer,
+        patience: this.#options,
+        clock,
+        resolve,
+        reject,
+        onSending,
+        onLeft: () => {
+          this.#pending -= 1;
+          this.#reads.delete(handler);
+          this.#clients.give(client);
+          onLeft();
+        },
+      });
+      if (outgoing.method === "GET") this.#reads.add(handler);
+      const { method, target: path, headers, body = null } = outgoing.sentAs ?? outgoing;
+      client.dispatch({ method, path, headers: [...headers, LOOP_HEADER, markedLoop()], body }, handler);
+    });
+  }
+}

@@ -1,0 +1,106 @@
+import type { Duplex } from "node:stream";
+import { type Client, type Dispatcher, errors } from "undici";
+import type { RawHeaders } from "../../core/headers.ts";
+import type { Connections } from "./connections.ts";
+import type { Exchange } from "./exchange.ts";
+import { type Ends, Relay } from "./relay.ts";
+import { Upload } from "./upload.ts";
+
+/** Where requests can go: the CMS's origins, with the connections to each. */
+export interface Sites {
+  /** The next one; `but` are origins that were tried. */
+  pick(but: ReadonlySet<string>): Site;
+}
+
+/** One origin of the CMS. */
+export interface Site {
+  readonly target: URL;
+  readonly connections: Connections;
+}
+
+/** Methods that may be sent a second time without having happened twice (RFC 9110 section 9.2.1). */
+const SAFE: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** Sends a request and relays the answer. How it ends is told by the exchange. */
+export function send(exchange: Exchange, sites: Sites): void {
+  const { target, connections } = sites.pick(exchange.tried);
+  const isFirst = exchange.tried.size === 0;
+  exchange.tried.add(target.origin);
+  const client = connections.take();
+  const isKept = client.stats.connected;
+  const failed = (error: Error): void => {
+    const isStale = isFirst && isKept && mayRepeat(exchange, error);
+    // What was closed under one request was closed under all that lie idle: mostly a CMS that restarted.
+    if (isStale) connections.dropIdle();
+    const isElsewhere = !exchange.tried.has(sites.pick(exchange.tried).target.origin);
+    if (isStale || (isElsewhere && isUnsent(exchange, error))) send(exchange, sites);
+    else fail(exchange, error);
+  };
+  dispatch({ client, target, exchange }, { failed, left: () => connections.give(client) });
+}
+
+/** Sends a WebSocket handshake; `switched` is given the connection, once it is one. Any other answer is relayed. */
+export function sendHandshake(
+  exchange: Exchange,
+  sites: Sites,
+  switched: (raw: RawHeaders, peer: Duplex) => void,
+): void {
+  const { target, connections } = sites.pick(exchange.tried);
+  const client = connections.takeSingle();
+  const failed = (error: Error): void => fail(exchange, error);
+  dispatch({ client, target, exchange }, { failed, switched, left: () => connections.endSingle(client) });
+}
+
+interface Errand {
+  readonly client: Client;
+  readonly target: URL;
+  readonly exchange: Exchange;
+}
+
+function dispatch({ client, target, exchange }: Errand, ends: Ends): void {
+  const { request, headers, hasBody } = exchange;
+  const relay = new Relay(exchange, ends);
+  exchange.attempt = relay;
+  const options: Dispatcher.DispatchOptions & { servername: string } = {
+    method: request.method ?? "",
+    path: request.url ?? "",
+    headers,
+    body: hasBody ? new Upload(request) : null,
+    upgrade: ends.switched === undefined ? null : "websocket",
+    // Else undici takes the name in the client's Host header, and a new connection whenever that is another.
+    servername: target.hostname,
+  };
+  client.dispatch(options, relay);
+}
+
+function fail(exchange: Exchange, error: Error): void {
+  if (error instanceof errors.InvalidArgumentError) exchange.fail("gateway.fault", error);
+  else exchange.fail(isTimeout(error) ? "upstream.timeout" : "upstream.unreachable", error);
+}
+
+/**
+ * True for a request that met a kept-alive connection just as the CMS closed it: nothing was answered, nothing can
+ * have been changed, and there is no body to send again.
+ */
+function mayRepeat({ attempt, request, hasBody, clientGone }: Exchange, error: Error): boolean {
+  return (
+    attempt?.hasBegun !== true &&
+    SAFE.has(request.method) &&
+    !hasBody &&
+    !clientGone &&
+    (error instanceof errors.SocketError || codeOf(error) === "ECONNRESET" || codeOf(error) === "EPIPE")
+  );
+}
+
+/** True for a request that never got a connection: the CMS has seen nothing of it, and there is no body half sent. */
+function isUnsent({ hasBody, clientGone }: Exchange, error: Error): boolean {
+  return !hasBody && !clientGone && codeOf(error) === "ECONNREFUSED";
+}
+
+function isTimeout(error: Error): boolean {
+  return error instanceof errors.ConnectTimeoutError || codeOf(error) === "ETIMEDOUT";
+}
+
+function codeOf(error: Error): unknown {
+  return "code" in error ? error.code : undefined;
+}

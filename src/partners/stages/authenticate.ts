@@ -1,0 +1,40 @@
+import { mint } from "../../core/brand.ts";
+import type { Authenticated, Identity, Principal, Received } from "../../core/context.ts";
+import { GatewayError } from "../../core/errors.ts";
+import { valuesOf, type RawHeaders } from "../../core/headers.ts";
+import type { Facts } from "../../core/ports.ts";
+import { Secret } from "../../core/secret.ts";
+
+/** Whose key it is, as remembered and asked. */
+export type Keys = Facts<Secret, Identity>;
+
+/**
+ * Finds out who is asking. The raw key stops here: from now on it is a `Secret` in the principal, to be opened only
+ * where a request to the CMS is built. Missing, malformed and unknown keys are one `key.rejected`; a key that could
+ * not be checked rejects with `key.unverifiable` and is not remembered.
+ */
+export function createAuthenticate(deps: { readonly keys: Keys; readonly usersCollection: string }) {
+  return async (request: Received): Promise<Authenticated> => {
+    const { note } = request;
+    note.stage = "authenticate";
+    const credential = readKey(request.headers, deps.usersCollection);
+    if (credential === undefined) throw new GatewayError("key.rejected");
+    const { value: identity, via } = await deps.keys.find(credential, request);
+    note.keyVia = via;
+    if (identity === undefined) throw new GatewayError("key.rejected");
+    note.userId = identity.userId;
+    return { ...request, principal: mint<Principal>({ ...identity, credential }) };
+  };
+}
+
+/**
+ * The key of a request: one `Authorization` header that is exactly `{collection} API-Key {key}`, case and single
+ * spaces included, the key visible ASCII without a comma (section 2 of the contract).
+ */
+export function readKey(headers: RawHeaders, usersCollection: string): Secret | undefined {
+  const scheme = `${usersCollection} API-Key `;
+  const [value, another] = valuesOf(headers, "authorization");
+  if (value === undefined || another !== undefined || !value.startsWith(scheme)) return undefined;
+  const key = value.slice(scheme.length);
+  return /^[!-+\--~]{1,512}$/.test(key) ? new Secret(key) : undefined;
+}

@@ -1,0 +1,83 @@
+import { isObject } from "../core/json.ts";
+import type { Judgement } from "./world.ts";
+import type { Seen } from "./wire.ts";
+
+/**
+ * The published errors, written down a second time on purpose: a proof that read the gateway's own catalogue would
+ * call right whatever the gateway says.
+ */
+const REFUSALS = {
+  malformed: [400, "Bad Request", "Malformed request"],
+  version: [400, "Unsupported API version", undefined],
+  collection: [400, "Missing resource", "Provide a collection path after the tenant segment"],
+  noTenant: [400, "Missing tenant", "Tenant slug or identifier must be provided"],
+  id: [400, "Missing identifier", "Provide a document id after the collection"],
+  body: [400, "Invalid JSON body", "Request body must be valid JSON"],
+  key: [401, "Unauthorized", "Valid API key required"],
+  native: [403, "Forbidden", "API keys must use the Partners API at /partners/:version/:tenant/*"],
+  tenant: [404, "Tenant not found", "Unable to resolve tenant from provided headers or path"],
+  document: [404, "Not Found", "Document not found for tenant"],
+  route: [404, "Not Found", "Route not found"],
+  cms: [500, "Server Error", "Unexpected error while processing the request"],
+} as const satisfies Record<string, readonly [number, string, string | undefined]>;
+
+/** A published way to be refused. */
+export type Refusal = keyof typeof REFUSALS;
+
+/** The members of a list answer, in any order. */
+export const LIST_MEMBERS: readonly string[] = [
+  "docs",
+  "hasNextPage",
+  "hasPrevPage",
+  "limit",
+  "nextPage",
+  "page",
+  "pagingCounter",
+  "prevPage",
+  "totalDocs",
+  "totalPages",
+];
+
+/** What no document may hold, at any depth. */
+export const SECRET_MEMBERS: ReadonlySet<string> = new Set([
+  "password",
+  "salt",
+  "hash",
+  "apiKey",
+  "apiKeyIndex",
+  "enableAPIKey",
+  "resetPasswordToken",
+  "resetPasswordExpiration",
+  "sessions",
+  "lockUntil",
+  "loginAttempts",
+]);
+
+/** True where the answer is that refusal; a HEAD shows its status only. */
+export function isRefusal(seen: Seen, kind: Refusal, method = "GET"): boolean {
+  const [status, error, message] = REFUSALS[kind];
+  if (seen.status !== status || method === "HEAD") return seen.status === status;
+  const { json } = seen;
+  return isObject(json) && json["error"] === error && (message === undefined || json["message"] === message);
+}
+
+/** How a refusal reads in a report. */
+export function wordsOf(kind: Refusal): string {
+  const [status, error, message] = REFUSALS[kind];
+  return `${status} ${error}${message === undefined ? "" : ` / ${message}`}`;
+}
+
+/** Every error is the envelope and nothing else, with the id that is in the header too (section 6). */
+export function envelopeProblem(seen: Seen, method: string): Judgement {
+  if (seen.status < 400 || method === "HEAD") return undefined;
+  const { json, headers } = seen;
+  if (!isObject(json)) return `an error that is no JSON envelope: ${seen.text.slice(0, 80)}`;
+  const extra = Object.keys(json).filter((name) => !["error", "message", "requestId"].includes(name));
+  if (extra.some((name) => name !== "errors" || seen.status !== 422))
+    return `an error with more than the envelope: ${extra.join(", ")}`;
+  if (typeof json["error"] !== "string" || typeof json["message"] !== "string")
+    return "an envelope without error or message";
+  const { requestId } = json;
+  if (typeof requestId !== "string" || requestId === "") return "an envelope without requestId";
+  return requestId === headers["x-request-id"] ? undefined : "requestId is not the x-request-id header";
+}
