@@ -1,13 +1,13 @@
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { causeOf, type Log } from "../observe/log.ts";
-import { ADMIN_LIMITS, startAdmin, type Answers } from "../server/admin.ts";
+import { ADMIN_LIMITS, startAdmin, type AdminApi } from "../server/admin.ts";
 
 /** Opens the admin port where the configuration has it. Rejects where the address is taken. */
 export function openAdmin(
   { server }: Config,
   { log, clock }: { readonly log: Log; readonly clock: Clock },
-  answers: Answers,
+  answers: AdminApi,
 ): Promise<{ port: number; close: () => Promise<void> }> {
   return startAdmin(
     {

@@ -1,6 +1,6 @@
 import { openAdmin } from "./admin.ts";
-import { answersOf } from "./answers.ts";
-import type { Surroundings } from "./lasting.ts";
+import { adminApiOf } from "./admin-api.ts";
+import type { ProcessDeps } from "./process-services.ts";
 import { Serving } from "./serving.ts";
 import type { Config } from "../config/schema.ts";
 
@@ -19,9 +19,9 @@ export interface RunningGateway {
 }
 
 /** Builds a gateway of one process and listens. Rejects where an address is taken. */
-export async function startGateway(config: Config, surroundings: Surroundings): Promise<RunningGateway> {
+export async function startGateway(config: Config, surroundings: ProcessDeps): Promise<RunningGateway> {
   const serving = await Serving.open(config, surroundings);
-  const admin = await openAdmin(config, surroundings, answersOf(serving)).catch(async (error: unknown) => {
+  const admin = await openAdmin(config, surroundings, adminApiOf(serving)).catch(async (error: unknown) => {
     await serving.close();
     throw error;
   });

@@ -4,20 +4,20 @@ import { readTls } from "../config/tls.ts";
 import type { Clock } from "../core/clock.ts";
 import { GatewayError } from "../core/errors.ts";
 import { createNativeProxy, type NativeProxy } from "../http/proxy/proxy.ts";
-import type { Happenings } from "../observe/happenings.ts";
-import { readText, type Facility } from "./facility.ts";
-import { observedRules, watchObserved } from "./watch.ts";
+import type { Events } from "../observe/events.ts";
+import { readText, type UpstreamContext } from "./upstream-context.ts";
+import { observedRules, observeOnly } from "./observe-mode.ts";
 
 /** What the native proxy reports to: `tell` hears of what it answered and refused. `clock` is the process's. */
 interface NativeSurroundings {
   readonly clock: Clock;
-  readonly tell: Pick<Happenings, "native" | "refused" | "observed">;
+  readonly tell: Pick<Events, "native" | "refused" | "observed">;
 }
 
 /** The native proxy as the configuration has it. */
 export function nativeOf(
   config: Config,
-  facilities: ReadonlyMap<string, Facility>,
+  facilities: ReadonlyMap<string, UpstreamContext>,
   { clock, tell }: NativeSurroundings,
 ): NativeProxy {
   const { settings, pool, memory } = facilityOf(config, facilities);
@@ -34,7 +34,7 @@ export function nativeOf(
     isTrustedPeer: trustOf(config.server.trustedProxies),
     beforeAnswer: memory.beforeAnswer,
     observes: observedRules(config),
-    onObserved: watchObserved(config, memory.keys, tell),
+    onObserved: observeOnly(config, memory.keys, tell),
     onDone: (status) => tell.native(status),
     onFailure: ({ requestId, method, code, cause }) =>
       tell.refused({ requestId, method, error: new GatewayError(code, { cause }) }),
@@ -53,7 +53,7 @@ function trustOf(blocks: readonly string[]): (address: string) => boolean {
   return (address) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 }
 
-function facilityOf({ native }: Config, facilities: ReadonlyMap<string, Facility>): Facility {
+function facilityOf({ native }: Config, facilities: ReadonlyMap<string, UpstreamContext>): UpstreamContext {
   const facility = facilities.get(native.upstream);
   if (facility === undefined) throw new Error(`native.upstream: there is no upstream ${native.upstream}`);
   return facility;

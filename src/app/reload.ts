@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
 import { causeOf } from "../observe/log.ts";
-import type { Lasting } from "./lasting.ts";
+import type { ProcessServices } from "./process-services.ts";
 
 /** Sections that are read once: sockets that listen, the memory and whom it is shared with. */
 const FIXED = ["server", "cache", "redis"] as const;
@@ -27,8 +27,11 @@ export function reloadable(
 }
 
 /** Does a reload, and tells log and metrics what became of it. Never rejects. */
-export async function reporting(
-  { log, tell }: { readonly log: Lasting["log"]; readonly tell: Pick<Lasting["tell"], "reloaded"> },
+export async function reportReload(
+  {
+    log,
+    tell,
+  }: { readonly log: ProcessServices["log"]; readonly tell: Pick<ProcessServices["tell"], "reloaded"> },
   reload: () => Promise<{ readonly level: string; readonly needRestart: readonly string[] }>,
 ): Promise<void> {
   try {

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 import { valuesOf } from "../core/headers.ts";
-import { FOREVER } from "../core/lifetime.ts";
+import { FOREVER } from "../core/async/cancellation.ts";
 import type { Cms, NativeRequest } from "../core/ports.ts";
 
 /** How long a sender counts as known without another question, in milliseconds, and how many do. */

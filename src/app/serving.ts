@@ -1,27 +1,27 @@
 import type { Config } from "../config/schema.ts";
 import type { Health, Standing } from "../core/status.ts";
 import { startServer, type RunningServer } from "../server/server.ts";
-import { House } from "./house.ts";
-import { createLasting, type Lasting, type Surroundings } from "./lasting.ts";
+import { ConfigReloader } from "./config-reloader.ts";
+import { createProcessServices, type ProcessServices, type ProcessDeps } from "./process-services.ts";
 
 /** One process's part in serving clients: all of a gateway but its admin port. */
 export class Serving {
-  readonly house: House;
-  readonly lasting: Lasting;
+  readonly house: ConfigReloader;
+  readonly lasting: ProcessServices;
   readonly #config: Config;
   #server: RunningServer | undefined;
   #isDraining = false;
 
-  private constructor(config: Config, house: House, lasting: Lasting) {
+  private constructor(config: Config, house: ConfigReloader, lasting: ProcessServices) {
     this.#config = config;
     this.house = house;
     this.lasting = lasting;
   }
 
-  /** Builds what lasts (`lasting.ts`) and what the configuration decides (`generation.ts`). Has to be closed. */
-  static async open(config: Config, surroundings: Surroundings): Promise<Serving> {
-    const lasting = createLasting(config, surroundings);
-    return new Serving(config, await House.open(config, lasting), lasting);
+  /** Builds what lasts (`process-services.ts`) and what the configuration decides (`config-snapshot.ts`). Has to be closed. */
+  static async open(config: Config, surroundings: ProcessDeps): Promise<Serving> {
+    const lasting = createProcessServices(config, surroundings);
+    return new Serving(config, await ConfigReloader.open(config, lasting), lasting);
   }
 
   /** Begins to serve. Resolves with the port; rejects where the address is taken, everything closed. */
@@ -81,7 +81,7 @@ export class Serving {
 }
 
 /** Redis as `/readyz` shows it. Without it the gateway serves on, so that its loss is no reason to be taken out. */
-function redisPart({ cache }: Lasting): Health["parts"] {
+function redisPart({ cache }: ProcessServices): Health["parts"] {
   const state = cache.redisState;
   return state === undefined ? {} : { redis: state.heard && state.shared ? "ok" : "degraded" };
 }

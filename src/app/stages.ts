@@ -7,15 +7,15 @@ import { createAuthorise } from "../partners/stages/authorise.ts";
 import { createAnswer, createForward, createPrepare } from "../partners/stages/forward.ts";
 import { createDescribe } from "../partners/stages/describe.ts";
 import { createReadBody } from "../partners/stages/read-body.ts";
-import type { Reads } from "../partners/stages/join.ts";
+import type { SharedReads } from "../partners/stages/shared-reads.ts";
 import { createRate, type RateDeps } from "../partners/stages/rate.ts";
 import { receive } from "../partners/stages/receive.ts";
-import { createRecheck } from "../partners/stages/recheck.ts";
+import { createVerifyKeyOn401 } from "../partners/stages/verify-key-on-401.ts";
 import { createResolveTenant, type ResolveTenantDeps } from "../partners/stages/resolve-tenant.ts";
 import { createRoute } from "../partners/stages/route.ts";
-import { createShare, inShare } from "../partners/stages/share.ts";
+import { createConcurrencyLimit, inLimits } from "../partners/stages/concurrency-limit.ts";
 import { createVersion } from "../partners/stages/version.ts";
-import type { Remembering } from "./remember.ts";
+import type { CachedLookups } from "./cached-lookups.ts";
 
 /** The CMS as the stages see it: its adapter, the connections to it, and what is remembered of it. */
 export interface StageDeps {
@@ -23,8 +23,8 @@ export interface StageDeps {
   /** What a permitted request is sent through. */
   readonly upstream: Upstream;
   /** Reads under way; `explain` has none. */
-  readonly reads?: Reads;
-  readonly memory: Remembering;
+  readonly reads?: SharedReads;
+  readonly memory: CachedLookups;
   /** The time of day in milliseconds since 1970. */
   readonly wallTime: () => number;
   /** What counts requests, and is told how that went. */
@@ -73,13 +73,13 @@ export function stagesOf(
 /** What goes around all stages after `version`: what is refused for being too much is not counted, nor rechecked. */
 function aroundOf(
   config: Config,
-  { keys, rate }: Pick<StageDeps, "rate"> & Pick<Remembering, "keys">,
+  { keys, rate }: Pick<StageDeps, "rate"> & Pick<CachedLookups, "keys">,
 ): Stages["recheck"] {
-  const share = createShare({
+  const share = createConcurrencyLimit({
     max: config.limits.inFlightPerKey,
     maxUnsent: config.limits.unsentPerKey,
   });
-  const recheck = createRecheck({ keys });
-  if (!config.rate.enabled) return inShare(share, recheck);
-  return inShare(share, inShare(createRate({ ...rate, settings: config.rate }), recheck));
+  const recheck = createVerifyKeyOn401({ keys });
+  if (!config.rate.enabled) return inLimits(share, recheck);
+  return inLimits(share, inLimits(createRate({ ...rate, settings: config.rate }), recheck));
 }

@@ -1,29 +1,29 @@
 import { randomBytes } from "node:crypto";
 import type { Config } from "../config/schema.ts";
-import type { CacheEvents, InvalidationReason } from "../core/cache-events.ts";
+import type { CacheEvents, InvalidationReason, RedisState } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import type { Asking, Facts, FactKind } from "../core/ports.ts";
+import type { LookupContext, Facts, FactKind } from "../core/ports.ts";
 import type { Counter } from "../core/rate.ts";
 import { Secret } from "../core/secret.ts";
 import { CounterHere } from "./counter-here.ts";
 import { CounterShared } from "./counter-shared.ts";
 import { Digests } from "./digest.ts";
-import type { Delivery } from "./deliveries.ts";
-import { Doorkeeper } from "./doorkeeper.ts";
-import { createFacts, type FactStore, type Marked } from "./facts.ts";
+import type { Delivery } from "./pending-acks.ts";
+import { UnknownKeyLimiter } from "./unknown-key-limiter.ts";
+import { createCachedLookup, type FactStore, type Tagged } from "./cached-lookup.ts";
 import { Invalidator, type InvalidatorOptions } from "./invalidator.ts";
-import { Link } from "./link.ts";
+import { InvalidationBus } from "./invalidation-bus.ts";
 import { Memory } from "./memory.ts";
-import { parseMarked } from "./parse.ts";
-import { Places } from "./places.ts";
+import { parseTagged } from "./parse.ts";
+import { RedisKeys } from "./redis-keys.ts";
 import { firstContact, hasRedis, openRedis, type RedisClient } from "./redis.ts";
 import { Shared } from "./shared.ts";
 
 export interface CacheOptions {
   readonly config: Pick<Config, "cache" | "redis">;
   readonly clock: Clock;
-  /** The machine's time of day in milliseconds. */
+  /** The time of day in milliseconds since 1970. */
   readonly wallTime: () => number;
   readonly events: CacheEvents;
   readonly others?: InvalidatorOptions["others"];
@@ -33,7 +33,7 @@ export interface CacheOptions {
 export const KNOWN_MS = 24 * 3_600_000;
 
 /** One kind of fact. */
-export interface KindOptions<T> {
+export interface NamespaceOptions<T> {
   readonly kind: FactKind;
   readonly parse: (value: unknown) => T | undefined;
   readonly ttl: number;
@@ -45,10 +45,10 @@ export interface KindOptions<T> {
 }
 
 /** Where facts of a kind come from. */
-export interface Origin<K, T> {
+export interface FactOrigin<K, T> {
   /** The name of the CMS that is asked. */
   readonly of: string;
-  readonly lookup: (key: K, asking: Asking) => Promise<T | undefined>;
+  readonly lookup: (key: K, asking: LookupContext) => Promise<T | undefined>;
   /** What tells one fact from another; may be secret, and is kept nowhere but as a digest. */
   readonly textOf: (key: K) => string;
   /** What facts are learnt from, in words that change with their meaning: see `Source.marks`. May be secret. */
@@ -56,17 +56,17 @@ export interface Origin<K, T> {
 }
 
 /** The facts of one kind. */
-export interface Kind<T> {
+export interface Namespace<T> {
   /** The facts of one CMS, behind the cache. */
-  from<K>(origin: Origin<K, T>): Facts<K, T>;
+  from<K>(origin: FactOrigin<K, T>): Facts<K, T>;
 }
 
 /** The memory of one process and its share in that of all replicas. */
 export class Cache {
   readonly #options: CacheOptions;
   readonly #digests: Digests;
-  readonly #places: Places;
-  readonly #redis: { readonly commands: RedisClient; readonly link: Link } | undefined;
+  readonly #places: RedisKeys;
+  readonly #redis: { readonly commands: RedisClient; readonly link: InvalidationBus } | undefined;
   readonly #invalidator: Invalidator;
   readonly #stores = new Map<FactKind, Pick<FactStore<unknown>, "flush" | "drop">>();
   /** Resolves when Redis can be asked for the first time, or could not be reached; at once where there is none. */
@@ -78,7 +78,7 @@ export class Cache {
     const { redis } = options.config;
     const secret = new Secret(redis.secret ?? randomBytes(32).toString("base64url"));
     this.#digests = new Digests(secret, options.config.cache.keys + options.config.cache.tenants);
-    this.#places = new Places(redis.prefix);
+    this.#places = new RedisKeys(redis.prefix);
     this.#redis = hasRedis(redis) ? this.#connect() : undefined;
     this.begun = this.#redis === undefined ? Promise.resolve() : firstContact(this.#redis.commands);
     this.#invalidator = new Invalidator({
@@ -97,21 +97,20 @@ export class Cache {
   }
 
   /** How Redis serves; `undefined` where there is none. */
-  get redisState(): { readonly shared: boolean; readonly heard: boolean } | undefined {
-    const link = this.#redis?.link;
-    return link === undefined ? undefined : { shared: link.gate.isOpen, heard: link.hears };
+  get redisState(): RedisState | undefined {
+    return this.#redis && { shared: this.#redis.link.gate.isOpen, heard: this.#redis.link.hears };
   }
 
   /** The facts of one kind. To be called once for each. */
-  facts<T extends object>(kind: KindOptions<T>): Kind<T> {
-    const { clock, events, config } = this.#options;
-    const { cache } = config;
-    const store = createFacts<T>({
+  facts<T extends object>(kind: NamespaceOptions<T>): Namespace<T> {
+    const { clock, events } = this.#options;
+    const { cache } = this.#options.config;
+    const store = createCachedLookup<T>({
       clock,
       memory: this.#memory(kind),
       shared: this.#shared(kind),
       ...(kind.guarded === true && {
-        doorkeeper: new Doorkeeper({ clock, perSecond: cache.lookupsPerSecond, max: kind.max }),
+        doorkeeper: new UnknownKeyLimiter({ clock, perSecond: cache.lookupsPerSecond, max: kind.max }),
       }),
       ...(kind.stale !== undefined && { staleOn: kind.stale.on }),
       onFound: (via) => events.found(kind.kind, via),
@@ -166,11 +165,11 @@ export class Cache {
     await this.#redis?.link.close();
   }
 
-  #connect(): { commands: RedisClient; link: Link } {
+  #connect(): { commands: RedisClient; link: InvalidationBus } {
     const { config, clock, events } = this.#options;
     const onFailed = (cause: unknown) => events.redisFailed(cause);
     const commands = openRedis(config.redis, onFailed);
-    const link: Link = new Link({
+    const link: InvalidationBus = new InvalidationBus({
       commands,
       subscriber: openRedis(config.redis, onFailed),
       places: this.#places,
@@ -185,10 +184,10 @@ export class Cache {
     return { commands, link };
   }
 
-  #memory<T extends object>(kind: KindOptions<T>): Memory<Marked<T>> {
+  #memory<T extends object>(kind: NamespaceOptions<T>): Memory<Tagged<T>> {
     const { cache } = this.#options.config;
     const link = this.#redis?.link;
-    return new Memory<Marked<T>>({
+    return new Memory<Tagged<T>>({
       clock: this.#options.clock,
       ttl: kind.ttl,
       absentTtl: cache.absentTtl,
@@ -202,10 +201,11 @@ export class Cache {
     });
   }
 
-  #shared<T extends object>({ kind, parse, ttl, guarded }: KindOptions<T>): Shared<Marked<T>> | undefined {
+  #shared<T extends object>(options: NamespaceOptions<T>): Shared<Tagged<T>> | undefined {
     if (this.#redis === undefined || !this.sharesFacts) return undefined;
+    const { kind, parse, ttl, guarded } = options;
     const { wallTime, events, clock, config } = this.#options;
-    return new Shared<Marked<T>>({
+    return new Shared<Tagged<T>>({
       kind,
       client: this.#redis.commands,
       places: this.#places,
@@ -213,7 +213,7 @@ export class Cache {
       digests: this.#digests,
       clock,
       timeout: config.redis.commandTimeout,
-      parse: (value) => parseMarked(value, parse),
+      parse: (value) => parseTagged(value, parse),
       wallTime,
       ttl,
       knownFor: guarded === true ? KNOWN_MS : 0,

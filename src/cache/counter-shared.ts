@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import type { Counted, Counter, RateLimit } from "../core/rate.ts";
-import type { Gate } from "./gate.ts";
-import type { Places } from "./places.ts";
+import type { RedisBreaker } from "./redis-breaker.ts";
+import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisClient } from "./redis.ts";
-import { within } from "./within.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 /**
  * One step, so that two replicas cannot both take the last place; by Redis's own clock, which all replicas share. The
@@ -36,8 +36,8 @@ const SHA = createHash("sha1").update(SCRIPT).digest("hex");
 
 export interface CounterSharedOptions {
   readonly client: RedisClient;
-  readonly places: Places;
-  readonly gate: Gate;
+  readonly places: RedisKeys;
+  readonly gate: RedisBreaker;
   readonly clock: Clock;
   /** The longest that a request waits for Redis. */
   readonly timeout: number;
@@ -56,7 +56,7 @@ export class CounterShared implements Counter {
     const { gate, onFailed, timeout, clock } = this.#options;
     if (!gate.isOpen) return undefined;
     try {
-      return readReply(await within(this.#run(name, rate), timeout, clock));
+      return readReply(await withTimeout(this.#run(name, rate), timeout, clock));
     } catch (cause) {
       onFailed(cause);
       // A refusal (full, read-only, a name that somebody else uses) costs no waiting, and facts can still be read.

@@ -1,11 +1,11 @@
 import type { CacheEvents, InvalidationReason } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { FactKind } from "../core/ports.ts";
-import { Rounds } from "../core/rounds.ts";
-import type { Delivery } from "./deliveries.ts";
-import type { Link } from "./link.ts";
+import { BatchCoalescer } from "../core/async/batch-coalescer.ts";
+import type { Delivery } from "./pending-acks.ts";
+import type { InvalidationBus } from "./invalidation-bus.ts";
 import { ALL_KINDS } from "./messages.ts";
-import type { Places } from "./places.ts";
+import type { RedisKeys } from "./redis-keys.ts";
 
 /** A write whose answer never came may yet be carried out: for so long, it is followed by invalidations. */
 const UNCERTAIN_MS = 15_000;
@@ -13,10 +13,10 @@ const AGAIN_MS = 2_000;
 
 export interface InvalidatorOptions {
   readonly clock: Clock;
-  readonly link: Link | undefined;
+  readonly link: InvalidationBus | undefined;
   /** Makes the other workers of this gateway forget, where there are any. Must not reject. */
   readonly others: ((kinds: readonly FactKind[]) => Promise<Delivery>) | undefined;
-  readonly places: Places;
+  readonly places: RedisKeys;
   readonly events: CacheEvents;
   /** Forgets in this process. */
   readonly flush: (kinds: readonly FactKind[]) => void;
@@ -27,13 +27,13 @@ const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
 /** Makes everybody forget. However many ask, one invalidation is under way and one waits. */
 export class Invalidator {
   readonly #options: InvalidatorOptions;
-  readonly #rounds: Rounds<readonly FactKind[], Delivery>;
+  readonly #rounds: BatchCoalescer<readonly FactKind[], Delivery>;
   #uncertainUntil = -Infinity;
   #cancelAgain: (() => void) | undefined;
 
   constructor(options: InvalidatorOptions) {
     this.#options = options;
-    this.#rounds = new Rounds((wishes) => this.#carryOut([...new Set(wishes.flat())]));
+    this.#rounds = new BatchCoalescer((wishes) => this.#carryOut([...new Set(wishes.flat())]));
   }
 
   /** Resolves when this process, its fellow workers, Redis and the living replicas have forgotten, or could not be made to in time. */

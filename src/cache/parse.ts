@@ -1,5 +1,5 @@
 import { isObject } from "../core/json.ts";
-import type { Marked } from "./facts.ts";
+import type { Tagged } from "./cached-lookup.ts";
 import type { Identity, RecordId, TenantFacts } from "../core/context.ts";
 
 /** An identity out of a record, or `undefined` where something else stands there. */
@@ -26,10 +26,10 @@ export function parseTenant(value: unknown): TenantFacts | undefined {
 }
 
 /** A fact with its marks out of a record; `parse` judges the fact. */
-export function parseMarked<T>(
+export function parseTagged<T>(
   value: unknown,
   parse: (fact: unknown) => T | undefined,
-): Marked<T> | undefined {
+): Tagged<T> | undefined {
   if (!isObject(value) || !isTexts(value["marks"])) return undefined;
   const fact = parse(value["fact"]);
   return fact === undefined ? undefined : { fact, marks: value["marks"] };

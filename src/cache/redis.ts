@@ -59,7 +59,7 @@ function connect(redis: Config["redis"]): RedisClient {
 
 function connectionOptions(redis: Config["redis"]) {
   return {
-    // The caller has long gone on by then (see `within.ts`); this only ends what would wait for ever.
+    // The caller has long gone on by then (see `with-timeout.ts`); this only ends what would wait for ever.
     commandTimeout: Math.max(1_000, redis.commandTimeout),
     connectTimeout: redis.connectTimeout,
     // A connection on which a command stays unanswered for so long is dead without knowing it.

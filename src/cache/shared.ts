@@ -3,10 +3,10 @@ import type { Clock } from "../core/clock.ts";
 import { isObject } from "../core/json.ts";
 import type { FactKind } from "../core/ports.ts";
 import type { Digests } from "./digest.ts";
-import type { Gate } from "./gate.ts";
-import type { Places } from "./places.ts";
+import type { RedisBreaker } from "./redis-breaker.ts";
+import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisClient } from "./redis.ts";
-import { within } from "./within.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 /** The shape of records. A record of another shape is a miss: raise it whenever a fact's fields change. */
 const SCHEMA = 4;
@@ -25,8 +25,8 @@ export interface SharedRecord<T> {
 export interface SharedOptions<T> {
   readonly kind: FactKind;
   readonly client: RedisClient;
-  readonly places: Places;
-  readonly gate: Gate;
+  readonly places: RedisKeys;
+  readonly gate: RedisBreaker;
   readonly digests: Digests;
   readonly clock: Clock;
   /** The longest that a request waits for Redis. */
@@ -64,7 +64,11 @@ export class Shared<T extends object> {
     const { turn, isOpen } = gate;
     const place = places.record(kind, name);
     try {
-      const { stored, text, life } = await within(ask(client, places.epoch(kind), place), timeout, clock);
+      const { stored, text, life } = await withTimeout(
+        ask(client, places.epoch(kind), place),
+        timeout,
+        clock,
+      );
       const epoch = isOpen ? (stored ?? (await this.#beginEpoch())) : undefined;
       const found = this.#open(text, { place, epoch, life });
       if (epoch === undefined || turn !== gate.turn) return { remaining: 0, isKnown: found.isKnown };
@@ -134,7 +138,7 @@ export class Shared<T extends object> {
       const [stored] = await client.mget(place);
       return stored ?? undefined;
     };
-    return within(begin(), timeout, clock).catch((cause: unknown) => {
+    return withTimeout(begin(), timeout, clock).catch((cause: unknown) => {
       // Full or read-only: it can be read and not written, which is no reason to leave it.
       if (cause instanceof Error && cause.name === "ReplyError") return undefined;
       throw cause;

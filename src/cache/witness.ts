@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import type { Gate } from "./gate.ts";
+import type { RedisBreaker } from "./redis-breaker.ts";
 import type { Ack } from "./messages.ts";
 
 /** The gate's turn until sight of Redis is lost for the first time. */
@@ -11,14 +11,14 @@ const FIRST_TURN = 0;
  * Redis was lost, nobody's word counts: what went unseen may be a removal of our own.
  */
 export class Witness {
-  readonly #gate: Gate;
+  readonly #gate: RedisBreaker;
   readonly #clock: Clock;
   readonly #patience: number;
   #askedAt: number | undefined;
   #hello: number | undefined;
 
   /** `patience`: how long a living replica may take to answer, in milliseconds. */
-  constructor(options: { readonly gate: Gate; readonly clock: Clock; readonly patience: number }) {
+  constructor(options: { readonly gate: RedisBreaker; readonly clock: Clock; readonly patience: number }) {
     this.#gate = options.gate;
     this.#clock = options.clock;
     this.#patience = options.patience;

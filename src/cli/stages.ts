@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createPayloadCms } from "../cms/payload/payload.ts";
 import { wallTime } from "../app/clock.ts";
-import { configFor, connectTo } from "../app/facility.ts";
-import { homesOf } from "../app/generation.ts";
-import { openCache, openFacts, remember } from "../app/remember.ts";
+import { configFor, connectTo } from "../app/upstream-context.ts";
+import { upstreamRoutesOf } from "../app/config-snapshot.ts";
+import { openCache, openNamespaces, createCachedLookups } from "../app/cached-lookups.ts";
 import { stagesOf } from "../app/stages.ts";
 import type { Config } from "../config/schema.ts";
 import { upstreamsOf } from "../config/upstream.ts";
@@ -12,13 +12,13 @@ import type { Incoming } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { AnswerEvents } from "../core/foreign.ts";
 import type { RawHeaders } from "../core/headers.ts";
-import { Lifetime } from "../core/lifetime.ts";
-import type { Target } from "../core/path.ts";
+import { CancellationSource } from "../core/async/cancellation.ts";
+import type { RequestTarget } from "../core/path.ts";
 import type { Upstream } from "../core/ports.ts";
 import { Writes } from "../core/writes.ts";
 import type { Stages } from "../partners/pipeline.ts";
 import { createSilentLog } from "../observe/log.ts";
-import { homeOf } from "../partners/stages/choose.ts";
+import { upstreamFor } from "../partners/stages/choose-upstream.ts";
 
 /** A request that a command makes itself, in place of a client. */
 export interface OwnRequest {
@@ -55,16 +55,16 @@ export function openStages(config: Config, { name, clock, through, tell }: Stage
   const rate = { counter: cache.counter(), onCounted: () => undefined };
   const hasServiceKey = settings.serviceKey !== undefined;
   const source = { name, cms, hasServiceKey, learntFrom: settings.targets };
-  const lasting = { cache, facts: openFacts(alone, cache), clock, writes: new Writes() };
-  const memory = remember(lasting, source);
-  const homes = homesOf(config);
-  const isHome = (version: string, slug: string) => homeOf(homes, version, slug) === name;
+  const lasting = { cache, facts: openNamespaces(alone, cache), clock, writes: new Writes() };
+  const memory = createCachedLookups(lasting, source);
+  const homes = upstreamRoutesOf(config);
+  const isHome = (version: string, slug: string) => upstreamFor(homes, version, slug) === name;
   const stages: Stages = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
   return { stages, cms, close: () => pool.close() };
 }
 
 /** The request as the pipeline gets it. */
-export function incomingOf(request: OwnRequest, target: Target): Incoming {
+export function incomingOf(request: OwnRequest, target: RequestTarget): Incoming {
   return {
     requestId: randomUUID(),
     method: request.method,
@@ -77,7 +77,7 @@ export function incomingOf(request: OwnRequest, target: Target): Incoming {
           ? Promise.reject(new GatewayError("body.too-large", { params: { limit } }))
           : Promise.resolve(request.body),
     },
-    signal: new Lifetime(),
+    signal: new CancellationSource(),
     afterwards: (task) => task(),
     note: { stage: "receive", upstreamRequests: 0, upstreamMs: 0 },
   };

@@ -8,7 +8,7 @@ import { upstreamsOf } from "../config/upstream.ts";
 import { addressProblem } from "./address.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_FLAG, configOf } from "./config.ts";
-import { setUpHeap } from "./heap.ts";
+import { setUpHeap } from "./v8-flags.ts";
 import type { Io } from "./io.ts";
 import { openLife, type Life } from "./life.ts";
 import { openTracing } from "./outlets.ts";

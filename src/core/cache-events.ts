@@ -1,4 +1,4 @@
-import type { Via } from "./note.ts";
+import type { Tier } from "./access-log.ts";
 import type { FactKind } from "./ports.ts";
 
 /** Why facts were forgotten. `uncertain`: a write whose answer never came, and which may yet be carried out. */
@@ -26,7 +26,7 @@ export interface RedisState {
 /** What the caches tell of themselves, for metrics and the log. Every call is short and must not throw. */
 export interface CacheEvents {
   /** A fact was asked for; counts tell the hit rate of each tier. */
-  found(kind: FactKind, via: Via): void;
+  found(kind: FactKind, via: Tier): void;
   /** Facts were forgotten; `ms` is the `revocation` histogram. */
   invalidated(invalidation: Invalidation): void;
   /** Redis serves in another way than before. */

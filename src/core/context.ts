@@ -1,9 +1,9 @@
 import type { Branded } from "./brand.ts";
 import type { GatewayError } from "./errors.ts";
 import type { RawHeaders } from "./headers.ts";
-import type { Cancellation, Lifetime } from "./lifetime.ts";
-import type { CanonicalPath, Target } from "./path.ts";
-import type { Note } from "./note.ts";
+import type { Cancellation, CancellationSource } from "./async/cancellation.ts";
+import type { CanonicalPath, RequestTarget } from "./path.ts";
+import type { AccessLogFields } from "./access-log.ts";
 import type { Secret } from "./secret.ts";
 import type { RequestSpan } from "./trace.ts";
 
@@ -107,18 +107,18 @@ export interface Incoming {
   readonly method: string;
   /** `1.1` or `1.0`. */
   readonly httpVersion: string;
-  readonly target: Target;
+  readonly target: RequestTarget;
   readonly headers: RawHeaders;
   readonly body: BodySource;
   /** Ends when the client has gone or the deadline has passed. */
-  readonly signal: Lifetime;
+  readonly signal: CancellationSource;
   /** Runs `task` when the answer has been written to its end or the client has gone; at once where that has been. */
   readonly afterwards: (task: () => void) => void;
   /** What the access log will say; written by stages, read by nobody who decides. */
-  readonly note: Note;
+  readonly note: AccessLogFields;
   /** Its trace, where traces are wanted. */
   readonly span?: RequestSpan;
-  /** Told of each part of the CMS's answer; see `Asking`. */
+  /** Told of each part of the CMS's answer; see `LookupContext`. */
   readonly received?: (bytes: number) => GatewayError | undefined;
 }
 

@@ -2,7 +2,7 @@
 export type Severity = "high" | "medium" | "low" | "note" | "ok" | "unknown";
 
 /** What one check of an installation found. */
-export interface Finding {
+export interface AuditFinding {
   readonly check: string;
   readonly severity: Severity;
   /** What was seen. Holds no secret and no record. */

@@ -12,7 +12,7 @@ export type CanonicalPath = Branded<
 >;
 
 /** What a request target is: a Partners path, a malformed one, or somebody else's. */
-export type Target =
+export type RequestTarget =
   | { readonly kind: "partners"; readonly path: CanonicalPath }
   | { readonly kind: "malformed" }
   | { readonly kind: "other" };
@@ -33,7 +33,7 @@ const AMBIGUOUS = /[/\\%;?#\u0000-\u001f\u007f-\u009f]/;
  * Splits a request target (`req.url`, as it stood in the request line). One trailing slash is tolerated. A spelling
  * that some parser could take for `/partners` (escapes, doubled slashes, backslashes, dot segments) is `malformed`.
  */
-export function parseTarget(target: string): Target {
+export function parseTarget(target: string): RequestTarget {
   const mark = target.indexOf("?");
   const pathname = mark === -1 ? target : target.slice(0, mark);
   if (!isUnderPartners(pathname)) return { kind: "other" };

@@ -14,16 +14,16 @@ import type {
 } from "./context.ts";
 import type { GatewayError } from "./errors.ts";
 import type { RawHeaders } from "./headers.ts";
-import type { Cancellation } from "./lifetime.ts";
-import type { Via, Note } from "./note.ts";
+import type { Cancellation } from "./async/cancellation.ts";
+import type { Tier, AccessLogFields } from "./access-log.ts";
 import type { Secret } from "./secret.ts";
 import type { RequestSpan } from "./trace.ts";
 
 /** A question's circumstances: on whose behalf it is asked, until when, and where the cost is noted. */
-export interface Asking {
+export interface LookupContext {
   readonly requestId: string;
   readonly signal: Cancellation;
-  readonly note: Note;
+  readonly note: AccessLogFields;
   /** The trace that the question belongs to, where traces are wanted. */
   readonly span?: RequestSpan;
   /** Whose the connection to the CMS is that it takes, once that is known: no tenant has more than its share. */
@@ -38,12 +38,12 @@ export interface Asking {
 /** A fact and how it was found; `undefined` is the known absence of one. */
 export interface Found<T> {
   readonly value: T | undefined;
-  readonly via: Via;
+  readonly via: Tier;
 }
 
 /** Sends one request to the CMS and gives its whole answer. Rejects with an `upstream.*` error. */
 export interface Upstream {
-  send(outgoing: Outgoing, asking: Asking): Promise<UpstreamAnswer>;
+  send(outgoing: Outgoing, asking: LookupContext): Promise<UpstreamAnswer>;
 }
 
 /** Who asks for a tenant: the key to ask with, and in whose name the answer may be remembered. */
@@ -57,14 +57,14 @@ export interface Viewer {
 /** Everything the gateway knows of the CMS. One adapter implements it; a second CMS would be a second folder. */
 export interface Cms {
   /** Resolves where the CMS answers at all, as its own. Rejects where it does not. */
-  probe(asking: Asking): Promise<void>;
+  probe(asking: LookupContext): Promise<void>;
   /** Whose key it is; `undefined` for nobody's. Rejects where the CMS could not say. */
-  identify(key: Secret, asking: Asking): Promise<Identity | undefined>;
+  identify(key: Secret, asking: LookupContext): Promise<Identity | undefined>;
   /**
    * The tenant of that name as `viewer` sees it; `undefined` for none, and for one that is not the viewer's, at the same
    * cost. Rejects where the CMS could not say.
    */
-  findTenant(ref: TenantRef, viewer: Viewer, asking: Asking): Promise<TenantFacts | undefined>;
+  findTenant(ref: TenantRef, viewer: Viewer, asking: LookupContext): Promise<TenantFacts | undefined>;
   /**
    * The id that a spelling stands for, if it is one that cannot be read as another; `sample` is an id of this CMS,
    * which shows their type, `collection` where the record would be. Pure.
@@ -76,13 +76,13 @@ export interface Cms {
    * The states of a record that is to be written; `undefined` where the record or its latest draft is missing or not the
    * tenant's alone. The CMS is asked each time. Rejects where it could not say.
    */
-  inspect(record: WriteRef, principal: Principal, asking: Asking): Promise<Revisions | undefined>;
+  inspect(record: WriteRef, principal: Principal, asking: LookupContext): Promise<Revisions | undefined>;
   /**
    * The declared relations of a body that lead to records outside the tenant's scope or to none, which it does not tell
    * apart; empty where all may be referred to. Of an update what the record refers to already may stay. Rejects where
    * the CMS could not say.
    */
-  outsiders(body: BodyRef, principal: Principal, asking: Asking): Promise<readonly string[]>;
+  outsiders(body: BodyRef, principal: Principal, asking: LookupContext): Promise<readonly string[]>;
   /** The request that carries out a permitted operation. Pure. */
   outgoing(job: Job): Outgoing;
   /**
@@ -96,7 +96,7 @@ export interface Cms {
    */
   translate(answer: UpstreamAnswer, job: Job, earlier?: readonly UpstreamAnswer[]): Translation;
   /** True where the sender of a native request is a user of the CMS's. Rejects where the CMS could not say. */
-  knowsSender(request: NativeRequest, asking: Asking): Promise<boolean>;
+  knowsSender(request: NativeRequest, asking: LookupContext): Promise<boolean>;
   /** The kinds of remembered facts that a native request may change; all of them, unless it provably cannot. Pure. */
   writesTo(request: NativeRequest): readonly FactKind[];
 }
@@ -157,10 +157,10 @@ export interface Translation {
 /** A remembered lookup. */
 export interface Facts<K, T> {
   /** What is remembered; else asks, once however many want to know. */
-  find(key: K, asking: Asking): Promise<Found<T>>;
+  find(key: K, asking: LookupContext): Promise<Found<T>>;
   /**
    * Asks whatever is remembered, which goes on counting meanwhile: one question of a key at a time, whose answer counts for
    * five seconds. Of no such fact any longer everybody is made to forget it.
    */
-  confirm(key: K, asking: Asking): Promise<Found<T>>;
+  confirm(key: K, asking: LookupContext): Promise<Found<T>>;
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "./errors.ts";
 import type { Breach, WithheldValues } from "./foreign.ts";
-import type { Via } from "./note.ts";
+import type { Tier } from "./access-log.ts";
 import type { FactKind } from "./ports.ts";
 
 /**
@@ -16,7 +16,7 @@ export interface Snapshot {
   readonly series: Series;
   readonly tenants: readonly Row[];
   readonly versions: readonly Row[];
-  readonly tiers: readonly Tier[];
+  readonly tiers: readonly CacheTierRow[];
   readonly uses: readonly Use[];
   readonly breaches: readonly BreachEntry[];
   readonly withheld: readonly WithheldEntry[];
@@ -42,7 +42,7 @@ export interface Standing {
   /** Processes that serve. */
   readonly workers: number;
   /** When versions end, by their names. */
-  readonly endings: Readonly<Record<string, Ending>>;
+  readonly endings: Readonly<Record<string, VersionEnd>>;
 }
 
 /** One target of an upstream, by its origin. */
@@ -55,7 +55,7 @@ export interface TargetStanding {
 }
 
 /** When a version ends, ISO 8601. */
-export interface Ending {
+export interface VersionEnd {
   readonly deprecation?: string | undefined;
   readonly sunset?: string | undefined;
 }
@@ -106,14 +106,14 @@ export interface Row {
 }
 
 /** How often a kind of fact was found in one way. */
-export interface Tier {
+export interface CacheTierRow {
   readonly fact: FactKind;
-  readonly via: Via;
+  readonly via: Tier;
   readonly count: number;
 }
 
 /** A key's user at work with a version. Never the key. */
-export interface Use extends Ending {
+export interface Use extends VersionEnd {
   readonly userId: string;
   readonly version: string;
   readonly tenant: string;

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "./errors.ts";
 import { valuesOf, type RawHeaders } from "./headers.ts";
-import type { Note } from "./note.ts";
-import type { Target } from "./path.ts";
+import type { AccessLogFields } from "./access-log.ts";
+import type { RequestTarget } from "./path.ts";
 
 /** Where in a trace something happens: ids in lower-case hexadecimal, as W3C Trace Context has them. */
 export interface TraceContext {
@@ -16,8 +16,8 @@ export interface TracedRequest {
   readonly method: string;
   readonly httpVersion: string;
   readonly headers: RawHeaders;
-  readonly target: Target;
-  readonly note: Note;
+  readonly target: RequestTarget;
+  readonly note: AccessLogFields;
 }
 
 /** Tells of partner requests as traces. Absent where nobody wants them. */
@@ -30,13 +30,13 @@ export interface Tracer {
 export interface RequestSpan {
   readonly traceId: string;
   /** A request to the CMS is sent for it. */
-  ask(outgoing: { readonly method: string; readonly target: string }): Question;
+  ask(outgoing: { readonly method: string; readonly target: string }): LookupSpan;
   /** It is answered with `status`. */
   end(status: number): void;
 }
 
 /** A request to the CMS under way. */
-export interface Question {
+export interface LookupSpan {
   /** Where it happens, for the CMS to go on from. */
   readonly context: TraceContext;
   /** The status of the CMS's answer, or why there is none. */

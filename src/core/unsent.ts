@@ -1,11 +1,11 @@
 import type { Incoming } from "./context.ts";
 import type { Answer } from "./envelope.ts";
 import { type ErrorCode, GatewayError } from "./errors.ts";
-import { Holdings } from "./holdings.ts";
+import { CountMap } from "./count-map.ts";
 
 /** The bytes of answers from when they come from the CMS until they are written: what clients do not read is kept here. */
 export class Unsent {
-  readonly #bytes = new Holdings();
+  readonly #bytes = new CountMap();
   readonly #most: number;
   readonly #code: ErrorCode;
 

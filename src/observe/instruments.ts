@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { Counts } from "./counts.ts";
+import { CountedSeries } from "./counted-series.ts";
 
 /** Every metric of the gateway: the one list that the registry and `docs/operating.md` are held to. */
 
@@ -127,7 +127,9 @@ export function createInstruments(registry: Registry): Instruments {
   for (const [name, { help, labels, aggregator }] of Object.entries(GAUGES)) {
     gauges.set(name, new Gauge({ name, help, labelNames: [...labels], aggregator, registers }));
   }
-  const counts = new Map(Object.entries(COUNTERS).map(([name, { labels }]) => [name, new Counts(labels)]));
+  const counts = new Map(
+    Object.entries(COUNTERS).map(([name, { labels }]) => [name, new CountedSeries(labels)]),
+  );
   return {
     count: (name, labels, by = 1) => counts.get(name)?.add(labels, by),
     settle() {

@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import { pino, type DestinationStream, type Logger } from "pino";
 import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
-import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
+import type { Events, NativeRefusalEvent, RequestSample } from "./events.ts";
 import { scrub, scrubAll } from "./scrub.ts";
 
 /** The gateway's log. */
@@ -55,7 +55,7 @@ export function complain(cause: unknown): void {
 /** Writes every request into `log`. */
 export function logging(
   log: Log,
-): Pick<Happenings, "request" | "refused" | "isolation" | "unreadable" | "withheld" | "observed"> {
+): Pick<Events, "request" | "refused" | "isolation" | "unreadable" | "withheld" | "observed"> {
   return {
     request: (sample) => logAccess(log, entryOf(sample)),
     refused: (refusal) => logAccess(log, entryOfRefusal(refusal)),
@@ -96,7 +96,7 @@ function entryOf({ requestId, method, status, ms, note }: RequestSample): Access
   };
 }
 
-function entryOfRefusal({ requestId, method, error }: Refusal): AccessEntry {
+function entryOfRefusal({ requestId, method, error }: NativeRefusalEvent): AccessEntry {
   const { code, cause } = error;
   const told = cause === undefined ? undefined : causeOf(cause);
   return { requestId, method, status: CATALOGUE[code].status, ms: 0, code, cause: told };

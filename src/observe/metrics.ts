@@ -1,11 +1,11 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
 import type { Build, Load, Standing, TargetStanding } from "../core/status.ts";
-import type { Happenings, RequestSample } from "./happenings.ts";
+import type { Events, RequestSample } from "./events.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
 import { closedSet, closedPairs } from "./labels.ts";
 
 /** Listens, and gives the page to scrape. */
-export interface Metrics extends Happenings {
+export interface Metrics extends Events {
   /** The text that Prometheus scrapes, with how things stand. */
   page(standing: Omit<Standing, "endings">): Promise<MetricsPage>;
   /** Another configuration holds, which may count no requests. */

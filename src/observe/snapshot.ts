@@ -1,22 +1,22 @@
-import type { Via } from "../core/note.ts";
+import type { Tier } from "../core/access-log.ts";
 import type { FactKind } from "../core/ports.ts";
 import type {
   BreachEntry,
   Build,
-  Ending,
+  VersionEnd,
   RefusalEntry,
   Row,
   Series,
   Snapshot,
   Standing,
-  Tier,
+  CacheTierRow,
   Use,
   WithheldEntry,
 } from "../core/status.ts";
 import { addEntries } from "./isolation.ts";
 import { Latency } from "./latency.ts";
 import { latestOf } from "./refusals.ts";
-import { addRows, type Outcome } from "./tally.ts";
+import { addRows, type RequestOutcome } from "./counters.ts";
 
 /** What one process has heard, as plain data: what several have heard can be added up. */
 export interface Heard {
@@ -33,11 +33,11 @@ export interface Heard {
   readonly refusals: readonly RefusalEntry[];
 }
 
-export type Counted = Record<Outcome | "native" | "nativeFailed", number>;
+export type WindowCounts = Record<RequestOutcome | "native" | "nativeFailed", number>;
 
 /** What was heard in one slot of time. */
 export interface HeardSlot {
-  readonly counts: Counted;
+  readonly counts: WindowCounts;
   /** How many durations there were of each step of `Latency`. */
   readonly latency: Uint32Array;
   /** How often facts were found in each way, by `<fact> <via>`. */
@@ -89,7 +89,7 @@ function together(heard: readonly [Heard, ...Heard[]]): HeardSlot[][] {
 }
 
 function seriesOf(slots: readonly HeardSlot[][]): Series {
-  const of = (name: keyof Counted) => slots.map((all) => sum(all.map(({ counts }) => counts[name])));
+  const of = (name: keyof WindowCounts) => slots.map((all) => sum(all.map(({ counts }) => counts[name])));
   const times = slots.map((all) => Latency.of(all.map(({ latency }) => latency)));
   const at = (share: number) => times.map((latency) => latency.percentile(share));
   return {
@@ -106,9 +106,9 @@ function seriesOf(slots: readonly HeardSlot[][]): Series {
 }
 
 const FACTS: readonly FactKind[] = ["keys", "tenants"];
-const VIAS: readonly Via[] = ["memory", "joined", "redis", "cms", "stale"];
+const VIAS: readonly Tier[] = ["memory", "joined", "redis", "cms", "stale"];
 
-function tiersOf(slots: readonly HeardSlot[][]): Tier[] {
+function tiersOf(slots: readonly HeardSlot[][]): CacheTierRow[] {
   const all = slots.flat();
   return FACTS.flatMap((fact) =>
     VIAS.map((via) => ({ fact, via, count: sum(all.map(({ tiers }) => tiers.get(`${fact} ${via}`) ?? 0)) })),
@@ -116,7 +116,7 @@ function tiersOf(slots: readonly HeardSlot[][]): Tier[] {
 }
 
 /** Those of an ending version first, then the latest. */
-function usesOf(heard: readonly Heard[], endings: Readonly<Record<string, Ending>>): Use[] {
+function usesOf(heard: readonly Heard[], endings: Readonly<Record<string, VersionEnd>>): Use[] {
   const all = new Map<string, Use>();
   for (const use of heard.flatMap(({ uses }) => uses)) {
     const name = `${use.version} ${use.userId}`;
@@ -131,11 +131,11 @@ function usesOf(heard: readonly Heard[], endings: Readonly<Record<string, Ending
     .slice(0, USES);
 }
 
-function datesOf(ending: Ending = {}): Ending {
+function datesOf(ending: VersionEnd = {}): VersionEnd {
   return { deprecation: ending.deprecation, sunset: ending.sunset };
 }
 
-function endsAtAll({ deprecation, sunset }: Ending): boolean {
+function endsAtAll({ deprecation, sunset }: VersionEnd): boolean {
   return deprecation !== undefined || sunset !== undefined;
 }
 

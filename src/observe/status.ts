@@ -1,14 +1,14 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
-import type { Via } from "../core/note.ts";
+import type { Tier } from "../core/access-log.ts";
 import type { FactKind } from "../core/ports.ts";
 import type { BreachEntry, Build, RefusalEntry, Use, WithheldEntry } from "../core/status.ts";
-import type { Happenings, Refusal, RequestSample } from "./happenings.ts";
+import type { Events, NativeRefusalEvent, RequestSample } from "./events.ts";
 import { Entries } from "./isolation.ts";
 import { Latency } from "./latency.ts";
 import { reasonOf, Refusals, statusOf } from "./refusals.ts";
-import { NAMES, SLOT_MS, type Counted, type Heard } from "./snapshot.ts";
-import { outcomeOf, Tally } from "./tally.ts";
+import { NAMES, SLOT_MS, type WindowCounts, type Heard } from "./snapshot.ts";
+import { outcomeOf, Counters } from "./counters.ts";
 import { Window } from "./window.ts";
 
 /** What the status page is made of besides what happens. */
@@ -20,7 +20,7 @@ export interface StatusOptions {
 }
 
 /** Listens, and says what it has heard. */
-export interface Status extends Partial<Happenings> {
+export interface Status extends Partial<Events> {
   /** All of it, for `snapshotOf`. */
   heard(): Heard;
 }
@@ -29,15 +29,15 @@ const SLOTS = 180;
 const USES = 200;
 
 interface Slot {
-  readonly counts: Counted;
+  readonly counts: WindowCounts;
   readonly latency: Latency;
   readonly tiers: Map<string, number>;
 }
 
 interface Tallies {
   readonly slots: Window<Slot>;
-  readonly tenants: Tally;
-  readonly versions: Tally;
+  readonly tenants: Counters;
+  readonly versions: Counters;
   readonly uses: LRUCache<string, Use>;
   readonly breaches: Entries<BreachEntry>;
   readonly withheld: Entries<WithheldEntry>;
@@ -49,8 +49,8 @@ export function createStatus(options: StatusOptions): Status {
   const { clock, wallTime, build } = options;
   const tallies: Tallies = {
     slots: new Window({ slots: SLOTS, slot: SLOT_MS, clock, empty: emptySlot }),
-    tenants: new Tally(NAMES.tenants, clock),
-    versions: new Tally(NAMES.versions, clock),
+    tenants: new Counters(NAMES.tenants, clock),
+    versions: new Counters(NAMES.versions, clock),
     uses: new LRUCache({ max: USES }),
     breaches: new Entries(),
     withheld: new Entries(),
@@ -103,7 +103,7 @@ function count({ slots, tenants, versions }: Tallies, { status, ms, note }: Requ
   countTier(slot.tiers, "tenants", note.tenantVia);
 }
 
-function countTier(tiers: Slot["tiers"], fact: FactKind, via: Via | undefined): void {
+function countTier(tiers: Slot["tiers"], fact: FactKind, via: Tier | undefined): void {
   if (via === undefined) return;
   const name = `${fact} ${via}`;
   tiers.set(name, (tiers.get(name) ?? 0) + 1);
@@ -125,7 +125,7 @@ function entryOf({ requestId, method, status, note }: RequestSample, code: Refus
   return { at, requestId, clientRequestId, method, status, code, stage, ...who, reason: reasonOf(cause) };
 }
 
-function entryOfRefusal({ requestId, method, error }: Refusal, at: number): RefusalEntry {
+function entryOfRefusal({ requestId, method, error }: NativeRefusalEvent, at: number): RefusalEntry {
   const { code, cause } = error;
   return { at, requestId, method, status: statusOf(code), code, stage: "door", reason: reasonOf(cause) };
 }

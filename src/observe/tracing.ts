@@ -17,10 +17,10 @@ import {
 } from "@opentelemetry/resources";
 import { BatchSpanProcessor, TraceIdRatioBasedSampler, TracerProvider } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../core/clock.ts";
-import type { Note } from "../core/note.ts";
+import type { AccessLogFields } from "../core/access-log.ts";
 import {
   readTraceparent,
-  type Question,
+  type LookupSpan,
   type RequestSpan,
   type TraceContext,
   type TracedRequest,
@@ -122,7 +122,7 @@ interface Asked {
   readonly within: Context;
 }
 
-function beginQuestion(tracer: OtelTracer, { outgoing, upstream, within }: Asked): Question {
+function beginQuestion(tracer: OtelTracer, { outgoing, upstream, within }: Asked): LookupSpan {
   const { method, target } = outgoing;
   const attributes: Attributes = {
     "http.request.method": method,
@@ -162,7 +162,7 @@ function methodOf(method: string): Attributes {
 }
 
 /** The kind of path, never the path: names of spans must be few. */
-function routeOf({ operation, collection }: Note): string {
+function routeOf({ operation, collection }: AccessLogFields): string {
   if (collection === undefined) return "/partners";
   const isOne = operation === "read" || operation === "update" || operation === "delete";
   return `/partners/:version/:tenant/:collection${isOne ? "/:id" : ""}`;
@@ -175,7 +175,7 @@ function pathOf({ note, target }: TracedRequest): Attributes {
   return { "url.path": scrub(`/partners/${segments.join("/")}`) };
 }
 
-function attributesOf(note: Note): Attributes {
+function attributesOf(note: AccessLogFields): Attributes {
   const { userId, version, tenant, operation, collection, keyVia, tenantVia, stage, code } = note;
   return {
     "gateway.stage": stage,

@@ -3,7 +3,7 @@ import type { Incoming } from "../core/context.ts";
 import type { Answer } from "../core/envelope.ts";
 import { renderError } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
-import type { Note } from "../core/note.ts";
+import type { AccessLogFields } from "../core/access-log.ts";
 import { inPlace } from "../core/place.ts";
 import { Unsent } from "../core/unsent.ts";
 import type { Tracer } from "../core/trace.ts";
@@ -13,16 +13,16 @@ import type { Handler } from "./pipeline.ts";
 export type Layer = (inner: Handler) => Handler;
 
 /** One finished request, for who watches. Milliseconds. */
-export interface Finished {
+export interface RequestReport {
   readonly requestId: string;
   readonly method: string;
   readonly status: number;
   readonly ms: number;
-  readonly note: Note;
+  readonly note: AccessLogFields;
 }
 
 /** Tells `report` of every request when its final status is known. */
-export function record(report: (finished: Finished) => void, clock: Clock): Layer {
+export function record(report: (finished: RequestReport) => void, clock: Clock): Layer {
   return (inner) => async (request) => {
     const begun = clock.now();
     const answer = await inner(request);
@@ -33,7 +33,7 @@ export function record(report: (finished: Finished) => void, clock: Clock): Laye
 }
 
 /** Tells `tracer` of every request; what is asked of the CMS for it is told as part of it. */
-export function traced(tracer: Tracer): Layer {
+export function withServerSpans(tracer: Tracer): Layer {
   return (inner) => async (request) => {
     const span = tracer.begin(request);
     request.note.traceId = span.traceId;

@@ -1,6 +1,6 @@
 import type { Answer } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
-import type { Choice } from "./stages/choose.ts";
+import type { Choice } from "./stages/choose-upstream.ts";
 import type { Incoming } from "../core/context.ts";
 import type { Handler } from "./pipeline.ts";
 
@@ -9,7 +9,7 @@ import type { Handler } from "./pipeline.ts";
  * A key that is nobody's where a tenant is pinned to is answered as its version's own CMS has it: whoever is known there
  * is told that there is no such tenant, as of any that is not his, and not by a 401 that it is somewhere else.
  */
-export function byUpstream(
+export function routeToUpstream(
   choose: (request: Incoming) => Choice,
   pipelines: ReadonlyMap<string, Handler>,
 ): Handler {

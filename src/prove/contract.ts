@@ -22,7 +22,7 @@ const REFUSALS = {
 } as const satisfies Record<string, readonly [number, string, string | undefined]>;
 
 /** A published way to be refused. */
-export type Refusal = keyof typeof REFUSALS;
+export type ContractRefusal = keyof typeof REFUSALS;
 
 /** The members of a list answer, in any order. */
 export const LIST_MEMBERS: readonly string[] = [
@@ -54,7 +54,7 @@ export const SECRET_MEMBERS: ReadonlySet<string> = new Set([
 ]);
 
 /** True where the answer is that refusal; a HEAD shows its status only. */
-export function isRefusal(seen: Seen, kind: Refusal, method = "GET"): boolean {
+export function isRefusal(seen: Seen, kind: ContractRefusal, method = "GET"): boolean {
   const [status, error, message] = REFUSALS[kind];
   if (seen.status !== status || method === "HEAD") return seen.status === status;
   const { json } = seen;
@@ -62,7 +62,7 @@ export function isRefusal(seen: Seen, kind: Refusal, method = "GET"): boolean {
 }
 
 /** How a refusal reads in a report. */
-export function wordsOf(kind: Refusal): string {
+export function wordsOf(kind: ContractRefusal): string {
   const [status, error, message] = REFUSALS[kind];
   return `${status} ${error}${message === undefined ? "" : ` / ${message}`}`;
 }

@@ -1,11 +1,11 @@
 import { escapeAll } from "./path-tricks.ts";
-import type { Names } from "./world.ts";
+import type { WorldNames } from "./world.ts";
 
 /** Headers in which a tenant is named, and what the contract makes of them: does it reach the asker's own tenant? */
 export interface Disguise {
   readonly name: string;
   readonly path: "own" | "other" | "missing";
-  readonly headers: (names: Names, own: string, other: string) => readonly string[];
+  readonly headers: (names: WorldNames, own: string, other: string) => readonly string[];
   /** `own`: answered for the asker's tenant; `none`: 404; `either`: one of the two. */
   readonly reaches: "own" | "none" | "either";
 }

@@ -5,9 +5,9 @@ import {
   LIST_MEMBERS,
   SECRET_MEMBERS,
   wordsOf,
-  type Refusal,
+  type ContractRefusal,
 } from "./contract.ts";
-import type { Attempt, Seen } from "./wire.ts";
+import type { RawRequest, Seen } from "./wire.ts";
 import { isId, type Aim, type Case, type Id, type Judgement, type Law, type World } from "./world.ts";
 
 /** What must hold of answers, in terms of what can be seen from outside. */
@@ -40,7 +40,7 @@ export function universalProblem(
 }
 
 /** That refusal, to the letter. */
-export function refused(...kinds: readonly Refusal[]): Law {
+export function refused(...kinds: readonly ContractRefusal[]): Law {
   return (seen, { attempt }) =>
     kinds.some((kind) => isRefusal(seen, kind, attempt.method))
       ? undefined
@@ -92,7 +92,7 @@ export const nothing: Law = (seen) => {
 };
 
 /** The answer to another request is the same, byte for byte but for the request's id; a HEAD's head is compared. */
-export function sameAs(reference: Attempt): Law {
+export function sameAs(reference: RawRequest): Law {
   return async (seen, { attempt, send }) => {
     const first = difference(seen, await send(reference), attempt.method);
     if (first === undefined) return undefined;

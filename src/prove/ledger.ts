@@ -30,7 +30,7 @@ export interface Leftovers {
 }
 
 /** Every record that a proof makes, so that none of them outlives it. */
-export class Ledger {
+export class MadeRecords {
   /** In every text of this run's records. */
   readonly mark = `prove-${randomBytes(5).toString("hex")}`;
   readonly #world: World;

@@ -1,7 +1,16 @@
 import { isObject } from "../core/json.ts";
 import { idIn } from "./laws.ts";
 import type { Wire } from "./wire.ts";
-import { isId, pathOf, type Doc, type Id, type Names, type Party, type Shelf, type World } from "./world.ts";
+import {
+  isId,
+  pathOf,
+  type Doc,
+  type Id,
+  type WorldNames,
+  type Party,
+  type Shelf,
+  type World,
+} from "./world.ts";
 
 /** What the operator says of one tenant. */
 export interface PartySpec {
@@ -13,7 +22,7 @@ export interface PartySpec {
 
 /** What the operator says of the system. */
 export interface WorldSpec {
-  readonly names: Names;
+  readonly names: WorldNames;
   readonly parties: readonly [PartySpec, PartySpec];
   readonly collections: readonly string[];
   readonly shared: readonly string[];

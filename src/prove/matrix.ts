@@ -3,7 +3,7 @@ import { overrides } from "./blocks/overrides.ts";
 import { creates, updates } from "./blocks/bodies.ts";
 import { disguises, naming } from "./blocks/naming.ts";
 import { heads, besideIds, queries } from "./blocks/queries.ts";
-import { ids, paths } from "./blocks/spellings.ts";
+import { ids, pathSpellings } from "./blocks/spellings.ts";
 import { ignored, shape } from "./blocks/shape.ts";
 import { keys, native, versions } from "./blocks/keys.ts";
 import { oracles } from "./blocks/oracles.ts";
@@ -17,7 +17,7 @@ export const BLOCKS: readonly Block[] = [
   versions,
   naming,
   disguises,
-  paths,
+  pathSpellings,
   ids,
   queries,
   besideIds,

@@ -1,6 +1,6 @@
 import { paint, type Io } from "../cli/io.ts";
 import type { Discovery } from "./material.ts";
-import type { Outcome } from "./run.ts";
+import type { RunOutcome } from "./run.ts";
 
 /** What was proven of what. */
 export interface Report {
@@ -14,10 +14,10 @@ export interface Report {
   readonly requests: number;
   readonly seconds: number;
   readonly collections: readonly string[];
-  readonly blocks: Outcome["blocks"];
+  readonly blocks: RunOutcome["blocks"];
   /** Laws that already the plain lists broke. */
   readonly broken: readonly string[];
-  readonly failures: Outcome["failures"];
+  readonly failures: RunOutcome["failures"];
   readonly strays: readonly string[];
   readonly leftBehind: readonly string[];
   readonly stopped: string | null;
@@ -34,7 +34,7 @@ const SHOWN = 12;
 export function reportOf(
   facts: Circumstances,
   { world, broken, notes }: Discovery,
-  outcome: Outcome,
+  outcome: RunOutcome,
 ): Report {
   const { blocks, failures, leftovers, stopped } = outcome;
   const cases = blocks.reduce((sum, block) => sum + block.cases, 0);

@@ -1,12 +1,12 @@
 import type { Io } from "../cli/io.ts";
 import { universalProblem } from "./laws.ts";
-import { Ledger, type Leftovers } from "./ledger.ts";
+import { MadeRecords, type Leftovers } from "./ledger.ts";
 import type { Discovery } from "./material.ts";
-import { Stopped, type Attempt, type Seen, type Wire } from "./wire.ts";
+import { Stopped, type RawRequest, type Seen, type Wire } from "./wire.ts";
 import type { Block, Case, Desk, Judgement, World } from "./world.ts";
 
 /** A case that did not hold. */
-export interface Failure {
+export interface FailedCase {
   readonly block: string;
   readonly name: string;
   /** The request, its key left out. */
@@ -24,9 +24,9 @@ export interface BlockResult {
 }
 
 /** How a proof went. */
-export interface Outcome {
+export interface RunOutcome {
   readonly blocks: readonly BlockResult[];
-  readonly failures: readonly Failure[];
+  readonly failures: readonly FailedCase[];
   /** Why the matrix was not run to its end. */
   readonly stopped: string | undefined;
   readonly leftovers: Leftovers;
@@ -45,8 +45,8 @@ export interface RunOptions {
 }
 
 /** Runs the matrix. Whatever happens, what it made is removed before it resolves. */
-export async function runMatrix({ world }: Discovery, options: RunOptions): Promise<Outcome> {
-  const ledger = new Ledger(world, options.wire);
+export async function runMatrix({ world }: Discovery, options: RunOptions): Promise<RunOutcome> {
+  const ledger = new MadeRecords(world, options.wire);
   const run = new Run(world, options);
   const desks = Array.from({ length: options.workers }, () => ledger.desk());
   let stopped: string | undefined;
@@ -62,7 +62,7 @@ export async function runMatrix({ world }: Discovery, options: RunOptions): Prom
 
 class Run {
   readonly results: BlockResult[] = [];
-  readonly failures: Failure[] = [];
+  readonly failures: FailedCase[] = [];
   readonly #world: World;
   readonly #options: RunOptions;
   #done = 0;
@@ -107,7 +107,7 @@ class Run {
 
   async #try(item: Case, desk: Desk): Promise<{ request: string; problem: string } | undefined> {
     const { wire } = this.#options;
-    let attempt: Attempt | undefined;
+    let attempt: RawRequest | undefined;
     try {
       attempt = typeof item.attempt === "function" ? await item.attempt(desk) : item.attempt;
       const seen = await wire.send(attempt);
@@ -120,7 +120,7 @@ class Run {
     }
   }
 
-  async #judge(item: Case, at: { attempt: Attempt; seen: Seen; desk: Desk }): Promise<Judgement> {
+  async #judge(item: Case, at: { attempt: RawRequest; seen: Seen; desk: Desk }): Promise<Judgement> {
     const { attempt, seen, desk } = at;
     const world = this.#world;
     const problem = universalProblem(seen, item, { world, method: attempt.method });
@@ -131,7 +131,7 @@ class Run {
 }
 
 /** A request for a report: the key left out, long parts cut. */
-function wordsOf({ method, target, headers, body }: Attempt): string {
+function wordsOf({ method, target, headers, body }: RawRequest): string {
   const shown: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const [name = "", value = ""] = headers.slice(i, i + 2);

@@ -3,7 +3,7 @@ import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import type { Io } from "../cli/io.ts";
 
 /** One request as it is to stand on the wire: nothing of it is normalised on the way. */
-export interface Attempt {
+export interface RawRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
@@ -60,7 +60,7 @@ export class Wire {
    * Sends and gives the whole answer, whatever its status. Heeds `Retry-After` of a 429 or 503 for a while. `isCleanup`
    * requests go out even when the run was stopped.
    */
-  async send(attempt: Attempt, isCleanup = false): Promise<Seen> {
+  async send(attempt: RawRequest, isCleanup = false): Promise<Seen> {
     for (let tries = 0; ; tries += 1) {
       const { signal, maxRequests } = this.#options;
       if (!isCleanup && signal.aborted) throw new Stopped("stopped");
@@ -84,7 +84,7 @@ export class Wire {
     return new Promise((resolve) => void this.#options.clock.after(Math.max(seconds, 0.1) * 1000, resolve));
   }
 
-  #once(attempt: Attempt): Promise<Seen> {
+  #once(attempt: RawRequest): Promise<Seen> {
     const { origin } = this.#options;
     const send = origin.protocol === "https:" ? tlsRequest : plainRequest;
     // Given as a list, headers go out in this order and spelling, twice where they stand twice.

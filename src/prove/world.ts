@@ -1,4 +1,4 @@
-import type { Attempt, Seen } from "./wire.ts";
+import type { RawRequest, Seen } from "./wire.ts";
 
 /** The words of a proof: who takes part, what there is to protect, what a case is. */
 
@@ -29,7 +29,7 @@ export interface Shelf {
 }
 
 /** How the API under proof names things: all of it is in the contract or configurable there. */
-export interface Names {
+export interface WorldNames {
   readonly version: string;
   readonly idHeader: string;
   readonly slugHeader: string;
@@ -39,7 +39,7 @@ export interface Names {
 
 /** What a proof has to work with. */
 export interface World {
-  readonly names: Names;
+  readonly names: WorldNames;
   readonly a: Party;
   readonly b: Party;
   /** Collections in which at least one of the two has something. */
@@ -72,8 +72,8 @@ export interface Aim {
 
 /** What a law may use besides the answer: the request it judges, and more requests. */
 export interface Bench {
-  readonly attempt: Attempt;
-  readonly send: (attempt: Attempt) => Promise<Seen>;
+  readonly attempt: RawRequest;
+  readonly send: (attempt: RawRequest) => Promise<Seen>;
   readonly desk: Desk;
 }
 
@@ -108,7 +108,7 @@ export interface Case {
   /** Who asks, and who must not be seen in the answer. */
   readonly own: Party;
   readonly other: Party;
-  readonly attempt: Attempt | ((desk: Desk) => Promise<Attempt>);
+  readonly attempt: RawRequest | ((desk: Desk) => Promise<RawRequest>);
   readonly law: Law;
 }
 
@@ -156,18 +156,18 @@ export function missingLike(id: Id): Id {
 }
 
 /** The path of a tenant, or of something below it. */
-export function pathOf(names: Names, slug: string, ...rest: readonly Id[]): string {
+export function pathOf(names: WorldNames, slug: string, ...rest: readonly Id[]): string {
   return ["", "partners", names.version, slug, ...rest].map((part) => encodeURIComponent(part)).join("/");
 }
 
 /** A request with a party's key. */
-export function ask(party: Party, target: string, more: Partial<Attempt> = {}): Attempt {
+export function ask(party: Party, target: string, more: Partial<RawRequest> = {}): RawRequest {
   const headers = ["authorization", party.authorization, ...(more.headers ?? [])];
   return { method: "GET", target, ...more, headers };
 }
 
 /** As `ask`, with a JSON body. */
-export function tell(party: Party, method: string, what: { target: string; body: unknown }): Attempt {
+export function tell(party: Party, method: string, what: { target: string; body: unknown }): RawRequest {
   const body = typeof what.body === "string" ? what.body : JSON.stringify(what.body);
   return ask(party, what.target, { method, headers: ["content-type", "application/json"], body });
 }

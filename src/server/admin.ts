@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { Health, Snapshot } from "../core/status.ts";
-import { Events } from "./events.ts";
+import { EventStream } from "./event-stream.ts";
 import { readPage, type PageFile } from "./page.ts";
 import { handlePurge, type Purge } from "./purge.ts";
 import { mayLook } from "./token.ts";
 
 /** What the admin port can tell and do. */
-export interface AdminOptions extends Answers {
+export interface AdminOptions extends AdminApi {
   /** Times the events of the status page. */
   readonly clock: Clock;
   /** Whoever knows it may look and purge; without one whoever reaches the port may look, and nobody purge. */
@@ -17,7 +17,7 @@ export interface AdminOptions extends Answers {
 }
 
 /** What a gateway has to say of itself, be it one process or several. */
-export interface Answers {
+export interface AdminApi {
   readonly health: () => Promise<Health>;
   readonly purge: Purge;
   /** The text that Prometheus scrapes. */
@@ -49,7 +49,7 @@ export const ADMIN_LIMITS = {
 const MOST_CONNECTIONS = 256;
 
 interface Site extends AdminOptions {
-  readonly events: Events;
+  readonly events: EventStream;
   readonly page: ReadonlyMap<string, PageFile>;
 }
 
@@ -63,7 +63,7 @@ export async function startAdmin(
   listen: { host: string; port: number },
   limits: typeof ADMIN_LIMITS = ADMIN_LIMITS,
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const site: Site = { ...options, events: new Events(options), page: readPage() };
+  const site: Site = { ...options, events: new EventStream(options), page: readPage() };
   const server = createServer(limits, (request, response) => void answered(request, response, site));
   server.maxConnections = MOST_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {

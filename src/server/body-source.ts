@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { BodySource } from "../core/context.ts";
 import { GatewayError } from "../core/errors.ts";
-import type { Cancellation } from "../core/lifetime.ts";
+import type { Cancellation } from "../core/async/cancellation.ts";
 import { announcesBody } from "../http/proxy/guard.ts";
 
 /** What a body is read from. `expectsContinue` where the client waits for a 100 before it sends (RFC 9110, 10.1.1). */

@@ -3,12 +3,12 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { GatewayError } from "../core/errors.ts";
-import { Backlog } from "./backlog.ts";
-import { Connections } from "./connections.ts";
-import { Door, type DoorOptions } from "./door.ts";
+import { AcceptBatcher } from "./accept-batcher.ts";
+import { ClientConnections } from "./client-connections.ts";
+import { RequestRouter, type RequestRouterOptions } from "./request-router.ts";
 
 /** What the server is made of. Times in milliseconds, sizes in bytes. */
-export interface ServerOptions extends DoorOptions {
+export interface ServerOptions extends RequestRouterOptions {
   /** Times a drain and the wait for connections to be taken. */
   readonly clock: Clock;
   readonly headersTimeout: number;
@@ -40,9 +40,9 @@ export async function startServer(
   options: ServerOptions,
   listen: { host: string; port: number },
 ): Promise<RunningServer> {
-  const connections = new Connections(options.maxRequestsPerConnection);
-  const backlog = new Backlog(() => options.clock.now());
-  const door = new Door(options, connections, backlog);
+  const connections = new ClientConnections(options.maxRequestsPerConnection);
+  const backlog = new AcceptBatcher(() => options.clock.now());
+  const door = new RequestRouter(options, connections, backlog);
   const server = createServer(
     {
       headersTimeout: options.headersTimeout,
@@ -95,7 +95,7 @@ export async function startServer(
 }
 
 /** All that can come besides a plain request: whatever goes unheard, Node answers without the envelope, or not at all. */
-function hear(server: Server, door: Door, options: ServerOptions): void {
+function hear(server: Server, door: RequestRouter, options: ServerOptions): void {
   server.on("checkContinue", (request, response) => door.enter(request, response, true));
   // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1); unheard, Node would answer 417 without the envelope.
   server.on("checkExpectation", (request, response) => door.enter(request, response, false));
@@ -109,7 +109,7 @@ function hear(server: Server, door: Door, options: ServerOptions): void {
 /** With the listening Node ends its own watch for requests that do not come; here it goes on. */
 async function drain(
   server: Server,
-  connections: Connections,
+  connections: ClientConnections,
   { ms, headersMs, clock }: { readonly ms: number; readonly headersMs: number; readonly clock: Clock },
 ): Promise<void> {
   connections.closeWhenAnswered();

@@ -3,7 +3,7 @@ import tap from "tap";
 import { KNOWN_MS } from "../../src/cache/cache.ts";
 import { Digests } from "../../src/cache/digest.ts";
 import { ALL_KINDS } from "../../src/cache/messages.ts";
-import { Places } from "../../src/cache/places.ts";
+import { RedisKeys } from "../../src/cache/redis-keys.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { KEYS, USERS } from "../support/cms/keys.ts";
 import { startCms } from "../support/cms/server.ts";
@@ -147,7 +147,7 @@ await tap.test("Redis holds every kind of key, and no planted word in any of the
   );
   t.strictSame([...new Set(kinds)].toSorted(), KEYS_OF_REDIS.toSorted());
   t.strictSame(
-    Object.getOwnPropertyNames(Places.prototype).toSorted(),
+    Object.getOwnPropertyNames(RedisKeys.prototype).toSorted(),
     ["acks", "channel", "constructor", "counter", "epoch", "epochs", "record"],
     "there is no name in Redis that this test does not know of",
   );

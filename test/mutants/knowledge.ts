@@ -19,7 +19,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
     name: "a key that the CMS no longer knows stays remembered by the other replicas",
     patches: [
       {
-        file: "cache/facts.ts",
+        file: "cache/cached-lookup.ts",
         find: "if (found.value === undefined) options.onGone(name);",
         replace: "",
       },
@@ -31,12 +31,12 @@ export const REVOCATION: readonly SuiteMutant[] = [
     name: "a lookup that was under way when its key was withdrawn is remembered",
     patches: [
       {
-        file: "cache/facts.ts",
+        file: "cache/cached-lookup.ts",
         find: "const isCurrent = () => underWay.get(name) === flight;",
         replace: "const isCurrent = () => underWay.get(name) === flight || name !== undefined;",
       },
     ],
-    tests: ["test/unit/cache/facts.test.ts"],
+    tests: ["test/unit/cache/cached-lookup.test.ts"],
   },
   {
     area: "revocation",
@@ -57,7 +57,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
     name: "a stranger's native writes make everybody forget each time",
     patches: [
       {
-        file: "app/remember.ts",
+        file: "app/cached-lookups.ts",
         find: "(await senders.knows(request))",
         replace: "(senders !== undefined)",
       },
@@ -69,7 +69,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
     name: "a key that another replica knows is an unknown one",
     patches: [
       {
-        file: "cache/facts.ts",
+        file: "cache/cached-lookup.ts",
         find: "if (record?.isKnown === true) doorkeeper?.learn(name, true);",
         replace: "",
       },
@@ -78,61 +78,65 @@ export const REVOCATION: readonly SuiteMutant[] = [
   },
 ];
 
-/** Reads that several requests share. */
+/** SharedReads that several requests share. */
 export const SHARING: readonly SuiteMutant[] = [
   {
     area: "sharing",
     name: "reads of different users are one",
     patches: [
       {
-        file: "partners/stages/join.ts",
+        file: "partners/stages/shared-reads.ts",
         find: "${Secret.reveal(principal.credential)}\\n",
         replace: "${Secret.reveal(principal.credential).slice(0, 0)}\\n",
       },
-      { file: "partners/stages/join.ts", find: "[principal.userId, tenant.id,", replace: "[tenant.id," },
+      {
+        file: "partners/stages/shared-reads.ts",
+        find: "[principal.userId, tenant.id,",
+        replace: "[tenant.id,",
+      },
     ],
-    tests: ["test/unit/partners/join.test.ts", "test/integration/shared-reads.test.ts"],
+    tests: ["test/unit/partners/shared-reads.test.ts", "test/integration/shared-reads.test.ts"],
   },
   {
     area: "sharing",
     name: "reads of different scopes are one",
     patches: [
       {
-        file: "partners/stages/join.ts",
+        file: "partners/stages/shared-reads.ts",
         find: "tenant.id, permit.scope]",
         replace: "tenant.id, permit.scope === 0]",
       },
     ],
-    tests: ["test/unit/partners/join.test.ts", "test/integration/shared-reads.test.ts"],
+    tests: ["test/unit/partners/shared-reads.test.ts", "test/integration/shared-reads.test.ts"],
   },
   {
     area: "sharing",
     name: "a read joins one that began before a write was answered",
     patches: [{ file: "core/writes.ts", find: "this.#epoch += 1;", replace: "void this.#epoch;" }],
-    tests: ["test/unit/partners/join.test.ts", "test/integration/shared-reads.test.ts"],
+    tests: ["test/unit/partners/shared-reads.test.ts", "test/integration/shared-reads.test.ts"],
   },
   {
     area: "sharing",
     name: "a joined read has the request id of another",
     patches: [
       {
-        file: "partners/stages/join.ts",
+        file: "partners/stages/shared-reads.ts",
         find: `headers: { ...headers, "x-request-id": request.requestId }`,
         replace: "headers",
       },
     ],
-    tests: ["test/unit/partners/join.test.ts", "test/integration/shared-reads.test.ts"],
+    tests: ["test/unit/partners/shared-reads.test.ts", "test/integration/shared-reads.test.ts"],
   },
   {
     area: "sharing",
     name: "the first to leave ends the read of all",
     patches: [
       {
-        file: "core/flights.ts",
+        file: "core/async/single-flight.ts",
         find: "if (this.#waiting.length === 0) {",
         replace: "if (this.#waiting.length >= 0) {",
       },
     ],
-    tests: ["test/unit/core/flights.test.ts", "test/unit/partners/join.test.ts"],
+    tests: ["test/unit/core/single-flight.test.ts", "test/unit/partners/shared-reads.test.ts"],
   },
 ];

@@ -13,7 +13,7 @@ export const FRAMING: readonly SuiteMutant[] = [
     name: "any Host will do on partner paths",
     patches: [
       {
-        file: "server/door.ts",
+        file: "server/request-router.ts",
         find: "if (httpVersionMinor === 1) return hasUsableHost(rawHeaders);",
         replace: "if (httpVersionMinor === 1) return true;",
       },
@@ -24,7 +24,11 @@ export const FRAMING: readonly SuiteMutant[] = [
     area: "framing",
     name: "a connection goes on behind an upgrade that was ignored",
     patches: [
-      { file: "server/door.ts", find: "else this.#connections.endWithNext(request.socket);", replace: "" },
+      {
+        file: "server/request-router.ts",
+        find: "else this.#connections.endWithNext(request.socket);",
+        replace: "",
+      },
     ],
     tests: ["test/adversarial/client-pipelines.test.ts"],
   },
@@ -33,12 +37,15 @@ export const FRAMING: readonly SuiteMutant[] = [
     name: "requests of one connection run at the same time",
     patches: [
       {
-        file: "server/connections.ts",
+        file: "server/client-connections.ts",
         find: "if (connection.current === undefined) {",
         replace: "if (connection.requests > 0) {",
       },
     ],
-    tests: ["test/unit/server/door-pipelines.test.ts", "test/adversarial/client-pipelines.test.ts"],
+    tests: [
+      "test/unit/server/request-router-pipelining.test.ts",
+      "test/adversarial/client-pipelines.test.ts",
+    ],
   },
   {
     area: "framing",
@@ -57,7 +64,7 @@ export const LIMITS: readonly SuiteMutant[] = [
     name: "one user may have any number of requests under way",
     patches: [
       {
-        file: "partners/stages/share.ts",
+        file: "partners/stages/concurrency-limit.ts",
         find: "if (inFlight.of(user) >= deps.max)",
         replace: "if (deps.max < 0)",
       },
@@ -75,12 +82,12 @@ export const LIMITS: readonly SuiteMutant[] = [
     name: "one tenant may have every connection to the CMS",
     patches: [
       {
-        file: "http/client/places.ts",
+        file: "http/client/fair-semaphore.ts",
         find: "return holders.every((holder) => this.#held.of(holder) < this.#maxHeld);",
         replace: "return holders.every(() => this.#maxHeld > 0);",
       },
     ],
-    tests: ["test/unit/http/client/places.test.ts"],
+    tests: ["test/unit/http/client/fair-semaphore.test.ts"],
   },
   {
     area: "limits",
@@ -95,12 +102,12 @@ export const LIMITS: readonly SuiteMutant[] = [
     name: "unknown keys are looked up as often as they come",
     patches: [
       {
-        file: "cache/doorkeeper.ts",
+        file: "cache/unknown-key-limiter.ts",
         find: "if (this.knows(name)) return true;",
         replace: "if (this.knows(name) || name !== undefined) return true;",
       },
     ],
-    tests: ["test/unit/cache/doorkeeper.test.ts", "test/adversarial/key-flood.test.ts"],
+    tests: ["test/unit/cache/unknown-key-limiter.test.ts", "test/adversarial/key-flood.test.ts"],
   },
 ];
 
@@ -111,7 +118,7 @@ export const DRAINING: readonly SuiteMutant[] = [
     name: "a draining gateway keeps its clients' connections",
     patches: [
       {
-        file: "server/connections.ts",
+        file: "server/client-connections.ts",
         find: "if (this.#isClosing) response.shouldKeepAlive = false;",
         replace: "",
       },
@@ -127,7 +134,7 @@ export const DRAINING: readonly SuiteMutant[] = [
     name: "a connection stays open behind its last answer",
     patches: [
       {
-        file: "server/connections.ts",
+        file: "server/client-connections.ts",
         find: "if (this.#isClosed || connection.isBroken) socket.destroySoon();",
         replace: "",
       },

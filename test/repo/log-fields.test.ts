@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { GatewayError } from "../../src/core/errors.ts";
-import type { Note } from "../../src/core/note.ts";
+import type { AccessLogFields } from "../../src/core/access-log.ts";
 import { createLog, logging } from "../../src/observe/log.ts";
 
 /** A note with all that a note can hold: one member less, or one more, does not compile. */
-const WHOLE: Required<Note> = {
+const WHOLE: Required<AccessLogFields> = {
   stage: "forward",
   clientRequestId: "c",
   traceId: "t",

@@ -1,17 +1,17 @@
 import type { Test } from "tap";
 import { Cache } from "../../src/cache/cache.ts";
 import { systemClock, wallTime } from "../../src/app/clock.ts";
-import { openFacts } from "../../src/app/remember.ts";
+import { openNamespaces } from "../../src/app/cached-lookups.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { Identity } from "../../src/core/context.ts";
-import type { Asking } from "../../src/core/ports.ts";
+import type { LookupContext } from "../../src/core/ports.ts";
 import { configFor } from "./gateway.ts";
 import { until } from "./until.ts";
 
 /** What the tests' CMS says of a good key. */
 export const IDENTITY: Identity = { userId: 1, tenantIds: [1], allTenants: false, roles: [] };
 
-const ASKING: Asking = {
+const ASKING: LookupContext = {
   requestId: "r",
   signal: new AbortController().signal,
   note: { stage: "", upstreamRequests: 0, upstreamMs: 0 },
@@ -46,7 +46,7 @@ export function startReplica(t: Test, options: ReplicaOptions = {}) {
   });
   t.teardown(() => cache.close());
   const asked: ((identity: Identity | undefined) => void)[] = [];
-  const keys = openFacts(config, cache).keys.from<string>({
+  const keys = openNamespaces(config, cache).keys.from<string>({
     of: "default",
     learntFrom: ["the CMS"],
     lookup: () => new Promise((resolve) => void asked.push(resolve)),

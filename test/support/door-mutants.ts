@@ -2,7 +2,7 @@ import type { Mutant } from "./mutants.ts";
 
 const TENANT = "partners/stages/resolve-tenant.ts";
 
-/** Mutants at the door: keys, versions, tenants, methods. Reads alone must catch them. */
+/** Mutants at the door: keys, versions, tenants, methods. SharedReads alone must catch them. */
 export const DOOR_MUTANTS: readonly Mutant[] = [
   {
     name: "membership is not checked",
@@ -29,7 +29,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "a tenant is remembered without its name",
     patches: [
       {
-        file: "app/remember.ts",
+        file: "app/cached-lookups.ts",
         find: 'viewer.tenantIds ?? "all", ref.by, name]',
         replace: "name.length]",
       },
@@ -40,7 +40,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     name: "a key is remembered under one name for all",
     patches: [
       {
-        file: "app/remember.ts",
+        file: "app/cached-lookups.ts",
         find: "textOf: (key) => Secret.reveal(key),",
         replace: "textOf: (key) => Secret.reveal(key).slice(99),",
       },

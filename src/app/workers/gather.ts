@@ -4,7 +4,7 @@ import type { Metrics } from "../../observe/metrics.ts";
 import { pageOf } from "../../observe/samples.ts";
 import { snapshotOf } from "../../observe/snapshot.ts";
 import type { Status } from "../../observe/status.ts";
-import type { Answers } from "../../server/admin.ts";
+import type { AdminApi } from "../../server/admin.ts";
 import type { PurgeRequest, PurgeResult } from "../../server/purge.ts";
 import type { Hand } from "./hand.ts";
 import type { Ledger } from "./ledger.ts";
@@ -26,7 +26,7 @@ export interface GatherOptions {
 }
 
 /** What a gateway of several workers has to say of itself: all of them as one. */
-export function gather(options: GatherOptions): Answers {
+export function gather(options: GatherOptions): AdminApi {
   const { staff, ledger, metrics, status, purgePatience } = options;
   return {
     health: async () => withStaff(healthOf(present(await staff.ask(PATIENCE_MS, "health"))), staff),

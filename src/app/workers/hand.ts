@@ -1,5 +1,5 @@
 import cluster, { type Worker } from "node:cluster";
-import { within } from "../../cache/within.ts";
+import { withTimeout } from "../../cache/with-timeout.ts";
 import type { Clock } from "../../core/clock.ts";
 import { isObject } from "../../core/json.ts";
 import { Calls } from "./calls.ts";
@@ -56,7 +56,7 @@ export class Hand implements Watched {
     const answered = (): void => void (isAnswered = true);
     asked.then(answered, answered);
     try {
-      return await within(asked, ms, clock);
+      return await withTimeout(asked, ms, clock);
     } catch (error) {
       if (!isAnswered) this.isSilent = true;
       throw error;

@@ -5,8 +5,8 @@ import { createMetrics } from "../../observe/metrics.ts";
 import { createStatus } from "../../observe/status.ts";
 import { openAdmin } from "../admin.ts";
 import { readBuild } from "../build.ts";
-import type { Surroundings } from "../lasting.ts";
-import { reloadable, reporting } from "../reload.ts";
+import type { ProcessDeps } from "../process-services.ts";
+import { reloadable, reportReload } from "../reload.ts";
 import { gather } from "./gather.ts";
 import type { Hand } from "./hand.ts";
 import { Ledger } from "./ledger.ts";
@@ -28,7 +28,7 @@ const PURGE_GRACE_MS = 500;
  */
 export async function startPrimary(
   config: Config,
-  surroundings: Surroundings & { readonly workers: number },
+  surroundings: ProcessDeps & { readonly workers: number },
 ): Promise<RunningPrimary> {
   const { clock, wallTime, log, workers } = surroundings;
   const build = readBuild();
@@ -62,7 +62,7 @@ export async function startPrimary(
   });
   let turn: Promise<void> = Promise.resolve();
   const reload = (read: () => Config): Promise<void> =>
-    reporting({ log, tell: metrics }, async () => {
+    reportReload({ log, tell: metrics }, async () => {
       const { config: next, needRestart } = reloadable(current, read());
       current = next;
       await staff.reload();

@@ -1,4 +1,4 @@
-import type { Delivery } from "../../cache/deliveries.ts";
+import type { Delivery } from "../../cache/pending-acks.ts";
 import type { Config } from "../../config/schema.ts";
 import type { FactKind } from "../../core/ports.ts";
 import type { Health, Standing } from "../../core/status.ts";

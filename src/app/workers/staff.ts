@@ -1,5 +1,5 @@
-import type { Delivery } from "../../cache/deliveries.ts";
-import { within } from "../../cache/within.ts";
+import type { Delivery } from "../../cache/pending-acks.ts";
+import { withTimeout } from "../../cache/with-timeout.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { FactKind } from "../../core/ports.ts";
@@ -112,7 +112,7 @@ export class Staff {
       calls.ask("end").catch(() => undefined);
       return end;
     });
-    await within(Promise.all(ended), HURRY_MS, this.#options.clock).catch(() => undefined);
+    await withTimeout(Promise.all(ended), HURRY_MS, this.#options.clock).catch(() => undefined);
     this.kill();
   }
 

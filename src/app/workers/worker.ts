@@ -1,12 +1,12 @@
-import { within } from "../../cache/within.ts";
-import type { Delivery } from "../../cache/deliveries.ts";
+import { withTimeout } from "../../cache/with-timeout.ts";
+import type { Delivery } from "../../cache/pending-acks.ts";
 import type { Config } from "../../config/schema.ts";
 import type { FactKind } from "../../core/ports.ts";
-import { Rounds } from "../../core/rounds.ts";
+import { BatchCoalescer } from "../../core/async/batch-coalescer.ts";
 import { Secret } from "../../core/secret.ts";
-import { explained } from "../answers.ts";
-import type { Others, Surroundings } from "../lasting.ts";
-import { purgeOf } from "../remember.ts";
+import { explained } from "../admin-api.ts";
+import type { Others, ProcessDeps } from "../process-services.ts";
+import { purgeOf } from "../cached-lookups.ts";
 import { Serving } from "../serving.ts";
 import { Calls } from "./calls.ts";
 import type { Orders, PrimarySide, WorkerSide } from "./sides.ts";
@@ -44,9 +44,9 @@ export class WorkerProcess {
   }
 
   /** Serves. Resolves when it does; rejects where it cannot. */
-  async serve(config: Config, surroundings: Omit<Surroundings, "others">): Promise<void> {
+  async serve(config: Config, surroundings: Omit<ProcessDeps, "others">): Promise<void> {
     const { ackTimeout } = config.redis;
-    const others = othersBy(this.primary, (asked) => within(asked, 2 * ackTimeout, surroundings.clock));
+    const others = othersBy(this.primary, (asked) => withTimeout(asked, 2 * ackTimeout, surroundings.clock));
     this.#serving = await Serving.open(config, { ...surroundings, others });
     const port = await this.#serving.listen();
     this.#opened.resolve(this.#serving);
@@ -96,7 +96,7 @@ function othersBy(
   primary: Calls<PrimarySide>,
   inTime: (asked: Promise<Delivery>) => Promise<Delivery>,
 ): Others {
-  const rounds = new Rounds<readonly FactKind[], Delivery>(async (wishes) => {
+  const rounds = new BatchCoalescer<readonly FactKind[], Delivery>(async (wishes) => {
     const kinds = [...new Set(wishes.flat())];
     // Who they are, and how many, only the primary knows.
     return inTime(primary.ask("forget", kinds)).catch(() => ({ peers: 1, acknowledged: 0, complete: false }));

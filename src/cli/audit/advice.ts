@@ -1,10 +1,10 @@
 import { hasRedis } from "../../cache/redis.ts";
 import type { Config } from "../../config/schema.ts";
 import { upstreamsOf } from "../../config/upstream.ts";
-import type { Finding } from "../../core/finding.ts";
+import type { AuditFinding } from "../../core/finding.ts";
 
 /** What a configuration that is right may still be advised: one finding for each piece of advice, `ok` where none. */
-export function advise(config: Config): Finding[] {
+export function advise(config: Config): AuditFinding[] {
   const advice = RULES.flatMap(({ check, applies, severity, seen, change }) =>
     applies(config)
       ? [{ check, severity, seen: typeof seen === "string" ? seen : seen(config), change }]
@@ -15,7 +15,7 @@ export function advise(config: Config): Finding[] {
     : [{ check: "config", severity: "ok", seen: "nothing to advise on the configuration" }];
 }
 
-interface Rule extends Omit<Required<Finding>, "seen"> {
+interface Rule extends Omit<Required<AuditFinding>, "seen"> {
   readonly seen: string | ((config: Config) => string);
   readonly applies: (config: Config) => boolean;
 }

@@ -1,4 +1,4 @@
-import type { Finding, Severity } from "../../core/finding.ts";
+import type { AuditFinding, Severity } from "../../core/finding.ts";
 import { Secret } from "../../core/secret.ts";
 import { EXIT, UsageError, type Command } from "../command.ts";
 import { CONFIG_FLAG, configOf, keyOf } from "../config.ts";
@@ -65,7 +65,7 @@ const COLOURS = {
 } as const;
 
 /** The gravest first. */
-function print(findings: readonly Finding[], io: Io): void {
+function print(findings: readonly AuditFinding[], io: Io): void {
   for (const severity of ORDER) {
     for (const { check, seen, change } of findings.filter((finding) => finding.severity === severity)) {
       io.out(`${paint(io, COLOURS[severity], severity.padEnd(7))} ${paint(io, "bold", check)}: ${seen}`);

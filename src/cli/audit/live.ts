@@ -2,7 +2,7 @@ import { PAYLOAD_CHECKS, keyedProbe, type Ask } from "../../cms/payload/audit.ts
 import type { Config } from "../../config/schema.ts";
 import { targetsOf } from "../../config/upstream.ts";
 import { CATALOGUE } from "../../core/errors.ts";
-import type { Finding } from "../../core/finding.ts";
+import type { AuditFinding } from "../../core/finding.ts";
 import { isObject } from "../../core/json.ts";
 import type { Secret } from "../../core/secret.ts";
 import { IDLE_CONNECTION_MS } from "../../http/proxy/connections.ts";
@@ -26,16 +26,16 @@ export interface LiveOptions {
   readonly io: Io;
 }
 
-type Judgement = Omit<Finding, "check">;
+type Judgement = Omit<AuditFinding, "check">;
 
 /** What the live CMS and what stands at public addresses show. Reads only. */
-export async function auditLive(options: LiveOptions): Promise<Finding[]> {
+export async function auditLive(options: LiveOptions): Promise<AuditFinding[]> {
   const { config, key, isOutside, publicOrigins, io } = options;
   const stop = new AbortController();
   const unlisten = io.onStop(() => stop.abort());
   const open = (origin: URL) =>
     new Wire({ origin, connections: 2, maxRequests: MAX_REQUESTS, clock: io.clock, signal: stop.signal });
-  const findings: Finding[] = [];
+  const findings: AuditFinding[] = [];
   const look = async (check: string, run: () => Promise<Judgement>): Promise<void> => {
     io.progress(check);
     findings.push({ check, ...(await run().catch(unknown)) });

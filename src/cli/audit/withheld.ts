@@ -1,18 +1,18 @@
 import { credential, MANY, NEEDS_KEY, tenantSlugs, type Ask } from "../../cms/payload/audit.ts";
-import { homesOf } from "../../app/generation.ts";
+import { upstreamRoutesOf } from "../../app/config-snapshot.ts";
 import type { Config } from "../../config/schema.ts";
 import { DEFAULT_UPSTREAM } from "../../config/upstream.ts";
 import type { Clock } from "../../core/clock.ts";
 import { toGatewayError } from "../../core/errors.ts";
-import type { Finding } from "../../core/finding.ts";
+import type { AuditFinding } from "../../core/finding.ts";
 import type { Breach, AnswerEvents, WithheldValues } from "../../core/foreign.ts";
-import { FOREVER } from "../../core/lifetime.ts";
+import { FOREVER } from "../../core/async/cancellation.ts";
 import { parseTarget } from "../../core/path.ts";
 import type { Cms } from "../../core/ports.ts";
 import type { Secret } from "../../core/secret.ts";
 import { createPipeline } from "../../partners/pipeline.ts";
 import { deadline } from "../../partners/layers.ts";
-import { createChoose } from "../../partners/stages/choose.ts";
+import { createChooseUpstream } from "../../partners/stages/choose-upstream.ts";
 import { incomingOf, openStages } from "../stages.ts";
 import { advice, summary } from "./declaring.ts";
 
@@ -35,7 +35,7 @@ export interface SampleOptions {
  * Reads a page of each exposed collection through the gateway's own stages, as a partner would, and tells what was
  * withheld. Reads only.
  */
-export async function withheldSample(options: SampleOptions): Promise<Omit<Finding, "check">> {
+export async function withheldSample(options: SampleOptions): Promise<Omit<AuditFinding, "check">> {
   const { key } = options;
   if (key === undefined) return NEEDS_KEY;
   const config = enforcing(options.config);
@@ -98,7 +98,7 @@ function openReader({
   clock,
 }: Pick<SampleOptions, "config" | "clock"> & { readonly key: Secret }) {
   const headers = credential(config.cms, key);
-  const choose = createChoose(homesOf(config));
+  const choose = createChooseUpstream(upstreamRoutesOf(config));
   let found: Found = { breaches: [], values: [], answered: 0 };
   const tell: AnswerEvents = {
     isolation: (breach) => void found.breaches.push(breach),
@@ -130,7 +130,7 @@ function openReader({
   };
 }
 
-function judged({ breaches, values }: Found, { cms }: Config): Omit<Finding, "check"> {
+function judged({ breaches, values }: Found, { cms }: Config): Omit<AuditFinding, "check"> {
   const [breach] = breaches;
   if (breach !== undefined)
     return {

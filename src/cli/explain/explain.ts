@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { homesOf } from "../../app/generation.ts";
+import { upstreamRoutesOf } from "../../app/config-snapshot.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Outgoing } from "../../core/context.ts";
@@ -14,7 +14,7 @@ import { shapeOf } from "../../observe/explain/redact.ts";
 import { shownRequest, Trace } from "../../observe/explain/trace.ts";
 import { scrub } from "../../observe/scrub.ts";
 import { incomingOf, openStages } from "../stages.ts";
-import { createChoose } from "../../partners/stages/choose.ts";
+import { createChooseUpstream } from "../../partners/stages/choose-upstream.ts";
 
 /** The request that is to be explained. */
 export interface Question {
@@ -31,7 +31,10 @@ export async function explainRequest(config: Config, question: Question, clock: 
   const { method, target } = question;
   const parsed = parseTarget(target);
   if (parsed.kind === "other") return native(config, question);
-  const name = createChoose(homesOf(config))({ target: parsed, headers: question.headers }).upstream;
+  const name = createChooseUpstream(upstreamRoutesOf(config))({
+    target: parsed,
+    headers: question.headers,
+  }).upstream;
   const trace = new Trace(clock, { sends: question.sends });
   let prepared: Outgoing | undefined;
   const { stages: real, close } = openStages(config, {

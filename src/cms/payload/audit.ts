@@ -1,5 +1,5 @@
 import type { Config } from "../../config/schema.ts";
-import type { Finding } from "../../core/finding.ts";
+import type { AuditFinding } from "../../core/finding.ts";
 import { isObject } from "../../core/json.ts";
 import { Secret } from "../../core/secret.ts";
 import { relatedId } from "./ids.ts";
@@ -21,7 +21,7 @@ export interface AuditOptions {
   readonly key: Secret | undefined;
 }
 
-type Judgement = Omit<Finding, "check">;
+type Judgement = Omit<AuditFinding, "check">;
 
 /** One question to a live Payload. None of them writes. */
 export interface PayloadCheck {

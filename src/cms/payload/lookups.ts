@@ -1,6 +1,6 @@
 import { GatewayError } from "../../core/errors.ts";
 import type { Identity, RecordId, TenantFacts, TenantRef } from "../../core/context.ts";
-import type { Asking, NativeRequest, Viewer } from "../../core/ports.ts";
+import type { LookupContext, NativeRequest, Viewer } from "../../core/ports.ts";
 import { isObject } from "../../core/json.ts";
 import { Secret } from "../../core/secret.ts";
 import { isRecord, isSameId, relatedId } from "./ids.ts";
@@ -30,7 +30,7 @@ export class Lookups {
   }
 
   /** Asks who a key that is nobody's belongs to: the least that a working CMS can answer, database included. */
-  async probe(asking: Asking): Promise<void> {
+  async probe(asking: LookupContext): Promise<void> {
     await this.identify(NOBODY, asking);
   }
 
@@ -38,7 +38,7 @@ export class Lookups {
    * Whose key it is. Payload 3.90 answers 200 to everybody: failure is `"user": null`, and only an API key's own user
    * counts (a user found in any other way is not the key's).
    */
-  async identify(key: Secret, asking: Asking): Promise<Identity | undefined> {
+  async identify(key: Secret, asking: LookupContext): Promise<Identity | undefined> {
     const { cms } = this.#settings;
     const by = {
       sender: { credential: key, requestId: asking.requestId },
@@ -62,7 +62,7 @@ export class Lookups {
   }
 
   /** Whether the sender of a native request is a user of the CMS's. */
-  async knowsSender(request: NativeRequest, asking: Asking): Promise<boolean> {
+  async knowsSender(request: NativeRequest, asking: LookupContext): Promise<boolean> {
     const question = senderQuestion(request, this.#settings);
     if (question === undefined) return false;
     const answer = await this.#questions.send(question, "key.unverifiable", asking);
@@ -73,7 +73,7 @@ export class Lookups {
    * The tenant of that name as the viewer sees it, with its group's shared collections and members. The CMS finds a
    * foreign tenant no more than a missing one, so that both cost it the same.
    */
-  async findTenant(ref: TenantRef, viewer: Viewer, asking: Asking): Promise<TenantFacts | undefined> {
+  async findTenant(ref: TenantRef, viewer: Viewer, asking: LookupContext): Promise<TenantFacts | undefined> {
     const { cms } = this.#settings;
     const credential = this.#serviceKey ?? viewer.credential;
     const { tenantIds } = viewer;
@@ -104,7 +104,7 @@ export class Lookups {
     };
   }
 
-  async #groupMembers(groupId: RecordId, credential: Secret, asking: Asking): Promise<RecordId[]> {
+  async #groupMembers(groupId: RecordId, credential: Secret, asking: LookupContext): Promise<RecordId[]> {
     const { cms } = this.#settings;
     const where = { [cms.groupField]: { equals: groupId } };
     const query = `where=${encodeURIComponent(JSON.stringify(where))}&pagination=false&limit=0&depth=0${selecting([cms.slugField])}`;
@@ -113,7 +113,7 @@ export class Lookups {
   }
 
   /** The records of the tenants' collection that answer a query. */
-  #tenants(query: string, credential: Secret, asking: Asking): Promise<readonly unknown[]> {
+  #tenants(query: string, credential: Secret, asking: LookupContext): Promise<readonly unknown[]> {
     const sender = { credential, requestId: asking.requestId };
     const by = { sender, code: "tenant.unverifiable", isOwnKey: this.#serviceKey !== undefined } as const;
     return this.#questions.docs([this.#settings.cms.tenants, query], by, asking);

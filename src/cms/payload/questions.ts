@@ -1,7 +1,7 @@
 import type { Outgoing, UpstreamAnswer } from "../../core/context.ts";
 import { GatewayError, type ErrorCode } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
-import type { Asking, Upstream } from "../../core/ports.ts";
+import type { LookupContext, Upstream } from "../../core/ports.ts";
 import { readJson } from "./json.ts";
 import { get, type Sender } from "./outgoing.ts";
 import { detail } from "./refusal.ts";
@@ -29,7 +29,7 @@ export class Questions {
   async object(
     what: readonly [string, string],
     { sender, code, isOwnKey = false }: AskedBy,
-    asking: Asking,
+    asking: LookupContext,
   ): Promise<Record<string, unknown>> {
     const answer = await this.send(get(this.settings, sender, what), code, asking);
     if (isOwnKey && isRefused(answer))
@@ -38,12 +38,16 @@ export class Questions {
   }
 
   /** The records of the list that answers a read of `what`. Rejects with `code` where there is no list. */
-  async docs(what: readonly [string, string], by: AskedBy, asking: Asking): Promise<readonly unknown[]> {
+  async docs(
+    what: readonly [string, string],
+    by: AskedBy,
+    asking: LookupContext,
+  ): Promise<readonly unknown[]> {
     return this.list(await this.object(what, by, asking), by.code);
   }
 
   /** Sends a question. A transport error rejects with `code` and is its cause. */
-  async send(outgoing: Outgoing, code: ErrorCode, asking: Asking): Promise<UpstreamAnswer> {
+  async send(outgoing: Outgoing, code: ErrorCode, asking: LookupContext): Promise<UpstreamAnswer> {
     try {
       return await this.#upstream.send(outgoing, asking);
     } catch (cause) {

@@ -1,5 +1,5 @@
 import type { RecordId } from "../../core/context.ts";
-import type { Asking, BodyRef, RecordRef } from "../../core/ports.ts";
+import type { LookupContext, BodyRef, RecordRef } from "../../core/ports.ts";
 import { isObject } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
 import { idKindOf, inParts, isRecord, relatedId } from "./ids.ts";
@@ -19,9 +19,9 @@ const CODE = "document.unverifiable";
 export class ReferenceCheck {
   readonly #questions: Questions;
   readonly #sender: Required<Sender>;
-  readonly #asking: Asking;
+  readonly #asking: LookupContext;
 
-  constructor(questions: Questions, sender: Required<Sender>, asking: Asking) {
+  constructor(questions: Questions, sender: Required<Sender>, asking: LookupContext) {
     this.#questions = questions;
     this.#sender = sender;
     this.#asking = asking;

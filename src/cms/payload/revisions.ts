@@ -1,7 +1,7 @@
 import type { Revision, Revisions } from "../../core/context.ts";
 import { GatewayError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
-import type { Asking, RecordRef } from "../../core/ports.ts";
+import type { LookupContext, RecordRef } from "../../core/ports.ts";
 import { isRecord } from "./ids.ts";
 import { get, type Sender } from "./outgoing.ts";
 import { isOwnedByAlone } from "./owners.ts";
@@ -24,7 +24,7 @@ export interface InspectedRecord extends RecordRef {
 export async function inspectRecord(
   record: InspectedRecord,
   { questions, sender }: { readonly questions: Questions; readonly sender: Sender },
-  asking: Asking,
+  asking: LookupContext,
 ): Promise<Revisions | undefined> {
   const { settings } = questions;
   const { id, collection, tenant } = record;

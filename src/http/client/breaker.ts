@@ -10,7 +10,7 @@ export interface BreakerOptions {
 }
 
 /** How one attempt failed: when it began, and whether it ran out of time (or was cut off at once). */
-export interface Failure {
+export interface FailureKind {
   readonly begun: number;
   readonly slow: boolean;
 }
@@ -25,7 +25,7 @@ export interface Breaker {
   admits(): boolean;
   /** The CMS has answered, whatever it said: closes. */
   answered(): void;
-  failed(failure: Failure): void;
+  failed(failure: FailureKind): void;
 }
 
 /** A closed breaker. */

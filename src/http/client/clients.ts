@@ -19,7 +19,7 @@ export interface Tls {
 }
 
 /**
- * The connections to one target, each for one request at a time. Who takes one has a place already (`Places`), so there
+ * The connections to one target, each for one request at a time. Who takes one has a place already (`FairSemaphore`), so there
  * is nothing to queue here and nothing to look for, which is most of what undici's own `Pool` does. The last that came
  * back is the next to go: the busy ones are warm, and those that nobody needs grow old and close.
  */
@@ -28,7 +28,7 @@ export class Clients {
   readonly #idle: Client[] = [];
   readonly #all: Client[] = [];
 
-  /** undici's own limits are off: see `Exchange`. */
+  /** undici's own limits are off: see `BufferedRequest`. */
   constructor(origin: string, { connectTimeout, keepAlive, maxHeaderSize, tls }: ClientsOptions) {
     // One for all: the sessions of TLS are remembered in it. Certificates are always checked.
     const connect = buildConnector({ ...tls, timeout: connectTimeout, allowH2: false });

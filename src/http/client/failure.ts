@@ -1,5 +1,5 @@
 import { GatewayError } from "../../core/errors.ts";
-import type { Cancellation } from "../../core/lifetime.ts";
+import type { Cancellation } from "../../core/async/cancellation.ts";
 
 const TIMEOUTS: ReadonlySet<string> = new Set([
   "UND_ERR_CONNECT_TIMEOUT",

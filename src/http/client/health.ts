@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { GatewayError } from "../../core/errors.ts";
-import { Lifetime, type Cancellation } from "../../core/lifetime.ts";
-import type { Asking } from "../../core/ports.ts";
+import { CancellationSource, type Cancellation } from "../../core/async/cancellation.ts";
+import type { LookupContext } from "../../core/ports.ts";
 import type { UpstreamPool } from "./pool.ts";
 import type { Target } from "./target.ts";
 
@@ -19,7 +19,7 @@ export interface HealthOptions {
   readonly healthTimeout: number;
   readonly clock: Clock;
   /** Asks one target whether it works; rejects where it does not. */
-  readonly probe: (target: Target, asking: Asking) => Promise<void>;
+  readonly probe: (target: Target, asking: LookupContext) => Promise<void>;
   readonly onNews: (target: Target, news: TargetNews) => void;
 }
 
@@ -43,7 +43,7 @@ const TO_FAIL = 2;
 
 /** Watches the targets of `pool`. */
 export function watchTargets(pool: UpstreamPool, options: HealthOptions): UpstreamHealth {
-  const stopped = new Lifetime();
+  const stopped = new CancellationSource();
   const checks = pool.targets.map((target) => new Check(target, { ...options, pool, stopped }));
   return {
     get ready() {
@@ -87,7 +87,7 @@ class Check {
 
   async look(): Promise<void> {
     const { probe, healthTimeout, clock, stopped } = this.#options;
-    const patience = new Lifetime();
+    const patience = new CancellationSource();
     const leave = (): void => patience.abort(stopped.reason);
     stopped.addEventListener("abort", leave, { once: true });
     // An only target has no other to take its place: it gets the time that every request gets.

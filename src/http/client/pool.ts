@@ -1,11 +1,11 @@
 import type { UpstreamAnswer } from "../../core/context.ts";
 import { GatewayError } from "../../core/errors.ts";
-import { InFlight } from "../../core/in-flight.ts";
-import type { Asking, Upstream } from "../../core/ports.ts";
+import { InFlight } from "../../core/async/in-flight.ts";
+import type { LookupContext, Upstream } from "../../core/ports.ts";
 import { toTransportError } from "./failure.ts";
-import { Route, leastBusy, pick, travel, type Journey } from "./journey.ts";
+import { Route, leastBusy, pick, sendWithRetry, type SendOptions } from "./send-with-retry.ts";
 import { limit } from "./limit.ts";
-import { Places } from "./places.ts";
+import { FairSemaphore } from "./fair-semaphore.ts";
 import { assertSendable } from "./sendable.ts";
 import { Target, type CmsState, type TargetOptions } from "./target.ts";
 
@@ -48,20 +48,20 @@ export interface UpstreamPool extends Upstream {
 export function createUpstream(options: PoolOptions): UpstreamPool {
   const { clock, deadline, connections, queue, tenantShare } = options;
   const targets = options.targets.map((origin) => new Target(origin, options));
-  const places = new Places({ places: connections, queue, share: tenantShare });
+  const places = new FairSemaphore({ places: connections, queue, share: tenantShare });
   // Apart, so that a crowd of requests does not keep the CMS from being asked how it is.
-  const aside = new Places({ places: targets.length, queue: targets.length });
+  const aside = new FairSemaphore({ places: targets.length, queue: targets.length });
   const underWay = new InFlight();
   const go = async (
-    errand: Omit<Journey, "asking" | "lifetime">,
-    asking: Asking,
+    errand: Omit<SendOptions, "asking" | "lifetime">,
+    asking: LookupContext,
   ): Promise<UpstreamAnswer> => {
     assertSendable(errand.outgoing);
     underWay.begin();
     const limited = limit(asking.signal, deadline, clock);
     const begun = clock.now();
     try {
-      const answer = await travel({ ...errand, asking, lifetime: limited.lifetime });
+      const answer = await sendWithRetry({ ...errand, asking, lifetime: limited.lifetime });
       asking.note.upstreamStatus = answer.status;
       return answer;
     } catch (error) {

@@ -1,20 +1,20 @@
 import { LOOP_HEADER, markedLoop } from "../../core/loop.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Outgoing, UpstreamAnswer } from "../../core/context.ts";
-import { Crowd } from "../../core/crowd.ts";
+import { SwapRemoveSet } from "../../core/swap-remove-set.ts";
 import { GatewayError } from "../../core/errors.ts";
-import type { Cancellation } from "../../core/lifetime.ts";
-import type { Asking } from "../../core/ports.ts";
+import type { Cancellation } from "../../core/async/cancellation.ts";
+import type { LookupContext } from "../../core/ports.ts";
 import { createBreaker, type Breaker } from "./breaker.ts";
 import { Clients, type ClientsOptions } from "./clients.ts";
-import { Exchange, type Patience } from "./exchange.ts";
+import { BufferedRequest, type Timeouts } from "./buffered-request.ts";
 import { isAnswered, isTimeout } from "./failure.ts";
 
 /** How a CMS, or one target of it, is doing: `degraded`, it was last asked in vain; `down`, it is asked once in a while only. */
 export type CmsState = "unknown" | "ok" | "degraded" | "down";
 
 /** Times in milliseconds, sizes in bytes. */
-export interface TargetOptions extends Patience, ClientsOptions {
+export interface TargetOptions extends Timeouts, ClientsOptions {
   readonly maxAnswer: number;
   readonly breakerFailures: number;
   readonly breakerRetry: number;
@@ -22,10 +22,10 @@ export interface TargetOptions extends Patience, ClientsOptions {
 }
 
 /** One request on its way to one target. */
-export interface Errand {
+export interface Attempt {
   readonly outgoing: Outgoing;
   readonly signal: Cancellation;
-  readonly received?: Asking["received"];
+  readonly received?: LookupContext["received"];
   /** Called once when the connection is free again, which can be later than the answer. */
   readonly onLeft: () => void;
   /** Called when nothing can be taken back any more. */
@@ -44,7 +44,7 @@ export class Target {
   onBreaker: (failure?: { readonly cause: unknown }) => void = () => undefined;
   readonly #options: TargetOptions;
   readonly #clients: Clients;
-  readonly #reads = new Crowd<Exchange>();
+  readonly #reads = new SwapRemoveSet<BufferedRequest>();
   #pending = 0;
   #last: CmsState = "unknown";
 
@@ -67,7 +67,7 @@ export class Target {
   }
 
   /** Sends a request once and tells the breaker how that went. Rejects with whatever went wrong. */
-  async send(errand: Errand): Promise<UpstreamAnswer> {
+  async send(errand: Attempt): Promise<UpstreamAnswer> {
     const { signal } = errand;
     const begun = this.#options.clock.now();
     try {
@@ -107,12 +107,12 @@ export class Target {
     if (!wasOpen && this.breaker.isOpen) this.onBreaker({ cause });
   }
 
-  #exchange({ outgoing, signal, received, onLeft, onSending }: Errand): Promise<UpstreamAnswer> {
+  #exchange({ outgoing, signal, received, onLeft, onSending }: Attempt): Promise<UpstreamAnswer> {
     const { maxAnswer, clock } = this.#options;
     const client = this.#clients.take();
     this.#pending += 1;
     return new Promise((resolve, reject) => {
-      const handler: Exchange = new Exchange({
+      const handler: BufferedRequest = new BufferedRequest({
         signal,
         received,
         maxAnswer,

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { buildConnector, Client } from "undici";
-import { InFlight } from "../../core/in-flight.ts";
+import { InFlight } from "../../core/async/in-flight.ts";
 import { readAfterFailedWrites } from "./early-answers.ts";
 import type { NativeTls } from "./options.ts";
 
@@ -15,7 +15,7 @@ export const IDLE_CONNECTION_MS = 4_000;
 const IDLE_CONNECTIONS = 256;
 
 /** How connections to one origin are made. */
-export interface ConnectionsOptions {
+export interface ProxyConnectionsOptions {
   /** For the TCP connection and TLS, in milliseconds. */
   readonly connectTimeoutMs: number;
   readonly tls?: NativeTls | undefined;
@@ -29,14 +29,14 @@ export interface ConnectionsOptions {
  * The connections to one origin, each for one request at a time: undici's `Client`s, whose number has no limit. The one
  * that came back last is the next to go, so that those which nobody needs grow old and close.
  */
-export class Connections {
+export class ProxyConnections {
   readonly #open: () => Client;
   readonly #idle: Client[] = [];
   readonly #underWay = new InFlight();
   readonly #live = new Set<Duplex>();
   #closing = false;
 
-  constructor(target: URL, options: ConnectionsOptions) {
+  constructor(target: URL, options: ProxyConnectionsOptions) {
     const connect = connectorTo(target, options, this.#live);
     const { idleMs = IDLE_CONNECTION_MS, maxHeaderSize } = options;
     this.#open = () =>
@@ -96,7 +96,7 @@ export class Connections {
 /** What makes a connection to `target`; it is listed in `live` for as long as it is open, also after an upgrade. */
 function connectorTo(
   target: URL,
-  { connectTimeoutMs: timeout, tls }: ConnectionsOptions,
+  { connectTimeoutMs: timeout, tls }: ProxyConnectionsOptions,
   live: Set<Duplex>,
 ): buildConnector.connector {
   // Certificates are always checked.

@@ -1,8 +1,8 @@
 import type { Duplex } from "node:stream";
 import { type Client, type Dispatcher, errors } from "undici";
 import type { RawHeaders } from "../../core/headers.ts";
-import type { Connections } from "./connections.ts";
-import type { Exchange } from "./exchange.ts";
+import type { ProxyConnections } from "./connections.ts";
+import type { ProxiedRequest } from "./proxied-request.ts";
 import { type Ends, Relay } from "./relay.ts";
 import { Upload } from "./upload.ts";
 
@@ -15,14 +15,14 @@ export interface Sites {
 /** One origin of the CMS. */
 export interface Site {
   readonly target: URL;
-  readonly connections: Connections;
+  readonly connections: ProxyConnections;
 }
 
 /** Methods that may be sent a second time without having happened twice (RFC 9110 section 9.2.1). */
 const SAFE: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** Sends a request and relays the answer. How it ends is told by the exchange. */
-export function send(exchange: Exchange, sites: Sites): void {
+export function send(exchange: ProxiedRequest, sites: Sites): void {
   const { target, connections } = sites.pick(exchange.tried);
   const isFirst = exchange.tried.size === 0;
   exchange.tried.add(target.origin);
@@ -41,7 +41,7 @@ export function send(exchange: Exchange, sites: Sites): void {
 
 /** Sends a WebSocket handshake; `switched` is given the connection, once it is one. Any other answer is relayed. */
 export function sendHandshake(
-  exchange: Exchange,
+  exchange: ProxiedRequest,
   sites: Sites,
   switched: (raw: RawHeaders, peer: Duplex) => void,
 ): void {
@@ -54,7 +54,7 @@ export function sendHandshake(
 interface Errand {
   readonly client: Client;
   readonly target: URL;
-  readonly exchange: Exchange;
+  readonly exchange: ProxiedRequest;
 }
 
 function dispatch({ client, target, exchange }: Errand, ends: Ends): void {
@@ -73,7 +73,7 @@ function dispatch({ client, target, exchange }: Errand, ends: Ends): void {
   client.dispatch(options, relay);
 }
 
-function fail(exchange: Exchange, error: Error): void {
+function fail(exchange: ProxiedRequest, error: Error): void {
   if (error instanceof errors.InvalidArgumentError) exchange.fail("gateway.fault", error);
   else exchange.fail(isTimeout(error) ? "upstream.timeout" : "upstream.unreachable", error);
 }
@@ -82,7 +82,7 @@ function fail(exchange: Exchange, error: Error): void {
  * True for a request that met a kept-alive connection just as the CMS closed it: nothing was answered, nothing can
  * have been changed, and there is no body to send again.
  */
-function mayRepeat({ attempt, request, hasBody, clientGone }: Exchange, error: Error): boolean {
+function mayRepeat({ attempt, request, hasBody, clientGone }: ProxiedRequest, error: Error): boolean {
   return (
     attempt?.hasBegun !== true &&
     SAFE.has(request.method) &&
@@ -93,7 +93,7 @@ function mayRepeat({ attempt, request, hasBody, clientGone }: Exchange, error: E
 }
 
 /** True for a request that never got a connection: the CMS has seen nothing of it, and there is no body half sent. */
-function isUnsent({ hasBody, clientGone }: Exchange, error: Error): boolean {
+function isUnsent({ hasBody, clientGone }: ProxiedRequest, error: Error): boolean {
   return !hasBody && !clientGone && codeOf(error) === "ECONNREFUSED";
 }
 

@@ -7,7 +7,7 @@ import { isOriginForm, isPlainNativeTarget } from "../../core/path.ts";
 export type Rule = "message" | "target" | "key";
 
 /** Why a request is not forwarded: the catalogue code for the client, the reason for the log. */
-export interface Refusal {
+export interface NativeRefusal {
   readonly rule: Rule;
   readonly code: "native.keyed" | "request.malformed" | "gateway.loop";
   readonly reason: string;
@@ -21,10 +21,10 @@ const SINGLE = ["authorization", "content-length", "content-type"];
  * prefix the target is under, so that no spelling of a path gets a keyed request through. Each rule is judged for
  * itself: where one is only observed, another must still refuse.
  */
-export function refusalsOf(request: IncomingMessage): readonly Refusal[] {
+export function refusalsOf(request: IncomingMessage): readonly NativeRefusal[] {
   const broken = brokenMessage(request);
   if (broken !== undefined) return [broken];
-  const refusals: Refusal[] = [];
+  const refusals: NativeRefusal[] = [];
   if (!isPlainNativeTarget(request.url ?? "")) {
     const reason = "target can be read in two ways";
     refusals.push({ rule: "target", code: "request.malformed", reason });
@@ -34,7 +34,7 @@ export function refusalsOf(request: IncomingMessage): readonly Refusal[] {
   return refusals;
 }
 
-function brokenMessage(request: IncomingMessage): Refusal | undefined {
+function brokenMessage(request: IncomingMessage): NativeRefusal | undefined {
   const raw = request.rawHeaders;
   if (hasComeBack(raw))
     return { rule: "message", code: "gateway.loop", reason: "the upstream leads back to this gateway" };
@@ -52,12 +52,12 @@ function brokenMessage(request: IncomingMessage): Refusal | undefined {
  * As `refusalsOf`, for a request that wants its connection changed. Only a WebSocket handshake is one (RFC 6455 section
  * 4.1), and it has no body: the length would be forwarded and the body not, so that the next request would be eaten.
  */
-export function refusalsOfUpgrade(request: IncomingMessage): readonly Refusal[] {
+export function refusalsOfUpgrade(request: IncomingMessage): readonly NativeRefusal[] {
   const broken = brokenUpgrade(request);
   return broken === undefined ? refusalsOf(request) : [...refusalsOf(request), broken];
 }
 
-function brokenUpgrade(request: IncomingMessage): Refusal | undefined {
+function brokenUpgrade(request: IncomingMessage): NativeRefusal | undefined {
   if (request.method !== "GET" || request.httpVersionMinor === 0)
     return malformed("upgrade by other than GET");
   if (request.headers.upgrade?.trim().toLowerCase() !== "websocket")
@@ -78,6 +78,6 @@ function mayLackHost(request: IncomingMessage): boolean {
   return request.httpVersionMinor === 0 && request.headers.host === undefined;
 }
 
-function malformed(reason: string): Refusal {
+function malformed(reason: string): NativeRefusal {
   return { rule: "message", code: "request.malformed", reason };
 }

@@ -15,13 +15,13 @@ export interface NativeFailure {
  * How a request ended. `refused`: the CMS has changed nothing. `settled`: it answered otherwise. `uncertain`: no answer came, or
  * one that leaves open whether the CMS has done, or may yet do, what was asked.
  */
-export type Outcome = "refused" | "settled" | "uncertain";
+export type NativeOutcome = "refused" | "settled" | "uncertain";
 
 /**
  * What must be done before a request's answer is delivered, whatever it is. `isWhole` false: the answer has only begun, and
  * this is called once more. It must end in bounded time.
  */
-export type Settle = (outcome: Outcome, isWhole: boolean) => Promise<void>;
+export type Settle = (outcome: NativeOutcome, isWhole: boolean) => Promise<void>;
 
 /** A request that was let through although a rule would have it refused. */
 export interface Observed extends NativeRequest {

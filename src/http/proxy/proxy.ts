@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ErrorCode, GatewayError } from "../../core/errors.ts";
-import { Connections } from "./connections.ts";
-import { Exchange, type Parties } from "./exchange.ts";
+import { ProxyConnections } from "./connections.ts";
+import { ProxiedRequest, type Parties } from "./proxied-request.ts";
 import { send, sendHandshake, type Site, type Sites } from "./forwarder.ts";
-import { type Refusal, refusalsOf, refusalsOfUpgrade } from "./guard.ts";
+import { type NativeRefusal, refusalsOf, refusalsOfUpgrade } from "./guard.ts";
 import type { NativeOptions } from "./options.ts";
 import { answerError } from "./reply.ts";
 import { headerLaw, requestHeaders } from "./request-headers.ts";
@@ -49,11 +49,11 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
   };
 
   /** The exchange of a request that may pass; one that may not is answered, one whose client has gone is left. */
-  const admit = (parties: Parties, refusals: readonly Refusal[]): Exchange | undefined => {
+  const admit = (parties: Parties, refusals: readonly NativeRefusal[]): ProxiedRequest | undefined => {
     const refusal = standing(refusals, parties, options);
     if (refusal !== undefined) return refuse(parties, refusal.code, refusal.reason);
     const headers = requestHeaders(parties.request, parties.requestId, law);
-    return headers === undefined ? undefined : new Exchange(parties, headers, options);
+    return headers === undefined ? undefined : new ProxiedRequest(parties, headers, options);
   };
 
   return {
@@ -91,10 +91,10 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
 
 /** The refusal that stands, or `undefined` where every one of them is only observed, which is then told. */
 function standing(
-  refusals: readonly Refusal[],
+  refusals: readonly NativeRefusal[],
   { request, requestId }: Parties,
   { observes, onObserved }: NativeOptions,
-): Refusal | undefined {
+): NativeRefusal | undefined {
   const refusal = refusals.find(({ rule }) => rule === "message" || observes?.has(rule) !== true);
   if (refusal !== undefined) return refusal;
   const { method = "", url: target = "", rawHeaders } = request;
@@ -140,7 +140,7 @@ async function closeAll({ sites, tunnels, patience }: Closing): Promise<void> {
 /** Every origin with the connections to it. */
 function sitesOf({ targets, ...options }: NativeOptions): ReadonlyMap<string, Site> {
   return new Map(
-    targets.map((target) => [target.origin, { target, connections: new Connections(target, options) }]),
+    targets.map((target) => [target.origin, { target, connections: new ProxyConnections(target, options) }]),
   );
 }
 

@@ -1,10 +1,10 @@
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 import { hasPlainFraming, type RawHeaders, valuesOf } from "../../core/headers.ts";
-import { atTurnsEnd } from "../../core/turn.ts";
+import { scheduleEndOfTick } from "../../core/async/end-of-tick.ts";
 import { answerHeaders, reasonPhrase } from "./answer-headers.ts";
-import type { Attempt, Exchange } from "./exchange.ts";
-import { countRead } from "./young.ts";
+import type { ProxyAttempt, ProxiedRequest } from "./proxied-request.ts";
+import { countRead } from "./minor-gc.ts";
 
 /** Who has to know how a try went. */
 export interface Ends {
@@ -46,10 +46,10 @@ interface Head {
  * parts are not: a stream that waits for the end of each turn is slower. But for one before whose end something is to
  * be done (`Exchange.settle`): what comes in one turn with the end must not be out before that is done.
  */
-export class Relay implements Dispatcher.DispatchHandler, Attempt {
+export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
   hasBegun = false;
   isHeld = false;
-  readonly #exchange: Exchange;
+  readonly #exchange: ProxiedRequest;
   readonly #ends: Ends;
   #controller: Dispatcher.DispatchController | undefined;
   #head: Head | undefined;
@@ -63,7 +63,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
   #isHeadSettled = false;
   #broken: Error | undefined;
 
-  constructor(exchange: Exchange, ends: Ends) {
+  constructor(exchange: ProxiedRequest, ends: Ends) {
     this.#exchange = exchange;
     this.#ends = ends;
   }
@@ -158,7 +158,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
   #plan(): void {
     if (this.#isPlanned || this.#isSettling || this.isHeld) return;
     this.#isPlanned = true;
-    atTurnsEnd("write", this.#proceed);
+    scheduleEndOfTick("write", this.#proceed);
   }
 
   /** Delivers what is gathered, and before a head or an end has done what must be done first. */
@@ -189,7 +189,7 @@ export class Relay implements Dispatcher.DispatchHandler, Attempt {
     // One that broke off meanwhile shows when it goes on, at the end of a turn, and before its head is out.
     this.#isPlanned = true;
     this.#goOn();
-    setImmediate(() => atTurnsEnd("write", this.#proceed));
+    setImmediate(() => scheduleEndOfTick("write", this.#proceed));
   };
 
   /** Writes what has come, the head first. From here on the rest goes out as it comes, unless its end has to wait. */

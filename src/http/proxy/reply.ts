@@ -11,7 +11,7 @@ import { announcesBody } from "./guard.ts";
 const LINGER_MS = 2_000;
 
 /** How an error is to be told: under which request id, and whether the connection has to end after it. */
-export interface Ending {
+export interface ConnectionEnd {
   readonly requestId: string;
   readonly close: boolean;
   readonly clock: Clock;
@@ -22,7 +22,7 @@ export interface Ending {
  * answer has begun nothing true can be said any more, and the client's connection is destroyed instead, so that no
  * part can be taken for the whole.
  */
-export function answerError(response: ServerResponse, error: GatewayError, ending: Ending): void {
+export function answerError(response: ServerResponse, error: GatewayError, ending: ConnectionEnd): void {
   if (response.headersSent) {
     abort(response);
     return;

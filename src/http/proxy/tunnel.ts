@@ -3,7 +3,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { RawHeaders } from "../../core/headers.ts";
 import { switchingHeaders } from "./answer-headers.ts";
-import type { Exchange } from "./exchange.ts";
+import type { ProxiedRequest } from "./proxied-request.ts";
 
 /** When TCP begins to ask a silent peer of a tunnel whether it is still there. */
 const KEEP_ALIVE_MS = 60_000;
@@ -66,7 +66,7 @@ export class Tunnels {
 
 /** What a tunnel needs to be opened. */
 export interface TunnelSite {
-  readonly exchange: Exchange;
+  readonly exchange: ProxiedRequest;
   /** The client's end, and what it sent after its handshake. */
   readonly socket: Socket;
   readonly head: Buffer;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { countRead } from "./young.ts";
+import { countRead } from "./minor-gc.ts";
 
 /**
  * A client's body on its way to the CMS, at the CMS's pace. It stands between the two because undici destroys the body

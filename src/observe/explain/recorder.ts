@@ -2,9 +2,9 @@ import type { Clock } from "../../core/clock.ts";
 import type { Incoming } from "../../core/context.ts";
 import { renderError, type Answer } from "../../core/envelope.ts";
 import { isObject } from "../../core/json.ts";
-import type { Note } from "../../core/note.ts";
+import type { AccessLogFields } from "../../core/access-log.ts";
 import type { Upstream } from "../../core/ports.ts";
-import type { Refusal } from "../happenings.ts";
+import type { NativeRefusalEvent } from "../events.ts";
 import { CAREFUL, carefulShape, shownCause, shownPath, shownTarget } from "./careful.ts";
 import type { Explanation } from "./explanation.ts";
 import { Kept } from "./kept.ts";
@@ -34,7 +34,7 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #kept: Kept;
   /** By what is one and the same object through all stages of a request. */
-  readonly #traces = new WeakMap<Note, Trace>();
+  readonly #traces = new WeakMap<AccessLogFields, Trace>();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -75,7 +75,7 @@ export class Recorder {
   }
 
   /** A request that was refused before any stage saw it. */
-  refused({ requestId, method, error }: Refusal): void {
+  refused({ requestId, method, error }: NativeRefusalEvent): void {
     const past = { requestId, at: new Date(this.#options.wallTime()).toISOString(), ms: 0 };
     this.#add(requestId, () => ({
       method,

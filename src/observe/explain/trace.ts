@@ -2,8 +2,8 @@ import type { Clock } from "../../core/clock.ts";
 import type { Outgoing, UpstreamAnswer } from "../../core/context.ts";
 import { toGatewayError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
-import type { Note } from "../../core/note.ts";
-import type { Asking, Upstream } from "../../core/ports.ts";
+import type { AccessLogFields } from "../../core/access-log.ts";
+import type { LookupContext, Upstream } from "../../core/ports.ts";
 import { withoutSecrets } from "./redact.ts";
 
 /** A question that a stage put to the CMS, and its answer's status. */
@@ -82,7 +82,7 @@ export class Trace {
   }
 
   /** Sends a request by `real`, watched. */
-  async send(real: Upstream, outgoing: Outgoing, asking: Asking): Promise<UpstreamAnswer> {
+  async send(real: Upstream, outgoing: Outgoing, asking: LookupContext): Promise<UpstreamAnswer> {
     const begun = this.#clock.now();
     let status: number | undefined;
     try {
@@ -158,12 +158,15 @@ export function shownRequest({ method, target, headers, body }: Outgoing): Shown
   return { method, target, headers: shown, ...(body === undefined ? {} : { body }) };
 }
 
-function noteOf(request: unknown): Partial<Note> {
+function noteOf(request: unknown): Partial<AccessLogFields> {
   return isObject(request) && isObject(request["note"]) ? { ...request["note"] } : {};
 }
 
 /** How facts were found, of those that were found in between. */
-function provenance(before: Partial<Note>, after: Partial<Note>): Record<string, string> {
+function provenance(
+  before: Partial<AccessLogFields>,
+  after: Partial<AccessLogFields>,
+): Record<string, string> {
   const known = new Map<string, unknown>(Object.entries(before));
   const found = Object.entries(after).filter(
     ([name, value]) => name.endsWith("Via") && known.get(name) !== value,

@@ -2,18 +2,18 @@ import type { Config } from "../../config/schema.ts";
 import {
   COUNT_HEADERS,
   FAILURE_HEADERS,
-  type Circumstances,
+  type FailureCircumstances,
   errorTable,
   failureSchemas,
   failuresOf,
   withoutBody,
 } from "./failures.ts";
-import type { Json, Kind } from "./json.ts";
+import type { Json, JsonType } from "./json.ts";
 import { parameters } from "./parameters.ts";
 import { endComponents, livingVersions, paths } from "./paths.ts";
 import { SCHEMAS } from "./schemas.ts";
 
-const KINDS: readonly Kind[] = ["list", "read", "create", "update", "delete"];
+const KINDS: readonly JsonType[] = ["list", "read", "create", "update", "delete"];
 
 /**
  * The OpenAPI 3.1 description of what a configuration exposes at `now` (the time of day in milliseconds since 1970):
@@ -73,7 +73,7 @@ export function describer(config: Config, wallTime: () => number): () => string 
 }
 
 /** The failures of each kind of operation, and of the two that have a HEAD without their bodies. */
-function responses(circumstances: Circumstances): Json {
+function responses(circumstances: FailureCircumstances): Json {
   const entries = KINDS.flatMap((kind) =>
     Object.entries(failuresOf(kind, circumstances)).flatMap(([status, response]): [string, Json][] => {
       const whole: [string, Json] = [`${kind}.${status}`, response];

@@ -1,5 +1,5 @@
 import { CATALOGUE, type ErrorCode, type ErrorEntry } from "../../core/errors.ts";
-import { ref, type Json, type Kind } from "./json.ts";
+import { ref, type Json, type JsonType } from "./json.ts";
 
 const RECORDS = ["list", "read", "create", "update", "delete"] as const;
 const ANY = [...RECORDS, "describe"] as const;
@@ -10,7 +10,7 @@ const WRITES = ["create", "update", "delete"] as const;
  * Which operations can fail with which code. A code of no operation belongs to a path that is no operation's (native
  * ones, `/partners/2026-02` alone). A new code of the catalogue does not compile until it is placed here.
  */
-const FAILURES: Readonly<Record<ErrorCode, readonly Kind[]>> = {
+const FAILURES: Readonly<Record<ErrorCode, readonly JsonType[]>> = {
   "request.malformed": ANY,
   "request.stalled": ANY,
   "route.unknown": RECORDS,
@@ -46,13 +46,13 @@ const FAILURES: Readonly<Record<ErrorCode, readonly Kind[]>> = {
 };
 
 /** What decides which failures there are: whether a key is asked for, and whether requests are counted (`rate`). */
-export interface Circumstances {
+export interface FailureCircumstances {
   readonly isKeyed: boolean;
   readonly isCounted: boolean;
 }
 
 /** Every code with what a caller sees of it and the operations that can meet it: the document's `x-errors`. */
-export function errorTable(circumstances: Circumstances): Json {
+export function errorTable(circumstances: FailureCircumstances): Json {
   return Object.fromEntries(
     codes().map((code) => {
       const { status, error, message, retry }: ErrorEntry = CATALOGUE[code];
@@ -63,7 +63,10 @@ export function errorTable(circumstances: Circumstances): Json {
 }
 
 /** The failures of an operation as its responses, by status. */
-export function failuresOf(kind: Kind, circumstances: Circumstances): Readonly<Record<string, Json>> {
+export function failuresOf(
+  kind: JsonType,
+  circumstances: FailureCircumstances,
+): Readonly<Record<string, Json>> {
   const kinds = codes().filter((code) => FAILURES[code].includes(kind) && canHappen(code, circumstances));
   const counted = kind === "describe" ? [] : countHeaders(circumstances);
   const statuses = new Set(kinds.map((code) => CATALOGUE[code].status));
@@ -82,11 +85,11 @@ export function failuresOf(kind: Kind, circumstances: Circumstances): Readonly<R
 }
 
 /** The headers that tell how many requests are left, where they are counted. */
-export function countHeaders({ isCounted }: Circumstances): readonly string[] {
+export function countHeaders({ isCounted }: FailureCircumstances): readonly string[] {
   return isCounted ? Object.keys(COUNT_HEADERS) : [];
 }
 
-function canHappen(code: ErrorCode, { isKeyed, isCounted }: Circumstances): boolean {
+function canHappen(code: ErrorCode, { isKeyed, isCounted }: FailureCircumstances): boolean {
   if (code === "key.limited") return isCounted;
   return isKeyed || !code.startsWith("key.");
 }
@@ -97,7 +100,7 @@ export function withoutBody({ description, headers }: Json): Json {
 }
 
 /** A schema for each code that an operation can meet. */
-export function failureSchemas(circumstances: Circumstances): Readonly<Record<string, Json>> {
+export function failureSchemas(circumstances: FailureCircumstances): Readonly<Record<string, Json>> {
   return Object.fromEntries(
     codes()
       .filter((code) => FAILURES[code].length > 0 && canHappen(code, circumstances))

@@ -2,7 +2,7 @@
 export type Json = Readonly<Record<string, unknown>>;
 
 /** What a partner can do. `describe` is asking for the document itself. */
-export type Kind = "list" | "read" | "create" | "update" | "delete" | "describe";
+export type JsonType = "list" | "read" | "create" | "update" | "delete" | "describe";
 
 /** A reference into the document's components. */
 export function ref(kind: "schemas" | "parameters" | "responses" | "headers", name: string): Json {

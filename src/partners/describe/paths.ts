@@ -1,10 +1,10 @@
 import type { Config } from "../../config/schema.ts";
 import { endHeaders, versionState } from "../../core/version-end.ts";
 import { countHeaders, failuresOf, withoutBody } from "./failures.ts";
-import { ref, type Json, type Kind } from "./json.ts";
+import { ref, type Json, type JsonType } from "./json.ts";
 import { LIST_PARAMETERS, sharedParameters } from "./parameters.ts";
 
-type RecordKind = Exclude<Kind, "describe">;
+type RecordKind = Exclude<JsonType, "describe">;
 
 /** One version as of now. */
 interface Spoken {

@@ -18,7 +18,7 @@ export const queries: Block = {
         // Where a group lends, a third tenant's documents may match.
         const isEmpty = matches === "nothing" && !world.lent.has(collection);
         const attempt = ask(own, `${base}?${text}&depth=0&limit=25`);
-        const name = `${collection}?${short(text)}, key ${own.side}`;
+        const name = `${collection}?${shortQueries(text)}, key ${own.side}`;
         const law = isEmpty ? nothing : contained(aim);
         yield { name, own, other, attempt, law };
       }
@@ -41,7 +41,7 @@ export const besideIds: Block = {
         const text = query(stuff);
         const at = (id: Id) => ask(own, `${pathOf(world.names, own.slug, collection, id)}?${text}`);
         const law = all(refused("document"), sameAs(at(missing)));
-        const name = `${collection}/${theirs}?${short(text)}, key ${own.side}`;
+        const name = `${collection}/${theirs}?${shortQueries(text)}, key ${own.side}`;
         yield { name, own, other, attempt: at(theirs), law };
       }
     }
@@ -103,7 +103,7 @@ export function stuffOf({ world, own, other, mine, theirs }: Aim) {
 }
 
 /** A query as it goes into a case's name: the run of filler parameters by its count. */
-export function short(query: string): string {
+export function shortQueries(query: string): string {
   const text = query.replace(
     /(?:a\d+=1&?){50,}/,
     (run) => `(${run.split("&").filter(Boolean).length} parameters)&`,

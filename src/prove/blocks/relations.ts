@@ -1,7 +1,7 @@
 import { isObject } from "../../core/json.ts";
 import { all, shown, status } from "../laws.ts";
 import { relationFields } from "../relations.ts";
-import type { Attempt } from "../wire.ts";
+import type { RawRequest } from "../wire.ts";
 import {
   ask,
   missingLike,
@@ -98,7 +98,7 @@ function hides({ other }: Spot, texts: readonly string[]): Law {
  * pointed at: the other's record must then be refused too. Of other fields the CMS decides. An id may be of several
  * collections, and so of a record that the asker may use: then it is populated for it.
  */
-function asIfMissing(spot: Spot, field: string, toMissing: (desk: Desk) => Promise<Attempt>): Law {
+function asIfMissing(spot: Spot, field: string, toMissing: (desk: Desk) => Promise<RawRequest>): Law {
   return async (seen, { desk, send }) => {
     if (seen.status !== 200 || (isObject(seen.json) && isPopulated(seen.json[field]))) return undefined;
     const missing = await send(await toMissing(desk));

@@ -5,7 +5,7 @@ import { aims, ask, pathOf, type Aim, type Block, type Id, type Law } from "../w
 /** Every spelling of a path or an id that some parser could read as another. */
 
 /** Paths with more than one reading. */
-export const paths: Block = {
+export const pathSpellings: Block = {
   name: "paths",
   tries: "dot segments, escapes, doubled slashes, NUL, case, matrix parameters, look-alike slugs",
   writes: false,

@@ -1,5 +1,5 @@
 import { all, refused, sameAs } from "../laws.ts";
-import type { Attempt } from "../wire.ts";
+import type { RawRequest } from "../wire.ts";
 import { untouched, type Spot } from "../write-laws.ts";
 import { missingLike, pathOf, tell, type Block, type Desk, type Doc, type Id, type Law } from "../world.ts";
 import { spots } from "./bodies.ts";
@@ -145,7 +145,7 @@ export const trespass: Block = {
 };
 
 /** The attempt at the other's record, and the law: refused, as for a missing one byte for byte, and untouched. */
-function probed(spot: Spot, at: (id: Id, sample: Doc) => Attempt, refusal: Law) {
+function probed(spot: Spot, at: (id: Id, sample: Doc) => RawRequest, refusal: Law) {
   const { other, collection } = spot;
   const attempt = async (desk: Desk) =>
     at((await desk.record(other, collection)).id, desk.sample(collection));

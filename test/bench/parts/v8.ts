@@ -5,9 +5,9 @@ import type { Part } from "../part.ts";
 import { HERE } from "../start.ts";
 
 const run = promisify(execFile);
-const WITH_FLAGS = `import { setUpHeap } from ${JSON.stringify(join(HERE, "src/cli/heap.ts"))}; setUpHeap();`;
+const WITH_FLAGS = `import { setUpHeap } from ${JSON.stringify(join(HERE, "src/cli/v8-flags.ts"))}; setUpHeap();`;
 
-/** What V8 does with the settings of `cli/heap.ts`, and with what `http/proxy/young.ts` asks of it. */
+/** What V8 does with the settings of `cli/v8-flags.ts`, and with what `http/proxy/minor-gc.ts` asks of it. */
 export const v8: Part = {
   name: "v8",
   async *run() {
@@ -98,7 +98,7 @@ async function growths(before: string): Promise<string[]> {
 async function collections(): Promise<{ "MB read": number; collections: number }[]> {
   const program = `
     import { PerformanceObserver } from "node:perf_hooks";
-    import { countRead } from ${JSON.stringify(join(HERE, "src/http/proxy/young.ts"))};
+    import { countRead } from ${JSON.stringify(join(HERE, "src/http/proxy/minor-gc.ts"))};
     let minor = 0;
     const observer = new PerformanceObserver((list) => {
       // A scavenge is kind 1 (NODE_PERFORMANCE_GC_MINOR).

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
 import { systemClock, wallTime } from "../../../src/app/clock.ts";
-import { openFacility } from "../../../src/app/facility.ts";
-import { createLasting } from "../../../src/app/lasting.ts";
-import { remember } from "../../../src/app/remember.ts";
+import { createUpstreamContext } from "../../../src/app/upstream-context.ts";
+import { createProcessServices } from "../../../src/app/process-services.ts";
+import { createCachedLookups } from "../../../src/app/cached-lookups.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { DEFAULT_UPSTREAM, upstreamsOf } from "../../../src/config/upstream.ts";
-import { FOREVER } from "../../../src/core/lifetime.ts";
-import type { Asking } from "../../../src/core/ports.ts";
+import { FOREVER } from "../../../src/core/async/cancellation.ts";
+import type { LookupContext } from "../../../src/core/ports.ts";
 import { Secret } from "../../../src/core/secret.ts";
 import { createLog } from "../../../src/observe/log.ts";
 import { keyOf } from "../upstream.ts";
@@ -31,10 +31,10 @@ export interface Filled {
 const { from, to, parties }: Filling = JSON.parse(process.argv[2] ?? "{}");
 const config = loadConfig({ env: process.env, readFile: (path) => readFileSync(path, "utf8") });
 const log = createLog("fatal", { write: () => undefined });
-const lasting = createLasting(config, { clock: systemClock, wallTime, log });
+const lasting = createProcessServices(config, { clock: systemClock, wallTime, log });
 const settings = upstreamsOf(config).get(DEFAULT_UPSTREAM);
 if (settings === undefined) throw new Error("there is no upstream");
-const facility = openFacility(config, { name: DEFAULT_UPSTREAM, settings }, lasting);
+const facility = createUpstreamContext(config, { name: DEFAULT_UPSTREAM, settings }, lasting);
 const cms: typeof facility.cms = {
   ...facility.cms,
   identify: (key) => {
@@ -47,9 +47,9 @@ const cms: typeof facility.cms = {
   },
 };
 const { name, learntFrom } = facility;
-const { keys, tenants } = remember(lasting, { name, cms, hasServiceKey: true, learntFrom });
+const { keys, tenants } = createCachedLookups(lasting, { name, cms, hasServiceKey: true, learntFrom });
 const note = { stage: "fill", upstreamRequests: 0, upstreamMs: 0 };
-const asking: Asking = { requestId: "fill", signal: FOREVER, note };
+const asking: LookupContext = { requestId: "fill", signal: FOREVER, note };
 
 async function fill(number: number): Promise<void> {
   const credential = new Secret(keyOf(number));

@@ -1,5 +1,5 @@
 import t from "tap";
-import { within } from "../../../src/cache/within.ts";
+import { withTimeout } from "../../../src/cache/with-timeout.ts";
 import { Calls, Gone } from "../../../src/app/workers/calls.ts";
 import { handOver } from "../../../src/app/workers/hand-over.ts";
 import type { WorkerSide } from "../../../src/app/workers/sides.ts";
@@ -26,7 +26,7 @@ class Hand {
   }
 
   inTime<T>(asked: Promise<T>, ms: number, clock: Clock): Promise<T> {
-    return within(asked, ms, clock);
+    return withTimeout(asked, ms, clock);
   }
 }
 

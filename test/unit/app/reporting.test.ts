@@ -1,26 +1,26 @@
 import t from "tap";
-import { reporting } from "../../../src/app/generation.ts";
-import { atTurnsEnd } from "../../../src/core/turn.ts";
-import type { Finished } from "../../../src/partners/layers.ts";
-import { tellAll } from "../../../src/observe/happenings.ts";
+import { reportAtEndOfTick } from "../../../src/app/config-snapshot.ts";
+import { scheduleEndOfTick } from "../../../src/core/async/end-of-tick.ts";
+import type { RequestReport } from "../../../src/partners/layers.ts";
+import { combineEvents } from "../../../src/observe/events.ts";
 import { createLog } from "../../../src/observe/log.ts";
 import { until } from "../../support/until.ts";
 
 const NOTE = { stage: "answer", upstreamRequests: 0, upstreamMs: 0 };
-const FINISHED: Finished = { requestId: "a", method: "GET", status: 200, ms: 1, note: NOTE };
+const FINISHED: RequestReport = { requestId: "a", method: "GET", status: 200, ms: 1, note: NOTE };
 
 /** What reports go to, the text that was logged, and what was done in which order. */
-function prepare(listen: (sample: Finished) => void) {
+function prepare(listen: (sample: RequestReport) => void) {
   const lines: string[] = [];
   const log = createLog("info", { write: (line) => lines.push(line) });
-  return { lines, report: reporting({ tell: tellAll([{ request: listen }]), log }) };
+  return { lines, report: reportAtEndOfTick({ tell: combineEvents([{ request: listen }]), log }) };
 }
 
 t.test("a request is reported when its answer is out, though its report came first", async (t) => {
   const done: string[] = [];
   const { report } = prepare(({ requestId }) => done.push(`report of ${requestId}`));
   report(FINISHED);
-  atTurnsEnd("write", () => done.push("answer"));
+  scheduleEndOfTick("write", () => done.push("answer"));
   t.strictSame(done, []);
   await until("the report", () => done.length > 1);
   t.strictSame(done, ["answer", "report of a"]);

@@ -1,18 +1,22 @@
-import { createFacts, type FactsOptions, type Marked } from "../../../src/cache/facts.ts";
+import {
+  createCachedLookup,
+  type CachedLookupOptions,
+  type Tagged,
+} from "../../../src/cache/cached-lookup.ts";
 import { Memory, type MemoryOptions } from "../../../src/cache/memory.ts";
-import type { Asking } from "../../../src/core/ports.ts";
+import type { LookupContext } from "../../../src/core/ports.ts";
 
 /** What the tests remember. */
 export type Fact = { readonly of: string; readonly text?: string };
 
-const asking: Asking = {
+const asking: LookupContext = {
   requestId: "r",
   signal: new AbortController().signal,
   note: { stage: "", upstreamRequests: 0, upstreamMs: 0 },
 };
 
 /** A cache whose time and whose CMS the test moves by hand. */
-export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsOptions<Fact>> = {}) {
+export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<CachedLookupOptions<Fact>> = {}) {
   let now = 1_000;
   const clock = { now: () => now, after: () => () => undefined };
   const asked: string[] = [];
@@ -21,9 +25,9 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
   const waiting: { key: string; answer: (fact: Fact | undefined) => void; fail: (error: Error) => void }[] =
     [];
   const seen: string[] = [];
-  const options: FactsOptions<Fact> = {
+  const options: CachedLookupOptions<Fact> = {
     clock,
-    memory: new Memory<Marked<Fact>>({
+    memory: new Memory<Tagged<Fact>>({
       clock,
       ttl: 1_000,
       absentTtl: 100,
@@ -42,7 +46,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
     onGone: () => undefined,
     ...facts,
   };
-  const all = createFacts(options);
+  const all = createCachedLookup(options);
   /** The facts as a CMS with these marks tells them. */
   const from = (...marks: string[]) =>
     all.from<string>({
@@ -55,8 +59,9 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<FactsO
       marks,
     });
   const store = { ...all, ...from("mark") };
-  const find = (key: string, more: Partial<Asking> = {}) => store.find(key, { ...asking, ...more });
-  const confirm = (key: string, more: Partial<Asking> = {}) => store.confirm(key, { ...asking, ...more });
+  const find = (key: string, more: Partial<LookupContext> = {}) => store.find(key, { ...asking, ...more });
+  const confirm = (key: string, more: Partial<LookupContext> = {}) =>
+    store.confirm(key, { ...asking, ...more });
   /** Answers the oldest open question. */
   const answer = async (fact: Fact | undefined) => {
     await settled();

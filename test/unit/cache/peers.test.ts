@@ -1,5 +1,5 @@
 import t from "tap";
-import { Deliveries } from "../../../src/cache/deliveries.ts";
+import { PendingAcks } from "../../../src/cache/pending-acks.ts";
 import { Peers } from "../../../src/cache/peers.ts";
 import { handClock } from "../../support/clock.ts";
 
@@ -25,7 +25,7 @@ t.test("a message that comes late makes no gap of the next", async (t) => {
 });
 
 t.test("nobody waits for the ack of a replica that leaves", async (t) => {
-  const deliveries = new Deliveries(handClock(), 1_000);
+  const deliveries = new PendingAcks(handClock(), 1_000);
   const [first, second] = [deliveries.begin(1), deliveries.begin(2)];
   deliveries.expect(1, new Set(["stays", "leaves"]));
   deliveries.leave("leaves");

@@ -1,5 +1,5 @@
 import t from "tap";
-import { InFlight } from "../../../src/core/in-flight.ts";
+import { InFlight } from "../../../src/core/async/in-flight.ts";
 
 t.test("what is under way can be waited for, whether it ends well or not", async (t) => {
   const flights = new InFlight();

@@ -1,11 +1,11 @@
 import t from "tap";
 import { GatewayError } from "../../../src/core/errors.ts";
-import type { Note } from "../../../src/core/note.ts";
+import type { AccessLogFields } from "../../../src/core/access-log.ts";
 import type { Standing } from "../../../src/core/status.ts";
 import { Latency } from "../../../src/observe/latency.ts";
 import { snapshotOf } from "../../../src/observe/snapshot.ts";
 import { createStatus } from "../../../src/observe/status.ts";
-import { Tally } from "../../../src/observe/tally.ts";
+import { Counters } from "../../../src/observe/counters.ts";
 import { Window } from "../../../src/observe/window.ts";
 
 let now = 0;
@@ -24,7 +24,7 @@ t.beforeEach(() => {
   now = 1_000_000;
 });
 
-function sampleOf(status: number, note: Partial<Note>, ms = 10) {
+function sampleOf(status: number, note: Partial<AccessLogFields>, ms = 10) {
   const whole = { stage: "answer", upstreamRequests: 0, upstreamMs: 0, ...note };
   return { requestId: "r", method: "GET", status, ms, note: whole };
 }
@@ -70,7 +70,7 @@ t.test("percentiles are right to within a quarter", async (t) => {
 t.test(
   "names beyond the limit are `other`, until a name has been idle for a quarter of an hour",
   async (t) => {
-    const tally = new Tally(3, clock);
+    const tally = new Counters(3, clock);
     for (const name of ["a", "b", "b", "c", "d", "e"]) tally.add(name, "answered");
     const names = tally.rows().map(({ name, answered }) => `${name} ${answered}`);
     t.strictSame(names, ["b 2", "a 1", "c 1", "other 2"]);

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import t from "tap";
-import { FOREVER } from "../../../src/core/lifetime.ts";
+import { FOREVER } from "../../../src/core/async/cancellation.ts";
 import { createBodySource } from "../../../src/server/body-source.ts";
 import { handClock } from "../../support/clock.ts";
 

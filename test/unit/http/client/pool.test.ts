@@ -2,7 +2,7 @@ import { once } from "node:events";
 import t from "tap";
 import type { Outgoing } from "../../../../src/core/context.ts";
 import { GatewayError } from "../../../../src/core/errors.ts";
-import type { Note } from "../../../../src/core/note.ts";
+import type { AccessLogFields } from "../../../../src/core/access-log.ts";
 import { createUpstream, type PoolOptions } from "../../../../src/http/client/pool.ts";
 import {
   answers,
@@ -27,7 +27,7 @@ const OK = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:
 const GET: Outgoing = { method: "GET", target: "/api/x", headers: [] };
 const POST: Outgoing = { method: "POST", target: "/api/x", headers: [], body: "{}" };
 
-function newNote(): Note {
+function newNote(): AccessLogFields {
   return { stage: "test", upstreamRequests: 0, upstreamMs: 0 };
 }
 

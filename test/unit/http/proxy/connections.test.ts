@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { createServer } from "node:tls";
 import t from "tap";
 import { WebSocket, WebSocketServer } from "ws";
-import { Connections, IDLE_CONNECTION_MS } from "../../../../src/http/proxy/connections.ts";
+import { ProxyConnections, IDLE_CONNECTION_MS } from "../../../../src/http/proxy/connections.ts";
 import { badOrigin } from "../../../support/bad-origin.ts";
 import { startKept } from "../../../support/kept.ts";
 import { inTime } from "../../../support/raw.ts";
@@ -107,7 +107,7 @@ t.test("closing waits for what is under way, ends tunnels and serves what still 
 
 t.test("a connection that falls idle while they close is not kept", async (t) => {
   const origin = await startOrigin(t);
-  const connections = new Connections(origin.url, { connectTimeoutMs: PATIENCE_MS });
+  const connections = new ProxyConnections(origin.url, { connectTimeoutMs: PATIENCE_MS });
   const client = connections.take();
   await (await client.request({ method: "GET", path: "/" })).body.dump();
   const closing = connections.close();
@@ -123,7 +123,7 @@ t.test("an idle connection is closed before a Node server would close it", async
   const closing = new Promise<void>((resolve) => {
     origin.server.on("connection", (socket) => socket.once("close", () => resolve()));
   });
-  const connections = new Connections(origin.url, { connectTimeoutMs: PATIENCE_MS, idleMs: 1 });
+  const connections = new ProxyConnections(origin.url, { connectTimeoutMs: PATIENCE_MS, idleMs: 1 });
   t.teardown(() => connections.close());
   const client = connections.take();
   await (await client.request({ method: "GET", path: "/" })).body.dump();

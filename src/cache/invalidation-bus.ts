@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../core/clock.ts";
+import type { FactKind } from "../core/ports.ts";
+import { PendingAcks, type Delivery } from "./pending-acks.ts";
+import { RedisBreaker } from "./redis-breaker.ts";
+import { type Ack, ALL_KINDS, type Message, readAck, readMessage, type Telling } from "./messages.ts";
+import { Peers } from "./peers.ts";
+import type { RedisKeys } from "./redis-keys.ts";
+import type { RedisClient } from "./redis.ts";
+import { Witness } from "./witness.ts";
+import { withTimeout } from "./with-timeout.ts";
+
+/** Each replica says so often that it is there, and hears itself say it. */
+const BEAT_MS = 500;
+
+/** Without having heard itself for so long, a replica counts itself as cut off. */
+const DEAF_MS = 1_500;
+
+/** A replica that has begun to hear may not know the others before they have answered its hello. */
+const NEW_MS = 500;
+const HELLO_MS = 50;
+
+/** A subscription that is deaf for so long is made anew, and a connection to a server that may not be written to. */
+const RENEW_MS = 5_000;
+
+export interface InvalidationBusOptions {
+  readonly commands: RedisClient;
+  readonly subscriber: RedisClient;
+  readonly places: RedisKeys;
+  readonly clock: Clock;
+  readonly commandTimeout: number;
+  /** The longest that a telling waits for the others to have done it. */
+  readonly ackTimeout: number;
+  readonly onFlush: (kinds: readonly FactKind[]) => void;
+  readonly onForget: (kind: FactKind, name: string) => void;
+  readonly onChange: () => void;
+  readonly onFailed: (cause: unknown) => void;
+}
+
+/**
+ * This replica's line to the others: pub/sub through Redis. A message is believed to arrive only because it is heard:
+ * each replica hears its own beats, and one that does not, or that finds a gap in anybody's numbers, knows that it may
+ * have missed something. Needs no clock but its own, and nothing stored: it goes on where Redis is full or read-only.
+ */
+export class InvalidationBus {
+  readonly gate: RedisBreaker;
+  readonly #options: InvalidationBusOptions;
+  readonly #id = randomUUID();
+  readonly #peers = new Peers();
+  readonly #deliveries: PendingAcks;
+  readonly #witness: Witness;
+  #seq = 0;
+  #heardAt = -Infinity;
+  #hearsSince = -Infinity;
+  #isCut = true;
+  #isReadOnly = false;
+  #seekAt = -Infinity;
+  #renewAt = Infinity;
+  #wasHeard = false;
+  #stopBeating: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(options: InvalidationBusOptions) {
+    this.#options = options;
+    this.#deliveries = new PendingAcks(options.clock, options.ackTimeout);
+    const { commands, subscriber, clock, onChange } = options;
+    this.gate = new RedisBreaker(clock, onChange);
+    this.#witness = new Witness({ gate: this.gate, clock, patience: options.ackTimeout });
+    // In a Cluster a hello need not have come by the node that holds the facts, and is no proof of anything.
+    if (commands.isCluster) this.gate.shut();
+    // What stands in Redis now may be older than what was withdrawn while it was away: a snapshot, a late replica.
+    for (const event of ["close", "end", "-node", "+node"]) commands.on(event, () => this.gate.shut());
+    commands.on("ready", () => void this.#greet());
+    subscriber.on("ready", () => void this.#subscribe());
+    for (const event of ["close", "end"]) subscriber.on(event, () => this.#cut());
+    subscriber.on("message", (channel: string, text: string) => this.#receive(channel, text));
+    void this.#beat();
+  }
+
+  /** True while every invalidation is sure to reach this process; asked at each use, so that a stalled process knows. */
+  get hears(): boolean {
+    return !this.#isCut && this.#options.clock.now() - this.#heardAt <= DEAF_MS;
+  }
+
+  /**
+   * Removes `keys` from Redis, then tells all replicas, this one included, and waits for the living ones to have done
+   * it. Never rejects; takes two command timeouts and the ack timeout at the most.
+   */
+  async tell(telling: Telling, keys: readonly string[]): Promise<Delivery> {
+    const removed = await this.#remove(keys);
+    // What was read there meanwhile goes at once: our own message may never come back to us.
+    if (telling.type === "flush") this.#options.onFlush(telling.kinds);
+    const seq = (this.#seq += 1);
+    const delivery = this.#deliveries.begin(seq);
+    const message = "distrust" in telling ? { ...telling, distrust: !removed } : telling;
+    if (!(await this.#publish(message, seq))) this.#deliveries.giveUp(seq);
+    const delivered = await delivery;
+    return { ...delivered, complete: removed && delivered.complete };
+  }
+
+  /** Says goodbye and hangs up. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopBeating?.();
+    await this.#publish({ type: "bye" }, (this.#seq += 1));
+    this.#options.commands.disconnect();
+    this.#options.subscriber.disconnect();
+  }
+
+  async #remove(keys: readonly string[]): Promise<boolean> {
+    try {
+      await this.#inTime(this.#options.commands.del(...keys));
+      return true;
+    } catch (cause) {
+      // It may still be there: Redis is not believed until a removal has succeeded.
+      this.#options.onFailed(cause);
+      this.gate.shut();
+      if (cause instanceof Error && cause.message.startsWith("READONLY")) this.#isReadOnly = true;
+      return false;
+    }
+  }
+
+  async #publish(telling: Telling, seq: number): Promise<boolean> {
+    try {
+      const message = JSON.stringify({ ...telling, from: this.#id, seq } satisfies Message);
+      await this.#inTime(this.#options.commands.publish(this.#options.places.channel, message));
+      return true;
+    } catch (cause) {
+      if (!this.#isClosed) this.#options.onFailed(cause);
+      this.gate.shut();
+      return false;
+    }
+  }
+
+  #inTime<T>(command: Promise<T>): Promise<T> {
+    return withTimeout(command, this.#options.commandTimeout, this.#options.clock);
+  }
+
+  /** One beat, and all that is looked after twice a second: the gate, a deaf subscription. */
+  async #beat(): Promise<void> {
+    const { clock, subscriber, onChange } = this.#options;
+    if (subscriber.status === "ready" && !this.hears && clock.now() >= this.#renewAt) {
+      this.#renewAt = clock.now() + RENEW_MS;
+      if ("stream" in subscriber) subscriber.disconnect(true);
+      else void this.#subscribe();
+    }
+    if (this.#options.commands.status === "ready") await this.#greet();
+    this.#peers.forgetSilent(clock.now());
+    if (this.hears !== this.#wasHeard) onChange();
+    this.#wasHeard = this.hears;
+    if (!this.#isClosed) this.#stopBeating = clock.after(BEAT_MS, () => void this.#beat());
+  }
+
+  /** Tells the others that we are there; where that works again after it did not, Redis is used again, from scratch. */
+  async #greet(): Promise<void> {
+    const { turn } = this.gate;
+    const type = this.#isCut ? "hello" : "beat";
+    const isWell = await this.#publish({ type }, (this.#seq += 1));
+    if (!isWell || !this.gate.mayTry || this.#witness.mayCome()) return;
+    if (await this.#remove(this.#options.places.epochs(ALL_KINDS))) this.gate.open(turn);
+    else if (this.#isReadOnly) this.#seekMaster();
+  }
+
+  /** After a failover the old master may still be there, read-only: connects anew, to find the new one. */
+  #seekMaster(): void {
+    const { commands, clock } = this.#options;
+    this.#isReadOnly = false;
+    if (clock.now() < this.#seekAt || !("stream" in commands)) return;
+    this.#seekAt = clock.now() + RENEW_MS;
+    commands.disconnect(true);
+  }
+
+  async #subscribe(): Promise<void> {
+    const { subscriber, places, clock, onFailed } = this.#options;
+    this.#renewAt = clock.now() + RENEW_MS;
+    try {
+      await subscriber.subscribe(places.channel, places.acks(this.#id));
+      // To be heard at once, not at the next beat.
+      if (this.#options.commands.status === "ready") await this.#greet();
+    } catch (cause) {
+      onFailed(cause);
+    }
+  }
+
+  #cut(): void {
+    this.#isCut = true;
+    this.#options.onChange();
+  }
+
+  #receive(channel: string, text: string): void {
+    const { places } = this.#options;
+    if (channel === places.acks(this.#id)) {
+      const ack = readAck(text);
+      if (!this.#isCut) this.#witness.hear(ack);
+      return this.#deliveries.acknowledge(ack);
+    }
+    const message = readMessage(text);
+    if (message === undefined) return;
+    const { from, seq, type } = message;
+    const wasHearing = this.hears;
+    const isNext = this.#peers.hear(from, seq, this.#options.clock.now());
+    if (from === this.#id) this.#heardOurselves(wasHearing && isNext);
+    else if (!isNext) this.#missed();
+    if (type === "bye") for (const known of [this.#peers, this.#deliveries]) known.leave(from);
+    if (type === "hello") this.#heardHello(message);
+    if (type === "flush" || type === "forget") this.#obey(message);
+  }
+
+  #heardOurselves(isUnbroken: boolean): void {
+    this.#heardAt = this.#options.clock.now();
+    if (isUnbroken) return;
+    // What was said meanwhile is lost, so that nothing from before can be relied on, nor is the others' silence theirs.
+    this.#hearsSince = this.#heardAt;
+    this.#peers.excuse(this.#heardAt);
+    this.#missed();
+    this.#isCut = false;
+    this.#options.onChange();
+  }
+
+  #missed(): void {
+    this.#witness.end();
+    this.#options.onFlush(ALL_KINDS);
+  }
+
+  #heardHello(hello: Ack): void {
+    if (hello.from === this.#id) return this.#witness.begin(hello.seq);
+    void this.#publish({ type: "beat" }, (this.#seq += 1));
+    if (this.gate.isOpen) this.#acknowledge(hello);
+  }
+
+  #obey(message: Extract<Message, { type: "flush" | "forget" }>): void {
+    if (message.distrust) this.gate.shut();
+    if (message.type === "flush") this.#options.onFlush(message.kinds);
+    else this.#options.onForget(message.kind, message.name);
+    if (message.from !== this.#id) return this.#acknowledge(message);
+    const isNew = this.#options.clock.now() - this.#hearsSince < NEW_MS;
+    if (isNew) this.#options.clock.after(HELLO_MS, () => this.#expectAcks(message.seq));
+    else this.#expectAcks(message.seq);
+  }
+
+  #acknowledge({ from, seq }: Ack): void {
+    const { commands, places, onFailed } = this.#options;
+    commands.publish(places.acks(from), JSON.stringify({ from: this.#id, seq })).catch(onFailed);
+  }
+
+  /** Our own message has come back: whoever was heard before it is alive and has got it too. */
+  #expectAcks(seq: number): void {
+    this.#deliveries.expect(seq, this.#peers.alive(this.#id, this.#options.clock.now()));
+  }
+}

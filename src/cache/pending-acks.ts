@@ -1,0 +1,71 @@
+import type { Clock } from "../core/clock.ts";
+import type { Ack } from "./messages.ts";
+
+/** How a telling went: `complete` where Redis and all living replicas have done it. */
+export interface Delivery {
+  readonly peers: number;
+  readonly acknowledged: number;
+  readonly complete: boolean;
+}
+
+interface Pending {
+  /** Who has yet to answer; unknown until our own message has come back, which is when all before us are known. */
+  waiting: Set<string> | undefined;
+  /** Who has answered before that. */
+  readonly early: Set<string>;
+  peers: number;
+  readonly end: (isComplete: boolean) => void;
+}
+
+/** What was told and waits for the others to say that they have done it. */
+export class PendingAcks {
+  readonly #clock: Clock;
+  readonly #timeout: number;
+  readonly #pending = new Map<number, Pending>();
+
+  constructor(clock: Clock, timeout: number) {
+    this.#clock = clock;
+    this.#timeout = timeout;
+  }
+
+  /** Resolves when everybody has answered, when it is given up, or after the timeout. Never rejects. */
+  async begin(seq: number): Promise<Delivery> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const pending: Pending = { waiting: undefined, early: new Set(), peers: 0, end: resolve };
+    this.#pending.set(seq, pending);
+    const cancel = this.#clock.after(this.#timeout, () => resolve(false));
+    const complete = await promise;
+    cancel();
+    this.#pending.delete(seq);
+    const { peers, waiting } = pending;
+    return { peers, acknowledged: peers - (waiting?.size ?? 0), complete };
+  }
+
+  giveUp(seq: number): void {
+    this.#pending.get(seq)?.end(false);
+  }
+
+  /** Names those who have to answer; some may have done so already. */
+  expect(seq: number, peers: ReadonlySet<string>): void {
+    const pending = this.#pending.get(seq);
+    if (pending === undefined) return;
+    pending.peers = peers.size;
+    pending.waiting = peers.difference(pending.early);
+    if (pending.waiting.size === 0) pending.end(true);
+  }
+
+  acknowledge(ack: Ack | undefined): void {
+    const pending = ack === undefined ? undefined : this.#pending.get(ack.seq);
+    if (ack !== undefined && pending !== undefined) answer(pending, ack.from);
+  }
+
+  /** A replica has said goodbye: it serves nobody any more, and nobody waits for its acks. */
+  leave(from: string): void {
+    for (const pending of this.#pending.values()) answer(pending, from);
+  }
+}
+
+function answer(pending: Pending, from: string): void {
+  if (pending.waiting === undefined) pending.early.add(from);
+  else if (pending.waiting.delete(from) && pending.waiting.size === 0) pending.end(true);
+}

@@ -1,0 +1,40 @@
+import t from "tap";
+import { parseTarget } from "../../../src/core/path.ts";
+import {
+  createChooseUpstream,
+  upstreamFor,
+  type UpstreamRoutes,
+} from "../../../src/partners/stages/choose-upstream.ts";
+
+const HOMES: UpstreamRoutes = {
+  fallback: "default",
+  versions: new Map([["2025-07", "old"]]),
+  tenants: new Map([["acme", "third"]]),
+  slugHeader: "x-slug",
+};
+const choose = createChooseUpstream(HOMES);
+const chosen = (path: string, headers: string[] = []) =>
+  choose({ target: parseTarget(path), headers }).upstream;
+
+t.test("a request is for its tenant's CMS, else its version's, else the default one", async (t) => {
+  t.equal(chosen("/partners/2026-02/x/events"), "default");
+  t.equal(chosen("/partners/2025-07/x/events"), "old");
+  t.equal(chosen("/partners/2025-07/acme/events"), "third");
+  t.equal(chosen("/partners/2026-02/acme"), "third");
+  t.equal(chosen("/partners/2025-07"), "old");
+  t.equal(chosen("/partners/2024-01/x/events"), "default", "an unknown version");
+});
+
+t.test("a slug header comes before the path, in whatever form the tenant stage would read it", async (t) => {
+  t.equal(chosen("/partners/2026-02/x/events", ["X-Slug", "acme"]), "third");
+  t.equal(chosen("/partners/2026-02/x/events", ["x-slug", " , acme"]), "third");
+  t.equal(chosen("/partners/2026-02/acme/events", ["x-slug", ""]), "third", "an empty one is none");
+  t.equal(chosen("/partners/2026-02/acme/events", ["x-slug", "other"]), "default");
+});
+
+t.test("names that objects have by themselves are names like any other", async (t) => {
+  for (const name of ["constructor", "__proto__", "toString"]) {
+    t.equal(chosen(`/partners/${name}/${name}/events`), "default");
+    t.equal(upstreamFor(HOMES, name, name), "default");
+  }
+});
