@@ -12,6 +12,10 @@ export async function resetData(payload: Payload, dir: string, project: Project)
   await restoreUploads(dir, project);
 }
 
+/**
+ * Copies the rows of the template. The transaction is a deferred one: an immediate one would lock the template as well, and
+ * the instances of other test processes could not be reset meanwhile.
+ */
 async function copyRows(payload: Payload, project: Project): Promise<void> {
   const tables = (await tableNames(payload)).map((name) => `"${name}"`);
   const template = join(await templateDir(project), "cms.db").replaceAll("'", "''");
@@ -19,7 +23,7 @@ async function copyRows(payload: Payload, project: Project): Promise<void> {
     [
       `ATTACH '${template}' AS template`,
       "PRAGMA foreign_keys = OFF",
-      "BEGIN IMMEDIATE",
+      "BEGIN",
       ...tables.map(
         (table) => `DELETE FROM main.${table}; INSERT INTO main.${table} SELECT * FROM template.${table}`,
       ),
