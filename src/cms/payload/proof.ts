@@ -39,6 +39,8 @@ export function proofRequest(
   parameters.add("depth", String(needed));
   addLocale(parameters, asked);
   if (asksDraft(asked)) parameters.add("draft", "true");
+  // The answer to an update that moves a record to the trash shows the record, which is in the trash by then.
+  parameters.add("trash", "true");
   for (const relation of new Set(fields.map(({ source: [first = ""] }) => first)))
     parameters.add(`select[${relation}]`, "true");
   return listRequest(job, settings, parameters.toString());

@@ -73,26 +73,23 @@ export async function keepSeeded(payload: Payload): Promise<void> {
   await sqlClient(payload).executeMultiple(["CREATE SCHEMA seeded", ...copies].join(";"));
 }
 
-/** On PostgreSQL, gives every table the rows that `keepSeeded` put beside it, and the numbers that follow them. */
-export async function restoreRows(payload: Payload): Promise<void> {
+/** On PostgreSQL, the statements that restore the rows that `keepSeeded` copied, and the sequences that follow them. */
+export async function restoreScript(payload: Payload): Promise<string> {
   const tables = await tableNames(payload);
-  const sql = sqlClient(payload);
-  const { rows } = await sql.execute(
+  const { rows } = await sqlClient(payload).execute(
     "SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' AND column_default LIKE 'nextval%'",
   );
   const numbered = Array.from(rows, ({ name }) => String(name));
-  await sql.executeMultiple(
-    [
-      "BEGIN",
-      "SET LOCAL session_replication_role = replica",
-      ...tables.map((t) => `DELETE FROM "${t}"; INSERT INTO "${t}" SELECT * FROM seeded."${t}"`),
-      ...numbered.map(
-        (t) =>
-          `SELECT setval(pg_get_serial_sequence('"${t}"', 'id'), coalesce(max(id), 0) + 1, false) FROM "${t}"`,
-      ),
-      "COMMIT",
-    ].join(";"),
-  );
+  return [
+    "BEGIN",
+    "SET LOCAL session_replication_role = replica",
+    ...tables.map((t) => `DELETE FROM "${t}"; INSERT INTO "${t}" SELECT * FROM seeded."${t}"`),
+    ...numbered.map(
+      (t) =>
+        `SELECT setval(pg_get_serial_sequence('"${t}"', 'id'), coalesce(max(id), 0) + 1, false) FROM "${t}"`,
+    ),
+    "COMMIT",
+  ].join(";");
 }
 
 /** Lets go of the database. Payload's own `destroy` leaves it open. */

@@ -14,7 +14,7 @@ import { handleEndpoints } from "./payload.ts";
 import type { Project } from "./project.ts";
 import { PATIENCE_MS } from "../until.ts";
 import { readBody, recordOf, type RecordedRequest } from "./recorder.ts";
-import { resetData } from "./reset.ts";
+import { createReset } from "./reset.ts";
 import { freshCopy, removeCopy } from "./template.ts";
 import { html, sendResponse, webRequest, type Incoming } from "./web.ts";
 
@@ -97,6 +97,7 @@ function cmsOf(instance: Instance, http: CmsHttp, at: Whereabouts): Cms {
     await closeInstance(instance);
     await removeCopy(at.dir);
   };
+  const resetData = createReset({ payload, dir: at.dir, project: at.project });
   return {
     url: at.url,
     port: at.port,
@@ -112,7 +113,7 @@ function cmsOf(instance: Instance, http: CmsHttp, at: Whereabouts): Cms {
     },
     reset: async () => {
       http.requests.length = 0;
-      await resetData(payload, at.dir, at.project);
+      await resetData();
     },
     close: () => (closed ??= shut()),
   };

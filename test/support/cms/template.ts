@@ -43,8 +43,7 @@ export async function removeCopy(dir: string): Promise<void> {
 }
 
 /** Puts the seeded uploads back into an instance's directory. */
-export async function restoreUploads(dir: string, project: Project): Promise<void> {
-  const template = await templateDir(project);
+export async function restoreUploads(dir: string, project: Project, template: string): Promise<void> {
   for (const name of [...project.uploads, INCOMING]) {
     await rm(join(dir, name), { recursive: true, force: true });
     await cp(join(template, name), join(dir, name), { recursive: true });
