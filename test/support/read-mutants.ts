@@ -97,7 +97,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: "if (!this.#mayLeave(record, collection, at)) return relatedId(record) ?? null;",
+        find: "if (!this.#mayReturn(record, collection, at)) return relatedId(record) ?? null;",
         replace: "",
       },
     ],

@@ -87,7 +87,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: "if (!this.#mayLeave(record, collection, at)) return relatedId(record) ?? null;",
+        find: "if (!this.#mayReturn(record, collection, at)) return relatedId(record) ?? null;",
         replace: "",
       },
     ],
