@@ -230,6 +230,6 @@ await tap.test("a restriction of one collection is described at that collection 
   const { json } = await ask(`GET ${WHERE}`);
   const remarkOn = (collection: string) =>
     at(json, "paths", `/partners/2026-02/{tenant}/${collection}`, "post")["description"];
-  t.match(remarkOn("media"), /brings no file/);
+  t.match(remarkOn("media"), /carries no file/);
   t.equal(remarkOn("pages"), undefined);
 });
