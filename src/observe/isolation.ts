@@ -1,8 +1,11 @@
 import { LRUCache } from "lru-cache";
 
-/** Breaches and fields that are shown. */
+/** The number of breaches and of fields on the status page. */
 const SHOWN = 50;
-/** Breaches and fields that one process counts; the one that was seen longest ago goes first. */
+/**
+ * The number of breaches and of fields that one process keeps. The least recently seen entry is evicted
+ * first.
+ */
 const KEPT = 200;
 
 interface Entry {
@@ -11,7 +14,7 @@ interface Entry {
   readonly seen: number;
 }
 
-/** Entries of one kind since the start. Those that differ in nothing but the request and the time are one, with their sum. */
+/** Entries of one kind since the start. Entries that differ only in request and time are added up. */
 export class Entries<T extends Entry> {
   readonly #entries = new LRUCache<string, T>({ max: KEPT });
 
@@ -25,7 +28,7 @@ export class Entries<T extends Entry> {
   }
 }
 
-/** The entries of all processes as one list, the latest first. */
+/** Merges the entries of all processes into one list, the latest first. */
 export function addEntries<T extends Entry>(lists: readonly (readonly T[])[]): T[] {
   const all = new Map<string, T>();
   for (const entry of lists.flat()) all.set(nameOf(entry), added(all.get(nameOf(entry)), entry));

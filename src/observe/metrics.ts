@@ -4,17 +4,17 @@ import type { Events, RequestSample } from "./events.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
 import { closedSet, closedPairs } from "./labels.ts";
 
-/** Listens, and gives the page to scrape. */
+/** The metrics' event listener, and the page to scrape. */
 export interface Metrics extends Events {
-  /** The text that Prometheus scrapes, with how things stand. */
+  /** Returns the text that Prometheus scrapes, including the current state. */
   page(standing: Omit<Standing, "endings">): Promise<MetricsPage>;
-  /** Another configuration holds, which may count no requests. */
+  /** Clears the rate limiter's state after a reload: the new configuration may not count requests. */
   forgetRate(): void;
-  /** The same as plain data, to be added to that of other processes by `pageOf`. */
+  /** Returns the same as plain data, which `pageOf` adds to the data of other processes. */
   samples(standing: Omit<Standing, "endings">): Promise<Samples>;
 }
 
-/** What Prometheus gets. */
+/** The answer to a Prometheus scrape. */
 export interface MetricsPage {
   readonly contentType: string;
   readonly body: string;
@@ -23,15 +23,23 @@ export interface MetricsPage {
 /** The metrics of one process. */
 export type Samples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
-/** Tenants, and users observed, that get a label of their own; every later one counts as `other`. */
+/**
+ * The number of tenants, and of observed users, with a label of their own. Every later one counts as `other`.
+ */
 const TENANT_LABELS = 50;
-/** Users that get a label of their own among those who call a version. */
+/** The number of users with a label of their own in the requests by version. */
 const CALLER_LABELS = 100;
 
-/** Collections with labels of their own for withheld values, and paths in each: a partner's own JSON can hold any path. */
+/**
+ * The number of collections with a label of their own for withheld values, and of paths in each. A partner's
+ * own JSON can hold any path.
+ */
 const FIELD_LABELS = { collections: 60, paths: 20 } as const;
 
-/** Metrics in a registry of their own. Labels come from closed sets: operations, versions, codes, never a raw path. */
+/**
+ * Creates the metrics in a registry of their own. Labels come from closed sets (operations, versions, codes),
+ * never from a raw path.
+ */
 export function createMetrics(build: Build): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "gateway_" });
@@ -41,9 +49,9 @@ export function createMetrics(build: Build): Metrics {
   const callerLabel = closedSet(CALLER_LABELS);
   const fieldLabels = closedPairs(FIELD_LABELS.collections, FIELD_LABELS.paths);
   instruments.set("gateway_build_info", { ...build }, 1);
-  /** Whether the last request to be counted was; undefined where none was to be. */
+  /** True if the last request for the rate limit was counted; `undefined` if none had to be counted. */
   let rateCounts: boolean | undefined;
-  // Whether anything is still to be counted, the next request will tell.
+  // The next request shows whether requests are still counted.
   const forgetRate = (): void => void (rateCounts = undefined);
   const settle = (standing: Omit<Standing, "endings">): void => {
     instruments.settle();
@@ -143,7 +151,7 @@ function setLoad(instruments: Instruments, { inFlight, connections, waiting, bre
   }
 }
 
-/** Those of the moment only: a reload may have put others in their place. */
+/** Sets the current targets only: a reload may have replaced the earlier ones. */
 function setTargets(instruments: Instruments, targets: readonly TargetStanding[]): void {
   instruments.clear("gateway_target_state");
   instruments.clear("gateway_target_requests");

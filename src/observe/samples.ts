@@ -1,25 +1,29 @@
 import { AggregatorRegistry } from "prom-client";
 import type { MetricsPage, Samples } from "./metrics.ts";
 
-/** The metrics of several processes as one page; where only one of them can tell, the first does. */
+/**
+ * Merges the metrics of several processes into one page. A metric that cannot be added is taken from the
+ * first process.
+ */
 export async function pageOf(all: readonly Samples[]): Promise<MetricsPage> {
   const registry = AggregatorRegistry.aggregate(all.map(asOfSeveral));
   return { contentType: registry.contentType, body: await registry.metrics() };
 }
 
-/** The metrics of several processes as those of one. */
+/** Merges the metrics of several processes into those of one. */
 export function addUp(all: readonly Samples[]): Promise<Samples> {
   return AggregatorRegistry.aggregate(all.map(asOfSeveral)).getMetricsAsJSON();
 }
 
-/** What was counted, without the levels of the moment: what stays true when the process is no more. */
+/** Returns counters and histograms without gauges: they stay valid after the process has ended. */
 export function countsOf(samples: Samples): Samples {
   return samples.filter(({ type }) => ["counter", "histogram"].includes(String(type)));
 }
 
 /**
- * Node's own metrics as an operator wants them of several processes: the event loop of the busiest (prom-client takes
- * the mean, in which a stuck one is lost), the start of the whole (which it leaves out).
+ * Changes how Node's own metrics of several processes are combined. The event loop lag is the maximum, since
+ * prom-client's mean hides one stuck process. The start time is the first process's, since prom-client omits
+ * it.
  */
 function asOfSeveral(samples: Samples): Samples {
   return samples.map((metric) => {

@@ -18,12 +18,12 @@ import { Latency } from "./latency.ts";
 import { latestOf } from "./refusals.ts";
 import { addRows, type RequestOutcome } from "./counters.ts";
 
-/** What one process has heard, as plain data: what several have heard can be added up. */
+/** The state of one process as plain data, which can be added up over several processes. */
 export interface Heard {
   readonly at: number;
   readonly started: number;
   readonly build: Build;
-  /** Oldest first; the last is still filling. */
+  /** The slots, oldest first. The last one is still filling. */
   readonly slots: readonly HeardSlot[];
   readonly tenants: readonly Row[];
   readonly versions: readonly Row[];
@@ -35,25 +35,25 @@ export interface Heard {
 
 export type WindowCounts = Record<RequestOutcome | "native" | "nativeFailed", number>;
 
-/** What was heard in one slot of time. */
+/** The counts of one time slot. */
 export interface HeardSlot {
   readonly counts: WindowCounts;
-  /** How many durations there were of each step of `Latency`. */
+  /** The number of durations in each bucket of `Latency`. */
   readonly latency: Uint32Array;
-  /** How often facts were found in each way, by `<fact> <via>`. */
+  /** The number of lookups per source, by `<fact> <via>`. */
   readonly tiers: ReadonlyMap<string, number>;
 }
 
-/** How long a slot is, in milliseconds. */
+/** The length of a slot in milliseconds. */
 export const SLOT_MS = 5_000;
 /** The most tenants and versions that have a name of their own. */
 export const NAMES = { tenants: 30, versions: 10 } as const;
-/** The most users that are shown at work. */
+/** The most users on the status page. */
 const USES = 50;
 
 /**
- * The status page of all who have `heard`, as one; at least one has. Percentiles are those of all requests together: a
- * mean of each one's would be nobody's.
+ * Merges the state of all processes in `heard` (at least one) into the status page. Percentiles are computed
+ * over all requests: a mean of percentiles would be wrong.
  */
 export function snapshotOf(
   heard: readonly [Heard, ...Heard[]],
@@ -83,7 +83,10 @@ export function snapshotOf(
   };
 }
 
-/** The slots of the same time, in the order of time. All processes of a machine begin a slot at the same moment. */
+/**
+ * Groups the slots of the same time, in chronological order. All processes of a machine begin a slot at the
+ * same moment.
+ */
 function together(heard: readonly [Heard, ...Heard[]]): HeardSlot[][] {
   return heard[0].slots.map((_, i) => heard.flatMap(({ slots }) => slots[i] ?? []));
 }
@@ -115,7 +118,7 @@ function tiersOf(slots: readonly HeardSlot[][]): CacheTierRow[] {
   );
 }
 
-/** Those of an ending version first, then the latest. */
+/** Merges the uses: those of an ending version first, then by the latest request. */
 function usesOf(heard: readonly Heard[], endings: Readonly<Record<string, VersionEnd>>): Use[] {
   const all = new Map<string, Use>();
   for (const use of heard.flatMap(({ uses }) => uses)) {

@@ -147,7 +147,7 @@ export const DRAINING: readonly SuiteMutant[] = [
     patches: [
       {
         file: "server/server.ts",
-        find: `clock.after(SENT_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),`,
+        find: `clock.after(UNUSED_AFTER_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),`,
         replace: "",
       },
     ],
