@@ -1,10 +1,13 @@
 import type { Config } from "../config/schema.ts";
 import { ConfigError } from "../config/problem.ts";
 
-/** An error of listening as a problem of the setting that named the address; any other error as it is. */
+/**
+ * Converts an error of `listen` to a problem of the setting with the address. Other errors are returned
+ * unchanged.
+ */
 export function addressProblem(error: unknown, { server }: Config): unknown {
   if (!(error instanceof Error) || !("code" in error) || !("syscall" in error)) return error;
-  // A worker is told of it by the primary, as an error of `bind`.
+  // A worker gets the primary's error, with the system call `bind`.
   if (error.syscall !== "listen" && error.syscall !== "bind") return error;
   const port = "port" in error ? Number(error.port) : server.port;
   const isAdmin = port === server.adminPort && port !== server.port;

@@ -13,12 +13,15 @@ import type { Io } from "./io.ts";
 import { openLife, type Life } from "./life.ts";
 import { openTracing } from "./outlets.ts";
 
-/** `partners-gateway start`, and what `npm start` does. Ends the process itself; its promise stays open. */
+/**
+ * `partners-gateway start`, which `npm start` runs. It ends the process itself, so its promise never
+ * resolves.
+ */
 export const start: Command = {
   synopsis: "",
   about:
-    "Runs the gateway until SIGTERM or SIGINT, which drains it; a second one ends it at once. SIGHUP reads the\n" +
-    "configuration again. Settings come from the environment and from a YAML file.",
+    "Runs the gateway until SIGTERM or SIGINT, which drains it; a second signal ends it at once. SIGHUP reloads the\n" +
+    "configuration. Settings come from the environment and from a YAML file.",
   flags: CONFIG_FLAG,
   examples: [
     "UPSTREAM_URL=http://cms.internal:3000 partners-gateway start",
@@ -27,14 +30,14 @@ export const start: Command = {
   ],
   async run(given, io) {
     setUpHeap();
-    // Started by the primary, with its arguments, to be one of its workers: what to do it says itself.
+    // The primary starts a worker with its own arguments and then sends it the configuration.
     if (cluster.isWorker) return (await import("./work.ts")).work(io);
     const config = configOf(given, io);
     const life = await openLife(config, io);
     const { log, flush, exit } = life;
-    // Before the line that says that it listens: whoever waits for it may send a signal at once.
+    // Before the "listening" line: a supervisor that waits for that line may send a signal at once.
     io.onStop(() => exit.told());
-    // Until it runs there is nothing to reload; without a listener the signal would end the process.
+    // Nothing can be reloaded before the start. Without a listener SIGHUP would end the process.
     let running: RunningGateway | undefined;
     io.onReload(() => void running?.reload(() => configOf(given, io)).then(flush));
     const workers = workersOf(config, availableParallelism());
@@ -42,7 +45,7 @@ export const start: Command = {
       workers === 1 ? startAlone(config, io, life) : startSeveral({ config, workers }, io, life);
     running = await starting.catch((error: unknown) => {
       io.fail(addressProblem(error, config));
-      // What was already started (a connection to Redis) would keep a gateway alive that never listens.
+      // An open connection to Redis would keep a process alive that never listens.
       exit.end(1);
       throw error;
     });
@@ -56,7 +59,7 @@ export const start: Command = {
   },
 };
 
-/** The gateway in this process. */
+/** Starts the gateway in this process. */
 async function startAlone(config: Config, io: Io, { log, exit }: Life): Promise<RunningGateway> {
   const tracing = await openTracing(config, io, log);
   const { clock } = io;
@@ -68,10 +71,10 @@ async function startAlone(config: Config, io: Io, { log, exit }: Life): Promise<
   return gateway;
 }
 
-/** How much longer than a worker the primary waits for the end of a drain, in milliseconds. */
+/** The time that the primary waits longer than a worker for the end of a drain, in milliseconds. */
 const FOR_WORKERS_MS = 1_000;
 
-/** The gateway in so many workers, and its admin port in this process. */
+/** Starts the gateway in several workers, and the admin port in this process. */
 async function startSeveral(
   { config, workers }: { readonly config: Config; readonly workers: number },
   { clock }: Io,
@@ -81,7 +84,7 @@ async function startSeveral(
   const gateway = await startPrimary(config, { clock, wallTime, log, workers });
   exit.drain = () => gateway.stop();
   exit.hurry = () => gateway.hurry();
-  // A worker that hangs is for its own `Exit` to end first.
+  // A worker that hangs is ended by its own `Exit` first.
   exit.limit += FOR_WORKERS_MS;
   return gateway;
 }

@@ -7,16 +7,19 @@ import type { Io } from "./io.ts";
 import { openLife } from "./life.ts";
 import { openTracing } from "./outlets.ts";
 
-/** What a worker does: it asks its primary what, serves, and ends when told to. Its promise stays open. */
+/**
+ * Runs a worker: it gets its configuration from the primary, serves, and ends on request. Its promise never
+ * resolves.
+ */
 export async function work(io: Io): Promise<number> {
   const self = new WorkerProcess({
     send: (message) => void process.send?.(message, undefined, {}, () => undefined),
     onMessage: (listener) => void process.on("message", listener),
   });
-  // Until there is anything to drain.
+  // Until the worker runs, there is nothing to drain.
   const ways: Ways = { leave: () => io.exit(0), end: () => io.exit(1) };
-  // A signal to the whole group of processes (Ctrl-C, a service manager) reaches the primary as well, which says the
-  // same; twice is not a second signal. A hang-up is for the primary alone.
+  // A signal to the whole process group (Ctrl-C, a service manager) also reaches the primary, which sends the
+  // same request. That does not count as a second signal. SIGHUP is handled by the primary alone.
   io.onStop(() => ways.leave());
   io.onReload(() => undefined);
   const { config, worker } = await self.begin(ways);

@@ -59,7 +59,8 @@ export class LineWriter implements DestinationStream {
    */
   flushSync(): void {
     this.#takeText();
-    for (let tries = 0; !this.#take() && tries < MAX_TRIES; tries += 1) Atomics.wait(SLEEP_CELL, 0, 0, RETRY_MS);
+    for (let tries = 0; !this.#take() && tries < MAX_TRIES; tries += 1)
+      Atomics.wait(SLEEP_CELL, 0, 0, RETRY_MS);
     if (this.#waiting.length > 0) this.#lose("its reader stalls");
     this.#waiting = [];
     this.#bytes = 0;

@@ -90,7 +90,11 @@ export async function startAdmin(
 }
 
 /** Answers a request. Never rejects: an error in a part must not end the process. */
-async function answer(request: IncomingMessage, response: ServerResponse, context: AdminContext): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: AdminContext,
+): Promise<void> {
   try {
     await handle(request, response, context);
   } catch (cause) {
@@ -101,7 +105,11 @@ async function answer(request: IncomingMessage, response: ServerResponse, contex
   }
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse, context: AdminContext): Promise<void> {
+async function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: AdminContext,
+): Promise<void> {
   const { method } = request;
   const path = pathOf(request);
   const isRead = method === "GET" || method === "HEAD";
@@ -132,7 +140,11 @@ function isShown(path: string, { page }: AdminContext): boolean {
 }
 
 /** Answers the requests that need read access. */
-async function show(request: IncomingMessage, response: ServerResponse, context: AdminContext): Promise<void> {
+async function show(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: AdminContext,
+): Promise<void> {
   const { method } = request;
   const path = pathOf(request);
   if (!mayLook(request, context.token)) return refuseAccess(response, context);

@@ -171,13 +171,13 @@ const LIVE: readonly Wrong[] = [
     "a website that is no CMS",
     "",
     { UPSTREAM_URL: website.url.origin },
-    /upstream\.url: the CMS at .* could not be asked/,
+    /upstream\.url: the CMS at .* could not be probed/,
   ],
   [
     "a service key of nobody",
     "",
     { CMS_SERVICE_KEY: "nobody" },
-    /\(CMS_SERVICE_KEY\): the CMS says it is nobody's key$/,
+    /\(CMS_SERVICE_KEY\): the CMS knows no user with this key$/,
   ],
   [
     "a Redis that is not there",

@@ -109,7 +109,8 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
     this.#exchange.begin();
     this.#head = { status, reason, raw };
     if (REFUSALS.has(status)) this.#exchange.waive();
-    if (this.#exchange.isUnsettled) this.#stopWaiting = this.#exchange.clock.after(END_WAIT_MS, this.#endWait);
+    if (this.#exchange.isUnsettled)
+      this.#stopWaiting = this.#exchange.clock.after(END_WAIT_MS, this.#endWait);
     else this.#schedule();
   }
 

@@ -37,7 +37,7 @@ t.test("each piece of advice on a configuration is given where it applies, and o
   const slip =
     "cms: {relations: {event: {venue: venues}, venues: {owner: people}, tags: {of: tags}}, virtualFields: {events: {at: venue.title}}}\nserver: {drainDelay: 5s}";
   const [misnamed] = advise(loadConfig({ env: best, readFile: () => slip }));
-  t.match(misnamed, { check: "config.fields-of-nothing", severity: "low", seen: /declared of event,/ });
+  t.match(misnamed, { check: "config.fields-of-nothing", severity: "low", seen: /declared for event,/ });
   const bare = advise(loadConfig({ env: { UPSTREAM_URL: best.UPSTREAM_URL }, readFile: () => "" }));
   t.strictSame(
     bare.map(({ check }) => check),
