@@ -19,7 +19,7 @@ export async function work(io: Io): Promise<number> {
   // Until the worker runs, there is nothing to drain.
   const ways: Ways = { leave: () => io.exit(0), end: () => io.exit(1) };
   // A signal to the whole process group (Ctrl-C, a service manager) also reaches the primary, which sends the
-  // same request. That does not count as a second signal. SIGHUP is handled by the primary alone.
+  // same request. The repeated request is not a second signal. SIGHUP is handled by the primary alone.
   io.onStop(() => ways.leave());
   io.onReload(() => undefined);
   const { config, worker } = await self.begin(ways);

@@ -7,7 +7,7 @@ import { scrub, scrubAll } from "./scrub.ts";
 /** The gateway's log. */
 export type Log = Logger;
 
-/** One line per request. It is built from named members, so that it cannot hold a key, a header or a body. */
+/** The line of a request. It is built from named members, so that it cannot hold a key, a header or a body. */
 interface AccessEntry {
   readonly requestId: string;
   readonly method: string;

@@ -10,7 +10,7 @@ export async function pageOf(all: readonly Samples[]): Promise<MetricsPage> {
   return { contentType: registry.contentType, body: await registry.metrics() };
 }
 
-/** Merges the metrics of several processes into those of one. */
+/** Merges the metrics of several processes into one list. */
 export function addUp(all: readonly Samples[]): Promise<Samples> {
   return AggregatorRegistry.aggregate(all.map(asOfSeveral)).getMetricsAsJSON();
 }

@@ -118,7 +118,7 @@ function tiersOf(slots: readonly HeardSlot[][]): CacheTierRow[] {
   );
 }
 
-/** Merges the uses: those of an ending version first, then by the latest request. */
+/** Merges the uses: ending versions first, then by the latest request. */
 function usesOf(heard: readonly Heard[], endings: Readonly<Record<string, VersionEnd>>): Use[] {
   const all = new Map<string, Use>();
   for (const use of heard.flatMap(({ uses }) => uses)) {

@@ -38,7 +38,7 @@ export function createBodySource(origin: BodyOrigin): BodySource {
       const fail = (error: GatewayError) => settle(() => reject(error));
       const stalled = (cause?: unknown) => fail(new GatewayError("request.stalled", { cause }));
       let movedAt = clock.now();
-      // One timer for the whole body: a new timer per chunk would cost more than the chunk.
+      // A single timer for the whole body: a new timer per chunk would cost more than the chunk.
       const look = () => {
         const left = movedAt + pause - clock.now();
         if (left > 0) cancel = clock.after(left, look);

@@ -61,7 +61,7 @@ export function createBreaker({ failures, retryAfter, clock }: BreakerOptions): 
     failed({ begun, slow }) {
       // A later request has been answered, so this failure says nothing about the present state.
       if (begun < lastAnswer) return;
-      // One incident (a restart, a cut cable) ends every connection in flight. It counts as one failure, not
+      // A single incident (a restart, a cut cable) ends every connection in flight. It counts as one failure, not
       // fifty.
       if (!slow && begun < lastFailure) return;
       lastFailure = clock.now();

@@ -31,7 +31,7 @@ export interface BufferedRequestOptions {
 }
 
 /**
- * One request and its whole answer, as undici's dispatch handler. It settles once. It has its own timers:
+ * A request and its whole answer, as undici's dispatch handler. It settles once. It has its own timers:
  * undici's have a resolution of 500 ms and round up, and undici's headers timeout begins before there is a
  * connection.
  */

@@ -34,7 +34,7 @@ export class Clients {
 
   /** undici's own timeouts are off: see `BufferedRequest`. */
   constructor(origin: string, { connectTimeout, keepAlive, maxHeaderSize, tls }: ClientsOptions) {
-    // One connector for all clients, since it caches the TLS sessions. Certificates are always checked.
+    // A single connector for all clients, since it caches the TLS sessions. Certificates are always checked.
     const connect = buildConnector({ ...tls, timeout: connectTimeout, allowH2: false });
     this.#make = () =>
       new Client(origin, {

@@ -50,7 +50,7 @@ export class Route {
   }
 }
 
-/** One request, its targets, and the semaphore of the connections. */
+/** A request, its targets, and the semaphore of the connections. */
 export interface SendOptions {
   readonly route: Route;
   readonly outgoing: Outgoing;

@@ -24,7 +24,7 @@ export interface TargetOptions extends Timeouts, ClientsOptions {
   readonly clock: Clock;
 }
 
-/** One attempt to send a request to one target. */
+/** An attempt to send a request to one target. */
 export interface Attempt {
   readonly outgoing: Outgoing;
   readonly signal: Cancellation;
@@ -37,7 +37,7 @@ export interface Attempt {
 
 const SILENCE: ReadonlySet<string> = new Set(["upstream.unreachable", "upstream.timeout", "upstream.open"]);
 
-/** One process of the CMS: its connections, its breaker and its health. */
+/** A process of the CMS: its connections, its breaker and its health. */
 export class Target {
   readonly origin: string;
   readonly breaker: Breaker;

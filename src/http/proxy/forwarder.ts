@@ -12,7 +12,7 @@ export interface Sites {
   pick(but: ReadonlySet<string>): Site;
 }
 
-/** One origin of the CMS. */
+/** An origin of the CMS. */
 export interface Site {
   readonly target: URL;
   readonly connections: ProxyConnections;

@@ -14,7 +14,7 @@ export interface CollectorPorts {
 /**
  * Returns a counter of the body blocks that are read; it calls `collect` every 16 MiB. V8 counts the blocks
  * as memory of the old generation, although nearly all die young. So it marks the whole heap every 30 MB or
- * so. That costs a fast stream a third of its speed, and all other requests pauses of about 10 ms. A minor
+ * so. The marking costs a fast stream a third of its speed, and all other requests pauses of about 10 ms. A minor
  * collection before that takes a quarter to half of a millisecond (Node 24.21, V8 13.6:
  * `docs/performance.md`; `npm run bench -- --parts v8`).
  */

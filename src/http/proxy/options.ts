@@ -41,7 +41,7 @@ export interface NativeTls {
 
 /** The settings and dependencies of the native proxy. Times in milliseconds. */
 export interface NativeOptions {
-  /** The timer for the CMS's answer. The idle timeouts are those of sockets, which have their own timers. */
+  /** The timer for the CMS's answer. The idle timeouts use the sockets' own timers. */
   readonly clock: Clock;
   /** The CMS's origins, `http:` or `https:`; at least one. */
   readonly targets: readonly URL[];

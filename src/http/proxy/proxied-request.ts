@@ -13,7 +13,7 @@ export interface Parties {
   readonly requestId: string;
 }
 
-/** One attempt to get an answer: see `relay.ts`. */
+/** An attempt to get an answer: see `relay.ts`. */
 export interface ProxyAttempt {
   /** True after an answer has begun. */
   readonly hasBegun: boolean;
@@ -29,7 +29,7 @@ type Limits = Pick<
 >;
 
 /**
- * One forwarded request, from the guard's approval to its end. It ends once: by `finish`, `release` or
+ * A forwarded request, from the guard's approval to its end. It ends once: by `finish`, `release` or
  * `fail`, or with the client's connection. Later events of undici or of a socket are ignored.
  *
  * Its timer is the client socket's own, which alone detects a slow reader's progress inside one large write.

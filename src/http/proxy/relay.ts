@@ -17,20 +17,15 @@ export interface Ends {
 }
 
 /**
- * The longest wait in milliseconds for the end of an answer, if work must finish before both its head and its
- * end: then the work runs once for both. Payload's ends mostly come 0.5 ms after the head. Without the wait
- * nearly every write would invalidate caches twice.
+ * The longest wait in milliseconds for an answer's end, if work must precede both its head and its end. Then
+ * it runs once for both: Payload's ends mostly come 0.5 ms after the head, and nearly every write would
+ * otherwise invalidate twice.
  */
-const END_WAIT_MS = 20;
-/**
- * The most chunks that are buffered during that wait. A longer answer is not waited for, to bound the memory.
- */
+const WAIT_MS = 20;
+/** The most chunks that are buffered during that wait, to bound the memory. */
 const MAX_BUFFERED = 16;
 
-/**
- * Statuses that prove that the CMS has not processed the request. Not 400: Payload also sends it for an
- * operation on many records that failed for some of them.
- */
+/** Statuses that prove no change. Not 400: Payload also sends it if only some records of many failed. */
 const REFUSALS: ReadonlySet<number> = new Set([401, 403, 404, 405]);
 
 interface Head {
@@ -40,14 +35,13 @@ interface Head {
 }
 
 /**
- * One attempt at a request, as undici's handler. It streams the CMS's answer to the client, at the client's
+ * An attempt at a request, as undici's handler. It streams the CMS's answer to the client, at the client's
  * pace: status, reason, headers (see `answerHeaders`) and bytes. An answer that cannot be relayed is a 502.
- * One that breaks off ends the client's connection, so that the client cannot take a part for the whole.
+ * An answer that breaks off ends the client's connection, so that a part cannot be taken for the whole.
  *
  * Chunks of the first turn of the event loop are buffered and written at its end, so that most answers are
- * written at once. Later chunks are written directly, since a stream with a delay per turn is slower. The
- * exception is an answer with work to finish before its end (`ProxiedRequest.settle`): chunks that come in
- * the same turn as the end must not be written before that work is done.
+ * one write. Later chunks are written directly, since a delay per turn slows a stream down. The exception is
+ * an answer with work before its end (`ProxiedRequest.settle`): chunks of the end's turn must wait for it.
  */
 export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
   hasBegun = false;
@@ -109,8 +103,7 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
     this.#exchange.begin();
     this.#head = { status, reason, raw };
     if (REFUSALS.has(status)) this.#exchange.waive();
-    if (this.#exchange.isUnsettled)
-      this.#stopWaiting = this.#exchange.clock.after(END_WAIT_MS, this.#endWait);
+    if (this.#exchange.isUnsettled) this.#stopWaiting = this.#exchange.clock.after(WAIT_MS, this.#endWait);
     else this.#schedule();
   }
 
@@ -160,7 +153,7 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
     this.#schedule();
   };
 
-  /** Schedules delivery for the end of the turn, unless the client does not read or work is in progress. */
+  /** Schedules delivery for the end of the turn, unless the client is slow or work is in progress. */
   #schedule(): void {
     if (this.#isScheduled || this.#isSettling || this.isHeld) return;
     this.#isScheduled = true;
@@ -192,15 +185,14 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
       this.#ends.failed(this.#broken);
       return;
     }
-    // An answer that broke off meanwhile reports it after the resume, so delivery waits for the end of a
-    // turn. Its head must not be written before that.
+    // The resume makes an answer that broke off meanwhile report it, before its head is written a turn later.
     this.#isScheduled = true;
     this.#resumeAnswer();
     setImmediate(() => scheduleEndOfTick("write", this.#proceed));
   };
 
   /**
-   * Writes the head and the buffered chunks. Later chunks are written directly, unless work must precede the
+   * Writes the head and the buffered chunks. Later ones are written directly, if no work must precede the
    * end.
    */
   #deliver(head: Head): void {
@@ -249,10 +241,7 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
   }
 }
 
-/**
- * Returns names and values in turn. undici gives their bytes, which are Latin-1 in HTTP (RFC 9110 section
- * 5.5).
- */
+/** Returns names and values in turn. undici gives bytes: Latin-1 in HTTP (RFC 9110 section 5.5). */
 function textsOf(raw: Dispatcher.DispatchController["rawHeaders"]): string[] {
   const texts: string[] = [];
   if (!Array.isArray(raw)) return texts;
