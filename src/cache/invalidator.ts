@@ -7,24 +7,24 @@ import type { InvalidationBus } from "./invalidation-bus.ts";
 import { ALL_KINDS } from "./messages.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 
-/** A write whose answer never came may yet be carried out: for so long, it is followed by invalidations. */
+/** How long invalidations repeat after a write without an answer, which the CMS may still carry out; and how often. */
 const UNCERTAIN_MS = 15_000;
 const AGAIN_MS = 2_000;
 
 export interface InvalidatorOptions {
   readonly clock: Clock;
   readonly link: InvalidationBus | undefined;
-  /** Makes the other workers of this gateway forget, where there are any. Must not reject. */
+  /** Invalidates in the other workers of this gateway, if there are any. Must not reject. */
   readonly others: ((kinds: readonly FactKind[]) => Promise<Delivery>) | undefined;
   readonly places: RedisKeys;
   readonly events: CacheEvents;
-  /** Forgets in this process. */
+  /** Invalidates in this process. */
   readonly flush: (kinds: readonly FactKind[]) => void;
 }
 
 const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
 
-/** Makes everybody forget. However many ask, one invalidation is under way and one waits. */
+/** Invalidates facts in all processes. At most one invalidation is in flight; further calls share the next one. */
 export class Invalidator {
   readonly #options: InvalidatorOptions;
   readonly #rounds: BatchCoalescer<readonly FactKind[], Delivery>;
@@ -36,7 +36,7 @@ export class Invalidator {
     this.#rounds = new BatchCoalescer((wishes) => this.#carryOut([...new Set(wishes.flat())]));
   }
 
-  /** Resolves when this process, its fellow workers, Redis and the living replicas have forgotten, or could not be made to in time. */
+  /** Invalidates in this process, its other workers, Redis and the live replicas. Resolves when done or timed out. */
   async invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
     if (kinds.length === 0) return ALONE;
     const { clock, events } = this.#options;
@@ -48,7 +48,7 @@ export class Invalidator {
     return delivery;
   }
 
-  /** Ends the repetitions: at the end of the process there is nothing left to protect. */
+  /** Ends the repetitions, when the process ends. */
   close(): void {
     this.#cancelAgain?.();
   }
@@ -58,7 +58,7 @@ export class Invalidator {
     return link === undefined && others === undefined ? Promise.resolve(ALONE) : this.#rounds.join(kinds);
   }
 
-  /** Workers are told twice where there is Redis: they are replicas of each other, and hear it also when Redis is gone. */
+  /** With Redis, workers get the message twice: as replicas of each other, and from the primary if Redis is down. */
   async #carryOut(kinds: readonly FactKind[]): Promise<Delivery> {
     const { link, others, places } = this.#options;
     const [byRedis, byPrimary] = await Promise.all([
@@ -69,7 +69,7 @@ export class Invalidator {
     return { ...told, complete: told.complete && (byPrimary?.complete ?? true) };
   }
 
-  /** One series for all uncertain writes: what a flood of them costs must not grow with it. */
+  /** Repeats invalidations in one series for all uncertain writes, so that its cost does not grow with their number. */
   #repeat(): void {
     const { clock, flush } = this.#options;
     this.#uncertainUntil = clock.now() + UNCERTAIN_MS;

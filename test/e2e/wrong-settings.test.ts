@@ -189,7 +189,7 @@ const LIVE: readonly Wrong[] = [
     "a wrong Redis password",
     PATIENT,
     { REDIS_URL: redisAt(":wrong@") },
-    /REDIS_PASSWORD.*: Redis does not take it \(WRONGPASS/,
+    /REDIS_PASSWORD.*: Redis rejects it \(WRONGPASS/,
   ],
   [
     "a Redis user without rights",
