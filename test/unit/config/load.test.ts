@@ -57,8 +57,8 @@ t.test("each wrong setting is answered by one message that says what to change",
     ["severs: {}", {}, /severs: there is no such setting; did you mean server\?/],
     ["server: {prot: 1}", {}, /server\.prot: there is no such setting; did you mean port\?/],
     ["partners: {deadline: 30}", {}, /partners\.deadline: expected a duration such as/],
-    ["server: {idleTimeout: 0s}", {}, /server\.idleTimeout: expected more than nothing/],
-    ["upstream: {keepAlive: 0s}", {}, /upstream\.keepAlive: expected more than nothing/],
+    ["server: {idleTimeout: 0s}", {}, /server\.idleTimeout: expected more than 0/],
+    ["upstream: {keepAlive: 0s}", {}, /upstream\.keepAlive: expected more than 0/],
     ["partners: {deadline: 30 parsecs}", {}, /expected a duration such as .* got "30 parsecs"/],
     ["limits: {body: 1MB}", {}, /limits\.body: expected a size such as/],
     ["limits: {depth: 11}", {}, /limits\.depth/],
@@ -205,7 +205,7 @@ t.test("every setting that holds a secret can be mounted as a file", async (t) =
 
 t.test("a misspelt UPSTREAM_URL is recognised", async (t) => {
   const env = { UPSTREAM_URL: "", UPSTREM_URL: "http://cms.internal:3000" };
-  t.match(problemsOf("", env), [/set UPSTREAM_URL .*\(UPSTREM_URL is set: a slip\?\)/]);
+  t.match(problemsOf("", env), [/set UPSTREAM_URL .*\(UPSTREM_URL is set: a typo\?\)/]);
 });
 
 t.test("one configuration leaves nothing behind for the next", async (t) => {
