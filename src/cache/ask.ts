@@ -2,12 +2,15 @@ import type { Config } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { hasRedis, openRedis } from "./redis.ts";
 
-/** The time beyond `redis.connectTimeout` for Redis to answer once it has accepted the connection, in milliseconds. */
+/**
+ * The time beyond `redis.connectTimeout` for Redis to answer once it has accepted the connection, in
+ * milliseconds.
+ */
 const GRACE_MS = 2_000;
 
 /**
- * Checks the configured Redis. Resolves with one sentence that says which setting to change, or with `undefined` if
- * Redis answers or none is configured. Opens a separate connection and closes it.
+ * Checks the configured Redis. Resolves with one sentence that says which setting to change, or with
+ * `undefined` if Redis answers or none is configured. Opens a separate connection and closes it.
  */
 export async function askRedis(redis: Config["redis"], clock: Clock): Promise<string | undefined> {
   if (!hasRedis(redis)) return undefined;
@@ -25,7 +28,9 @@ export async function askRedis(redis: Config["redis"], clock: Clock): Promise<st
   return reason === undefined ? undefined : advised(redis, reason);
 }
 
-/** Returns the informative cause of an error that wraps several (Sentinel, Cluster, both addresses of a name). */
+/**
+ * Returns the informative cause of an error that wraps several (Sentinel, Cluster, both addresses of a name).
+ */
 function reasonOf(error: Error): string {
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return reasonOf(error.errors[0]);
   if ("lastNodeError" in error && error.lastNodeError instanceof Error) return reasonOf(error.lastNodeError);

@@ -29,7 +29,7 @@ export interface CacheOptions {
   readonly others?: InvalidatorOptions["others"];
 }
 
-/** How long Redis records that a key was valid once. Replicas exempt such a key from the limit on unknown keys. */
+/** How long Redis records that a key was valid once, which exempts it from the limit on unknown keys. */
 export const KNOWN_MS = 24 * 3_600_000;
 
 /** The options of one kind of fact. */
@@ -69,7 +69,7 @@ export class Cache {
   readonly #redis: { readonly commands: RedisClient; readonly link: InvalidationBus } | undefined;
   readonly #invalidator: Invalidator;
   readonly #stores = new Map<FactKind, Pick<FactStore<unknown>, "flush" | "drop">>();
-  /** Resolves when Redis is first ready or the first attempt has failed; at once if no Redis is configured. */
+  /** Resolves when Redis is first ready or the first attempt has failed; at once without Redis. */
   readonly begun: Promise<void>;
   #isClosed = false;
 
@@ -133,7 +133,7 @@ export class Cache {
     for (const kind of kinds) this.#stores.get(kind)?.flush();
   }
 
-  /** Creates the request counter for rate limits: shared by all replicas with Redis, else for this process only. */
+  /** Creates the counter of rate limits: shared by all replicas with Redis, else for this process only. */
   counter(): Counter {
     const { clock, events, config } = this.#options;
     if (this.#redis === undefined) return new CounterHere(clock);
@@ -147,7 +147,7 @@ export class Cache {
     });
   }
 
-  /** Invalidates all facts of these kinds in this process, in Redis and in all live replicas. Never rejects. */
+  /** Invalidates these kinds in this process, in Redis and in all live replicas. Never rejects. */
   invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
     return this.#invalidator.invalidate(kinds, reason);
   }
@@ -228,13 +228,13 @@ export class Cache {
   }
 
   /**
-   * Removes the record and publishes the invalidation, twice if there are other replicas. Until it acknowledges the
-   * first message, a replica may still write the record from an earlier lookup, and another may read it.
+   * Removes the record and publishes the invalidation, twice if there are other replicas. Before its first
+   * ack, a replica may still write the record from an earlier lookup, and another may read it.
    */
   async #tellForget(kind: FactKind, name: string): Promise<Delivery> {
     const link = this.#redis?.link;
     if (link === undefined) return { peers: 0, acknowledged: 0, complete: true };
-    // Without a shared secret each replica digests the name differently: the others have to invalidate the kind.
+    // Without a shared secret, names differ per replica: the others have to invalidate the kind.
     if (!this.sharesFacts) return this.invalidate([kind], "purge");
     const tell = () =>
       link.tell({ type: "forget", kind, name, distrust: false }, [this.#places.record(kind, name)]);

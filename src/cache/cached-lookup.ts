@@ -36,8 +36,9 @@ export interface Source<K, T> {
   /** Returns the cache key of a fact: a digest. */
   readonly nameOf: (key: K) => string;
   /**
-   * Digests that identify this source; at least one. A cached fact is valid if it shares one of them. A CMS that gets
-   * another target keeps its facts. A name that now means another CMS, or is read with other settings, has none.
+   * Digests that identify this source; at least one. A cached fact is valid if it shares one of them. A CMS
+   * that gets another target keeps its facts. A name that now means another CMS, or is read with other
+   * settings, has none.
    */
   readonly marks: readonly string[];
 }
@@ -58,8 +59,9 @@ interface Flight<T> {
 }
 
 /**
- * Creates a lookup behind two tiers, memory then Redis, with at most one lookup in flight per name. A lookup that is
- * in flight when its name is invalidated is no longer stored or joined: its answer may be the one just withdrawn.
+ * Creates a lookup behind two tiers, memory then Redis, with at most one lookup in flight per name. A lookup
+ * that is in flight when its name is invalidated is no longer stored or joined: its answer may be the one
+ * just withdrawn.
  */
 export function createCachedLookup<T extends object>(options: CachedLookupOptions<T>): FactStore<T> {
   const { clock, memory, onFound } = options;
@@ -105,7 +107,7 @@ export function createCachedLookup<T extends object>(options: CachedLookupOption
           if (found.value === undefined) options.onGone(name);
           return found;
         };
-        // After a reload with other settings for the CMS, the answer to a lookup by the old settings is not reused.
+        // After a reload with other settings for the CMS, an answer by the old settings is not reused.
         const asked = JSON.stringify([name, source.marks]);
         return settleWith(afresh.ask(asked, question), asking.signal);
       },
@@ -167,7 +169,9 @@ async function answer<K, T extends object>(
   return learn(options, question, record);
 }
 
-/** Asks the CMS and caches its answer, in the second tier too if that tier has given an epoch to write under. */
+/**
+ * Asks the CMS and caches its answer, in the second tier too if that tier has given an epoch to write under.
+ */
 async function learn<K, T extends object>(
   options: CachedLookupOptions<T>,
   question: Question<K, T>,
@@ -213,7 +217,9 @@ async function ask<K, T extends object>(
   }
 }
 
-/** Settles like `promise`, or rejects with the reason of `signal` if that aborts first. Removes its listener. */
+/**
+ * Settles like `promise`, or rejects with the reason of `signal` if that aborts first. Removes its listener.
+ */
 function settleWith<T>(promise: Promise<T>, signal: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () =>

@@ -7,10 +7,10 @@ import type { RedisClient } from "./redis.ts";
 import { withTimeout } from "./with-timeout.ts";
 
 /**
- * The sliding window as one atomic script, so that two replicas cannot both take the last request. It uses Redis's
- * clock, which all replicas share. The list holds the times of the admitted requests in milliseconds, newest first.
- * If the newest time is in the future, Redis's clock was set back: the script deletes the list, because it would
- * block the user until the clock has reached that time.
+ * The sliding window as one atomic script, so that two replicas cannot both take the last request. It uses
+ * Redis's clock, which all replicas share. The list holds the times of the admitted requests in milliseconds,
+ * newest first. If the newest time is in the future, Redis's clock was set back: the script deletes the list,
+ * because it would block the user until the clock has reached that time.
  */
 const SCRIPT = `
 local window, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -45,7 +45,10 @@ export interface CounterSharedOptions {
   readonly onFailed: (cause: unknown) => void;
 }
 
-/** A counter in Redis for all replicas together. If Redis is not available, it counts nothing and does not wait. */
+/**
+ * A counter in Redis for all replicas together. If Redis is not available, it counts nothing and does not
+ * wait.
+ */
 export class CounterShared implements Counter {
   readonly #options: CounterSharedOptions;
 

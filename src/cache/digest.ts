@@ -4,12 +4,16 @@ import type { FactKind } from "../core/ports.ts";
 import { Secret } from "../core/secret.ts";
 
 /**
- * Computes cache keys, and the seals of shared records: HMAC-SHA-256 under the cache's secret. Without the secret, an
- * attacker with a dump can neither find the record of an API key nor test keys against it, nor forge a record.
+ * Computes cache keys, and the seals of shared records: HMAC-SHA-256 under the cache's secret. Without the
+ * secret, an attacker with a dump can neither find the record of an API key nor test keys against it, nor
+ * forge a record.
  */
 export class Digests {
   readonly #secret: string;
-  /** Names by a faster digest that only this process uses. An HMAC costs four times as much, twice per request. */
+  /**
+   * Names by a faster digest that only this process uses. An HMAC costs four times as much, twice per
+   * request.
+   */
   readonly #names: LRUCache<string, string>;
   readonly #pepper = randomBytes(32).toString("base64url");
 
@@ -20,8 +24,8 @@ export class Digests {
   }
 
   /**
-   * Returns the name of a fact: a one-way digest of 43 characters, whatever the length of `text`. It includes the CMS
-   * (`of`), so that the answer of one CMS is never found in a lookup for another.
+   * Returns the name of a fact: a one-way digest of 43 characters, whatever the length of `text`. It includes
+   * the CMS (`of`), so that the answer of one CMS is never found in a lookup for another.
    */
   name(kind: FactKind, of: string, text: string): string {
     const content = `name\0${kind}\0${of}\0${text}`;

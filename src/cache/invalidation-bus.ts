@@ -16,7 +16,7 @@ const BEAT_MS = 500;
 /** A replica that has not received its own heartbeat for this long counts as disconnected. */
 const DEAF_MS = 1_500;
 
-/** For `NEW_MS` after a reconnect, a replica waits `HELLO_MS` for answers to its hello before it lists its peers. */
+/** For `NEW_MS` after a reconnect, a replica waits `HELLO_MS` for answers to its hello to learn its peers. */
 const NEW_MS = 500;
 const HELLO_MS = 50;
 
@@ -38,8 +38,8 @@ export interface InvalidationBusOptions {
 }
 
 /**
- * The messages between replicas: pub/sub through Redis, which does not guarantee delivery. Each replica receives its
- * own heartbeats. It detects a missed message when they stop, or by a gap in a sender's sequence numbers. The bus
+ * Messages between replicas, by Redis pub/sub, which does not guarantee delivery. Each replica gets its own
+ * heartbeats. It detects a missed message when they stop, or by a gap in a sender's sequence numbers. It
  * needs no synchronised clocks and stores nothing, so it also works while Redis is full or read-only.
  */
 export class InvalidationBus {
@@ -66,9 +66,9 @@ export class InvalidationBus {
     const { commands, subscriber, clock, onChange } = options;
     this.gate = new RedisBreaker(clock, onChange);
     this.#witness = new Witness({ gate: this.gate, clock, patience: options.ackTimeout });
-    // In a Cluster a hello may pass by another node than the one that holds the facts, so its ack proves nothing.
+    // In a Cluster a hello may pass another node than the one that holds the facts: its ack proves nothing.
     if (commands.isCluster) this.gate.shut();
-    // Redis may have come back with facts that were invalidated meanwhile: from a snapshot, or a lagging replica.
+    // Redis may return with facts that were invalidated meanwhile: from a snapshot or a lagging replica.
     for (const event of ["close", "end", "-node", "+node"]) commands.on(event, () => this.gate.shut());
     commands.on("ready", () => void this.#greet());
     subscriber.on("ready", () => void this.#subscribe());
@@ -77,18 +77,18 @@ export class InvalidationBus {
     void this.#beat();
   }
 
-  /** True while this process receives every invalidation. Computed at each use, so it is right even after a stall. */
+  /** True while this process receives every invalidation. Computed at each use, so correct after a stall. */
   get hears(): boolean {
     return !this.#isCut && this.#options.clock.now() - this.#heardAt <= DEAF_MS;
   }
 
   /**
-   * Removes `keys` from Redis, then publishes the message to all replicas, this one included, and waits for the acks of
-   * the live ones. Never rejects. Takes at most two command timeouts and the ack timeout.
+   * Removes `keys` from Redis, publishes the message to all replicas including this one, and waits for the
+   * acks of the live ones. Never rejects. Takes at most two command timeouts and the ack timeout.
    */
   async tell(telling: Telling, keys: readonly string[]): Promise<Delivery> {
     const removed = await this.#remove(keys);
-    // Drops what was read from Redis before the removal. The message may be lost, so this does not wait for it.
+    // Drops what was read from Redis before the removal, at once: this replica's own message may be lost.
     if (telling.type === "flush") this.#options.onFlush(telling.kinds);
     const seq = (this.#seq += 1);
     const delivery = this.#deliveries.begin(seq);
@@ -136,7 +136,7 @@ export class InvalidationBus {
     return withTimeout(command, this.#options.commandTimeout, this.#options.clock);
   }
 
-  /** Publishes a heartbeat. Also tries to open the breaker, and renews a subscription that receives nothing. */
+  /** Publishes a heartbeat, tries to open the breaker, and renews a subscription that receives nothing. */
   async #beat(): Promise<void> {
     const { clock, subscriber, onChange } = this.#options;
     if (subscriber.status === "ready" && !this.hears && clock.now() >= this.#renewAt) {
@@ -209,7 +209,7 @@ export class InvalidationBus {
   #heardOurselves(isUnbroken: boolean): void {
     this.#heardAt = this.#options.clock.now();
     if (isUnbroken) return;
-    // Messages published meanwhile are lost: earlier facts may be invalid, and the other replicas may not be silent.
+    // Messages sent meanwhile are lost: earlier facts may be invalid, and the peers may not be silent.
     this.#hearsSince = this.#heardAt;
     this.#peers.excuse(this.#heardAt);
     this.#missed();
@@ -243,7 +243,7 @@ export class InvalidationBus {
     commands.publish(places.acks(from), JSON.stringify({ from: this.#id, seq })).catch(onFailed);
   }
 
-  /** Called when this replica receives its own message. The replicas that it has heard from by then must acknowledge. */
+  /** Called when this replica receives its own message: the peers heard from by then must acknowledge. */
   #expectAcks(seq: number): void {
     this.#deliveries.expect(seq, this.#peers.alive(this.#id, this.#options.clock.now()));
   }

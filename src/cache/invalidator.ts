@@ -7,7 +7,10 @@ import type { InvalidationBus } from "./invalidation-bus.ts";
 import { ALL_KINDS } from "./messages.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 
-/** How long invalidations repeat after a write without an answer, which the CMS may still carry out; and how often. */
+/**
+ * How long invalidations repeat after a write without an answer, which the CMS may still carry out; and how
+ * often.
+ */
 const UNCERTAIN_MS = 15_000;
 const AGAIN_MS = 2_000;
 
@@ -24,7 +27,10 @@ export interface InvalidatorOptions {
 
 const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
 
-/** Invalidates facts in all processes. At most one invalidation is in flight; further calls share the next one. */
+/**
+ * Invalidates facts in all processes. At most one invalidation is in flight; further calls share the next
+ * one.
+ */
 export class Invalidator {
   readonly #options: InvalidatorOptions;
   readonly #rounds: BatchCoalescer<readonly FactKind[], Delivery>;
@@ -36,7 +42,10 @@ export class Invalidator {
     this.#rounds = new BatchCoalescer((wishes) => this.#carryOut([...new Set(wishes.flat())]));
   }
 
-  /** Invalidates in this process, its other workers, Redis and the live replicas. Resolves when done or timed out. */
+  /**
+   * Invalidates in this process, its other workers, Redis and the live replicas. Resolves when done or timed
+   * out.
+   */
   async invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
     if (kinds.length === 0) return ALONE;
     const { clock, events } = this.#options;
@@ -58,7 +67,10 @@ export class Invalidator {
     return link === undefined && others === undefined ? Promise.resolve(ALONE) : this.#rounds.join(kinds);
   }
 
-  /** With Redis, workers get the message twice: as replicas of each other, and from the primary if Redis is down. */
+  /**
+   * With Redis, workers get the message twice: as replicas of each other, and from the primary if Redis is
+   * down.
+   */
   async #carryOut(kinds: readonly FactKind[]): Promise<Delivery> {
     const { link, others, places } = this.#options;
     const [byRedis, byPrimary] = await Promise.all([
@@ -69,7 +81,10 @@ export class Invalidator {
     return { ...told, complete: told.complete && (byPrimary?.complete ?? true) };
   }
 
-  /** Repeats invalidations in one series for all uncertain writes, so that its cost does not grow with their number. */
+  /**
+   * Repeats invalidations in one series for all uncertain writes, so that its cost does not grow with their
+   * number.
+   */
   #repeat(): void {
     const { clock, flush } = this.#options;
     this.#uncertainUntil = clock.now() + UNCERTAIN_MS;

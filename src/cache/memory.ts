@@ -6,11 +6,16 @@ export interface MemoryOptions {
   readonly clock: Clock;
   readonly ttl: number;
   readonly absentTtl: number;
-  /** The largest share of a lifetime (0 to 1) to cut off at random, so that facts do not all expire together. */
+  /**
+   * The largest share of a lifetime (0 to 1) to cut off at random, so that facts do not all expire together.
+   */
   readonly jitter: number;
   /** How long after it expires a fact may be served if the CMS does not answer. */
   readonly grace: number;
-  /** The largest numbers of facts and of known absences. Absences have their own limit, so they never evict facts. */
+  /**
+   * The largest numbers of facts and of known absences. Absences have their own limit, so they never evict
+   * facts.
+   */
   readonly max: number;
   readonly maxAbsent: number;
   /** The approximate memory limit of the facts, in bytes. */
@@ -80,9 +85,9 @@ export class Memory<T extends object> {
   }
 
   /**
-   * Returns an expired fact within its grace period, for when the CMS does not answer. With `settled`, only during
-   * the pause after a failed lookup. Returns nothing while this replica could miss invalidations: a withdrawn fact
-   * would otherwise be served for as long as Redis and the CMS are both down.
+   * Returns an expired fact within its grace period, for when the CMS does not answer. With `settled`, only
+   * during the pause after a failed lookup. Returns nothing while this replica could miss invalidations: a
+   * withdrawn fact would otherwise be served for as long as Redis and the CMS are both down.
    */
   stale(name: string, settled: boolean): T | undefined {
     const { clock, grace, longestLife } = this.#options;

@@ -1,10 +1,14 @@
 import { isObject } from "../core/json.ts";
 import type { FactKind } from "../core/ports.ts";
 
-/** A message between replicas. `seq` numbers the sender's messages without gaps: a gap means a lost message. */
+/**
+ * A message between replicas. `seq` numbers the sender's messages without gaps: a gap means a lost message.
+ */
 export type Message = { readonly from: string; readonly seq: number } & (
   | { readonly type: "beat" }
-  /** A heartbeat that each replica answers with its own, and with an ack if it trusts the contents of Redis. */
+  /**
+   * A heartbeat that each replica answers with its own, and with an ack if it trusts the contents of Redis.
+   */
   | { readonly type: "hello" }
   | { readonly type: "bye" }
   /** Invalidates all facts of these kinds. `distrust`: they may still be in Redis. */
@@ -19,15 +23,17 @@ export type Telling =
   | { readonly type: "flush"; readonly kinds: readonly FactKind[]; readonly distrust: boolean }
   | { readonly type: "forget"; readonly kind: FactKind; readonly name: string; readonly distrust: boolean };
 
-/** The answer to a flush or a forget: done. The answer to a hello: the sender trusts the contents of Redis. */
+/**
+ * The answer to a flush or a forget: done. The answer to a hello: the sender trusts the contents of Redis.
+ */
 export interface Ack {
   readonly from: string;
   readonly seq: number;
 }
 
 /**
- * Parses a message from the channel; `undefined` if it is none. A message of an unknown type counts as a flush of
- * every kind, so that a rolling update does not lose the invalidation of a newer replica.
+ * Parses a message from the channel; `undefined` if it is none. A message of an unknown type counts as a
+ * flush of every kind, so that a rolling update does not lose the invalidation of a newer replica.
  */
 export function readMessage(text: string): Message | undefined {
   const body = readObject(text);

@@ -1,11 +1,16 @@
-/** A replica that has sent nothing for this long counts as gone, even without a bye: no message waits for its ack. */
+/**
+ * A replica that has sent nothing for this long counts as gone, even without a bye: no message waits for its
+ * ack.
+ */
 const GONE_MS = 3_000;
 
 /** The largest number of replicas. More ids come from a client that misuses the channel. */
 const MOST = 1_000;
 
 interface Peer {
-  /** The highest sequence number received. In a Cluster, messages by different nodes may arrive out of order. */
+  /**
+   * The highest sequence number received. In a Cluster, messages by different nodes may arrive out of order.
+   */
   seq: number;
   at: number;
   hasLeft: boolean;
@@ -49,8 +54,8 @@ export class Peers {
   }
 
   /**
-   * Drops replicas that have been silent for ten minutes. A replica that was disconnected for less keeps its entry, so
-   * that the gap in its sequence numbers shows that its messages were lost.
+   * Drops replicas that have been silent for ten minutes. A replica that was disconnected for less keeps its
+   * entry, so that the gap in its sequence numbers shows that its messages were lost.
    */
   forgetSilent(now: number): void {
     for (const [name, { at }] of this.#heard) if (now - at > 600_000) this.#heard.delete(name);

@@ -5,9 +5,9 @@ const FIRST_MS = 1_000;
 const LONGEST_MS = 10_000;
 
 /**
- * The gate that decides whether requests use Redis. Unlike in the usual naming of circuit breakers, "open" means in
- * use. It is also shut after a lost connection: records written before that are not trusted. It starts shut. A
- * background task opens it, never a request.
+ * The gate that decides whether requests use Redis. Unlike in the usual naming of circuit breakers, "open"
+ * means in use. It is also shut after a lost connection: records written before that are not trusted. It
+ * starts shut. A background task opens it, never a request.
  */
 export class RedisBreaker {
   readonly #clock: Clock;
@@ -29,14 +29,16 @@ export class RedisBreaker {
   }
 
   /**
-   * True if a request may read from Redis. While the gate is shut, it may use only data that no invalidation can make
-   * wrong: whether a key was valid once.
+   * True if a request may read from Redis. While the gate is shut, it may use only data that no invalidation
+   * can make wrong: whether a key was valid once.
    */
   get mayAsk(): boolean {
     return !this.#isTripped;
   }
 
-  /** The number of times the gate was shut. A reply is discarded if the number changed while it was pending. */
+  /**
+   * The number of times the gate was shut. A reply is discarded if the number changed while it was pending.
+   */
   get turn(): number {
     return this.#turn;
   }
@@ -62,7 +64,10 @@ export class RedisBreaker {
     this.#onChange();
   }
 
-  /** Shuts the gate after a failed command of a request. Recent failures lengthen the pause before the next trial. */
+  /**
+   * Shuts the gate after a failed command of a request. Recent failures lengthen the pause before the next
+   * trial.
+   */
   trip(): void {
     const now = this.#clock.now();
     // Concurrent requests that fail on the same outage count as one failure.

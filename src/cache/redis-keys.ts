@@ -1,8 +1,8 @@
 import type { FactKind } from "../core/ports.ts";
 
 /**
- * The keys and channels in Redis. All share one hash tag, so that a Cluster keeps epochs and records in one slot, where
- * one command can read both. All of them together take some megabytes.
+ * The keys and channels in Redis. All share one hash tag, so that a Cluster keeps epochs and records in one
+ * slot, where one command can read both. All of them together take some megabytes.
  */
 export class RedisKeys {
   readonly #tag: string;

@@ -5,9 +5,9 @@ import type { Config } from "../config/schema.ts";
 export type RedisClient = Redis | Cluster;
 
 /**
- * Opens the configured connection: single, Sentinel or Cluster. It reconnects without a limit. Meanwhile commands fail
- * at once, because a request is served sooner by the CMS than by waiting for Redis. `onError` gets connection errors;
- * without a listener, Node would throw them.
+ * Opens the configured connection: single, Sentinel or Cluster. It reconnects without a limit. Meanwhile
+ * commands fail at once, because a request is served sooner by the CMS than by waiting for Redis. `onError`
+ * gets connection errors; without a listener, Node would throw them.
  */
 export function openRedis(redis: Config["redis"], onError: (error: Error) => void): RedisClient {
   const client = connect(redis);
@@ -59,7 +59,8 @@ function connect(redis: Config["redis"]): RedisClient {
 
 function connectionOptions(redis: Config["redis"]) {
   return {
-    // The caller has its own, shorter timeout (`with-timeout.ts`). This one only ends commands without a reply.
+    // The caller has its own, shorter timeout (`with-timeout.ts`). This one only ends commands without a
+    // reply.
     commandTimeout: Math.max(1_000, redis.commandTimeout),
     connectTimeout: redis.connectTimeout,
     // A connection on which a command has no reply for this long is half-open.
@@ -75,7 +76,9 @@ function connectionOptions(redis: Config["redis"]) {
   };
 }
 
-/** Returns the pause before the next connection attempt: 50 ms, doubled each time, at most 2 s, with jitter. */
+/**
+ * Returns the pause before the next connection attempt: 50 ms, doubled each time, at most 2 s, with jitter.
+ */
 function backoff(attempt: number): number {
   return Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + Math.random() * 100;
 }

@@ -8,12 +8,16 @@ import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisClient } from "./redis.ts";
 import { withTimeout } from "./with-timeout.ts";
 
-/** The version of the record format. A record of another version is a miss: raise it when a fact's fields change. */
+/**
+ * The version of the record format. A record of another version is a miss: raise it when a fact's fields
+ * change.
+ */
 const SCHEMA = 4;
 
 /**
- * The result of a read from the second tier: the epoch under which a fact may be written, if any, and the fact with its
- * remaining lifetime. `isKnown`: Redis has a record, possibly an expired one, so the fact existed once.
+ * The result of a read from the second tier: the epoch under which a fact may be written, if any, and the
+ * fact with its remaining lifetime. `isKnown`: Redis has a record, possibly an expired one, so the fact
+ * existed once.
  */
 export interface SharedRecord<T> {
   readonly epoch?: string;
@@ -33,7 +37,10 @@ export interface SharedOptions<T> {
   readonly timeout: number;
   /** Parses the fact in a record; `undefined` if it is none. */
   readonly parse: (value: unknown) => T | undefined;
-  /** Returns the wall-clock time in milliseconds. Expiries in records use it, because replicas share no other clock. */
+  /**
+   * Returns the wall-clock time in milliseconds. Expiries in records use it, because replicas share no other
+   * clock.
+   */
   readonly wallTime: () => number;
   /** The largest age of a fact in this process, whatever lifetime its writer gave it, in milliseconds. */
   readonly ttl: number;
@@ -43,9 +50,9 @@ export interface SharedOptions<T> {
 }
 
 /**
- * The second tier: facts of one kind in Redis. A record is valid only if it carries the epoch that is current when it
- * is read. An invalidation removes the epoch, which ends all records at once, including those that a slow lookup is
- * about to write. Known absences are not stored.
+ * The second tier: facts of one kind in Redis. A record is valid only if it carries the epoch that is current
+ * when it is read. An invalidation removes the epoch, which ends all records at once, including those that a
+ * slow lookup is about to write. Known absences are not stored.
  */
 export class Shared<T extends object> {
   readonly #options: SharedOptions<T>;
@@ -55,8 +62,8 @@ export class Shared<T extends object> {
   }
 
   /**
-   * Reads a record; `undefined` if Redis is not available. While Redis is not trusted (when a replica starts, for
-   * example), the result has neither an epoch nor a fact.
+   * Reads a record; `undefined` if Redis is not available. While Redis is not trusted (when a replica starts,
+   * for example), the result has neither an epoch nor a fact.
    */
   async read(name: string): Promise<SharedRecord<T> | undefined> {
     const { kind, client, places, gate, onFailed, timeout, clock } = this.#options;
@@ -81,7 +88,10 @@ export class Shared<T extends object> {
     }
   }
 
-  /** Stores a fact that was looked up under that epoch. Does not wait for Redis; if it fails, there is no record. */
+  /**
+   * Stores a fact that was looked up under that epoch. Does not wait for Redis; if it fails, there is no
+   * record.
+   */
   write(name: string, value: T, { epoch, life }: { epoch: string; life: number }): void {
     const { kind, client, places, gate, digests, wallTime, knownFor, onFailed } = this.#options;
     const ms = Math.floor(life);
@@ -91,7 +101,10 @@ export class Shared<T extends object> {
     client.set(place, digests.seal(place, text) + text, "PX", ms + knownFor).catch(onFailed);
   }
 
-  /** Removes the record of a fact that no longer exists. Does not wait for Redis: only `isKnown` depends on it. */
+  /**
+   * Removes the record of a fact that no longer exists. Does not wait for Redis: only `isKnown` depends on
+   * it.
+   */
   remove(name: string): void {
     const { kind, client, places, onFailed } = this.#options;
     client.del(places.record(kind, name)).catch(onFailed);
@@ -112,12 +125,13 @@ export class Shared<T extends object> {
     const ended = { remaining: 0, isKnown: true };
     const record = readJson(body);
     if (!isObject(record) || record["schema"] !== SCHEMA || record["epoch"] !== at.epoch) return ended;
-    // Redis's TTL uses Redis's clock, `until` the writer's. The shortest lifetime applies, so that a wrong clock
-    // never lengthens it. The `ttl` configured here applies too.
+    // Redis's TTL uses Redis's clock, `until` the writer's. The shortest lifetime applies, so that a wrong
+    // clock never lengthens it. The `ttl` configured here applies too.
     const life = at.life - knownFor;
     const age = Number(record["life"]) - life;
     if (age < 0) {
-      // Redis's clock was set back: this record and all others would live too long. Removing the epoch ends them.
+      // Redis's clock was set back: this record and all others would live too long. Removing the epoch ends
+      // them.
       client.del(places.epoch(kind)).catch(onFailed);
       return ended;
     }
@@ -127,8 +141,9 @@ export class Shared<T extends object> {
   }
 
   /**
-   * Creates an epoch if Redis has none: after an invalidation, or after Redis was emptied. It is random, so that none
-   * recurs. If another request has created one first, returns that one, so that all their lookups are shared.
+   * Creates an epoch if Redis has none: after an invalidation, or after Redis was emptied. It is random, so
+   * that none recurs. If another request has created one first, returns that one, so that all their lookups
+   * are shared.
    */
   async #beginEpoch(): Promise<string | undefined> {
     const { client, places, kind, timeout, clock } = this.#options;

@@ -2,8 +2,9 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 
 /**
- * Limits the CMS lookups that unknown keys cause. A name that was valid at its last lookup is always admitted; all
- * other names share a token bucket. The limiter holds names only, no facts, so invalidations do not clear it.
+ * Limits the CMS lookups that unknown keys cause. A name that was valid at its last lookup is always
+ * admitted; all other names share a token bucket. The limiter holds names only, no facts, so invalidations do
+ * not clear it.
  */
 export class UnknownKeyLimiter {
   readonly #acquainted: LRUCache<string, true>;
@@ -12,7 +13,9 @@ export class UnknownKeyLimiter {
   #tokens: number;
   #filledAt: number;
 
-  /** `perSecond` is the refill rate and the size of the bucket; `max` is the largest number of known names. */
+  /**
+   * `perSecond` is the refill rate and the size of the bucket; `max` is the largest number of known names.
+   */
   constructor(options: { readonly clock: Clock; readonly perSecond: number; readonly max: number }) {
     this.#acquainted = new LRUCache({ max: options.max });
     this.#clock = options.clock;

@@ -6,9 +6,10 @@ import type { Ack } from "./messages.ts";
 const FIRST_TURN = 0;
 
 /**
- * Decides whether a starting process trusts the contents of Redis. It does if another replica that trusts Redis
- * acknowledges its hello: that replica has received all earlier messages, and this process receives all later ones.
- * After the connection to Redis was lost once, acks no longer count: a removal by this process may have been lost.
+ * Decides whether a starting process trusts the contents of Redis. It does if another replica that trusts
+ * Redis acknowledges its hello: that replica has received all earlier messages, and this process receives all
+ * later ones. After the connection to Redis was lost once, acks no longer count: a removal by this process
+ * may have been lost.
  */
 export class Witness {
   readonly #gate: RedisBreaker;
@@ -36,7 +37,10 @@ export class Witness {
     this.#hello = hello;
   }
 
-  /** Called when a message may be lost: the replica that acknowledges the hello may not have received it either. */
+  /**
+   * Called when a message may be lost: the replica that acknowledges the hello may not have received it
+   * either.
+   */
   end(): void {
     this.#hello = undefined;
   }

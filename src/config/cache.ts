@@ -11,7 +11,9 @@ export const cache = z.strictObject({
   absentTtl: duration.prefault("5s").describe("How long a key or tenant that does not exist is cached."),
   tenantGrace: duration
     .prefault("60s")
-    .describe("How long an expired tenant is still used if the CMS does not answer. Keys have no grace period."),
+    .describe(
+      "How long an expired tenant is still used if the CMS does not answer. Keys have no grace period.",
+    ),
   cutOffTtl: duration
     .prefault("5s")
     .describe(
@@ -87,7 +89,9 @@ export const redis = z
     connectTimeout: patience.prefault("1s").describe("The timeout of a connection attempt to Redis."),
     ackTimeout: patience
       .prefault("250ms")
-      .describe("The longest that a native write waits for the other replicas to acknowledge its invalidation."),
+      .describe(
+        "The longest that a native write waits for the other replicas to acknowledge its invalidation.",
+      ),
   })
   .superRefine(({ url, sentinels, cluster }, context) => {
     const given = [url !== undefined, sentinels.length > 0, cluster.length > 0].filter(Boolean);

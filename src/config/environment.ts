@@ -44,7 +44,9 @@ export interface FromEnvironment {
   readonly value: string;
 }
 
-/** Reads the settings in the environment. An empty variable counts as unset, as platforms pass optional ones. */
+/**
+ * Reads the settings in the environment. An empty variable counts as unset, as platforms pass optional ones.
+ */
 export function readEnvironment(sources: Sources): { found: FromEnvironment[]; problems: Problem[] } {
   const found: FromEnvironment[] = [];
   const problems: Problem[] = [];
@@ -56,7 +58,10 @@ export function readEnvironment(sources: Sources): { found: FromEnvironment[]; p
   return { found, problems };
 }
 
-/** Reads a variable, or the file that `<name>_FILE` names. Returns its value, or the reason why it cannot be read. */
+/**
+ * Reads a variable, or the file that `<name>_FILE` names. Returns its value, or the reason why it cannot be
+ * read.
+ */
 export function readVariable(
   variable: string,
   { env, readFile }: Sources,

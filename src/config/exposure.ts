@@ -3,12 +3,15 @@ import type { Problem } from "./problem.ts";
 import { versionProblems } from "./versions.ts";
 import { COLLECTIONS, SECRET_FIELDS, VERSIONS } from "./words.ts";
 
-/** The paths of the CMS's API that are no collections. Under `graphql`, a partner's body could be a GraphQL query. */
+/**
+ * The paths of the CMS's API that are no collections. Under `graphql`, a partner's body could be a GraphQL
+ * query.
+ */
 const NO_COLLECTIONS = ["access", "globals", "graphql", "graphql-playground"];
 
 /**
- * Returns the problems of exposed collections (auth collections, tenants, the CMS's internal ones) and of versions. Reads
- * the raw settings, so that one message names these together with all other problems.
+ * Returns the problems of exposed collections (auth collections, tenants, the CMS's internal ones) and of
+ * versions. Reads the raw settings, so that one message names these together with all other problems.
  */
 export function exposureProblems(settings: unknown): Problem[] {
   const parsed = shape.safeParse(settings);

@@ -15,8 +15,8 @@ export interface SettingsFile {
 export const NO_FILE: SettingsFile = { settings: Object.freeze({}), placeOf: () => undefined };
 
 /**
- * Reads a YAML file and replaces `${NAME}` and `${NAME:-default}` in its values from the environment (`$${` is a plain
- * `${`). Throws a `ConfigError` that names every syntax error, with line and column.
+ * Reads a YAML file and replaces `${NAME}` and `${NAME:-default}` in its values from the environment (`$${`
+ * is a plain `${`). Throws a `ConfigError` that names every syntax error, with line and column.
  */
 export function readSettingsFile(file: string, { env, readFile }: Sources): SettingsFile {
   let text: string;
@@ -77,7 +77,9 @@ function interpolate(
   return problems;
 }
 
-/** Converts an unquoted value as YAML does: empty is null, true and false are booleans. Numbers may stay text. */
+/**
+ * Converts an unquoted value as YAML does: empty is null, true and false are booleans. Numbers may stay text.
+ */
 function typed(text: string): unknown {
   return text === "" ? null : text === "true" ? true : text === "false" ? false : text;
 }

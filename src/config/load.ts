@@ -11,8 +11,8 @@ import { senseProblems } from "./sense.ts";
 import { workerProblems } from "./workers.ts";
 
 /**
- * Loads the configuration from the environment and, with lower precedence, from the YAML file in `CONFIG_FILE`. The
- * result is frozen. Throws one `ConfigError` that names every problem and its position.
+ * Loads the configuration from the environment and, with lower precedence, from the YAML file in
+ * `CONFIG_FILE`. The result is frozen. Throws one `ConfigError` that names every problem and its position.
  */
 export function loadConfig(sources: Sources): Config {
   const path = sources.env["CONFIG_FILE"];
@@ -40,7 +40,10 @@ function assign(settings: Record<string, unknown>, path: string, value: unknown)
   settings[section] = { ...(isObject(present) ? present : {}), [name]: value };
 }
 
-/** Renders a problem as one line: its position in the file or its variable, the setting, and the change to make. */
+/**
+ * Renders a problem as one line: its position in the file or its variable, the setting, and the change to
+ * make.
+ */
 function tell(
   { path, label, from, message }: Problem,
   file: SettingsFile,

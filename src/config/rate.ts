@@ -2,7 +2,9 @@ import * as z from "zod";
 import { duration } from "./units.ts";
 import { count } from "./words.ts";
 
-/** A limit of requests. The counter stores the time of each counted request per user, in Redis or in memory. */
+/**
+ * A limit of requests. The counter stores the time of each counted request per user, in Redis or in memory.
+ */
 const limit = count.max(10_000, { error: "expected at most 10000: the counter stores every request's time" });
 
 const own = z.record(z.string(), z.strictObject({ reads: limit.optional(), writes: limit.optional() }));
@@ -23,7 +25,9 @@ export const rate = z.strictObject({
     .describe("The length of the sliding window in which requests are counted."),
   reads: limit
     .default(100)
-    .describe("The reads (GET, HEAD, OPTIONS) per window of one key's user, over all of its keys and tenants."),
+    .describe(
+      "The reads (GET, HEAD, OPTIONS) per window of one key's user, over all of its keys and tenants.",
+    ),
   writes: limit
     .default(20)
     .describe("The writes (all other methods) per window of one key's user, counted separately from reads."),

@@ -7,8 +7,9 @@ import { DEFAULT_UPSTREAM, upstream, upstreams, type UpstreamSettings } from "./
 import { VERSIONS } from "./words.ts";
 
 /**
- * Returns the problems of upstreams that the schema cannot find: an undefined name, an upstream without an origin,
- * unreadable certificates. Reads the raw settings, so that one message names these together with all other problems.
+ * Returns the problems of upstreams that the schema cannot find: an undefined name, an upstream without an
+ * origin, unreadable certificates. Reads the raw settings, so that one message names these together with all
+ * other problems.
  */
 export function upstreamProblems(settings: Readonly<Record<string, unknown>>, sources: Sources): Problem[] {
   const named = record(settings["upstreams"]);

@@ -3,7 +3,9 @@ import { foldName, isHopByHop } from "../core/headers.ts";
 import type { Problem } from "./problem.ts";
 import type { Config } from "./schema.ts";
 
-/** Reserved headers of requests to the CMS: if a tenant header had such a name, it would replace the header. */
+/**
+ * Reserved headers of requests to the CMS: if a tenant header had such a name, it would replace the header.
+ */
 const TAKEN: ReadonlySet<string> = new Set([
   "authorization",
   "accept",
@@ -15,7 +17,10 @@ const TAKEN: ReadonlySet<string> = new Set([
   "x-request-id",
 ]);
 
-/** Returns the problems of settings that are valid alone but not together. `written`: the settings before parsing. */
+/**
+ * Returns the problems of settings that are valid alone but not together. `written`: the settings before
+ * parsing.
+ */
 export function senseProblems(config: Config, written: unknown): Problem[] {
   return [
     ...numberProblems(config, written, []),
@@ -27,7 +32,10 @@ export function senseProblems(config: Config, written: unknown): Problem[] {
   ];
 }
 
-/** Returns the numbers parsed from other types. Text is allowed, as in the environment; empty text and lists are not. */
+/**
+ * Returns the numbers parsed from other types. Text is allowed, as in the environment; empty text and lists
+ * are not.
+ */
 function numberProblems(read: unknown, written: unknown, path: readonly string[]): Problem[] {
   if (isObject(read) && isObject(written))
     return Object.entries(read).flatMap(([name, inner]) =>
@@ -65,7 +73,9 @@ function headerProblems({ partners: { tenantIdHeader, tenantSlugHeader } }: Conf
   return problems;
 }
 
-/** Returns the native prefixes under `/partners`: the Partners API is routed first, so they would never match. */
+/**
+ * Returns the native prefixes under `/partners`: the Partners API is routed first, so they would never match.
+ */
 function prefixProblems({ native }: Config): Problem[] {
   return native.prefixes.flatMap((prefix, index): Problem[] => {
     if (!`${prefix}/`.startsWith("/partners/")) return [];

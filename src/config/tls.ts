@@ -30,7 +30,9 @@ export function readTls(
     ...(servername !== undefined && { servername }),
   };
   if ((cert === undefined) !== (key === undefined))
-    throw new Error(`${cert === undefined ? "keyFile" : "certFile"}: certFile and keyFile must be set together`);
+    throw new Error(
+      `${cert === undefined ? "keyFile" : "certFile"}: certFile and keyFile must be set together`,
+    );
   try {
     createSecureContext(material);
   } catch (error) {

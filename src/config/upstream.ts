@@ -23,7 +23,9 @@ const tls = z
   );
 
 const settings = {
-  url: httpUrl.optional().describe("The origin of the CMS, e.g. http://cms.internal:3000. Required, unless targets are set."),
+  url: httpUrl
+    .optional()
+    .describe("The origin of the CMS, e.g. http://cms.internal:3000. Required, unless targets are set."),
   targets: z
     .array(httpUrl)
     .default([])

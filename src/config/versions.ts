@@ -18,12 +18,14 @@ const versionSetting = z.strictObject({
   fields: z.record(slug, fieldSettings).optional(),
 });
 
-/** The fields with one name in every version: the id, and the optimistic lock, which is no field of the CMS. */
+/**
+ * The fields with one name in every version: the id, and the optimistic lock, which is no field of the CMS.
+ */
 const FIXED = ["id", "ifUpdatedAt"];
 
 /**
- * Returns the problems of the names that versions give to fields. Two names for one field, or another name for a secret
- * field, would bypass the checks that compare names.
+ * Returns the problems of the names that versions give to fields. Two names for one field, or another name
+ * for a secret field, would bypass the checks that compare names.
  */
 export function versionProblems(
   settings: Readonly<Record<string, unknown>>,

@@ -1,12 +1,15 @@
 import type { ErrorCode } from "./errors.ts";
 import type { VersionState } from "./version-end.ts";
 
-/** The source of a fact. `joined`: a lookup in flight. `stale`: an expired cache entry, because the CMS did not answer. */
+/**
+ * The source of a fact. `joined`: a lookup in flight. `stale`: an expired cache entry, because the CMS did
+ * not answer.
+ */
 export type Tier = "memory" | "joined" | "redis" | "cms" | "stale";
 
 /**
- * The fields of one request's line in the access log. Stages write them and `record` prints them; no decision depends
- * on them. They contain no key, no body and no text of the CMS.
+ * The fields of one request's line in the access log. Stages write them and `record` prints them; no decision
+ * depends on them. They contain no key, no body and no text of the CMS.
  */
 export interface AccessLogFields {
   /** The last stage that began. */

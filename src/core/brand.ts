@@ -1,8 +1,8 @@
 declare const brand: unique symbol;
 
 /**
- * A `T` that only the file with the check for `Name` may mint. `test/repo/evidence.test.ts` lists that file for each
- * name, so that no other file can create the value without the check.
+ * A `T` that only the file with the check for `Name` may mint. `test/repo/evidence.test.ts` lists that file
+ * for each name, so that no other file can create the value without the check.
  */
 export type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 

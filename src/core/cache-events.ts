@@ -1,7 +1,9 @@
 import type { Tier } from "./access-log.ts";
 import type { FactKind } from "./ports.ts";
 
-/** The cause of an invalidation. `uncertain`: a write without an answer, which the CMS may still carry out. */
+/**
+ * The cause of an invalidation. `uncertain`: a write without an answer, which the CMS may still carry out.
+ */
 export type InvalidationReason = "write" | "uncertain" | "purge";
 
 /** The result of an invalidation. */
@@ -17,7 +19,10 @@ export interface Invalidation {
   readonly complete: boolean;
 }
 
-/** The state of Redis. `shared`: replicas share facts. `heard`: this replica receives the messages of its peers. */
+/**
+ * The state of Redis. `shared`: replicas share facts. `heard`: this replica receives the messages of its
+ * peers.
+ */
 export interface RedisState {
   readonly shared: boolean;
   readonly heard: boolean;

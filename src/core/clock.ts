@@ -1,4 +1,7 @@
-/** The source of time, passed as an argument so that tests control it. Only `main.ts` and `server/` use the machine's. */
+/**
+ * The source of time, passed as an argument so that tests control it. Only `main.ts` and `server/` use the
+ * machine's.
+ */
 export interface Clock {
   /** Returns monotonic milliseconds. Only differences are meaningful. */
   now(): number;

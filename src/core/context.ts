@@ -8,9 +8,9 @@ import type { Secret } from "./secret.ts";
 import type { RequestSpan } from "./trace.ts";
 
 /**
- * The types of the pipeline. Each stage takes a request value with the fields that it needs and returns one with more
- * fields. Only one file may create each branded field, so stages in a wrong order, or a request that is forwarded
- * without a permit, do not compile.
+ * The types of the pipeline. Each stage takes a request value with the fields that it needs and returns one
+ * with more fields. Only one file may create each branded field, so stages in a wrong order, or a request
+ * that is forwarded without a permit, do not compile.
  */
 
 /** An id as the CMS returned it. Its JSON type matters: a CMS with numeric ids reads `1abc` as 1. */
@@ -47,7 +47,10 @@ export type TenantRef =
   | { readonly by: "id"; readonly id: RecordId }
   | { readonly by: "slug"; readonly slug: string };
 
-/** A configured API version, with its `Deprecation` and `Sunset` headers. Minted by `partners/stages/version.ts`. */
+/**
+ * A configured API version, with its `Deprecation` and `Sunset` headers. Minted by
+ * `partners/stages/version.ts`.
+ */
 export type Version = Branded<
   { readonly name: string; readonly headers: Readonly<Record<string, string>> },
   "Version"
@@ -80,9 +83,9 @@ export interface Revisions {
 }
 
 /**
- * The permission to forward a request: to read within the tenants in `scope`, to create in the tenant, or to write a
- * record. For a write, the CMS has just confirmed that the record is the tenant's, and `revisions` has its states.
- * Minted by `partners/stages/authorise.ts`.
+ * The permission to forward a request: to read within the tenants in `scope`, to create in the tenant, or to
+ * write a record. For a write, the CMS has just confirmed that the record is the tenant's, and `revisions`
+ * has its states. Minted by `partners/stages/authorise.ts`.
  */
 export type Permit = Branded<
   {
@@ -96,8 +99,8 @@ export type Permit = Branded<
 /** The source of a request's body, read by the stage that needs it. A second read returns the same body. */
 export interface BodySource {
   /**
-   * Reads the whole body. Rejects with `body.too-large` beyond `limit` bytes, with `request.stalled` if the client stops
-   * sending, and when `signal` aborts.
+   * Reads the whole body. Rejects with `body.too-large` beyond `limit` bytes, with `request.stalled` if the
+   * client stops sending, and when `signal` aborts.
    */
   read(limit: number, signal: Cancellation): Promise<Buffer>;
 }
@@ -113,7 +116,10 @@ export interface Incoming {
   readonly body: BodySource;
   /** Aborts when the client has disconnected or the deadline has passed. */
   readonly signal: CancellationSource;
-  /** Runs `task` when the answer is fully written or the client has disconnected; at once if that has happened. */
+  /**
+   * Runs `task` when the answer is fully written or the client has disconnected; at once if that has
+   * happened.
+   */
   readonly afterwards: (task: () => void) => void;
   /** The access log's fields. Stages write them; no decision depends on them. */
   readonly note: AccessLogFields;

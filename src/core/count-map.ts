@@ -2,9 +2,10 @@
 const FEW = 1_000;
 
 /**
- * A count per name that changes with every request. A name with a count of 0 stays for a while. If it were removed at
- * once, the Map would be reallocated again and again, and V8's old tables survive until the next full collection (see
- * `SwapRemoveSet`). The Map holds at most 1,000 names, or twice the number that had a count at the last clean-up.
+ * A count per name that changes with every request. A name with a count of 0 stays for a while. If it were
+ * removed at once, the Map would be reallocated again and again, and V8's old tables survive until the next
+ * full collection (see `SwapRemoveSet`). The Map holds at most 1,000 names, or twice the number that had a
+ * count at the last clean-up.
  */
 export class CountMap {
   #held = new Map<string, number>();

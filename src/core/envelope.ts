@@ -11,8 +11,9 @@ export interface Answer {
 const RETRY_AFTER_SECONDS = "1";
 
 /**
- * Renders the error envelope of section 6 of the contract. It uses only the catalogue, the error's public parameters,
- * fields and headers, and the request's id. No text of the CMS, of a library or of a cause can reach an answer.
+ * Renders the error envelope of section 6 of the contract. It uses only the catalogue, the error's public
+ * parameters, fields and headers, and the request's id. No text of the CMS, of a library or of a cause can
+ * reach an answer.
  */
 export function renderError(error: GatewayError, requestId: string): Answer {
   const entry: ErrorEntry = CATALOGUE[error.code];

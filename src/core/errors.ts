@@ -1,6 +1,6 @@
 /**
- * The catalogue of all errors. A code defines the client's answer (status, `error`, `message`), the party at fault and
- * whether a retry is useful. `docs/errors.md` lists exactly these codes.
+ * The catalogue of all errors. A code defines the client's answer (status, `error`, `message`), the party at
+ * fault and whether a retry is useful. `docs/errors.md` lists exactly these codes.
  */
 
 /** The party that has to act. It decides the log level and a metric's label, never the answer. */
@@ -35,7 +35,7 @@ const unavailable = {
   ...later,
 } as const;
 
-/** Every code that the gateway can answer with. The strings are exactly those of the published reference. */
+/** Every code that the gateway can answer with. The strings match the published reference exactly. */
 export const CATALOGUE = {
   "request.malformed": { status: 400, ...malformed },
   "request.stalled": { status: 400, ...malformed },
@@ -214,8 +214,8 @@ export class GatewayError extends Error {
 }
 
 /**
- * Converts any thrown value into a `GatewayError`. A value of another type becomes `gateway.fault`, with the value as
- * its cause. Never throws.
+ * Converts any thrown value into a `GatewayError`. A value of another type becomes `gateway.fault`, with the
+ * value as its cause. Never throws.
  */
 export function toGatewayError(thrown: unknown): GatewayError {
   return thrown instanceof GatewayError ? thrown : new GatewayError("gateway.fault", { cause: thrown });

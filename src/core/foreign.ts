@@ -1,12 +1,18 @@
 import type { RecordId } from "./context.ts";
 
-/** The places in an answer for which the gateway constrains its request to the scope, where a breach is possible. */
+/**
+ * The places in an answer for which the gateway constrains its request to the scope, where a breach is
+ * possible.
+ */
 export const PLACES = ["main", "join"] as const;
 
 /** A place in an answer. */
 export type Place = (typeof PLACES)[number];
 
-/** Records outside the scope, at one place of one answer and of one collection, although the request was constrained. */
+/**
+ * Records outside the scope, at one place of one answer and of one collection, although the request was
+ * constrained.
+ */
 export interface Breach {
   readonly requestId: string;
   readonly place: Place;
@@ -21,8 +27,9 @@ export interface Breach {
 export type ValueKind = "relation" | "join" | "virtual";
 
 /**
- * Values of one field in one answer that are not provably in scope, and for which the request could not be constrained.
- * They are not a breach: a CMS without access rules of its own populates relations and joins with any tenant's records.
+ * Values of one field in one answer that are not provably in scope, and for which the request could not be
+ * constrained. They are not a breach: a CMS without access rules of its own populates relations and joins
+ * with any tenant's records.
  */
 export interface WithheldValues {
   readonly requestId: string;

@@ -1,7 +1,7 @@
 /**
- * The rules for headers. Names are compared folded (`X_Basker.Tenant-ID` is `x-basker-tenant-id`), because servers and
- * frameworks behind the gateway read both spellings as one name. In CVE-2025-64484 and similar bugs, a gateway removed
- * only one of the spellings.
+ * The rules for headers. Names are compared folded (`X_Basker.Tenant-ID` is `x-basker-tenant-id`), because
+ * servers and frameworks behind the gateway read both spellings as one name. In CVE-2025-64484 and similar
+ * bugs, a gateway removed only one of the spellings.
  */
 
 /** Alternating names and values, as received (`IncomingMessage.rawHeaders`). */
@@ -51,12 +51,17 @@ export function nominatedNames(raw: RawHeaders): ReadonlySet<string> {
   return names;
 }
 
-/** Returns true if one of `names` (lower-case) occurs twice: two parsers could then read two different requests. */
+/**
+ * Returns true if one of `names` (lower-case) occurs twice: two parsers could then read two different
+ * requests.
+ */
 export function repeatsAny(raw: RawHeaders, names: readonly string[]): boolean {
   return names.some((name) => valuesOf(raw, name).length > 1);
 }
 
-/** `name[:port]` or `[IPv6][:port]` (RFC 9110 section 7.2). Lists, paths and user information do not match. */
+/**
+ * `name[:port]` or `[IPv6][:port]` (RFC 9110 section 7.2). Lists, paths and user information do not match.
+ */
 const HOST = /^(?:[\w\-.~%]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /** Returns true if the request has exactly one `Host`, and it is valid (RFC 9112 section 3.2). */
@@ -66,8 +71,8 @@ export function hasUsableHost(raw: RawHeaders): boolean {
 }
 
 /**
- * Returns true if the length of the message is unambiguous (RFC 9112 section 6.1): not both framings, no transfer
- * coding except `chunked`, and none in HTTP/1.0, which does not define transfer codings.
+ * Returns true if the length of the message is unambiguous (RFC 9112 section 6.1): not both framings, no
+ * transfer coding except `chunked`, and none in HTTP/1.0, which does not define transfer codings.
  */
 export function hasPlainFraming(raw: RawHeaders, httpVersion: string): boolean {
   const codings = valuesOf(raw, "transfer-encoding");
@@ -77,9 +82,9 @@ export function hasPlainFraming(raw: RawHeaders, httpVersion: string): boolean {
 }
 
 /**
- * Returns true if a request has an API key in any form that the CMS could accept: for any auth collection, in any case,
- * in any of several headers, at any position in a list. The key's validity does not matter, so a refusal does not
- * disclose it.
+ * Returns true if a request has an API key in any form that the CMS could accept: for any auth collection, in
+ * any case, in any of several headers, at any position in a list. The key's validity does not matter, so a
+ * refusal does not disclose it.
  */
 export function carriesApiKey(raw: RawHeaders): boolean {
   for (let i = 0; i < raw.length; i += 2) {

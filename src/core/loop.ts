@@ -1,10 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { valuesOf, type RawHeaders } from "./headers.ts";
 
-/** The header that lists the proxies of a request (RFC 8586). Unlike `Via`, it does not change a server's answer. */
+/**
+ * The header that lists the proxies of a request (RFC 8586). Unlike `Via`, it does not change a server's
+ * answer.
+ */
 export const LOOP_HEADER = "cdn-loop";
 
-/** The id of this process only: a chain of gateways is no loop. It is random, so that no client can forge a loop. */
+/**
+ * The id of this process only: a chain of gateways is no loop. It is random, so that no client can forge a
+ * loop.
+ */
 const ID = randomBytes(12).toString("hex");
 const MARK = `partners-gateway; id=${ID}`;
 

@@ -1,8 +1,8 @@
 import { type Branded, mint } from "./brand.ts";
 
 /**
- * The parser of request paths. A target under `/partners` is parsed once, here. A path that two parsers could read
- * differently is refused, not normalised, and no later code uses the client's spelling.
+ * The parser of request paths. A target under `/partners` is parsed once, here. A path that two parsers could
+ * read differently is refused, not normalised, and no later code uses the client's spelling.
  */
 
 /** The decoded segments after `/partners` and the raw query (no `?`). Only `parsePartnerTarget` makes one. */
@@ -11,7 +11,9 @@ export type CanonicalPath = Branded<
   "CanonicalPath"
 >;
 
-/** The result of parsing a request target: a Partners path, a malformed one, or a path outside `/partners`. */
+/**
+ * The result of parsing a request target: a Partners path, a malformed one, or a path outside `/partners`.
+ */
 export type RequestTarget =
   | { readonly kind: "partners"; readonly path: CanonicalPath }
   | { readonly kind: "malformed" }
@@ -19,10 +21,16 @@ export type RequestTarget =
 
 const PREFIX = "partners";
 
-/** The bytes allowed in a request target: printable ASCII except `#`, which starts a fragment (RFC 9112 section 3.2.1). */
+/**
+ * The bytes allowed in a request target: printable ASCII except `#`, which starts a fragment (RFC 9112
+ * section 3.2.1).
+ */
 const TARGET = /^\/[!-"$-~]*$/;
 
-/** The characters of a segment: unreserved, sub-delims except `;`, `:`, `@` and escapes (RFC 3986 section 3.3). */
+/**
+ * The characters of a segment: unreserved, sub-delims except `;`, `:`, `@` and escapes (RFC 3986 section
+ * 3.3).
+ */
 const SEGMENT = /^(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})+$/;
 
 /** The characters that a decoded segment must not have: separators, double escapes, control characters. */
@@ -30,8 +38,9 @@ const SEGMENT = /^(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})+$/;
 const AMBIGUOUS = /[/\\%;?#\u0000-\u001f\u007f-\u009f]/;
 
 /**
- * Parses a request target (`req.url`, as in the request line). Accepts one trailing slash. A spelling that another
- * parser could read as `/partners` (escapes, doubled slashes, backslashes, dot segments) is `malformed`.
+ * Parses a request target (`req.url`, as in the request line). Accepts one trailing slash. A spelling that
+ * another parser could read as `/partners` (escapes, doubled slashes, backslashes, dot segments) is
+ * `malformed`.
  */
 export function parseTarget(target: string): RequestTarget {
   const mark = target.indexOf("?");
@@ -91,8 +100,9 @@ function carelessly(pathname: string): string {
 }
 
 /**
- * Returns the origin-form of a target. An absolute-form whose authority equals `Host` becomes its path, because an
- * origin server must accept it (RFC 9112 section 3.2.2). Any other target is unchanged; its parser refuses it.
+ * Returns the origin-form of a target. An absolute-form whose authority equals `Host` becomes its path,
+ * because an origin server must accept it (RFC 9112 section 3.2.2). Any other target is unchanged; its parser
+ * refuses it.
  */
 export function originFormOf(target: string, host: string | undefined): string {
   if (target.startsWith("/") || host === undefined) return target;
@@ -101,14 +111,18 @@ export function originFormOf(target: string, host: string | undefined): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-/** Returns true for a printable target in origin-form that does not start with `//`, which some parsers read as a host. */
+/**
+ * Returns true for a printable target in origin-form that does not start with `//`, which some parsers read
+ * as a host.
+ */
 export function isOriginForm(target: string): boolean {
   return TARGET.test(target) && !target.startsWith("//");
 }
 
 /**
- * Returns true for a native target that can be forwarded unchanged: in origin-form, and without anything that makes the
- * CMS resolve another path than the gateway checked (RFC 3986 section 5.2.4 dot segments in any escape, backslashes).
+ * Returns true for a native target that can be forwarded unchanged: in origin-form, and without anything that
+ * makes the CMS resolve another path than the gateway checked (RFC 3986 section 5.2.4 dot segments in any
+ * escape, backslashes).
  */
 export function isPlainNativeTarget(target: string): boolean {
   const mark = target.indexOf("?");

@@ -19,7 +19,10 @@ import type { Tier, AccessLogFields } from "./access-log.ts";
 import type { Secret } from "./secret.ts";
 import type { RequestSpan } from "./trace.ts";
 
-/** The context of a request to the CMS: the request that causes it, its cancellation, and its access-log fields. */
+/**
+ * The context of a request to the CMS: the request that causes it, its cancellation, and its access-log
+ * fields.
+ */
 export interface LookupContext {
   readonly requestId: string;
   readonly signal: Cancellation;
@@ -29,9 +32,14 @@ export interface LookupContext {
   /** The user and the tenant whose share of the connection pool this request uses, if they are known yet. */
   readonly principal?: Pick<Identity, "userId">;
   readonly tenant?: Pick<TenantFacts, "id">;
-  /** True if the key was not valid at its last lookup. Any client can cause such a lookup, by inventing a key. */
+  /**
+   * True if the key was not valid at its last lookup. Any client can cause such a lookup, by inventing a key.
+   */
   readonly isUnknownKey?: boolean;
-  /** Called with the size of each part of the answer. Returns the error that ends the request, if it exceeds a limit. */
+  /**
+   * Called with the size of each part of the answer. Returns the error that ends the request, if it exceeds a
+   * limit.
+   */
   readonly received?: (bytes: number) => GatewayError | undefined;
 }
 
@@ -47,7 +55,10 @@ export interface Upstream {
   send(outgoing: Outgoing, asking: LookupContext): Promise<UpstreamAnswer>;
 }
 
-/** The user on whose behalf a tenant is looked up: the key for the lookup, and the name under which to cache it. */
+/**
+ * The user on whose behalf a tenant is looked up: the key for the lookup, and the name under which to cache
+ * it.
+ */
 export interface Viewer {
   readonly credential: Secret;
   readonly name: string;
@@ -62,43 +73,48 @@ export interface Cms {
   /** Looks up the user of a key; `undefined` if no user has it. Rejects if the CMS gives no usable answer. */
   identify(key: Secret, asking: LookupContext): Promise<Identity | undefined>;
   /**
-   * Looks up the tenant of that name as `viewer` sees it. Returns `undefined` if there is none or it is not the
-   * viewer's, at the same cost. Rejects if the CMS gives no usable answer.
+   * Looks up the tenant of that name as `viewer` sees it. Returns `undefined` if there is none or it is not
+   * the viewer's, at the same cost. Rejects if the CMS gives no usable answer.
    */
   findTenant(ref: TenantRef, viewer: Viewer, asking: LookupContext): Promise<TenantFacts | undefined>;
   /**
-   * Returns the id for a client's spelling, if it is unambiguous. `sample` is an id of this CMS, which shows the type;
-   * `collection` is the record's collection. Pure.
+   * Returns the id for a client's spelling, if it is unambiguous. `sample` is an id of this CMS, which shows
+   * the type; `collection` is the record's collection. Pure.
    */
   recordId(spelling: string, sample: RecordId, collection?: string): RecordId | undefined;
   /** Returns true for a word that the CMS routes specially in place of an id. Pure. */
   isReservedId(spelling: string): boolean;
   /**
-   * Returns the states of a record before a write; `undefined` if the record or its latest draft is missing or not the
-   * tenant's alone. Asks the CMS each time. Rejects if the CMS gives no usable answer.
+   * Returns the states of a record before a write; `undefined` if the record or its latest draft is missing
+   * or not the tenant's alone. Asks the CMS each time. Rejects if the CMS gives no usable answer.
    */
   inspect(record: WriteRef, principal: Principal, asking: LookupContext): Promise<Revisions | undefined>;
   /**
-   * Returns the declared relations of a body that refer to records outside the tenant's scope or to missing ones,
-   * without a distinction; empty if all are allowed. An update may keep the record's present references. Rejects if the
-   * CMS gives no usable answer.
+   * Returns the declared relations of a body that refer to records outside the tenant's scope or to missing
+   * ones, without a distinction; empty if all are allowed. An update may keep the record's present
+   * references. Rejects if the CMS gives no usable answer.
    */
   outsiders(body: BodyRef, principal: Principal, asking: LookupContext): Promise<readonly string[]>;
   /** Builds the request that carries out a permitted operation. Pure. */
   outgoing(job: Job): Outgoing;
   /**
-   * Builds a further request if the answers so far do not show whether the client or the CMS caused a failure. Returns
-   * `undefined` if the last answer decides. Pure.
+   * Builds a further request if the answers so far do not show whether the client or the CMS caused a
+   * failure. Returns `undefined` if the last answer decides. Pure.
    */
   followUp(job: Job, answers: readonly UpstreamAnswer[]): Outgoing | undefined;
   /**
-   * Translates the CMS's last answer for the partner; `earlier` are those before it. Throws the error that a failed
-   * answer means. Pure.
+   * Translates the CMS's last answer for the partner; `earlier` are those before it. Throws the error that a
+   * failed answer means. Pure.
    */
   translate(answer: UpstreamAnswer, job: Job, earlier?: readonly UpstreamAnswer[]): Translation;
-  /** Resolves with true if the sender of a native request is a CMS user. Rejects if the CMS gives no usable answer. */
+  /**
+   * Resolves with true if the sender of a native request is a CMS user. Rejects if the CMS gives no usable
+   * answer.
+   */
   knowsSender(request: NativeRequest, asking: LookupContext): Promise<boolean>;
-  /** Returns the kinds of cached facts that a native request may change: all, unless it provably cannot. Pure. */
+  /**
+   * Returns the kinds of cached facts that a native request may change: all, unless it provably cannot. Pure.
+   */
   writesTo(request: NativeRequest): readonly FactKind[];
 }
 
@@ -160,8 +176,9 @@ export interface Facts<K, T> {
   /** Returns the cached fact, or looks it up. Concurrent calls for one key share one lookup. */
   find(key: K, asking: LookupContext): Promise<Found<T>>;
   /**
-   * Asks the CMS although the fact is cached; the cached one stays valid meanwhile. Concurrent calls for one key share
-   * one lookup, whose answer is reused for five seconds. If the fact no longer exists, all replicas invalidate it.
+   * Asks the CMS although the fact is cached; the cached one stays valid meanwhile. Concurrent calls for one
+   * key share one lookup, whose answer is reused for five seconds. If the fact no longer exists, all replicas
+   * invalidate it.
    */
   confirm(key: K, asking: LookupContext): Promise<Found<T>>;
 }

@@ -22,6 +22,8 @@ export interface Counted {
 
 /** A counter of admitted requests in a sliding window. */
 export interface Counter {
-  /** Counts one request if it is within the limit; `undefined` if the store is not available. Never rejects. */
+  /**
+   * Counts one request if it is within the limit; `undefined` if the store is not available. Never rejects.
+   */
   count(name: string, rate: RateLimit): Promise<Counted | undefined>;
 }

@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 
 /**
- * A value that must never be printed. It has no enumerable properties, and every conversion to text gives `[secret]`.
- * Only `Secret.reveal` returns the value; call it only to send, digest or compare it.
+ * A value that must never be printed. It has no enumerable properties, and every conversion to text gives
+ * `[secret]`. Only `Secret.reveal` returns the value; call it only to send, digest or compare it.
  */
 export class Secret {
   readonly #value: string;

@@ -4,8 +4,8 @@ import type { Tier } from "./access-log.ts";
 import type { FactKind } from "./ports.ts";
 
 /**
- * The data of the status page, bounded in size. `observe/` collects it, `server/` sends it and the page draws it.
- * Counts cover the window of `series`; times are in milliseconds since 1970.
+ * The data of the status page, bounded in size. `observe/` collects it, `server/` sends it and the page draws
+ * it. Counts cover the window of `series`; times are in milliseconds since 1970.
  */
 export interface Snapshot {
   readonly at: number;
@@ -81,7 +81,9 @@ export interface Load {
   readonly breakerOpen: boolean;
 }
 
-/** Numbers per time slot, oldest first; `null` in a slot without a measurement. The last slot is incomplete. */
+/**
+ * Numbers per time slot, oldest first; `null` in a slot without a measurement. The last slot is incomplete.
+ */
 export interface Series {
   /** The length of a slot in milliseconds. */
   readonly slot: number;
@@ -121,7 +123,10 @@ export interface Use extends VersionEnd {
   readonly seen: number;
 }
 
-/** The isolation breaches since the start, per place and collection; `requestId` and `seen` describe the last one. */
+/**
+ * The isolation breaches since the start, per place and collection; `requestId` and `seen` describe the last
+ * one.
+ */
 export interface BreachEntry extends Breach {
   readonly seen: number;
 }

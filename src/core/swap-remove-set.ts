@@ -5,8 +5,8 @@ export interface Member {
 }
 
 /**
- * An unordered set whose members change with every request. A JavaScript Set would be reallocated again and again, and
- * V8's old tables keep their entries alive until the next full collection.
+ * An unordered set whose members change with every request. A JavaScript Set would be reallocated again and
+ * again, and V8's old tables keep their entries alive until the next full collection.
  */
 export class SwapRemoveSet<T extends Member> {
   readonly #members: T[] = [];

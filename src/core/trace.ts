@@ -43,7 +43,10 @@ export interface LookupSpan {
   end(outcome: { readonly status: number } | { readonly code: ErrorCode }): void;
 }
 
-/** Version 00 (W3C Trace Context, 3.2.2). Later versions may only append fields, which the gateway does not forward. */
+/**
+ * Version 00 (W3C Trace Context, 3.2.2). Later versions may only append fields, which the gateway does not
+ * forward.
+ */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
 /** Parses the client's `traceparent`; `undefined` if it is absent, repeated or malformed. */

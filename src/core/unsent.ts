@@ -3,7 +3,10 @@ import type { Answer } from "./envelope.ts";
 import { type ErrorCode, GatewayError } from "./errors.ts";
 import { CountMap } from "./count-map.ts";
 
-/** Limits the bytes of buffered answers, per name: from the time they arrive from the CMS until they are written. */
+/**
+ * Limits the bytes of buffered answers, per name: from the time they arrive from the CMS until they are
+ * written.
+ */
 export class Unsent {
   readonly #bytes = new CountMap();
   readonly #most: number;
@@ -21,9 +24,9 @@ export class Unsent {
   }
 
   /**
-   * Creates the account of the bytes of one answer. A name's only answer may have any size. A read over the limit is
-   * refused. A write may already be committed, so its answer may use up to twice the limit. Beyond that the error is
-   * `answer.unsent`: the client does not learn the outcome of the write.
+   * Creates the account of the bytes of one answer. A name's only answer may have any size. A read over the
+   * limit is refused. A write may already be committed, so its answer may use up to twice the limit. Beyond
+   * that the error is `answer.unsent`: the client does not learn the outcome of the write.
    */
   room(name: string, request: Pick<Incoming, "method" | "afterwards">): Room {
     const isRead = request.method === "GET" || request.method === "HEAD";
@@ -61,14 +64,17 @@ export class Room {
     this.#resize = resize;
   }
 
-  /** Adds bytes that have arrived from the CMS. Returns the error that ends the request if they exceed the limit. */
+  /**
+   * Adds bytes that have arrived from the CMS. Returns the error that ends the request if they exceed the
+   * limit.
+   */
   readonly receive = (bytes: number): GatewayError | undefined =>
     // After this request has ended, others may still wait for the answer that they share with it.
     this.#isOver ? undefined : this.#hold(this.#held + bytes);
 
   /**
-   * Counts the translated answer in place of the received bytes, until it is written or its client has disconnected.
-   * Throws if it exceeds the limit.
+   * Counts the translated answer in place of the received bytes, until it is written or its client has
+   * disconnected. Throws if it exceeds the limit.
    */
   keep(answer: Answer): Answer {
     const { body } = answer;

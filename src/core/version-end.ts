@@ -14,7 +14,10 @@ export function versionState({ deprecation, sunset }: VersionEnd, now: number): 
   return deprecation !== undefined && now >= Date.parse(deprecation) ? "deprecated" : "current";
 }
 
-/** Returns `Deprecation` (a structured date, RFC 9745, 2.1), `Sunset` (an HTTP-date, RFC 8594, 3) and their `Link`. */
+/**
+ * Returns `Deprecation` (a structured date, RFC 9745, 2.1), `Sunset` (an HTTP-date, RFC 8594, 3) and their
+ * `Link`.
+ */
 export function endHeaders({ deprecation, sunset, link }: VersionEnd): Record<string, string> {
   const headers: Record<string, string> = {};
   const links: string[] = [];

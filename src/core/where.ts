@@ -1,9 +1,10 @@
 import { isObject } from "./json.ts";
 
 /**
- * The parser of a client's `where`. It builds a new `where` from conditions that are known to be safe. The result can
- * only narrow the tenant's constraint. It has no dotted path into another record (which would disclose other tenants'
- * data), no secret field, only configured operators, and no operand that the CMS could read as another query.
+ * The parser of a client's `where`. It builds a new `where` from conditions that are known to be safe. The
+ * result can only narrow the tenant's constraint. It has no dotted path into another record (which would
+ * disclose other tenants' data), no secret field, only configured operators, and no operand that the CMS
+ * could read as another query.
  */
 
 type Scalar = string | number | boolean;
@@ -23,9 +24,9 @@ interface Reference {
 export type Operand = Scalar | null | readonly Scalar[] | Reference | Geometry;
 
 /**
- * The operands of an operator: scalars and lists of them ("plain"), those or a reference ("value"), or a geometry only.
- * Any other object is refused. Under `contains` of a relation to many, Payload (3.90) reads an object as a `where` of
- * the related collection, which would query other tenants' records, users and secrets.
+ * The operands of an operator: scalars and lists of them ("plain"), those or a reference ("value"), or a
+ * geometry only. Any other object is refused. Under `contains` of a relation to many, Payload (3.90) reads an
+ * object as a `where` of the related collection, which would query other tenants' records, users and secrets.
  */
 export type OperandKind = "plain" | "value" | "geometry";
 
@@ -53,7 +54,10 @@ export interface WhereLimits {
   readonly secretFields: ReadonlySet<string>;
   /** The dotted paths that stay within the record (`location.city`). */
   readonly ownPaths: ReadonlySet<string>;
-  /** The fields whose values belong to other records (joins, virtual fields). Conditions on them query those records. */
+  /**
+   * The fields whose values belong to other records (joins, virtual fields). Conditions on them query those
+   * records.
+   */
   readonly foreignFields: ReadonlySet<string>;
   /** The largest nesting depth of `and` and `or`. */
   readonly maxDepth: number;
@@ -70,9 +74,9 @@ const OPERAND_ITEMS = 1000;
 const COORDINATES_DEPTH = 4;
 
 /**
- * Parses a client's `where`: the query parser's result, or a JSON string. Never throws. Absent, empty, `null` and `{}`
- * are no condition; anything else that is not a valid condition matches nothing.
- * Payload 3.90 accepts a JSON string and brackets, and `AND`/`OR` in any case.
+ * Parses a client's `where`: the query parser's result, or a JSON string. Never throws. Absent, empty, `null`
+ * and `{}` are no condition; anything else that is not a valid condition matches nothing. Payload 3.90
+ * accepts a JSON string and brackets, and `AND`/`OR` in any case.
  */
 export function readWhere(raw: unknown, limits: WhereLimits): ClientWhere {
   if (raw === undefined || raw === "") return NONE;
@@ -105,8 +109,8 @@ class Reader {
   }
 
   /**
-   * Parses an object. Several keys become an `and` list: if an object has both `and` and `or`, Payload reads only the
-   * last one, so a client's `and` could silently be lost.
+   * Parses an object. Several keys become an `and` list: if an object has both `and` and `or`, Payload reads
+   * only the last one, so a client's `and` could silently be lost.
    */
   group(value: unknown, depth: number): Where | undefined {
     if (!isObject(value) || depth > this.#limits.maxDepth) return undefined;
@@ -158,8 +162,8 @@ class Reader {
 type FieldLimits = Omit<WhereLimits, "operators" | "maxDepth" | "maxConditions">;
 
 /**
- * Returns the CMS's path for a field by which a client may filter or sort, or `undefined`. The limits apply to the
- * CMS's path, so that a version's name for a field cannot bypass them.
+ * Returns the CMS's path for a field by which a client may filter or sort, or `undefined`. The limits apply
+ * to the CMS's path, so that a version's name for a field cannot bypass them.
  */
 export function ownField(asked: string, limits: FieldLimits): string | undefined {
   const path = limits.fieldOf(asked);
@@ -167,8 +171,8 @@ export function ownField(asked: string, limits: FieldLimits): string | undefined
 }
 
 /**
- * Returns true for a field of the record itself. Payload's SQL adapters read `__` as a dot (`venue__tenant`, measured
- * on 3.90), so both may lead into another record. Only the dotted paths in `ownPaths` are allowed.
+ * Returns true for a field of the record itself. Payload's SQL adapters read `__` as a dot (`venue__tenant`,
+ * measured on 3.90), so both may lead into another record. Only the dotted paths in `ownPaths` are allowed.
  */
 function isOwnField(path: string, limits: FieldLimits): boolean {
   // Payload reads these as connectives, not as fields.
@@ -185,7 +189,10 @@ function isOperand(value: unknown, kind: OperandKind): value is Operand {
   return value === null || isScalar(value) || (kind === "value" && isReference(value));
 }
 
-/** Returns true for a scalar. `1e999` parses as `Infinity`, which JSON would write as `null`: another condition. */
+/**
+ * Returns true for a scalar. `1e999` parses as `Infinity`, which JSON would write as `null`: another
+ * condition.
+ */
 function isScalar(value: unknown): value is Scalar {
   return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }

@@ -3,8 +3,8 @@ import type { Judgement } from "./world.ts";
 import type { Seen } from "./wire.ts";
 
 /**
- * The published errors, as an intended duplicate: a proof that read the gateway's own catalogue would accept any answer
- * that follows the catalogue.
+ * The published errors, as an intended duplicate: a proof that read the gateway's own catalogue would accept
+ * any answer that follows the catalogue.
  */
 const REFUSALS = {
   malformed: [400, "Bad Request", "Malformed request"],

@@ -15,7 +15,9 @@ import { isId, type Aim, type Case, type Id, type Judgement, type Law, type Worl
 /** The expected statuses. Any other status proves nothing, so the case fails. */
 const CALM: ReadonlySet<number> = new Set([200, 201, 400, 401, 403, 404, 409, 413, 422, 431]);
 
-/** Checks every answer: an expected status, the envelope, no secret member, and no data of the other tenant. */
+/**
+ * Checks every answer: an expected status, the envelope, no secret member, and no data of the other tenant.
+ */
 export function universalProblem(
   seen: Seen,
   { own, other }: Pick<Case, "own" | "other">,
@@ -53,7 +55,10 @@ export function status(...wanted: readonly number[]): Law {
     wanted.includes(seen.status) ? undefined : `expected ${wanted.join(" or ")}; got ${shown(seen)}`;
 }
 
-/** Requires that a 200 contains only the key's own documents; any other status needs only the universal checks. */
+/**
+ * Requires that a 200 contains only the key's own documents; any other status needs only the universal
+ * checks.
+ */
 export function contained(aim: Aim): Law {
   return (seen, bench) => (seen.status === 200 ? ownOnly(aim)(seen, bench) : undefined);
 }
@@ -91,7 +96,10 @@ export const nothing: Law = (seen) => {
     : `expected an empty list; got ${String(json["totalDocs"])} documents`;
 };
 
-/** Requires the same bytes as the answer to `reference`, except the request id. For a HEAD it compares the head. */
+/**
+ * Requires the same bytes as the answer to `reference`, except the request id. For a HEAD it compares the
+ * head.
+ */
 export function sameAs(reference: RawRequest): Law {
   return async (seen, { attempt, send }) => {
     const first = difference(seen, await send(reference), attempt.method);

@@ -23,7 +23,10 @@ interface Entry {
   readonly id: Id;
 }
 
-/** The records that could not be deleted (`remains`), and the marked records that no case registered (`strays`). */
+/**
+ * The records that could not be deleted (`remains`), and the marked records that no case registered
+ * (`strays`).
+ */
 export interface Leftovers {
   readonly remains: readonly string[];
   readonly strays: readonly string[];
@@ -65,8 +68,8 @@ export class MadeRecords {
   }
 
   /**
-   * Deletes every registered record. Then searches both tenants for unregistered records with this run's mark, and
-   * deletes those too. Never throws.
+   * Deletes every registered record. Then searches both tenants for unregistered records with this run's
+   * mark, and deletes those too. Never throws.
    */
   async clear(): Promise<Leftovers> {
     const remains: string[] = [];
@@ -121,7 +124,9 @@ export class MadeRecords {
     return seen.status === 200 ? { id, text: seen.text } : undefined;
   }
 
-  /** Deletes a record, with the other tenant's key if it was moved there. Returns true if it no longer exists. */
+  /**
+   * Deletes a record, with the other tenant's key if it was moved there. Returns true if it no longer exists.
+   */
   async #delete({ party, collection, id }: Entry): Promise<boolean> {
     const { a, b, names } = this.#world;
     try {

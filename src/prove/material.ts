@@ -51,8 +51,8 @@ const MAX_MARKERS = 200;
 const DATE = /^\d{4}-\d\d-\d\dT/;
 
 /**
- * Lists the documents of each tenant with its key. Throws if a key does not reach its own tenant: every further case
- * would then hold for the wrong reason.
+ * Lists the documents of each tenant with its key. Throws if a key does not reach its own tenant: every
+ * further case would then hold for the wrong reason.
  */
 export async function discover(spec: WorldSpec, wire: Wire): Promise<Discovery> {
   const notes: string[] = [];

@@ -18,7 +18,10 @@ export interface ProveOptions {
   readonly bails: boolean;
 }
 
-/** Runs a proof and returns its report. The first SIGINT or SIGTERM ends it after a clean-up, the second at once. */
+/**
+ * Runs a proof and returns its report. The first SIGINT or SIGTERM ends it after a clean-up, the second at
+ * once.
+ */
 export async function proveIsolation(options: ProveOptions, io: Io): Promise<Report> {
   const stop = new AbortController();
   const unlisten = io.onStop(() => {

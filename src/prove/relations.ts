@@ -2,8 +2,9 @@ import { isObject } from "../core/json.ts";
 import { isId, type Party } from "./world.ts";
 
 /**
- * Returns the fields of a collection that look like relations. It guesses from documents only: an id, a list of ids,
- * `{relationTo, value}`, a join's page. A wrong guess costs a few requests and does not falsify the proof.
+ * Returns the fields of a collection that look like relations. It guesses from documents only: an id, a list
+ * of ids, `{relationTo, value}`, a join's page. A wrong guess costs a few requests and does not falsify the
+ * proof.
  */
 export function relationFields(parties: readonly Party[], collection: string, tenantField: string): string[] {
   const docs = parties.flatMap((party) => party.shelves.get(collection)?.docs ?? []);

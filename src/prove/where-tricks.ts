@@ -1,6 +1,9 @@
 import type { Id } from "./world.ts";
 
-/** The material of a query: the tenant field, both tenants, the other's slug, and one record id of each tenant. */
+/**
+ * The material of a query: the tenant field, both tenants, the other's slug, and one record id of each
+ * tenant.
+ */
 export interface Stuff {
   readonly t: string;
   readonly own: Id;

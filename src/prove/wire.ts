@@ -57,8 +57,8 @@ export class Wire {
   }
 
   /**
-   * Sends a request and resolves with the complete answer of any status. Retries a 429 or 503 after its `Retry-After`, a
-   * limited number of times. `isCleanup` requests are sent even after the run was stopped.
+   * Sends a request and resolves with the complete answer of any status. Retries a 429 or 503 after its
+   * `Retry-After`, a limited number of times. `isCleanup` requests are sent even after the run was stopped.
    */
   async send(attempt: RawRequest, isCleanup = false): Promise<Seen> {
     for (let tries = 0; ; tries += 1) {

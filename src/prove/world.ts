@@ -18,7 +18,9 @@ export interface Party {
   readonly id: Id | undefined;
   /** The tenant's own documents at depth 0, by collection. */
   readonly shelves: ReadonlyMap<string, Shelf>;
-  /** Texts that occur only in its unshared documents. If an answer to the other tenant has one, it is a leak. */
+  /**
+   * Texts that occur only in its unshared documents. If an answer to the other tenant has one, it is a leak.
+   */
   readonly markers: readonly string[];
 }
 
@@ -54,7 +56,10 @@ export interface World {
   readonly samples: ReadonlyMap<string, Doc>;
 }
 
-/** An attack on one collection: `own` is the tenant that sends requests, `other` the one whose data must not appear. */
+/**
+ * An attack on one collection: `own` is the tenant that sends requests, `other` the one whose data must not
+ * appear.
+ */
 export interface Aim {
   readonly world: World;
   readonly own: Party;
@@ -85,7 +90,9 @@ export interface Held {
 
 /** The records of one worker. No other worker changes them, so a change is due to the present case. */
 export interface Desk {
-  /** Returns a record of `party` that only this worker uses, and creates a new one if the last one is gone. */
+  /**
+   * Returns a record of `party` that only this worker uses, and creates a new one if the last one is gone.
+   */
   readonly record: (party: Party, collection: string) => Promise<Held>;
   /** Marks a record as possibly changed: the next case reads it again or gets a new one. */
   spoil(party: Party, collection: string): void;

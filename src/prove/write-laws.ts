@@ -57,7 +57,10 @@ export function stillOwn(spot: Spot): Law {
   };
 }
 
-/** Checks that the record belongs to `own`, and that the other tenant's key cannot read it unless it is shared. */
+/**
+ * Checks that the record belongs to `own`, and that the other tenant's key cannot read it unless it is
+ * shared.
+ */
 async function belongs(spot: Spot, bench: Bench, id: Id): Promise<Judgement> {
   const { world, own, other, collection } = spot;
   const mine = await readBack(spot, own, { bench, id });

@@ -166,7 +166,7 @@ await t.test("certificates that cannot be used prevent the start, with one messa
   };
   t.equal(problem(TLS), "");
   t.match(problem({ ...TLS, caFile: file("missing.crt") }), /upstreams\.old\.tls.*: caFile: ENOENT/);
-  t.match(problem({ certFile: TLS.certFile }), /certFile and keyFile go together/);
+  t.match(problem({ certFile: TLS.certFile }), /certFile and keyFile must be set together/);
   t.match(problem({ ...TLS, keyFile: file("cms.internal.key") }), /unusable certificates/);
   t.match(problem(TLS, "http://cms.internal"), /http:\/\/cms\.internal is not https/);
   t.match(problem({ ...TLS, caFiles: "x" }), /caFiles: there is no such setting; did you mean caFile\?/);

@@ -1,6 +1,6 @@
 /**
- * Combines concurrent calls into batches: one batch is in flight, and one collects the calls made meanwhile. A call
- * during a batch needs the next one, because the state may have changed after the batch began.
+ * Combines concurrent calls into batches: one batch is in flight, and one collects the calls made meanwhile.
+ * A call during a batch needs the next one, because the state may have changed after the batch began.
  */
 export class BatchCoalescer<Wish, Result> {
   readonly #carryOut: (wishes: readonly Wish[]) => Promise<Result>;

@@ -7,8 +7,8 @@ export interface Cancellation {
 }
 
 /**
- * An AbortController and its signal in one object, without an EventTarget. The native signals of one request (client
- * disconnect, deadline, connection) cost more than the cached lookup of its key.
+ * An AbortController and its signal in one object, without an EventTarget. The native signals of one request
+ * (client disconnect, deadline, connection) cost more than the cached lookup of its key.
  */
 export class CancellationSource implements Cancellation {
   #aborted = false;
@@ -23,7 +23,9 @@ export class CancellationSource implements Cancellation {
     return this.#reason;
   }
 
-  /** Aborts with the first reason; further calls have no effect. Calls each listener once, before it returns. */
+  /**
+   * Aborts with the first reason; further calls have no effect. Calls each listener once, before it returns.
+   */
   abort(reason: unknown): void {
     if (this.#aborted) return;
     this.#aborted = true;

@@ -2,10 +2,10 @@ type Task = () => void;
 
 /**
  * The queues of tasks for the end of an event-loop iteration, in the order in which they run:
- * - `write`: writes answers to clients. No computation runs between two writes, so that the reading process is still
- *   awake for the second one; waking a process is most of the cost of a write.
- * - `hear`: delivers answers of the CMS to the waiting requests. Promise reactions run in the order in which they were
- *   queued, so each stage runs for all requests in turn while its code is in the processor's cache.
+ * - `write`: writes answers to clients. No computation runs between two writes, so that the reading process
+ *   is still awake for the second one; waking a process is most of the cost of a write.
+ * - `hear`: delivers answers of the CMS to the waiting requests. Promise reactions run in the order in which
+ *   they were queued, so each stage runs for all requests in turn while its code is in the processor's cache.
  * - `report`: updates log, metrics and status.
  */
 interface Waiting {
@@ -19,8 +19,9 @@ let waiting = nothing();
 let isPlanned = false;
 
 /**
- * Runs `task`, which should not throw, after the reads of this event-loop iteration, together with the other tasks of
- * its kind. A single request is not delayed; under load, each request costs less (docs/performance.md).
+ * Runs `task`, which should not throw, after the reads of this event-loop iteration, together with the other
+ * tasks of its kind. A single request is not delayed; under load, each request costs less
+ * (docs/performance.md).
  */
 export function scheduleEndOfTick(kind: keyof Waiting, task: Task): void {
   waiting[kind].push(task);
@@ -30,8 +31,8 @@ export function scheduleEndOfTick(kind: keyof Waiting, task: Task): void {
 }
 
 /**
- * Runs all queued tasks at once, for a write that cannot wait. It runs every kind, so that the report of that request
- * does not come after its client's next step.
+ * Runs all queued tasks at once, for a write that cannot wait. It runs every kind, so that the report of that
+ * request does not come after its client's next step.
  */
 export function flushTick(): void {
   const { write, hear, report } = waiting;

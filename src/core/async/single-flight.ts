@@ -26,7 +26,10 @@ export class SingleFlight<T> {
     this.#close = close;
   }
 
-  /** Resolves with the outcome, or rejects if `signal` aborts first. The work is aborted when the last request leaves. */
+  /**
+   * Resolves with the outcome, or rejects if `signal` aborts first. The work is aborted when the last request
+   * leaves.
+   */
   wait(signal: Cancellation): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = { signal, resolve, reject, leave: () => this.#leave(waiter) };
@@ -69,9 +72,9 @@ export class SingleFlight<T> {
 const TURNOVER = 512;
 
 /**
- * The flights by a key that may be long. V8 caches the hash of the key, so a Map is fast. The Map is replaced from time
- * to time, because it changes with every request. V8 chains the old tables of one Map, and the chain would keep keys and
- * answers alive until the next full collection (see `core/swap-remove-set.ts`).
+ * The flights by a key that may be long. V8 caches the hash of the key, so a Map is fast. The Map is replaced
+ * from time to time, because it changes with every request. V8 chains the old tables of one Map, and the
+ * chain would keep keys and answers alive until the next full collection (see `core/swap-remove-set.ts`).
  */
 export class SingleFlights<T extends { readonly key: string }> {
   #flights = new Map<string, T>();

@@ -76,7 +76,10 @@ const NATIVE: readonly ((collection: string) => string)[] = [
 ];
 
 const unauthorised: Law = refused("key");
-/** The key is refused (403), or the path is refused before that: an ambiguous spelling may be malformed or unknown. */
+/**
+ * The key is refused (403), or the path is refused before that: an ambiguous spelling may be malformed or
+ * unknown.
+ */
 const turnedAway: Law = status(400, 403, 404);
 
 /** The block of malformed, missing and unknown keys, which all get the same answer. */

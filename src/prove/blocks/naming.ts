@@ -4,7 +4,9 @@ import { ask, aims, pathOf, type Aim, type Block, type Case, type Id, type Law }
 
 /** Cases about naming a tenant: each way alone, in combinations, in contradiction and in unusual forms. */
 
-/** The values of one way to name a tenant: absent, empty, the own tenant, the other, one that does not exist. */
+/**
+ * The values of one way to name a tenant: absent, empty, the own tenant, the other, one that does not exist.
+ */
 const HEADER_SLOTS = ["absent", "empty", "own", "other", "missing"] as const;
 const PATH_SLOTS = ["own", "other", "missing"] as const;
 type Slot = (typeof HEADER_SLOTS)[number];

@@ -3,8 +3,8 @@ import { joinFields, relationFields } from "../relations.ts";
 import { ask, aims, pathOf, type Aim, type Block } from "../world.ts";
 
 /**
- * Pairs of requests that would disclose data of invisible records. The two requests of a pair differ only in a
- * condition on such records; their answers must have the same bytes.
+ * Pairs of requests that would disclose data of invisible records. The two requests of a pair differ only in
+ * a condition on such records; their answers must have the same bytes.
  */
 
 /** Two conditions on a related record: one that a record may match, and one that no record matches. */

@@ -48,7 +48,10 @@ export const besideIds: Block = {
   },
 };
 
-/** The block of HEAD requests, which must be scoped like GET: `content-length` discloses the length of the answer. */
+/**
+ * The block of HEAD requests, which must be scoped like GET: `content-length` discloses the length of the
+ * answer.
+ */
 export const heads: Block = {
   name: "head",
   tries: "HEAD discloses nothing that GET does not",
@@ -90,7 +93,9 @@ export const heads: Block = {
   },
 };
 
-/** Returns the material of the queries. If a tenant's id is unknown its slug is used, which matches no tenant. */
+/**
+ * Returns the material of the queries. If a tenant's id is unknown its slug is used, which matches no tenant.
+ */
 export function stuffOf({ world, own, other, mine, theirs }: Aim) {
   return {
     t: world.names.tenantField,

@@ -20,8 +20,9 @@ import { spots } from "./bodies.ts";
 const UNUSABLE = "This relationship leads to no record that can be used here.";
 
 /**
- * The block of relations from an own record to a record of the other tenant. It checks every answer that could populate
- * the relation. A CMS may refuse such a relation; if it does not, the gateway must withhold the record.
+ * The block of relations from an own record to a record of the other tenant. It checks every answer that
+ * could populate the relation. A CMS may refuse such a relation; if it does not, the gateway must withhold
+ * the record.
  */
 export const relations: Block = {
   name: "relations",
@@ -94,10 +95,10 @@ function hides({ other }: Spot, texts: readonly string[]): Law {
 }
 
 /**
- * Requires equal treatment of the other tenant's record and a missing one. If the gateway refuses a relation to a
- * missing record with its own message, it checks that field, and must refuse the other tenant's record too. For
- * unchecked fields the CMS decides. The same id may exist in several collections, so a populated answer shows a record that
- * the own tenant may use.
+ * Requires equal treatment of the other tenant's record and a missing one. If the gateway refuses a relation
+ * to a missing record with its own message, it checks that field, and must refuse the other tenant's record
+ * too. For unchecked fields the CMS decides. The same id may exist in several collections, so a populated
+ * answer shows a record that the own tenant may use.
  */
 function asIfMissing(spot: Spot, field: string, toMissing: (desk: Desk) => Promise<RawRequest>): Law {
   return async (seen, { desk, send }) => {

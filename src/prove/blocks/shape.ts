@@ -2,7 +2,10 @@ import { all, contained, ownOnly, sameAs } from "../laws.ts";
 import { joinFields, relationFields } from "../relations.ts";
 import { ask, aims, pathOf, type Aim, type Block, type Id } from "../world.ts";
 
-/** Cases about parameters that shape an answer, population above all, and about unknown parameters and headers. */
+/**
+ * Cases about parameters that shape an answer, population above all, and about unknown parameters and
+ * headers.
+ */
 
 /** Parameters that could add a record of the other tenant to an answer; tried on every collection. */
 function carriers({ world, own, other, collection }: Aim): string[] {

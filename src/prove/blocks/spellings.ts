@@ -37,7 +37,8 @@ export const pathSpellings: Block = {
 /** The block of reads by id: a record of the other tenant is answered as a missing one, byte for byte. */
 export const ids: Block = {
   name: "ids",
-  tries: "the other tenant's records by id, lenient spellings, reserved words: answered as missing, byte for byte",
+  tries:
+    "the other tenant's records by id, lenient spellings, reserved words: answered as missing, byte for byte",
   writes: false,
   *cases(world) {
     for (const aim of aims(world)) {

@@ -2,10 +2,12 @@ import t, { type Test } from "tap";
 import { startHandReplica } from "../../support/hand-replica.ts";
 import { until } from "../../support/until.ts";
 
-// A write without an answer may yet be carried out by the CMS: invalidations follow it for 15 s, one in two seconds.
+// The CMS may still carry out a write without an answer: invalidations repeat for 15 s, every two seconds.
 const LAST_MS = 16_000;
 
-/** A replica of two workers without Redis, and how often the other was told to forget what. */
+/**
+ * Starts a replica of two workers without Redis, and records the invalidations that the other worker gets.
+ */
 function replica(t: Test) {
   const told: (readonly string[])[] = [];
   const others = async (kinds: readonly string[]) => {
@@ -15,7 +17,7 @@ function replica(t: Test) {
   return { told, ...startHandReplica(t, { others }) };
 }
 
-t.test("an uncertain write is followed by invalidations of all kinds, here and in all others", async (t) => {
+t.test("an uncertain write causes repeated invalidations of all kinds in all workers", async (t) => {
   const one = replica(t);
   const { told, clock, cache } = one;
   await one.learn("the key");
@@ -30,10 +32,10 @@ t.test("an uncertain write is followed by invalidations of all kinds, here and i
     await until("the others to be told", () => told.length === 1 + round);
     t.strictSame(told.at(-1), ["keys", "tenants"]);
   }
-  t.equal(clock.pending, 0, "none is to come");
+  t.equal(clock.pending, 0, "no further invalidation is scheduled");
 });
 
-t.test("another uncertain write prolongs the series, and does not begin a second one", async (t) => {
+t.test("another uncertain write extends the series without starting a second one", async (t) => {
   const { told, clock, cache } = replica(t);
   await cache.invalidate(["keys"], "uncertain");
   clock.move(9_999);
@@ -45,7 +47,7 @@ t.test("another uncertain write prolongs the series, and does not begin a second
   t.ok(clock.now() > before && clock.now() === end, `until ${clock.now()} ms`);
 });
 
-t.test("a write that was answered is followed by none, and a closed cache ends the series", async (t) => {
+t.test("an answered write causes no series, and closing the cache ends one", async (t) => {
   const { clock, cache } = replica(t);
   await cache.invalidate(["keys"], "write");
   t.equal(clock.pending, 0);

@@ -2,7 +2,7 @@ import t from "tap";
 import { advise } from "../../../src/cli/audit/advice.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 
-t.test("each piece of advice on a configuration is given where it applies, and only there", async (t) => {
+t.test("each piece of advice appears exactly if it applies to the configuration", async (t) => {
   const best = {
     UPSTREAM_URL: "http://cms.internal:3000",
     CMS_SERVICE_KEY: "k",
@@ -45,6 +45,6 @@ t.test("each piece of advice on a configuration is given where it applies, and o
   );
   t.ok(
     bare.every(({ change }) => change !== undefined),
-    "each says what to change",
+    "each piece of advice says what to change",
   );
 });

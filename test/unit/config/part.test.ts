@@ -3,7 +3,7 @@ import { partOf, workersOf } from "../../../src/config/part.ts";
 import { configFor } from "../../support/gateway.ts";
 
 t.test(
-  "what protects the CMS and the machine is divided, rounded up, and everything else is as it was",
+  "limits that protect the CMS and the machine are divided and rounded up; all others are unchanged",
   async (t) => {
     const config = configFor("http://cms.test:1", {
       server: { workers: "auto", maxConnections: 10 },
@@ -21,7 +21,7 @@ t.test(
       limits: { inFlight: 34, inFlightPerKey: 50 },
       cache: { lookupsPerSecond: 17, keys: 1_000 },
     });
-    t.strictSame(partOf(config, 1), config, "of one it is all");
-    t.equal(workersOf(configFor("http://cms.test:1", {}), 8), 1, "one, unless more are asked for");
+    t.strictSame(partOf(config, 1), config, "one worker gets the whole limits");
+    t.equal(workersOf(configFor("http://cms.test:1", {}), 8), 1, "the default is one worker");
   },
 );
