@@ -3,7 +3,7 @@ import { DEFAULT_UPSTREAM, upstreamsOf } from "../config/upstream.ts";
 import { InFlight } from "../core/async/in-flight.ts";
 import { scheduleEndOfTick } from "../core/async/end-of-tick.ts";
 import { routeToUpstream } from "../partners/route-to-upstream.ts";
-import type { Handler } from "../partners/pipeline.ts";
+import { createPipeline, type Handler } from "../partners/pipeline.ts";
 import {
   admission,
   deadline,
@@ -25,14 +25,12 @@ import {
 import { createUpstreamContext, type UpstreamContext } from "./upstream-context.ts";
 import type { ProcessServices } from "./process-services.ts";
 import { nativeOf } from "./native.ts";
-import { recordingOf, type Recording } from "./recording.ts";
 import { stagesOf } from "./stages.ts";
 import { warnOfObserveMode } from "./observe-mode.ts";
 
 /** Everything that one configuration decides: the CMSs with the connections to them, the pipelines, the native proxy. */
 export interface ConfigSnapshot extends Routes {
   readonly facilities: ReadonlyMap<string, UpstreamContext>;
-  readonly recording: Recording;
   /** True from the first time that a CMS answered. */
   readonly ready: boolean;
   /** How each CMS is, as `/readyz` names them. */
@@ -59,20 +57,18 @@ export interface ConfigSnapshot extends Routes {
 /** Builds a generation. Nothing is asked of a CMS before somebody does. Throws where a certificate cannot be read. */
 export function createConfigSnapshot(config: Config, lasting: ProcessServices): ConfigSnapshot {
   warnOfObserveMode(config, lasting.log);
-  const recording = recordingOf(config, lasting);
-  const facilities = openAll(config, recording, lasting);
+  const facilities = openAll(config, lasting);
   const all = [...facilities.values()];
   const underWay = new InFlight();
   const house = admission({ max: config.limits.inFlight, maxUnsent: config.limits.unsent });
-  const gateway = inLayers(pipelineOf(config, { facilities, recording }, lasting), [
+  const gateway = inLayers(pipelineOf(config, facilities, lasting), [
     ...(lasting.tracer === undefined ? [] : [withServerSpans(lasting.tracer)]),
     record(reportAtEndOfTick(lasting), lasting.clock),
-    ...recording.layers,
     rescue,
     deadline(config.partners.deadline, lasting.clock),
     house.layer,
   ]);
-  const native = nativeOf(config, facilities, { clock: lasting.clock, tell: recording.tell });
+  const native = nativeOf(config, facilities, lasting);
   let stops: readonly (() => void)[] = [];
   const stopLooking = (): void => {
     for (const stop of stops) stop();
@@ -82,7 +78,6 @@ export function createConfigSnapshot(config: Config, lasting: ProcessServices): 
   };
   return {
     facilities,
-    recording,
     gateway: (request) => underWay.during(() => gateway(request)),
     native,
     nativePrefixes: config.native.prefixes,
@@ -144,14 +139,10 @@ function endingsOf({ partners }: Config): Readonly<Record<string, VersionEnd>> {
   );
 }
 
-function openAll(
-  config: Config,
-  { recorder }: Recording,
-  lasting: ProcessServices,
-): ReadonlyMap<string, UpstreamContext> {
+function openAll(config: Config, lasting: ProcessServices): ReadonlyMap<string, UpstreamContext> {
   const all = [...upstreamsOf(config)].map(([name, settings]): [string, UpstreamContext] => [
     name,
-    createUpstreamContext(config, { name, settings, recorder }, lasting),
+    createUpstreamContext(config, { name, settings }, lasting),
   ]);
   return new Map(all);
 }
@@ -159,7 +150,7 @@ function openAll(
 /** A pipeline for each CMS, as one. */
 function pipelineOf(
   config: Config,
-  { facilities, recording }: Pick<ConfigSnapshot, "facilities" | "recording">,
+  facilities: ConfigSnapshot["facilities"],
   { counter, tell, wallTime }: ProcessServices,
 ): Handler {
   const homes = upstreamRoutesOf(config);
@@ -172,7 +163,7 @@ function pipelineOf(
         onCounted: (bucket: RateBucket, outcome: RateOutcome) => tell.counted(bucket, outcome),
       };
       const stages = stagesOf(config, { cms, upstream, reads, memory, wallTime, rate, isHome });
-      return [name, recording.pipeline(stages)];
+      return [name, createPipeline(stages)];
     }),
   );
   return routeToUpstream(createChooseUpstream(homes), pipelines);

@@ -36,7 +36,7 @@ export class Serving {
           ...server,
           clock: this.lasting.clock,
           ways: () => house.current,
-          onRefused: (refused) => house.current.recording.tell.refused(refused),
+          onRefused: (refused) => this.lasting.tell.refused(refused),
         },
         { host: server.host, port: server.port },
       );

@@ -190,19 +190,6 @@ const log = z.strictObject({
     ),
 });
 
-const trace = z.strictObject({
-  keep: z.coerce
-    .number({ error: "expected a whole number from 0 to 100000" })
-    .int()
-    .min(0)
-    .max(100_000)
-    .default(0)
-    .describe(
-      "The number of past requests kept in memory for `explain --request`; 0 keeps none and costs nothing.",
-    ),
-  bytes: size.prefault("8MiB").describe("The memory limit of past requests; the oldest are dropped first."),
-});
-
 /** The whole configuration. Every section is optional, but the origin of the CMS is required. */
 export const schema = z.strictObject({
   server: server.prefault({}).describe("The listeners and the limits of client connections."),
@@ -216,7 +203,6 @@ export const schema = z.strictObject({
   redis: redis.prefault({}).describe("The Redis that replicas share."),
   rate: rate.prefault({}).describe("The rate limits of partners. Off by default."),
   log: log.prefault({}).describe("The log on standard output, one line per request."),
-  trace: trace.prefault({}).describe("The past requests that `explain` can show. Off by default."),
 });
 
 /** A validated configuration: durations in milliseconds, sizes in bytes, with all defaults. */

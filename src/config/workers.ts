@@ -12,7 +12,7 @@ export const workers = z
   .union([z.literal("auto"), count.max(MOST, { error: EXPECTED })], { error: EXPECTED })
   .default(1)
   .describe(
-    "Processes that serve, or auto: one for each core. What is limited for the sake of the CMS or the machine (maxConnections, upstream.connections, queue and keyLookups, limits.inFlight, cache.lookupsPerSecond) is a limit in all, divided among them; limits.inFlightPerKey, sizes of memory and trace are each one's own. docs/deploying.md says when.",
+    "Processes that serve, or auto: one for each core. What is limited for the sake of the CMS or the machine (maxConnections, upstream.connections, queue and keyLookups, limits.inFlight, cache.lookupsPerSecond) is a limit in all, divided among them; limits.inFlightPerKey and sizes of memory are each one's own. docs/deploying.md says when.",
   );
 
 /**

@@ -25,20 +25,10 @@ export interface AdminApi {
   readonly purge: Purge;
   /** Returns the text that Prometheus scrapes. */
   readonly metrics: () => Promise<PageFile>;
-  /** What became of a past request; `undefined` where none is kept. */
-  readonly explain: (requestId: string) => Promise<Explained | undefined>;
   /** Returns the data of the status page. */
   readonly snapshot: () => Promise<Snapshot>;
 }
 
-/** What became of one of the past requests, of which the last `keep` are kept. */
-export interface Explained {
-  readonly keep: number;
-  /** As JSON, where it is among them. */
-  readonly text: string | undefined;
-}
-
-const EXPLAIN = "/explain/";
 const JSON_TYPE = "application/json; charset=utf-8";
 
 /**
@@ -63,8 +53,8 @@ interface AdminContext extends AdminOptions {
 
 /**
  * Starts the admin port. `/livez` (the process runs) and `/readyz` (ready for traffic) are open. `/` (the
- * status page), its `/events`, `/metrics` and `/explain/<request id>` need read access. `/purge` invalidates
- * cached data after the CMS's users or tenants were changed without the gateway.
+ * status page), its `/events` and `/metrics` need read access. `/purge` needs the token: it invalidates cached
+ * data after the CMS's users or tenants were changed without the gateway.
  */
 export async function startAdmin(
   options: AdminOptions,
@@ -126,8 +116,7 @@ async function handle(
   if (isRead && isShown(path, context)) return show(request, response, context);
   return send(response, 404, {
     error: "Not Found",
-    message:
-      "Known here: GET / (status), GET /events, GET /livez, GET /readyz, GET /metrics, GET /explain/<request id>, POST /purge",
+    message: "Known here: GET / (status), GET /events, GET /livez, GET /readyz, GET /metrics, POST /purge",
   });
 }
 
@@ -136,7 +125,7 @@ function pathOf({ url = "" }: IncomingMessage): string {
 }
 
 function isShown(path: string, { page }: AdminContext): boolean {
-  return path === "/events" || path === "/metrics" || path.startsWith(EXPLAIN) || page.has(path);
+  return path === "/events" || path === "/metrics" || page.has(path);
 }
 
 /** Answers the requests that need read access. */
@@ -154,23 +143,9 @@ async function show(
       send(response, 503, { error: "Service Unavailable", message: "Too many pages are open" });
     return;
   }
-  if (path.startsWith(EXPLAIN)) return explain(response, context, path.slice(EXPLAIN.length));
   const file = context.page.get(path);
   if (file !== undefined) return write(response, 200, file);
   return send(response, 405, { error: "Method Not Allowed", message: "Ask with GET" });
-}
-
-/** What became of a past request, or what to do so that it can be told the next time. */
-async function explain(response: ServerResponse, context: AdminContext, requestId: string): Promise<void> {
-  const explained = await context.explain(requestId);
-  if (explained === undefined) {
-    const message = "No past request is kept: set trace.keep to how many are to be, and reload or restart";
-    return send(response, 404, { error: "Not Found", message });
-  }
-  const { text: body } = explained;
-  if (body !== undefined) return write(response, 200, { contentType: JSON_TYPE, body });
-  const message = `Not among the requests that this replica keeps: the last ${explained.keep} (trace.keep) as far as they fit into trace.bytes, since its configuration was read. Every replica keeps its own`;
-  return send(response, 404, { error: "Not Found", message });
 }
 
 /**

@@ -79,7 +79,7 @@ t.test(
     const traffic = Promise.allSettled(Array.from({ length: 6 }, client));
     const work = async (): Promise<void> => {
       for (let i = 1; i <= 3; i += 1) {
-        const line = await reload(program, { ...settings, limits: { page: 10 + i }, trace: { keep: i } });
+        const line = await reload(program, { ...settings, limits: { page: 10 + i } });
         t.match(line, { msg: "configuration reloaded" });
         const goal = statuses.length + 6;
         await until("traffic after the reload", () => statuses.length >= goal);

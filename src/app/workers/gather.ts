@@ -48,10 +48,6 @@ export function gather(options: GatherOptions): AdminApi {
         health: withStaff(standing.health, staff),
       });
     },
-    async explain(requestId) {
-      const told = present(await staff.ask(PATIENCE_MS, "explain", requestId));
-      return told.find(({ text }) => text !== undefined) ?? told[0];
-    },
     async purge(request) {
       const done = await staff.ask(purgePatience, "purge", plain(request));
       return worstOf([...done.values()]);

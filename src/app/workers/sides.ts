@@ -4,7 +4,6 @@ import type { FactKind } from "../../core/ports.ts";
 import type { Health, Standing } from "../../core/status.ts";
 import type { Samples } from "../../observe/metrics.ts";
 import type { Heard } from "../../observe/snapshot.ts";
-import type { Explained } from "../../server/admin.ts";
 import type { PurgeRequest, PurgeResult } from "../../server/purge.ts";
 
 /** What a worker can be asked by the primary. */
@@ -12,7 +11,6 @@ export type WorkerSide = {
   readonly health: () => Promise<Health>;
   readonly samples: () => Promise<Samples>;
   readonly heard: () => Promise<{ readonly heard: Heard; readonly standing: Standing }>;
-  readonly explain: (requestId: string) => Promise<Explained | undefined>;
   /** Forget on the operator's behalf, and make Redis and the replicas forget. */
   readonly purge: (request: PlainPurge) => Promise<PurgeResult>;
   /** Forget facts of these kinds, and share no read that is under way: another worker has seen a write. */

@@ -4,7 +4,6 @@ import type { Config } from "../../config/schema.ts";
 import type { FactKind } from "../../core/ports.ts";
 import { BatchCoalescer } from "../../core/async/batch-coalescer.ts";
 import { Secret } from "../../core/secret.ts";
-import { explained } from "../admin-api.ts";
 import type { Others, ProcessDeps } from "../process-services.ts";
 import { purgeOf } from "../cached-lookups.ts";
 import { Serving } from "../serving.ts";
@@ -68,7 +67,6 @@ export class WorkerProcess {
       health: async () => serving().standing().health,
       samples: async () => serving().lasting.metrics.samples(serving().standing()),
       heard: async () => ({ heard: serving().lasting.status.heard(), standing: serving().standing() }),
-      explain: async (requestId) => explained(serving().house, requestId),
       purge: async (request) => {
         const { house, lasting } = serving();
         const purge = purgeOf(lasting.cache, () => house.current.facilities.keys());

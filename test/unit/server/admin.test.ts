@@ -19,7 +19,6 @@ t.test("answers 500 and logs the cause if a part fails", async (t) => {
     purge: rejects,
     metrics: rejects,
     snapshot: rejects,
-    explain: rejects,
     token: TOKEN,
     onFault: (cause) => faults.push(cause),
   };
@@ -31,7 +30,6 @@ t.test("answers 500 and logs the cause if a part fails", async (t) => {
     { path: "/readyz", method: "GET" },
     { path: "/metrics", method: "GET" },
     { path: "/events", method: "GET" },
-    { path: "/explain/some-id", method: "GET" },
     { path: "/purge", method: "POST", body: '{"all":true}' },
   ];
   for (const { path, ...how } of asked) {

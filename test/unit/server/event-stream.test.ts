@@ -41,7 +41,6 @@ async function portOf(t: Test, site: Site = {}) {
       purge: () => Promise.resolve({ peers: 0, acknowledged: 0, complete: true }),
       metrics: () => Promise.resolve({ contentType: "text/plain", body: "" }),
       snapshot: async () => tell(snapshotOf([status.heard()], standing)),
-      explain: () => Promise.resolve(undefined),
       token: TOKEN,
       onFault: (cause) => site.faults?.push(cause),
     },
