@@ -37,7 +37,7 @@ export function nativeOf(
     onObserved: observeOnly(config, memory.keys, tell),
     onDone: (status) => tell.native(status),
     onFailure: ({ requestId, method, code, cause }) =>
-      tell.refused({ requestId, method, error: new GatewayError(code, { cause }) }),
+      tell.refused({ requestId, method, stage: "native", error: new GatewayError(code, { cause }) }),
   });
 }
 

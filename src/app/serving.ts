@@ -36,7 +36,7 @@ export class Serving {
           ...server,
           clock: this.lasting.clock,
           ways: () => house.current,
-          onRefused: (refused) => this.lasting.tell.refused(refused),
+          onRefused: (refused) => this.lasting.tell.refused({ ...refused, stage: "server" }),
         },
         { host: server.host, port: server.port },
       );

@@ -17,6 +17,8 @@ export interface RequestSample {
 export interface NativeRefusalEvent {
   readonly requestId: string;
   readonly method: string;
+  /** `server`: refused before the pipeline and the native proxy; `native`: refused or failed in the native proxy. */
+  readonly stage: "server" | "native";
   readonly error: GatewayError;
 }
 

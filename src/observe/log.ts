@@ -13,6 +13,7 @@ interface AccessEntry {
   readonly method: string;
   readonly status: number;
   readonly ms: number;
+  readonly stage: string;
   readonly code?: ErrorCode | undefined;
   readonly cause?: unknown;
   readonly [fact: string]: unknown;
@@ -103,10 +104,10 @@ function entryOf({ requestId, method, status, ms, note }: RequestSample): Access
   };
 }
 
-function entryOfRefusal({ requestId, method, error }: NativeRefusalEvent): AccessEntry {
+function entryOfRefusal({ requestId, method, stage, error }: NativeRefusalEvent): AccessEntry {
   const { code, cause } = error;
   const told = cause === undefined ? undefined : causeOf(cause);
-  return { requestId, method, status: CATALOGUE[code].status, ms: 0, code, cause: told };
+  return { requestId, method, status: CATALOGUE[code].status, ms: 0, stage, code, cause: told };
 }
 
 function rounded(ms: number): number {

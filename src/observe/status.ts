@@ -125,7 +125,7 @@ function entryOf({ requestId, method, status, note }: RequestSample, code: Refus
   return { at, requestId, clientRequestId, method, status, code, stage, ...who, reason: reasonOf(cause) };
 }
 
-function entryOfRefusal({ requestId, method, error }: NativeRefusalEvent, at: number): RefusalEntry {
+function entryOfRefusal({ requestId, method, stage, error }: NativeRefusalEvent, at: number): RefusalEntry {
   const { code, cause } = error;
-  return { at, requestId, method, status: statusOf(code), code, stage: "door", reason: reasonOf(cause) };
+  return { at, requestId, method, status: statusOf(code), code, stage, reason: reasonOf(cause) };
 }

@@ -35,7 +35,8 @@ t.test("docs/operating.md lists exactly the fields of a request's line", async (
   const log = createLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { request, refused } = logging(log);
   request({ requestId: "r", method: "GET", status: 504, ms: 1.23456, note: WHOLE });
-  refused({ requestId: "r", method: "GET", error: new GatewayError("native.keyed", { cause: "why" }) });
+  const error = new GatewayError("native.keyed", { cause: "why" });
+  refused({ requestId: "r", method: "GET", stage: "native", error });
   const [whole = [], bare = []] = lines.map((line) =>
     Object.keys(line).filter((name) => !OF_EVERY_LINE.has(name)),
   );

@@ -95,7 +95,12 @@ t.test("a loop of client errors does not evict a failure", async (t) => {
   const cause = new Error("connect ECONNREFUSED", { cause: new Error("Bearer abcdef") });
   status.request?.(sampleOf(502, { code: "upstream.unreachable", cause }));
   for (let i = 0; i < 500; i += 1)
-    status.refused?.({ requestId: "x", method: "GET", error: new GatewayError("key.rejected") });
+    status.refused?.({
+      requestId: "x",
+      method: "GET",
+      stage: "native",
+      error: new GatewayError("key.rejected"),
+    });
   const failure = snapshotOf([status.heard()], STANDING).refusals.find(({ status: code }) => code === 502);
   t.equal(failure?.reason, "connect ECONNREFUSED: Bearer [secret]", "with its reason, scrubbed");
 });
