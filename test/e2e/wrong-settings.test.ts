@@ -195,9 +195,14 @@ const LIVE: readonly Wrong[] = [
     "a Redis user without rights",
     PATIENT,
     { REDIS_URL: redisAt(""), REDIS_USERNAME: "x", REDIS_PASSWORD: "y" },
-    /does not take it with redis\.username/,
+    /rejects it with redis\.username/,
   ],
-  ["a missing Redis password", PATIENT, { REDIS_URL: redisAt("") }, /\(REDIS_PASSWORD\): Redis wants one/],
+  [
+    "a missing Redis password",
+    PATIENT,
+    { REDIS_URL: redisAt("") },
+    /\(REDIS_PASSWORD\): Redis requires a password/,
+  ],
 ];
 
 for (const [what, yaml, env, said] of LIVE)
