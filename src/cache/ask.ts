@@ -45,5 +45,5 @@ function advised({ url, sentinels, username }: Config["redis"], reason: string):
     return `redis.username (REDIS_USERNAME): the ACL user lacks permissions (${reason})`;
   const setting =
     url !== undefined ? "redis.url (REDIS_URL)" : sentinels.length > 0 ? "redis.sentinels" : "redis.cluster";
-  return `${setting}: Redis is not reachable (${reason})`;
+  return `${setting}: Redis is not usable (${reason})`;
 }
