@@ -56,14 +56,12 @@ export async function startServer(
       requestTimeout: 0,
       connectionsCheckingInterval: CHECK_MS,
       maxHeaderSize: options.maxHeaderSize,
-      // Explicit, so that NODE_OPTIONS cannot enable the lenient parser, which makes request smuggling
-      // possible.
+      // Explicit, so that NODE_OPTIONS cannot enable the lenient parser, which permits request smuggling.
       insecureHTTPParser: false,
       // Node would answer without the envelope. The pipeline and the native proxy each check `Host`.
       requireHostHeader: false,
       optimizeEmptyRequests: true,
-      // Partner paths and other protocols have no upgrade. There the header is ignored, as RFC 9110, 7.8
-      // allows.
+      // Partner paths and other protocols have no upgrade: RFC 9110, 7.8 allows to ignore the header.
       shouldUpgradeCallback: (request) => router.isUpgrade(request),
     },
     (request, response) => router.enter(request, response, false),
@@ -71,8 +69,7 @@ export async function startServer(
   server.timeout = options.idleTimeout;
   server.maxHeadersCount = options.maxHeaders;
   server.maxConnections = options.maxConnections;
-  // Otherwise a full worker would return the connection to the primary, which hands it out again in an
-  // endless loop.
+  // Otherwise a full worker returns the connection to the primary, which hands it out again, endlessly.
   Object.assign(server, { dropMaxConnection: true });
   server.on("connection", (socket) => {
     batcher.taken();

@@ -49,10 +49,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
     });
   };
 
-  /**
-   * Returns the exchange of an accepted request. A refused request is answered; if the client has
-   * disconnected, the request is dropped.
-   */
+  /** Returns the exchange of an accepted request; answers a refused one; drops it if the client is gone. */
   const admit = (parties: Parties, refusals: readonly NativeRefusal[]): ProxiedRequest | undefined => {
     const refusal = enforced(refusals, parties, options);
     if (refusal !== undefined) return refuse(parties, refusal.code, refusal.reason);

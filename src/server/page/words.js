@@ -53,17 +53,9 @@ export function findings(snapshot) {
   const say = (/** @type {Tone} */ tone, /** @type {string} */ what, /** @type {string} */ advice) =>
     void found.push({ tone, what, advice });
   if (health.draining)
-    say(
-      "warn",
-      "Draining.",
-      "It finishes the requests in flight, and /readyz tells the load balancer to send no more.",
-    );
+    say("warn", "Draining.", "Requests in flight finish; /readyz tells the load balancer to stop.");
   else if (!health.ready)
-    say(
-      "bad",
-      "Not in service yet: the CMS has not answered.",
-      "Check upstream.url, and that the CMS is up.",
-    );
+    say("bad", "Not ready: the CMS has not answered.", "Check upstream.url, and that the CMS is up.");
   const breached = recentBreaches(snapshot);
   if (breached > 0) {
     const records = `${breached} ${breached === 1 ? "record" : "records"}`;
