@@ -7,10 +7,9 @@ const MAX_WAIT_MS = 10;
  * `core/async/end-of-tick.ts`).
  *
  * New connections are accepted before the requests start. Node accepts one connection per turn (libuv 1.52.1,
- * `uv__server_io`), and under load a turn processes as many requests as there are connections. When hundreds
- * of clients connect at once, for example after a restart of the load balancer, the last one would wait for a
- * second while the first ones are served repeatedly. So requests wait as long as each turn accepts a
- * connection.
+ * `uv__server_io`), and under load a turn processes as many requests as there are connections. After a
+ * restart of the load balancer, hundreds of clients connect at once. The last one would wait for a second
+ * while the first ones are served repeatedly. So requests wait as long as each turn accepts a connection.
  */
 export class AcceptBatcher {
   readonly #now: () => number;

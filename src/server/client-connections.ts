@@ -52,9 +52,9 @@ export class ClientConnections {
 
   /**
    * Registers a request and returns true if it may start now. Otherwise `start` is called after the answer
-   * before it, so that a write cannot overtake an earlier request (RFC 9112, section 9.3.2). `start` is never
-   * called if that answer was the last on the connection (section 9.6) or the client has disconnected, since
-   * the client could not learn the result.
+   * before it, so that a write cannot overtake an earlier request (RFC 9112, section 9.3.2). If that answer
+   * is the last on the connection (section 9.6) or the client has disconnected, `start` is never called: the
+   * client could not learn the result.
    */
   begin(request: IncomingMessage, response: ServerResponse, start: () => void): boolean {
     const { socket } = request;
@@ -111,9 +111,9 @@ export class ClientConnections {
   }
 
   /**
-   * True if nothing may be written to a connection that no longer parses. Either its current request is being
-   * processed, and the client would take the bytes for the answer (a 400 for a write that happens), or an
-   * answer has begun.
+   * True if nothing may be written to a connection that no longer parses. This applies if an answer has
+   * begun, or if the current request is being processed. The client would take the bytes for the answer: a
+   * 400 for a write that happens.
    */
   isCommitted(socket: Duplex): boolean {
     const current = this.#open.get(socket)?.current;
@@ -153,10 +153,7 @@ export class ClientConnections {
     this.#isClosed = true;
   }
 
-  /**
-   * Closes connections without a complete request head: all of them, or only those of which no byte has been
-   * read.
-   */
+  /** Closes connections without a complete request head: all, or only the ones without a single byte read. */
   closeUnbegun(which: "all" | "untouched"): void {
     for (const { socket, current, isUpgraded } of this.#open.values()) {
       const isUnbegun = current === undefined && !isUpgraded;

@@ -6,18 +6,17 @@ import type { GatewayError } from "../core/errors.ts";
 import { announcesBody } from "../http/proxy/guard.ts";
 
 /**
- * The time and the bytes for which an unread body is read and discarded after an early answer. If the socket
- * is closed with unread bytes, the kernel sends a reset, and the client's kernel then drops the answer unread
- * (nginx calls the remedy lingering close).
+ * The time and the bytes for which an unread body is read and discarded after an early answer. If a socket is
+ * closed with unread bytes, the kernel sends a reset, and the client's kernel drops the answer unread. nginx
+ * calls the remedy lingering close.
  */
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 8 * 1_048_576;
 
 /**
- * Writes an answer. If the request's body was not read completely, the connection is closed afterwards, so
- * that the rest of the body is neither parsed as the next request nor waited for. The rest is read and
- * discarded for a short time: an immediate close would reset the connection, and a reset overtakes the answer
- * (RFC 9112, section 9.6).
+ * Writes an answer. If the request's body was not read completely, the connection is closed afterwards: the
+ * rest must not be parsed as the next request. The rest is read and discarded for a short time, since an
+ * immediate close resets the connection. A reset overtakes the answer (RFC 9112, section 9.6).
  */
 export function respond(response: ServerResponse, answer: Answer, clock: Clock): void {
   if (response.headersSent || response.destroyed) return;

@@ -31,8 +31,8 @@ export interface UpstreamHealth {
   look(): Promise<void>;
   /**
    * Starts the periodic probes and returns a function that stops them. Several targets are probed all the
-   * time. A single target is probed only while it is not healthy, so that its recovery is detected without
-   * traffic and without a partner's request as the trial.
+   * time. A single target is probed only while it is not healthy. So its recovery is detected without
+   * traffic, and no partner's request has to be the trial.
    */
   keepLooking(): () => void;
 }

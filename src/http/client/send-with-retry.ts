@@ -106,8 +106,8 @@ export async function sendWithRetry({
 }
 
 /**
- * Returns the holders of a connection: the user, who may belong to several tenants, and the tenant if it is
- * known, which may have several users. The lookup of a key has no holder.
+ * Returns the holders of a connection: the user and, if it is known, the tenant. A user may belong to several
+ * tenants, and a tenant may have several users. The lookup of a key has no holder.
  */
 function holdersOf({ tenant, principal }: SendOptions["asking"]): Holders {
   const user = principal === undefined ? [] : [`user ${principal.userId}`];

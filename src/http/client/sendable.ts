@@ -7,10 +7,10 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
 /**
- * Throws `gateway.fault` for a request that must not or cannot be written: an ambiguous target, a target that
- * leads to another host, or an invalid header. Every part was validated before, so this is the last line of
- * defence. The check runs before undici: undici 8.12 rejects such a request and then leaks the connection
- * that it chose for it.
+ * Throws `gateway.fault` for a request that must not or cannot be written: an ambiguous target, a target on
+ * another host, or an invalid header. Every part was validated before, so this is the last line of defence.
+ * The check runs before undici: undici 8.12 rejects such a request and then leaves the connection that it
+ * chose for it idle indefinitely.
  */
 export function assertSendable({ sentAs, ...form }: Outgoing): void {
   assertWritable(form);

@@ -5,9 +5,9 @@ const PEER_CLOSED: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET"]);
 
 /**
  * Keeps a connection open after a failed write, since it may hold an answer. A server that answers an upload
- * early and closes causes a TCP reset (RFC 9112 section 9.6), and Node destroys a socket at the first failed
- * write, with all unread data. Reading continues to its own end: the answer, the end of the stream, or the
- * same reset.
+ * early and closes causes a TCP reset (RFC 9112 section 9.6). Node destroys a socket at the first failed
+ * write, with all unread data. Here, reading continues to its own end: the answer, the end of the stream, or
+ * the same reset.
  */
 export function readAfterFailedWrites(socket: Duplex): void {
   /* oxlint-disable no-underscore-dangle -- Node's names for what a stream does with a write */

@@ -5,9 +5,9 @@ import type { GatewayError } from "../../core/errors.ts";
 import { announcesBody } from "./guard.ts";
 
 /**
- * The time for which the rest of a body is read and discarded after a refusal. If the socket is closed with
- * unread bytes, the kernel sends a reset, and the client's kernel then drops the refusal (nginx calls the
- * remedy lingering close).
+ * The time for which the rest of a body is read and discarded after a refusal. If a socket is closed with
+ * unread bytes, the kernel sends a reset, and the client's kernel drops the refusal. nginx calls the remedy
+ * lingering close.
  */
 const LINGER_MS = 2_000;
 
@@ -56,7 +56,7 @@ function endAfterBody(response: ServerResponse, clock: Clock): void {
 
 /**
  * Destroys the client's connection in the middle of an answer. For HTTP/1.0 the end of the connection is the
- * end of the body, so the client gets a reset: after a plain close, half a document would look complete.
+ * end of the body. So the client gets a reset, since after a plain close half a document would look complete.
  */
 function abort(response: ServerResponse): void {
   const socket = response.socket;
