@@ -7,7 +7,7 @@ import { measure, type Sample } from "../wrk.ts";
 
 const TITLE = "two workers against one";
 
-/** Two processes of one gateway against one, on the two cores that load and upstream are on as well. */
+/** Compares two processes of one gateway with one, on the two cores that load and upstream also use. */
 export const workers: Part = {
   name: "workers",
   async *run({ options, upstream }) {
@@ -30,7 +30,7 @@ export const workers: Part = {
       yield {
         title: TITLE,
         notes: [
-          `Nothing is pinned: workers, load and upstream share the cores, so that two workers cannot have two cores; "cores" is what they got. 64 connections, different documents; ratios to one worker in the same round; median of ${rounds} rounds of ${seconds} s [least-greatest].`,
+          `Nothing is pinned: workers, load and upstream share the cores, so two workers do not have two cores; "cores" is what they used. 64 connections, different documents; ratios to one worker in the same round; median of ${rounds} rounds of ${seconds} s [least-greatest].`,
         ],
         rows: samples.map((list, at) => ({
           workers: String(at + 1),
