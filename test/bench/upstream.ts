@@ -73,8 +73,8 @@ export interface Upstream {
 }
 
 /**
- * nginx with made-up bodies in place of the CMS: it costs next to nothing, so the figures are those of the
- * subject before it. It has every key that ends in a number, every tenant `t-<number>` and every id.
+ * nginx with made-up bodies in place of the CMS. It costs next to nothing, so the figures show the subject
+ * before it. It has every key that ends in a number, every tenant `t-<number>` and every id.
  */
 export async function startUpstream(): Promise<Started & Upstream> {
   const dir = mkdtempSync(join(tmpdir(), "bench-upstream-"));

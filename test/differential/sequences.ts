@@ -4,7 +4,7 @@ import { ASKED, COMPARED } from "./asked.ts";
 import { ANCESTRY, BODIES } from "./values.ts";
 import { reference, type Data, type Query, type Step, type Value } from "./steps.ts";
 
-/** Sequences of requests like those of partners' programs, with an editor's writes in between. */
+/** Sequences of requests as partners' programs send them, with an editor's writes in between. */
 
 const COLLECTIONS = fc.oneof(
   { weight: 8, arbitrary: fc.constant("sinks") },

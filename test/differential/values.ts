@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { few, moment, record, some, text, to, toAny, type Fields, type Values } from "./shapes.ts";
 import { reference, type Data, type Value } from "./steps.ts";
 
-/** Values of the fields of the sink: mostly those of a correct partner, some invalid. */
+/** Values of the fields of the sink: mostly values from a correct partner, some invalid. */
 
 const plainJson: Values = fc.constantFrom<Value>(
   null,

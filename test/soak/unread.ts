@@ -11,7 +11,7 @@ const PER_LIST = 100;
 /** Lists that are read before the measurement: the heap grows with the first large responses, read or not. */
 const WARM_UP = 40;
 
-/** The result of many requests for large lists by one key, none of which was read. */
+/** The result of many requests for large lists by one key, all unread. */
 export interface Unread {
   /** The number of responses by status. */
   readonly statuses: ReadonlyMap<number, number>;
