@@ -217,4 +217,13 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
       },
     ],
   },
+  {
+    name: "an update that fails inside the CMS is a 500, beside a draft that waits as well",
+    steps: [
+      { do: "create", in: "sinks", data: { title: "page", _status: "published" }, query: {} },
+      { do: "update", in: "sinks", nth: 2, data: { rows: null }, query: {} },
+      { do: "edit", in: "sinks", nth: 2, data: { title: "draft" }, draft: true },
+      { do: "update", in: "sinks", nth: 2, data: { rows: null }, query: {} },
+    ],
+  },
 ];

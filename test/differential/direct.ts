@@ -1,5 +1,14 @@
 import { isJson, type Json } from "../support/isolation.ts";
-import { directBody, directQuery, directSort, mayAsk, refusalFor, type Kind, type Needed } from "./laws.ts";
+import {
+  directBody,
+  directQuery,
+  directSort,
+  firstError,
+  mayAsk,
+  refusalFor,
+  type Kind,
+  type Needed,
+} from "./laws.ts";
 import { referencesOf, type Reference } from "./references.ts";
 import { conditionOf, fieldsIn, nothing, type List } from "./condition.ts";
 import { idIn, type Answer, type Asking, type Side } from "./side.ts";
@@ -132,6 +141,8 @@ export class Direct {
     if (answer.status === 200 && idIn(record) !== undefined) return { status: 200, body: record };
     if (answer.status === 403) return this.#refused(answer, "update");
     this.#needed.note("draftRefused");
+    // The bulk operation failed inside the CMS, as the operation by id would have.
+    if (firstError(answer.body)["isPublic"] === false) return { status: 500, body: {} };
     return { status: 422, body: { errors: [] } };
   }
 

@@ -155,7 +155,8 @@ function problemsOf(body: Json): readonly Json[] {
   return Array.isArray(problems) ? problems.filter(isJson) : [];
 }
 
-function firstError(body: Json): Json {
+/** The first error of a failure, empty if there is none. */
+export function firstError(body: Json): Json {
   const { errors } = body;
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
   return isJson(first) ? first : {};

@@ -48,6 +48,12 @@ export class Side {
     return ids[nth % Math.max(ids.length, 1)];
   }
 
+  /** The position of a record among those that the sequence knows; those that it does not know come last. */
+  orderOf(collection: string, id: unknown): number {
+    const at = (this.#known.get(collection) ?? []).findIndex((known) => known === id);
+    return at === -1 ? Number.MAX_SAFE_INTEGER : at;
+  }
+
   learn(collection: string, id: Id): void {
     this.#known.set(collection, [...(this.#known.get(collection) ?? []), id]);
   }

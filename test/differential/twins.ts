@@ -214,17 +214,24 @@ export async function startTwins(
   );
 }
 
-/** All records of some collections, of every tenant, with their versions. */
-async function stored({ cms: { payload } }: Side, collections: ReadonlySet<string>): Promise<Json> {
+/**
+ * All records of some collections, of every tenant, with their versions: in the order in which the sequence learned of the
+ * records, since a partner can give two of them the same times.
+ */
+async function stored(side: Side, collections: ReadonlySet<string>): Promise<Json> {
+  const { payload } = side.cms;
   const all: Record<string, unknown> = {};
   for (const collection of collections) {
     const asked = { collection, depth: 0, pagination: false, locale: "all", showHiddenFields: true } as const;
+    const place = (id: unknown): number => side.orderOf(collection, id);
     const { docs } = await payload.find({ ...asked, sort: "createdAt", trash: true });
-    const hasVersions = Boolean(payload.collections[collection]?.config.versions);
-    const versions = hasVersions
+    const versions = payload.collections[collection]?.config.versions
       ? await payload.findVersions({ ...asked, sort: "updatedAt", trash: true })
       : undefined;
-    all[collection] = { rows: docs, versions: versions?.docs };
+    all[collection] = {
+      rows: docs.toSorted((one, other) => place(one.id) - place(other.id)),
+      versions: versions?.docs.toSorted((one, other) => place(one["parent"]) - place(other["parent"])),
+    };
   }
   return all;
 }
