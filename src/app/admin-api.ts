@@ -13,7 +13,7 @@ export function adminApiOf(serving: Serving): AdminApi {
     purge: purgeOf(cache, () => house.current.facilities.keys()),
     metrics: () => metrics.page(serving.standing()),
     explain: async (requestId) => explained(house, requestId),
-    snapshot: async () => snapshotOf([status.heard()], serving.standing()),
+    snapshot: async () => snapshotOf(status.heard(), serving.standing()),
   };
 }
 

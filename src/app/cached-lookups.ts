@@ -34,13 +34,12 @@ export interface CacheDeps {
   readonly wallTime: () => number;
   readonly log: Log;
   readonly events?: Partial<CacheEvents>;
-  readonly others?: ConstructorParameters<typeof Cache>[0]["others"];
 }
 
 /** The caches of this process, still without any facts. */
 export function openCache(config: Config, options: CacheDeps): Cache {
-  const { clock, wallTime, log, others } = options;
-  const cache = new Cache({ config, clock, wallTime, events: logged(options), others });
+  const { clock, wallTime, log } = options;
+  const cache = new Cache({ config, clock, wallTime, events: logged(options) });
   if (config.redis.secret === undefined && cache.redisState !== undefined)
     log.warn("CACHE_SECRET is not set: replicas share invalidations, and no facts");
   return cache;
@@ -81,8 +80,6 @@ export interface FactSource {
   /** With a key of the gateway's own everybody sees the same tenants; without one, each caller its own. */
   readonly hasServiceKey: boolean;
   readonly learntFrom: readonly string[];
-  /** Has the other workers share no read that began before a native write's answer is delivered. */
-  readonly elsewhere?: (() => Promise<unknown>) | undefined;
 }
 
 /** What lasts longer than one configuration. */
@@ -153,7 +150,7 @@ interface Wish {
  * stranger would decide how often everybody is looked up.
  */
 function beforeAnswerOf(
-  { cms, elsewhere }: FactSource,
+  { cms }: FactSource,
   { cache, clock, writes }: Pick<Memory, "cache" | "clock" | "writes">,
 ): CachedLookups["beforeAnswer"] {
   const senders = new Senders(cms, clock);
@@ -173,18 +170,16 @@ function beforeAnswerOf(
     return async (outcome, isWhole) => {
       if (isWhole) end();
       if (outcome === "refused") return;
-      const others = elsewhere?.();
       const reason = outcome === "settled" ? "write" : "uncertain";
-      if (kinds.length > 0) {
-        // So is the end of an answer whose beginning was: what the CMS did in between may be more than it did before.
-        if (isFollowedAtOnce || (await senders.knows(request))) await cache.invalidate(kinds, reason);
-        else {
-          isFollowedAtOnce = ofStrangers.isAtRest;
-          const forgotten = ofStrangers.join({ kinds, reason });
-          if (isFollowedAtOnce) await forgotten;
-        }
+      if (kinds.length === 0) return;
+      // So is the end of an answer whose beginning was: what the CMS did in between may be more than it did before.
+      if (isFollowedAtOnce || (await senders.knows(request))) {
+        await cache.invalidate(kinds, reason);
+        return;
       }
-      await others;
+      isFollowedAtOnce = ofStrangers.isAtRest;
+      const forgotten = ofStrangers.join({ kinds, reason });
+      if (isFollowedAtOnce) await forgotten;
     };
   };
 }

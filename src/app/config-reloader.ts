@@ -49,13 +49,6 @@ export class ConfigReloader {
     return this.#turn;
   }
 
-  /** Goes over to a configuration that was checked. Rejects where it cannot be built, and all stays as it is. */
-  apply(config: Config): Promise<void> {
-    const done = this.#turn.then(() => this.#replace(config));
-    this.#turn = done.catch(() => undefined);
-    return done;
-  }
-
   stopLooking(): void {
     this.#isStopping = true;
     for (const generation of this.#all()) generation.stopLooking();

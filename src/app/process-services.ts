@@ -1,9 +1,7 @@
 import type { Cache } from "../cache/cache.ts";
 import type { Config } from "../config/schema.ts";
-import type { Delivery } from "../cache/pending-acks.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
-import type { FactKind } from "../core/ports.ts";
 import type { Counter } from "../core/rate.ts";
 import type { Tracer } from "../core/trace.ts";
 import { Writes } from "../core/writes.ts";
@@ -14,12 +12,6 @@ import { createStatus, type Status } from "../observe/status.ts";
 import { readBuild } from "./build.ts";
 import { openCache, openNamespaces, type CacheNamespaces } from "./cached-lookups.ts";
 
-/** The other workers of a gateway that has several. */
-export interface Others {
-  /** Makes them forget facts of these kinds, and to share reads that are under way. Never rejects. */
-  forget(kinds: readonly FactKind[]): Promise<Delivery>;
-}
-
 /** What a gateway is given besides its configuration. */
 export interface ProcessDeps {
   readonly clock: Clock;
@@ -28,7 +20,6 @@ export interface ProcessDeps {
   readonly log: Log;
   /** Where traces are wanted. */
   readonly tracer?: Tracer | undefined;
-  readonly others?: Others | undefined;
 }
 
 /** What lives as long as the process, whatever becomes of the configuration: what was counted and what was learnt. */
@@ -46,18 +37,12 @@ export interface ProcessServices extends ProcessDeps {
 
 /** Opens it. The cache has to be closed. */
 export function createProcessServices(config: Config, surroundings: ProcessDeps): ProcessServices {
-  const { clock, wallTime, log, others } = surroundings;
+  const { clock, wallTime, log } = surroundings;
   const build = readBuild();
   const metrics = createMetrics(build);
   const status = createStatus({ clock, wallTime, build });
   const tell = combineEvents([logging(log), metrics, status]);
-  const cache = openCache(config, {
-    clock,
-    wallTime,
-    log,
-    events: eventsOf(tell),
-    others: others && ((kinds) => others.forget(kinds)),
-  });
+  const cache = openCache(config, { clock, wallTime, log, events: eventsOf(tell) });
   const [counter, facts] = [cache.counter(), openNamespaces(config, cache)];
   return { ...surroundings, tell, metrics, status, cache, counter, facts, writes: new Writes() };
 }

@@ -38,7 +38,7 @@ export class Serving {
           ways: () => house.current,
           onRefused: (refused) => house.current.recording.tell.refused(refused),
         },
-        { host: server.host, port: server.port },
+        { host: server.host, port: server.port, reusePort: server.reusePort },
       );
     } catch (error) {
       await this.close();
@@ -56,7 +56,6 @@ export class Serving {
       health: { ready, draining: this.#isDraining, parts },
       load: current.load,
       targets: current.targets(),
-      workers: 1,
       endings: current.endings,
     };
   }

@@ -60,7 +60,7 @@ export function createUpstreamContext(
   }: Pick<UpstreamContext, "name" | "settings"> & { recorder?: Recorder | undefined },
   lasting: ProcessServices,
 ): UpstreamContext {
-  const { clock, tell, log, tracer, others, writes } = lasting;
+  const { clock, tell, log, tracer, writes } = lasting;
   const own = configFor(config, settings);
   const pool = connectTo(settings, clock);
   const sender = tracer === undefined ? pool : withClientSpans(pool);
@@ -85,10 +85,8 @@ export function createUpstreamContext(
   const reading = [own.cms, Object.keys(own.rate.roles)];
   const learntFrom = settings.targets.map((origin) => JSON.stringify([name, origin, reading]));
   const hasServiceKey = settings.serviceKey !== undefined;
-  // Only what is asked for partners: whether a record is a tenant's is asked anew for every write.
-  const elsewhere = others && (() => others.forget([]));
-  const reads = new SharedReads({ isSharing: config.partners.shareReads, writes, elsewhere });
-  const memory = createCachedLookups(lasting, { name, cms, hasServiceKey, learntFrom, elsewhere });
+  const reads = new SharedReads({ isSharing: config.partners.shareReads, writes });
+  const memory = createCachedLookups(lasting, { name, cms, hasServiceKey, learntFrom });
   return { name, settings, pool, upstream, reads, health, cms, memory, learntFrom };
 }
 

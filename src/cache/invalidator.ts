@@ -13,9 +13,8 @@ const AGAIN_MS = 2_000;
 
 export interface InvalidatorOptions {
   readonly clock: Clock;
-  readonly link: InvalidationBus | undefined;
-  /** Makes the other workers of this gateway forget, where there are any. Must not reject. */
-  readonly others: ((kinds: readonly FactKind[]) => Promise<Delivery>) | undefined;
+  /** The other replicas, if Redis is configured. */
+  readonly link: Pick<InvalidationBus, "tell"> | undefined;
   readonly places: RedisKeys;
   readonly events: CacheEvents;
   /** Forgets in this process. */
@@ -24,7 +23,7 @@ export interface InvalidatorOptions {
 
 const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
 
-/** Makes everybody forget. However many ask, one invalidation is under way and one waits. */
+/** Invalidates facts in all replicas. However many callers there are, one invalidation is under way and one waits. */
 export class Invalidator {
   readonly #options: InvalidatorOptions;
   readonly #rounds: BatchCoalescer<readonly FactKind[], Delivery>;
@@ -36,7 +35,7 @@ export class Invalidator {
     this.#rounds = new BatchCoalescer((wishes) => this.#carryOut([...new Set(wishes.flat())]));
   }
 
-  /** Resolves when this process, its fellow workers, Redis and the living replicas have forgotten, or could not be made to in time. */
+  /** Resolves when this process, Redis and the living replicas have invalidated the facts, or `redis.ackTimeout` is over. */
   async invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
     if (kinds.length === 0) return ALONE;
     const { clock, events } = this.#options;
@@ -54,19 +53,12 @@ export class Invalidator {
   }
 
   #join(kinds: readonly FactKind[]): Promise<Delivery> {
-    const { link, others } = this.#options;
-    return link === undefined && others === undefined ? Promise.resolve(ALONE) : this.#rounds.join(kinds);
+    return this.#options.link === undefined ? Promise.resolve(ALONE) : this.#rounds.join(kinds);
   }
 
-  /** Workers are told twice where there is Redis: they are replicas of each other, and hear it also when Redis is gone. */
   async #carryOut(kinds: readonly FactKind[]): Promise<Delivery> {
-    const { link, others, places } = this.#options;
-    const [byRedis, byPrimary] = await Promise.all([
-      link?.tell({ type: "flush", kinds, distrust: false }, places.epochs(kinds)),
-      others?.(kinds),
-    ]);
-    const told = byRedis ?? byPrimary ?? ALONE;
-    return { ...told, complete: told.complete && (byPrimary?.complete ?? true) };
+    const { link, places } = this.#options;
+    return (await link?.tell({ type: "flush", kinds, distrust: false }, places.epochs(kinds))) ?? ALONE;
   }
 
   /** One series for all uncertain writes: what a flood of them costs must not grow with it. */

@@ -11,8 +11,6 @@ export class Exit {
   #isLeaving = false;
   /** What to do before the end; nothing until the gateway runs. */
   drain: () => Promise<void> = () => Promise.resolve();
-  /** What to do before an end that is not to wait for anything; it must not take long. */
-  hurry: () => Promise<void> = () => Promise.resolve();
   /** How long the drain may take by configuration, in milliseconds. */
   limit = 0;
 
@@ -28,8 +26,7 @@ export class Exit {
   /** The process was told to end: the first time it drains, the second time it ends at once. */
   told(): void {
     if (!this.#isLeaving) return this.leave(0);
-    const end = (): void => this.end(1);
-    this.hurry().then(end, end);
+    this.end(1);
   }
 
   /** Drains, then ends the process. A drain under way goes on; the worse code wins. */

@@ -16,18 +16,18 @@ export interface OpenLog {
 }
 
 /**
- * The log as the configuration and the terminal want it; of a worker, with its number in each line. Node has made standard
- * output a descriptor that does not block, where it is a pipe or a socket, when `io` looked whether it is a terminal.
+ * The log in the format that the configuration and the terminal ask for. Node made standard output a descriptor that does
+ * not block, if it is a pipe or a socket, when `io` asked whether it is a terminal.
  */
-export async function openLog(config: Config, io: Io, worker?: number): Promise<OpenLog> {
+export async function openLog(config: Config, io: Io): Promise<OpenLog> {
   const { level, format } = config.log;
   const writer = new LineWriter({ fd: 1, clock: io.clock, onLost: complain });
   const ways = { flush: () => writer.flush(), end: () => writer.flushSync() };
   if (format === "json" || (format === "auto" && !io.colours))
-    return { log: createLog(level, writer, worker), ...ways };
+    return { log: createLog(level, writer), ...ways };
   const { prettyDestination } = await import("../observe/pretty.ts");
   const out = io.colours ? io.out : (line: string) => writer.write(`${line}\n`);
-  return { log: createLog(level, prettyDestination(out, io.colours), worker), ...ways };
+  return { log: createLog(level, prettyDestination(out, io.colours)), ...ways };
 }
 
 /**

@@ -5,7 +5,6 @@ import { rate } from "./rate.ts";
 import { duration, patience, size } from "./units.ts";
 import { upstream, upstreamName, upstreams } from "./upstream.ts";
 import { versionSettings } from "./versions.ts";
-import { workers } from "./workers.ts";
 import { COLLECTIONS, VERSIONS, cidr, count, headerName, port, prefix, slug } from "./words.ts";
 
 /**
@@ -21,11 +20,11 @@ const server = z.strictObject({
     .default("127.0.0.1")
     .describe("Address of the admin port: health, metrics, status page, purge."),
   adminPort: port.default(9090).describe("The admin port; 0 takes a free one."),
-  workers,
-  hangTimeout: patience
-    .prefault("30s")
+  reusePort: z
+    .boolean()
+    .default(false)
     .describe(
-      "Where there are several workers: one that gave no sign of life for this long is killed, and another takes its place.",
+      "Whether several gateways on this machine listen on one port (SO_REUSEPORT, Linux); each needs its own adminPort. docs/deploying.md says when.",
     ),
   drainDelay: duration
     .prefault("0s")

@@ -41,8 +41,15 @@ function numberProblems(read: unknown, written: unknown, path: readonly string[]
 /** Addresses that are all of a machine's. */
 const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
-/** The second of the two would find its port taken, by the gateway itself. */
-function portProblems({ server: { host, port, adminHost, adminPort } }: Config): Problem[] {
+/** The second of the two would find its port taken, by the gateway itself; free ports are different in each replica. */
+function portProblems({ server: { host, port, adminHost, adminPort, reusePort } }: Config): Problem[] {
+  if (reusePort && port === 0)
+    return [
+      {
+        path: ["server", "reusePort"],
+        message: "replicas cannot share port 0, which takes a free one; set server.port",
+      },
+    ];
   const isShared = host === adminHost || ANY.has(host) || ANY.has(adminHost);
   if (port === 0 || port !== adminPort || !isShared) return [];
   return [{ path: ["server", "adminPort"], message: `${port} is server.port as well; change one` }];

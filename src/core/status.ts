@@ -39,8 +39,6 @@ export interface Standing {
   readonly health: Health;
   readonly load: Load;
   readonly targets: readonly TargetStanding[];
-  /** Processes that serve. */
-  readonly workers: number;
   /** When versions end, by their names. */
   readonly endings: Readonly<Record<string, VersionEnd>>;
 }

@@ -18,16 +18,11 @@ export class Writes {
   begin(): () => void {
     let isOver = false;
     this.#underWay += 1;
-    this.forget();
+    this.#epoch += 1;
     return () => {
       if (isOver) return;
       isOver = true;
       this.#underWay -= 1;
     };
-  }
-
-  /** A write elsewhere was answered: another epoch begins. */
-  forget(): void {
-    this.#epoch += 1;
   }
 }

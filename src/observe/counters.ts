@@ -43,11 +43,16 @@ export class Counters {
 
   /** Names with their counts, the busiest first; `other` last. */
   rows(): Row[] {
-    const rows = [...this.#windows].map(([name, window]) => ({ name, ...sum(window) }));
-    return addRows([rows, [{ name: OTHER, ...sum(this.#other) }]], this.#size);
+    const busy = [...this.#windows]
+      .map(([name, window]) => ({ name, ...sum(window) }))
+      .filter((row) => total(row) > 0)
+      .toSorted((a, b) => total(b) - total(a) || (a.name < b.name ? -1 : 1));
+    const other = sum(this.#other);
+    return total(other) === 0 ? busy : [...busy, { name: OTHER, ...other }];
   }
 
   #windowFor(name: string): Window<Counts> {
+    if (name === OTHER) return this.#other;
     const known = this.#windows.get(name);
     if (known !== undefined) return known;
     if (this.#windows.size >= this.#size && !this.#evict()) return this.#other;
@@ -67,17 +72,6 @@ export class Counters {
     for (const [name, window] of this.#windows) if (total(sum(window)) === 0) this.#windows.delete(name);
     return this.#windows.size < this.#size;
   }
-}
-
-/** Rows of the same name as one, the `size` busiest names first; what is beyond is `other`, last. */
-export function addRows(lists: readonly (readonly Row[])[], size: number): Row[] {
-  const sums = new Map<string, Row>();
-  for (const row of lists.flat()) sums.set(row.name, { ...plus(sums.get(row.name), row), name: row.name });
-  const busy = [...sums.values()]
-    .filter((row) => row.name !== OTHER && total(row) > 0)
-    .toSorted((a, b) => total(b) - total(a) || (a.name < b.name ? -1 : 1));
-  const other = [sums.get(OTHER), ...busy.slice(size)].reduce<Counts>(plus, NONE);
-  return [...busy.slice(0, size), ...(total(other) === 0 ? [] : [{ name: OTHER, ...other }])];
 }
 
 function plus(one: Counts = NONE, another: Counts = NONE): Counts {

@@ -57,8 +57,6 @@ export interface Events {
   invalidation(outcome: "complete" | "degraded", seconds: number): void;
   /** A key that nobody knows was not looked up. The error is told with its request. */
   lookupRefused(): void;
-  /** A worker has been started in the place of another. */
-  workerRestarted(): void;
   /** A configuration has been read again. */
   reloaded(outcome: "applied" | "refused"): void;
 }
@@ -77,7 +75,6 @@ export function combineEvents(listeners: readonly Partial<Events>[]): Events {
     invalidation: (outcome, seconds) =>
       listeners.forEach((listener) => listener.invalidation?.(outcome, seconds)),
     reloaded: (outcome) => listeners.forEach((listener) => listener.reloaded?.(outcome)),
-    workerRestarted: () => listeners.forEach((listener) => listener.workerRestarted?.()),
     lookupRefused: () => listeners.forEach((listener) => listener.lookupRefused?.()),
   };
 }

@@ -7,7 +7,6 @@ const LATENCY = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 const PROPAGATION = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
 export const COUNTERS = {
-  gateway_worker_restarts_total: { help: "Workers started in the place of one that ended.", labels: [] },
   gateway_reloads_total: { help: "Configurations read again, by what became of them.", labels: ["outcome"] },
   gateway_partner_requests_total: {
     help: "Partner requests answered.",
@@ -63,36 +62,29 @@ export const HISTOGRAMS = {
   },
 } as const;
 
-/** `aggregator`: what the values of several workers are together. */
 export const GAUGES = {
   gateway_target_state: {
     help: "A target of an upstream: 1 ok, 0.5 last asked in vain or not asked yet, 0 taken out.",
     labels: ["upstream", "target"],
-    aggregator: "min",
   },
   gateway_target_requests: {
     help: "Partner requests under way to a target.",
     labels: ["upstream", "target"],
-    aggregator: "sum",
   },
-  gateway_part_state: { help: "State of a part: 1 ok, 0 not.", labels: ["part"], aggregator: "min" },
+  gateway_part_state: { help: "State of a part: 1 ok, 0 not.", labels: ["part"] },
   gateway_breaker_open: {
     help: "1 while the CMS is taken for dead and asked once in a while only.",
     labels: [],
-    aggregator: "max",
   },
   gateway_load: {
     help: "What is under way: partner requests, those that hold a CMS connection, those that wait for one.",
     labels: ["of"],
-    aggregator: "sum",
   },
-  gateway_load_limit: { help: "The most that each of these may reach.", labels: ["of"], aggregator: "sum" },
-  gateway_workers: { help: "Processes that serve.", labels: [], aggregator: "first" },
-  gateway_draining: { help: "1 from the moment of SIGTERM.", labels: [], aggregator: "max" },
+  gateway_load_limit: { help: "The most that each of these may reach.", labels: ["of"] },
+  gateway_draining: { help: "1 from the moment of SIGTERM.", labels: [] },
   gateway_build_info: {
     help: "Always 1; its labels say what runs.",
     labels: ["version", "node"],
-    aggregator: "first",
   },
 } as const;
 
@@ -124,8 +116,8 @@ export function createInstruments(registry: Registry): Instruments {
     );
   }
   const gauges = new Map<string, Gauge>();
-  for (const [name, { help, labels, aggregator }] of Object.entries(GAUGES)) {
-    gauges.set(name, new Gauge({ name, help, labelNames: [...labels], aggregator, registers }));
+  for (const [name, { help, labels }] of Object.entries(GAUGES)) {
+    gauges.set(name, new Gauge({ name, help, labelNames: [...labels], registers }));
   }
   const counts = new Map(
     Object.entries(COUNTERS).map(([name, { labels }]) => [name, new CountedSeries(labels)]),

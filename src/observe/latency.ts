@@ -4,22 +4,14 @@ const BOUNDS: readonly number[] = Array.from({ length: 54 }, (_, i) => 0.5 * 1.2
 /** Durations of a while, as counts in steps: percentiles in constant memory. */
 export class Latency {
   /** How many durations there were of each step. */
-  readonly counts = new Uint32Array(BOUNDS.length + 1);
+  readonly #counts = new Uint32Array(BOUNDS.length + 1);
   #total = 0;
-
-  /** What several have counted, together: percentiles cannot be added, counts can. */
-  static of(all: readonly Uint32Array[]): Latency {
-    const sum = new Latency();
-    for (const counts of all) {
-      for (const [step, count] of counts.entries()) sum.#add(step, count);
-    }
-    return sum;
-  }
 
   /** Adds a duration in milliseconds. */
   add(ms: number): void {
     const step = ms <= 0.5 ? 0 : Math.min(BOUNDS.length, Math.ceil(Math.log(ms / 0.5) / Math.log(1.25)));
-    this.#add(step, 1);
+    this.#counts[step] = (this.#counts[step] ?? 0) + 1;
+    this.#total += 1;
   }
 
   /** The duration in milliseconds that `share` (0 to 1) of all stayed below; `null` where there were none. */
@@ -27,16 +19,11 @@ export class Latency {
     if (this.#total === 0) return null;
     const wanted = share * this.#total;
     let below = 0;
-    for (const [step, count] of this.counts.entries()) {
+    for (const [step, count] of this.#counts.entries()) {
       if (below + count >= wanted && count > 0) return within(step, (wanted - below) / count);
       below += count;
     }
     return BOUNDS.at(-1) ?? null;
-  }
-
-  #add(step: number, count: number): void {
-    this.counts[step] = (this.counts[step] ?? 0) + count;
-    this.#total += count;
   }
 }
 

@@ -18,10 +18,9 @@ interface AccessEntry {
   readonly [fact: string]: unknown;
 }
 
-/** A log at `level`. A `worker` has its number in each line. */
-export function createLog(level: string, destination: DestinationStream, worker?: number): Log {
-  const base = worker === undefined ? null : { worker };
-  return pino({ level, base, timestamp: createIsoTime() }, destination);
+/** A log at `level`. */
+export function createLog(level: string, destination: DestinationStream): Log {
+  return pino({ level, base: null, timestamp: createIsoTime() }, destination);
 }
 
 /** A log that is written nowhere. */

@@ -8,10 +8,6 @@ import { closedSet, closedPairs } from "./labels.ts";
 export interface Metrics extends Events {
   /** The text that Prometheus scrapes, with how things stand. */
   page(standing: Omit<Standing, "endings">): Promise<MetricsPage>;
-  /** Another configuration holds, which may count no requests. */
-  forgetRate(): void;
-  /** The same as plain data, to be added to that of other processes by `pageOf`. */
-  samples(standing: Omit<Standing, "endings">): Promise<Samples>;
 }
 
 /** What Prometheus gets. */
@@ -19,9 +15,6 @@ export interface MetricsPage {
   readonly contentType: string;
   readonly body: string;
 }
-
-/** The metrics of one process. */
-export type Samples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 /** Tenants, and users observed, that get a label of their own; every later one counts as `other`. */
 const TENANT_LABELS = 50;
@@ -43,8 +36,6 @@ export function createMetrics(build: Build): Metrics {
   instruments.set("gateway_build_info", { ...build }, 1);
   /** Whether the last request to be counted was; undefined where none was to be. */
   let rateCounts: boolean | undefined;
-  // Whether anything is still to be counted, the next request will tell.
-  const forgetRate = (): void => void (rateCounts = undefined);
   const settle = (standing: Omit<Standing, "endings">): void => {
     instruments.settle();
     setStanding(instruments, standing);
@@ -75,19 +66,14 @@ export function createMetrics(build: Build): Metrics {
     invalidation: (outcome, seconds) =>
       instruments.observe("gateway_revocation_seconds", { outcome }, seconds),
     lookupRefused: () => instruments.count("gateway_fact_lookups_total", { fact: "key", via: "refused" }),
-    workerRestarted: () => instruments.count("gateway_worker_restarts_total", {}),
     reloaded(outcome) {
       instruments.count("gateway_reloads_total", { outcome });
-      if (outcome === "applied") forgetRate();
+      // The new configuration may count no requests: the next one that is counted sets the state again.
+      if (outcome === "applied") rateCounts = undefined;
     },
-    forgetRate,
     async page(standing) {
       settle(standing);
       return { contentType: registry.contentType, body: await registry.metrics() };
-    },
-    samples(standing) {
-      settle(standing);
-      return registry.getMetricsAsJSON();
     },
   };
 }
@@ -121,11 +107,7 @@ function countVersion(
   instruments.count("gateway_version_requests_total", { version, state, user: callerLabel(String(userId)) });
 }
 
-function setStanding(
-  instruments: Instruments,
-  { health, load, targets, workers }: Omit<Standing, "endings">,
-): void {
-  instruments.set("gateway_workers", {}, workers);
+function setStanding(instruments: Instruments, { health, load, targets }: Omit<Standing, "endings">): void {
   setLoad(instruments, load);
   setTargets(instruments, targets);
   instruments.clear("gateway_part_state");

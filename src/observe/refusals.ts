@@ -22,18 +22,9 @@ export class Refusals {
 
   /** The latest first, without secrets: taken out here, as most entries are pushed out before anybody looks. */
   latest(): RefusalEntry[] {
-    return latestOf([...this.#clients, ...this.#others]).map((entry) => ({
-      ...entry,
-      reason: scrub(entry.reason).slice(0, LONGEST),
-    }));
+    const latest = [...this.#clients, ...this.#others].toSorted((a, b) => b.at - a.at);
+    return latest.map((entry) => ({ ...entry, reason: scrub(entry.reason).slice(0, LONGEST) }));
   }
-}
-
-/** The latest of the clients' and of the others, as many of each as one process keeps; the latest first. */
-export function latestOf(entries: readonly RefusalEntry[]): RefusalEntry[] {
-  const latest = entries.toSorted((a, b) => b.at - a.at);
-  const kept = { clients: 0, others: 0 };
-  return latest.filter(({ status }) => (kept[status >= 500 ? "others" : "clients"] += 1) <= EACH);
 }
 
 /** The status that a code is answered with. */

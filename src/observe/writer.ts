@@ -3,8 +3,8 @@ import type { DestinationStream } from "pino";
 import type { Clock } from "../core/clock.ts";
 
 /**
- * Lines are gathered up to so many characters before they are written. Workers share a pipe, and what is no longer than
- * PIPE_BUF (POSIX `write`; 4096 on Linux) is never cut by another's lines.
+ * Lines are gathered up to so many characters before they are written. Replicas may share a pipe, and a write of
+ * at most PIPE_BUF bytes (POSIX `write`; 4096 on Linux) is never mixed with the lines of another process.
  */
 const GATHERED = 4_096;
 /** How many bytes wait for a reader that stalls, at the most. Lines beyond are lost. */

@@ -16,7 +16,7 @@ export interface AdminOptions extends AdminApi {
   readonly onFault: (cause: unknown) => void;
 }
 
-/** What a gateway has to say of itself, be it one process or several. */
+/** The data and actions behind the admin port. */
 export interface AdminApi {
   readonly health: () => Promise<Health>;
   readonly purge: Purge;

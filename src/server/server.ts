@@ -35,11 +35,17 @@ const CHECK_MS = 1_000;
 /** After this long in a drain a connection of which nothing has been read is one on which nothing was sent. */
 const SENT_MS = 100;
 
-/** Listens. Rejects where the address is taken. */
-export async function startServer(
-  options: ServerOptions,
-  listen: { host: string; port: number },
-): Promise<RunningServer> {
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 for a free one. */
+  readonly port: number;
+  /** Whether other processes may listen on the same port (SO_REUSEPORT): the kernel spreads connections over them. */
+  readonly reusePort: boolean;
+}
+
+/** Listens. Rejects where the address is taken, and with ENOTSUP on a platform without SO_REUSEPORT. */
+export async function startServer(options: ServerOptions, address: ListenAddress): Promise<RunningServer> {
   const connections = new ClientConnections(options.maxRequestsPerConnection);
   const backlog = new AcceptBatcher(() => options.clock.now());
   const door = new RequestRouter(options, connections, backlog);
@@ -64,8 +70,6 @@ export async function startServer(
   server.timeout = options.idleTimeout;
   server.maxHeadersCount = options.maxHeaders;
   server.maxConnections = options.maxConnections;
-  // A worker that is full would hand it back to the primary, which finds no other and hands it out again, for ever.
-  Object.assign(server, { dropMaxConnection: true });
   server.on("connection", (socket) => {
     backlog.taken();
     connections.add(socket);
@@ -73,7 +77,7 @@ export async function startServer(
   hear(server, door, options);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(listen.port, listen.host, () => {
+    server.listen({ ...address }, () => {
       server.off("error", reject);
       resolve();
     });
@@ -113,8 +117,9 @@ async function drain(
   { ms, headersMs, clock }: { readonly ms: number; readonly headersMs: number; readonly clock: Clock },
 ): Promise<void> {
   connections.closeWhenAnswered();
-  // Connections that the kernel has made and Node has not taken yet are reset when listening ends. Right after Node
-  // has looked for new ones there are none; a timer, from which this is called, can come long after that.
+  // When listening ends, the kernel resets the connections that it has made and Node has not accepted yet, unless it
+  // hands them to another replica on the port (tcp_migrate_req). Right after Node has polled there are none; the timer
+  // that calls this can run long after that.
   await new Promise<void>((resolve) => void setImmediate(resolve));
   const closed = new Promise<void>((resolve) => {
     // Closes idle connections, too.

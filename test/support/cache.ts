@@ -26,7 +26,6 @@ export interface ReplicaOptions {
   /** Default the machine's own. On a hand-moved one a replica sends no beats, and nothing ends, until it is moved. */
   readonly clock?: Clock;
   readonly wallTime?: () => number;
-  readonly others?: ConstructorParameters<typeof Cache>[0]["others"];
 }
 
 /** The caches of one replica, which ends with the test, and its questions to the CMS, which the test answers. */
@@ -36,13 +35,11 @@ export function startReplica(t: Test, options: ReplicaOptions = {}) {
   const config = configFor("http://127.0.0.1:1", { redis, cache: options.remember ?? {} }, options.env);
   const quiet = (): void => undefined;
   const events = { found: quiet, invalidated: quiet, redis: quiet, redisFailed: quiet, lookupRefused: quiet };
-  const { others } = options;
   const cache = new Cache({
     config,
     clock,
     wallTime: options.wallTime ?? wallTime,
     events,
-    others,
   });
   t.teardown(() => cache.close());
   const asked: ((identity: Identity | undefined) => void)[] = [];

@@ -29,7 +29,7 @@ export const unhurried = (settings: Readonly<Record<string, unknown>> = {}): Rec
   withLimits(settings, UNHURRIED);
 
 /**
- * Resolves when the gateways (a worker counts as one) use Redis and hear themselves. The first replica at a Redis waits for `redis.ackTimeout`,
+ * Resolves when the gateways use Redis and hear themselves. The first replica at a Redis waits for `redis.ackTimeout`,
  * unless it has lost its connection before: this ends the connections once.
  */
 export async function untilShared(redis: TestRedis, gateways: readonly Gateway[]): Promise<void> {

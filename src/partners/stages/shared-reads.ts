@@ -10,8 +10,6 @@ export interface SharedReadsOptions {
   /** False where each read asks for itself. Writes are counted nevertheless: reads by another configuration may be shared. */
   readonly isSharing: boolean;
   readonly writes: Writes;
-  /** Begins another epoch in the other workers, where there are any: their clients may know of the write as well. */
-  readonly elsewhere?: (() => Promise<unknown>) | undefined;
 }
 
 /**
@@ -60,14 +58,11 @@ export class SharedReads {
   }
 
   async #write(request: Permitted, next: Next): Promise<Answer> {
-    const { writes, elsewhere } = this.#options;
-    const end = writes.begin();
+    const end = this.#options.writes.begin();
     try {
       return await next(request);
     } finally {
       end();
-      // However it ended: one whose answer was lost may have happened.
-      await elsewhere?.();
     }
   }
 }

@@ -100,7 +100,6 @@ function levelTile(level) {
 const PART_NOTES = {
   redis: "shared by replicas",
   rate: "counts for the limits",
-  workers: "all processes that serve",
 };
 
 /**

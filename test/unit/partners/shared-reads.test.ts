@@ -57,14 +57,14 @@ function permitted(words: Words = {}): Permitted & { readonly signal: Cancellati
 }
 
 /** Stages that answer when they are told to, and what came to them. */
-function held({ isSharing = true, elsewhere }: Partial<SharedReadsOptions> = {}) {
+function held({ isSharing = true }: Partial<SharedReadsOptions> = {}) {
   const asked: {
     readonly request: Permitted;
     readonly answer: () => void;
     readonly fail: (error: Error) => void;
   }[] = [];
   const writes = new Writes();
-  const reads = new SharedReads({ isSharing, writes, elsewhere });
+  const reads = new SharedReads({ isSharing, writes });
   const ask = (words: Words = {}) => {
     const request = permitted(words);
     const answer = reads.join(
@@ -176,32 +176,6 @@ t.test("where reads are not shared, writes count for those that are", async (t) 
   asked[2]?.answer();
   await write.answer;
   t.not(writes.epoch, epoch);
-});
-
-t.test("the other workers know of a write before its answer, however it ended", async (t) => {
-  let told = 0;
-  const { asked, ask } = held({ elsewhere: async () => void (told += 1) });
-  const [first, second] = [ask({ operation: WRITE }), ask({ operation: WRITE })];
-  asked[0]?.answer();
-  await first?.answer;
-  t.equal(told, 1);
-  asked[1]?.fail(new GatewayError("upstream.timeout"));
-  if (second !== undefined) await t.rejects(second.answer, { code: "upstream.timeout" });
-  t.equal(told, 2);
-});
-
-t.test("no read joins one that began before a write of another worker was answered", async (t) => {
-  const { writes, asked, ask } = held();
-  const first = ask();
-  writes.forget();
-  const second = ask();
-  t.equal(asked.length, 2);
-  asked[0]?.answer();
-  await first.answer;
-  ask();
-  t.equal(asked.length, 2, "the end of the one before it is not the end of the other");
-  asked[1]?.answer();
-  await second.answer;
 });
 
 t.test("who leaves ends it for nobody else; the last who leaves ends it", async (t) => {
