@@ -1,5 +1,5 @@
 import { Agent, request as httpRequest } from "node:http";
-import { isObject } from "../../src/core/json.ts";
+import type { Socket } from "node:net";
 import { KEYS } from "./cms/keys.ts";
 import { withLimits } from "./long-limits.ts";
 import type { Program } from "./program.ts";
@@ -42,25 +42,43 @@ export interface Ask {
   readonly body?: string;
 }
 
+/** The connection broke before the whole answer had come. */
+export class Broken extends Error {
+  override readonly name = "Broken";
+  readonly code: string;
+  /** True if no answer had come on that connection before. */
+  readonly isFresh: boolean;
+
+  constructor(code: string, isFresh: boolean) {
+    super(`${code} on a ${isFresh ? "new" : "used"} connection`);
+    this.code = code;
+    this.isFresh = isFresh;
+  }
+}
+
 /** A client with one connection, kept open; after an error it makes another. */
 export class Client {
-  readonly #program: Program;
+  readonly #port: number;
   readonly #agent: Agent;
+  readonly #used = new WeakSet<Socket>();
 
-  constructor(program: Program, { keepAlive = true }: { readonly keepAlive?: boolean } = {}) {
-    this.#program = program;
+  constructor({ port }: Pick<Program, "port">, { keepAlive = true }: { readonly keepAlive?: boolean } = {}) {
+    this.#port = port;
     this.#agent = new Agent({ keepAlive, maxSockets: 1 });
   }
 
-  /** Rejects where the connection breaks. */
+  /** Rejects with `Broken` where the connection breaks. */
   ask(path: string, { method = "GET", headers = keyed("partnerA"), body }: Ask = {}): Promise<Got> {
     return new Promise((resolve, reject) => {
-      const agent = this.#agent;
-      const options = { host: "127.0.0.1", port: this.#program.port, path, method, headers, agent };
+      let isFresh = true;
+      const broke = (error: NodeJS.ErrnoException): void => reject(new Broken(error.code ?? "", isFresh));
+      const options = { host: "127.0.0.1", port: this.#port, path, method, headers, agent: this.#agent };
       const sent = httpRequest(options, (answer) => {
         let text = "";
+        isFresh = false;
+        this.#used.add(answer.socket);
         answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-        answer.once("error", reject).once("end", () =>
+        answer.once("error", broke).once("end", () =>
           resolve({
             status: answer.statusCode ?? 0,
             body: text,
@@ -69,7 +87,8 @@ export class Client {
           }),
         );
       });
-      sent.once("error", reject).end(body);
+      sent.once("socket", (socket) => (isFresh = !this.#used.has(socket)));
+      sent.once("error", broke).end(body);
     });
   }
 
@@ -80,33 +99,39 @@ export class Client {
 
 /** What became of requests under load. */
 export interface Outcome {
-  readonly answers: Got[];
-  readonly errors: { readonly client: number; readonly code: string }[];
+  readonly answers: (Got & { readonly client: number })[];
+  readonly errors: { readonly client: number; readonly code: string; readonly isFresh: boolean }[];
 }
 
-/** Clients that read, each on its own connection, until `work` is done and they were told to end. */
+/**
+ * Has the clients read, each on its own connection, until `work` is done. `served` waits for two more answers of every
+ * client: the first may have begun before the call.
+ */
 export async function underLoad(
   clients: readonly Client[],
-  work: (outcome: Outcome, more: (n: number) => Promise<void>) => Promise<void>,
+  work: (outcome: Outcome, served: () => Promise<void>) => Promise<void>,
 ): Promise<Outcome> {
   const outcome: Outcome = { answers: [], errors: [] };
   const state = { isOver: false };
-  const more = async (n: number): Promise<void> => {
-    const goal = outcome.answers.length + n;
-    await until(`${goal} answers`, () => outcome.answers.length >= goal);
+  const served = async (): Promise<void> => {
+    const from = outcome.answers.length;
+    await until("two more answers of every client", () => {
+      const later = outcome.answers.slice(from);
+      return clients.every((_, i) => later.filter(({ client }) => client === i).length >= 2);
+    });
   };
-  const traffic = clients.map(async (client, number) => {
+  const traffic = clients.map(async (one, client) => {
     while (!state.isOver) {
       try {
-        outcome.answers.push(await client.ask(`${POSTS}?limit=1`));
+        outcome.answers.push({ ...(await one.ask(`${POSTS}?limit=1`)), client });
       } catch (error) {
-        const code = isObject(error) ? String(error["code"]) : "";
-        outcome.errors.push({ client: number, code });
+        if (!(error instanceof Broken)) throw error;
+        outcome.errors.push({ client, code: error.code, isFresh: error.isFresh });
       }
     }
-    client.close();
+    one.close();
   });
-  await work(outcome, more).finally(() => (state.isOver = true));
+  await work(outcome, served).finally(() => (state.isOver = true));
   await Promise.all(traffic);
   return outcome;
 }
