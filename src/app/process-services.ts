@@ -12,45 +12,56 @@ import { createStatus, type Status } from "../observe/status.ts";
 import { readBuild } from "./build.ts";
 import { openCache, openNamespaces, type CacheNamespaces } from "./cached-lookups.ts";
 
-/** What a gateway is given besides its configuration. */
+/** The dependencies of a gateway besides its configuration. */
 export interface ProcessDeps {
   readonly clock: Clock;
   /** The time of day in milliseconds since 1970. */
   readonly wallTime: () => number;
   readonly log: Log;
-  /** Where traces are wanted. */
+  /** Present if traces are exported. */
   readonly tracer?: Tracer | undefined;
 }
 
-/** What lives as long as the process, whatever becomes of the configuration: what was counted and what was learnt. */
+/** Everything that lives as long as the process and that no reload replaces: counts, caches, the connection to Redis. */
 export interface ProcessServices extends ProcessDeps {
-  /** Tells the log, the metrics and the status page. */
+  /** Reports to the log, the metrics and the status page. */
+  readonly events: Events;
+  /** The same, by the name that `recording.ts` uses. */
   readonly tell: Events;
   readonly metrics: Metrics;
   readonly status: Status;
   readonly cache: Cache;
   readonly counter: Counter;
   readonly facts: CacheNamespaces;
-  /** Those under way: reads by whatever configuration are shared by them. */
+  /** The writes under way, by any configuration: reads of different snapshots may be shared. */
   readonly writes: Writes;
 }
 
-/** Opens it. The cache has to be closed. */
-export function createProcessServices(config: Config, surroundings: ProcessDeps): ProcessServices {
-  const { clock, wallTime, log } = surroundings;
+/** Creates them. The cache has to be closed. */
+export function createProcessServices(config: Config, deps: ProcessDeps): ProcessServices {
+  const { clock, wallTime, log } = deps;
   const build = readBuild();
   const metrics = createMetrics(build);
   const status = createStatus({ clock, wallTime, build });
-  const tell = combineEvents([logging(log), metrics, status]);
-  const cache = openCache(config, { clock, wallTime, log, events: eventsOf(tell) });
-  const [counter, facts] = [cache.counter(), openNamespaces(config, cache)];
-  return { ...surroundings, tell, metrics, status, cache, counter, facts, writes: new Writes() };
+  const events = combineEvents([logging(log), metrics, status]);
+  const cache = openCache(config, { clock, wallTime, log, events: cacheEventsOf(events) });
+  return {
+    ...deps,
+    events,
+    tell: events,
+    metrics,
+    status,
+    cache,
+    counter: cache.counter(),
+    facts: openNamespaces(config, cache),
+    writes: new Writes(),
+  };
 }
 
-/** What the caches tell. */
-function eventsOf(tell: Events): Partial<CacheEvents> {
+/** The events of the caches that metrics count. */
+function cacheEventsOf(events: Events): Partial<CacheEvents> {
   return {
-    invalidated: ({ complete, ms }) => tell.invalidation(complete ? "complete" : "degraded", ms / 1_000),
-    lookupRefused: () => tell.lookupRefused(),
+    invalidated: ({ complete, ms }) => events.invalidation(complete ? "complete" : "degraded", ms / 1_000),
+    lookupRefused: () => events.lookupRefused(),
   };
 }

@@ -176,8 +176,9 @@ t.test("all replicas are restarted in turn under load, and no request fails", as
 });
 
 /** Stops a process by SIGSTOP; resolves when the system shows it as stopped. */
-async function halt({ pid, signal }: Program): Promise<void> {
-  signal("SIGSTOP");
+async function halt(program: Program): Promise<void> {
+  const { pid } = program;
+  program.signal("SIGSTOP");
   // The third field of proc(5)'s `stat`, after the name in parentheses.
   await until(`process ${pid} to stop`, () =>
     readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.startsWith("T"),
