@@ -3,23 +3,28 @@ import { stripTypeScriptTypes } from "node:module";
 import { join, relative } from "node:path";
 
 /**
- * `npm run coverage`: how much of `src` the last run of the tests reached, by V8's own counts, and exit code 1 where that is
- * less than `FLOOR`. Reads what `npm test -- --no-disable-coverage --coverage-report=json-summary` leaves.
+ * `npm run coverage`: prints how much of `src` the last test run covered, by V8's counts. Exits with 1 below
+ * `FLOOR`. Reads the output of `npm test -- --no-disable-coverage --coverage-report=json-summary`.
  */
 
-/** Lines of `src` that the test files of `test/support/coverage-map.ts` reach, in percent. All files reach one more. */
+/**
+ * Lines of `src` that the test files of `test/support/coverage-map.ts` cover, in percent. All test files
+ * together cover about one percent more.
+ */
 export const FLOOR = 97.5;
 
 const root = join(import.meta.dirname, "..");
 const REPORT = join(root, ".tap/report/coverage-summary.json");
 
-/** Lines of one file: how many there are, and how many were reached. */
+/** The lines of one file: how many there are, and how many are covered. */
 export interface Lines {
   readonly total: number;
   readonly covered: number;
 }
 
-/** The lines of each file of `src`, by its path below the root. A file that no test loads has none covered. */
+/**
+ * The lines of each file of `src`, by its path below the root. A file that no test loads has none covered.
+ */
 export function linesOf(summary: Readonly<Record<string, { readonly lines: Lines }>>): Map<string, Lines> {
   const files = new Map<string, Lines>();
   for (const file of sources()) {
@@ -59,6 +64,6 @@ if (import.meta.main) {
     .filter(([, { total, covered }]) => covered < total)
     .map(([file, lines]) => `  ${percent(lines).toFixed(1).padStart(5)} %  ${relative("src", file)}`);
   const verdict = `coverage: ${percent(all).toFixed(2)} % of ${all.total} lines; at least ${FLOOR} % is required`;
-  process.stdout.write(`${["most lines unreached:", ...rows, verdict].join("\n")}\n`);
+  process.stdout.write(`${["most uncovered lines:", ...rows, verdict].join("\n")}\n`);
   if (percent(all) < FLOOR) process.exitCode = 1;
 }

@@ -5,8 +5,8 @@ import { ENVIRONMENT, SECRET_VARIABLES } from "../src/config/environment.ts";
 import { schema } from "../src/config/schema.ts";
 
 /**
- * Writes what follows from the configuration's schema: `config/default.yaml`, `config/schema.json` and
- * `docs/configuration.md`. `npm run generate` writes them, a test holds them to the schema.
+ * Generates `config/default.yaml`, `config/schema.json` and `docs/configuration.md` from the configuration's
+ * schema. `npm run generate` writes them; a test compares them with the schema.
  */
 
 interface Setting {
@@ -20,7 +20,7 @@ const jsonSchema: Setting = JSON.parse(
   JSON.stringify(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" })),
 );
 
-/** Every generated file's text, by its path from the project's root. */
+/** The text of every generated file, by its path from the project's root. */
 export function generated(): Record<string, string> {
   const sections = jsonSchema.properties ?? {};
   return {
@@ -33,8 +33,8 @@ export function generated(): Record<string, string> {
 function defaults(sections: Readonly<Record<string, Setting>>): string {
   const lines = [
     "# yaml-language-server: $schema=./schema.json",
-    "# Every setting with its default. Generated from src/config/schema.ts; copy what you change into a file of your own",
-    "# and name that in CONFIG_FILE. Durations: 250ms, 15s, 5m, 1h. Sizes: 512B, 16KiB, 1MiB.",
+    "# Every setting with its default. Generated from src/config/schema.ts. Copy the settings that you change into another file",
+    "# and set CONFIG_FILE to its path. Durations: 250ms, 15s, 5m, 1h. Sizes: 512B, 16KiB, 1MiB.",
   ];
   for (const [section, { description, properties }] of Object.entries(sections)) {
     lines.push("", `# ${description ?? ""}`, `${section}:`);
@@ -65,16 +65,16 @@ function reference(sections: Readonly<Record<string, Setting>>): string {
   const lines = [
     "# Configuration",
     "",
-    "Generated from `src/config/schema.ts` by `npm run generate`; do not edit. Settings come from the YAML file that",
-    "`CONFIG_FILE` names and from the environment, which outranks it. Only `UPSTREAM_URL` is required. A wrong or",
-    "misspelt setting stops the start with one message that names every problem and where it stands.",
+    "Generated from `src/config/schema.ts` by `npm run generate`; do not edit. Settings come from the YAML file in",
+    "`CONFIG_FILE` and from the environment, which takes precedence. Only `UPSTREAM_URL` is required. If a setting is wrong",
+    "or misspelt, the gateway does not start and prints one message that names every problem with its line and column.",
     "",
-    "In the file, `${NAME}` in a value is replaced from the environment (unset: refused), `${NAME:-default}` has a default;",
-    "a plain `${` is written `$${`. A name with nothing behind it sets nothing. Secrets are best mounted as files, which",
-    "the variables that end in `_FILE` name.",
+    "In the file, `${NAME}` in a value is replaced from the environment, and `${NAME:-default}` has a default. An unset",
+    "`${NAME}` is an error. A literal `${` is written `$${`. A setting without a value keeps its default. Secrets are best",
+    "mounted as files: set the variables that end in `_FILE` to their paths.",
     "",
-    "An editor that speaks to the YAML language server completes and checks a file that begins with",
-    "`# yaml-language-server: $schema=` and the way to `config/schema.json`.",
+    "An editor with the YAML language server completes and validates a file that begins with",
+    "`# yaml-language-server: $schema=` and the path of `config/schema.json`.",
     "",
     "Durations are written `250ms`, `15s`, `5m`, `1h` (at most `596h`); sizes `512B`, `16KiB`, `1MiB`.",
   ];

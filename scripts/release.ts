@@ -5,8 +5,8 @@ import { parseArgs } from "node:util";
 import { billOfMaterials } from "./sbom.ts";
 
 /**
- * `npm run release -- 0.2.0`: says what a release would change; with `--yes` it writes the version, dates the changelog,
- * writes the bill of materials (CycloneDX), commits and tags. Nothing is pushed or published.
+ * `npm run release -- 0.2.0`: prints what a release would change. With `--yes` it writes the version, dates
+ * the changelog, writes the bill of materials (CycloneDX), commits and tags. It pushes and publishes nothing.
  */
 
 const root = join(import.meta.dirname, "..");
@@ -19,7 +19,7 @@ export const VERSIONED = [
 ] as const;
 const SBOM = "sbom.cdx.json";
 
-/** The files as they are after the release. Throws with what has to be done first. */
+/** The files as they are after the release. Throws an error that says what to do first. */
 export function released(
   files: Readonly<Record<(typeof VERSIONED)[number], string>>,
   version: string,
@@ -38,7 +38,7 @@ export function released(
   };
   return {
     "package.json": replaced(files["package.json"], 1),
-    // Once for the file, once for the package at its root; dependencies of the same version come later.
+    // The file's own version and its root package's; dependencies with the same version come later.
     "package-lock.json": replaced(files["package-lock.json"], 2),
     "CHANGELOG.md": files["CHANGELOG.md"].replace(heading, `## ${version} (${date})`),
     "config/kubernetes/deployment.yaml": files["config/kubernetes/deployment.yaml"].replace(
@@ -81,17 +81,17 @@ function main(): void {
   const after = released(files, version, new Date().toISOString().slice(0, 10));
   for (const path of VERSIONED) if (after[path] !== files[path]) say(`write  ${path}`);
   say(`write  ${SBOM}\ncommit release: ${version}\ntag    v${version}`);
-  if (!values.yes) return say("Nothing was changed: this was a rehearsal. With --yes it is done.");
-  if (run("git", "status", "--porcelain") !== "") throw new Error("commit or put away your changes first");
+  if (!values.yes) return say("Dry run: nothing was changed. Add --yes to release.");
+  if (run("git", "status", "--porcelain") !== "") throw new Error("commit or stash your changes first");
   if (run("git", "tag", "--list", `v${version}`) !== "")
-    throw new Error(`there is a tag v${version} already`);
+    throw new Error(`the tag v${version} exists already`);
   try {
     for (const path of VERSIONED) writeFileSync(join(root, path), after[path]);
     writeFileSync(join(root, SBOM), billOfMaterials(root));
     run("git", "add", SBOM, ...VERSIONED);
     run("git", "commit", "--quiet", "-m", `release: ${version}`);
   } catch (error) {
-    // Half a release must not be taken for what somebody was working on. Nothing else was changed before it.
+    // Nothing else was changed before, so the reset removes only the incomplete release.
     rmSync(join(root, SBOM), { force: true });
     run("git", "reset", "--quiet", "--hard");
     throw error;

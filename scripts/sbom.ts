@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * `npm run sbom`: the bill of materials (CycloneDX, JSON) of what runs, on standard output. It is npm's, of a lock file
- * that asks for nothing for development: asked to omit that itself, npm 11 omits whatever development needs as well
- * (undici, half of pino), and calls the project by its folder's name.
+ * `npm run sbom`: prints the bill of materials (CycloneDX, JSON) of the runtime dependencies. npm makes it
+ * from a lock file without development dependencies: npm 11's own `--omit=dev` also omits packages that both
+ * kinds need (undici, half of pino), and names the project after its folder.
  */
 
 interface Manifest {
@@ -17,11 +17,11 @@ interface Lock {
   readonly packages: Readonly<Record<string, { readonly devDependencies?: unknown }>>;
 }
 
-/** The bill of the project whose `package.json` and `package-lock.json` lie in `root`. Throws what npm says. */
+/** The bill of the project whose `package.json` and `package-lock.json` are in `root`. Throws npm's error. */
 export function billOfMaterials(root: string): string {
   const manifest: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const lock: Lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
-  // Nobody then asks for the rest of the lock file, and npm lists only what somebody asks for.
+  // npm lists only packages that the root depends on, so the rest of the lock file is left out.
   const packages = { ...lock.packages, "": { ...lock.packages[""], devDependencies: undefined } };
   const dir = mkdtempSync(join(tmpdir(), "sbom-"));
   try {

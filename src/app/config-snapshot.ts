@@ -3,7 +3,7 @@ import { DEFAULT_UPSTREAM, upstreamsOf } from "../config/upstream.ts";
 import { InFlight } from "../core/async/in-flight.ts";
 import { scheduleEndOfTick } from "../core/async/end-of-tick.ts";
 import { routeToUpstream } from "../partners/route-to-upstream.ts";
-import type { Handler } from "../partners/pipeline.ts";
+import { createPipeline, type Handler } from "../partners/pipeline.ts";
 import {
   admission,
   deadline,
@@ -25,13 +25,11 @@ import {
 import { createUpstreamContext, type UpstreamContext } from "./upstream-context.ts";
 import type { ProcessServices } from "./process-services.ts";
 import { createNative } from "./native.ts";
-import { recordingOf, type Recording } from "./recording.ts";
 import { stagesOf } from "./stages.ts";
 
 /** Everything that one configuration decides: the CMSs with the connections to them, the pipelines, the native proxy. */
 export interface ConfigSnapshot extends Routes {
   readonly upstreams: ReadonlyMap<string, UpstreamContext>;
-  readonly recording: Recording;
   /** True from the first answer of a CMS. */
   readonly ready: boolean;
   /** The state of each CMS, by its name in `/readyz`. */
@@ -58,20 +56,18 @@ export interface ConfigSnapshot extends Routes {
 /** Builds a snapshot. It sends nothing to a CMS before it is used or probed. Throws if a certificate cannot be read. */
 export function createConfigSnapshot(config: Config, services: ProcessServices): ConfigSnapshot {
   warnOfObserveMode(config, services.log);
-  const recording = recordingOf(config, services);
-  const upstreams = openUpstreams(config, recording, services);
+  const upstreams = openUpstreams(config, services);
   const all = [...upstreams.values()];
   const underWay = new InFlight();
   const limit = admission({ max: config.limits.inFlight, maxUnsent: config.limits.unsent });
-  const gateway = inLayers(pipelineOf(config, { upstreams, recording }, services), [
+  const gateway = inLayers(pipelineOf(config, upstreams, services), [
     ...(services.tracer === undefined ? [] : [withServerSpans(services.tracer)]),
     record(reportAtEndOfTick(services), services.clock),
-    ...recording.layers,
     rescue,
     deadline(config.partners.deadline, services.clock),
     limit.layer,
   ]);
-  const native = createNative(config, upstreams, { ...services, events: recording.tell });
+  const native = createNative(config, upstreams, services);
   let stops: readonly (() => void)[] = [];
   const stopProbing = (): void => {
     for (const stop of stops) stop();
@@ -81,7 +77,6 @@ export function createConfigSnapshot(config: Config, services: ProcessServices):
   };
   return {
     upstreams,
-    recording,
     gateway: (request) => underWay.during(() => gateway(request)),
     native,
     nativePrefixes: config.native.prefixes,
@@ -161,14 +156,10 @@ function endingsOf({ partners }: Config): Readonly<Record<string, VersionEnd>> {
   );
 }
 
-function openUpstreams(
-  config: Config,
-  { recorder }: Recording,
-  services: ProcessServices,
-): ReadonlyMap<string, UpstreamContext> {
+function openUpstreams(config: Config, services: ProcessServices): ReadonlyMap<string, UpstreamContext> {
   const all = [...upstreamsOf(config)].map(([name, settings]): [string, UpstreamContext] => [
     name,
-    createUpstreamContext(config, { name, settings, recorder }, services),
+    createUpstreamContext(config, { name, settings }, services),
   ]);
   return new Map(all);
 }
@@ -176,7 +167,7 @@ function openUpstreams(
 /** A pipeline for each CMS, as one. */
 function pipelineOf(
   config: Config,
-  { upstreams, recording }: Pick<ConfigSnapshot, "upstreams" | "recording">,
+  upstreams: ConfigSnapshot["upstreams"],
   { counter, events, wallTime }: ProcessServices,
 ): Handler {
   const routes = upstreamRoutesOf(config);
@@ -189,7 +180,7 @@ function pipelineOf(
         onCounted: (bucket: RateBucket, outcome: RateOutcome) => events.counted(bucket, outcome),
       };
       const stages = stagesOf(config, { cms, upstream: sender, reads, lookups, wallTime, rate, isHome });
-      return [name, recording.pipeline(stages)];
+      return [name, createPipeline(stages)];
     }),
   );
   return routeToUpstream(createChooseUpstream(routes), pipelines);

@@ -2,7 +2,7 @@ import type { Config } from "../config/schema.ts";
 import type { Health, Standing } from "../core/status.ts";
 import { causeOf } from "../observe/log.ts";
 import { snapshotOf } from "../observe/snapshot.ts";
-import { ADMIN_LIMITS, startAdmin, type AdminApi, type Explained } from "../server/admin.ts";
+import { ADMIN_LIMITS, startAdmin, type AdminApi } from "../server/admin.ts";
 import { startServer, type RunningServer } from "../server/server.ts";
 import { purgeOf } from "./cached-lookups.ts";
 import { ConfigReloader } from "./config-reloader.ts";
@@ -76,7 +76,7 @@ class Gateway {
         ...server,
         clock: services.clock,
         ways: () => reloader.current,
-        onRefused: (refused) => reloader.current.recording.tell.refused(refused),
+        onRefused: (refused) => services.events.refused({ ...refused, stage: "server" }),
       },
       { host: server.host, port: server.port, reusePort: server.reusePort },
     );
@@ -146,13 +146,6 @@ function adminApiOf(gateway: Gateway): AdminApi {
     health: async () => gateway.standing().health,
     purge: purgeOf(cache, () => reloader.current.upstreams.keys()),
     metrics: () => metrics.page(gateway.standing()),
-    explain: async (requestId) => explained(reloader, requestId),
     snapshot: async () => snapshotOf(status.heard(), gateway.standing()),
   };
-}
-
-/** The record of a past request; `undefined` if none are kept. */
-function explained({ current }: ConfigReloader, requestId: string): Explained | undefined {
-  const { recorder } = current.recording;
-  return recorder && { keep: recorder.keep, text: recorder.find(requestId) };
 }

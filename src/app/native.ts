@@ -39,7 +39,7 @@ export function createNative(
     onObserved: observeOnly(config, lookups.keys, events),
     onDone: (status) => events.native(status),
     onFailure: ({ requestId, method, code, cause }) =>
-      events.refused({ requestId, method, error: new GatewayError(code, { cause }) }),
+      events.refused({ requestId, method, stage: "native", error: new GatewayError(code, { cause }) }),
   });
 }
 

@@ -26,8 +26,6 @@ export interface ProcessDeps {
 export interface ProcessServices extends ProcessDeps {
   /** Reports to the log, the metrics and the status page. */
   readonly events: Events;
-  /** The same, by the name that `recording.ts` uses. */
-  readonly tell: Events;
   readonly metrics: Metrics;
   readonly status: Status;
   readonly cache: Cache;
@@ -48,7 +46,6 @@ export function createProcessServices(config: Config, deps: ProcessDeps): Proces
   return {
     ...deps,
     events,
-    tell: events,
     metrics,
     status,
     cache,

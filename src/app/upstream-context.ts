@@ -4,7 +4,6 @@ import type { Config } from "../config/schema.ts";
 import { readTls } from "../config/tls.ts";
 import type { UpstreamSettings } from "../config/upstream.ts";
 import type { Cms, Upstream } from "../core/ports.ts";
-import type { Recorder } from "../observe/explain/recorder.ts";
 import { causeOf } from "../observe/log.ts";
 import { SharedReads } from "../partners/stages/shared-reads.ts";
 import { watchTargets, type UpstreamHealth } from "../http/client/health.ts";
@@ -53,18 +52,13 @@ export function configFor(config: Config, { serviceKey }: UpstreamSettings): Con
 /** Opens the context of one CMS. Throws if a certificate cannot be read. */
 export function createUpstreamContext(
   config: Config,
-  {
-    name,
-    settings,
-    recorder,
-  }: Pick<UpstreamContext, "name" | "settings"> & { recorder?: Recorder | undefined },
+  { name, settings }: Pick<UpstreamContext, "name" | "settings">,
   services: ProcessServices,
 ): UpstreamContext {
   const { clock, events, log, tracer, writes } = services;
   const own = configFor(config, settings);
   const pool = connectTo(settings, clock);
-  const traced = tracer === undefined ? pool : withClientSpans(pool);
-  const sender = recorder?.upstream(traced) ?? traced;
+  const sender = tracer === undefined ? pool : withClientSpans(pool);
   const cms = createPayloadCms(own, sender, {
     tell: events,
     // Never all connections: known keys would wait until the CMS has answered about unknown ones.

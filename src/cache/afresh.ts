@@ -1,21 +1,21 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 
-/** How long after it has come an answer counts for all who ask the same, in milliseconds. */
+/** How long an answer is reused for the same name, from when it arrived, in milliseconds. */
 const LONG_ENOUGH_MS = 5_000;
 
-/** So many answers are kept, for that time. */
+/** The largest number of answers kept. */
 const MOST = 1_000;
 
 interface Asked<T> {
   readonly answer: Promise<T>;
-  /** Until when it counts: without an end while the question is under way. */
+  /** The time until which the answer is reused; `Infinity` while the lookup is in flight. */
   until: number;
 }
 
 /**
- * Questions to be put again although their answers are remembered. Of one name one is under way, and its answer is good
- * enough for a while: whoever is refused by the CMS again and again would else have it asked each time.
+ * Lookups that bypass the cache. At most one lookup per name is in flight, and its answer is reused for a
+ * while. Otherwise, a client that the CMS refuses again and again would cause a lookup on each request.
  */
 export class Afresh<T> {
   readonly #clock: Clock;
@@ -25,7 +25,7 @@ export class Afresh<T> {
     this.#clock = clock;
   }
 
-  /** What `question` resolves with, or the last one of that name did. One that fails is not kept. */
+  /** Calls `question`, or returns the latest answer for that name. A failed answer is not kept. */
   ask(name: string, question: () => Promise<T>): Promise<T> {
     const last = this.#asked.get(name);
     if (last !== undefined && this.#clock.now() < last.until) return last.answer;
@@ -36,7 +36,7 @@ export class Afresh<T> {
     return asked.answer;
   }
 
-  /** Keeps no answer any longer. */
+  /** Drops all answers. */
   flush(): void {
     this.#asked.clear();
   }

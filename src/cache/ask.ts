@@ -2,12 +2,15 @@ import type { Config } from "../config/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import { hasRedis, openRedis } from "./redis.ts";
 
-/** How much longer than `redis.connectTimeout` the answer of a Redis that took the connection may take, in milliseconds. */
+/**
+ * The time beyond `redis.connectTimeout` for Redis to answer once it has accepted the connection, in
+ * milliseconds.
+ */
 const GRACE_MS = 2_000;
 
 /**
- * What keeps the configured Redis from being used, as one sentence that says what to change; `undefined` where nothing
- * does, or none is configured. Opens a connection of its own and closes it.
+ * Checks the configured Redis. Resolves with one sentence that says which setting to change, or with
+ * `undefined` if Redis answers or none is configured. Opens a separate connection and closes it.
  */
 export async function askRedis(redis: Config["redis"], clock: Clock): Promise<string | undefined> {
   if (!hasRedis(redis)) return undefined;
@@ -25,7 +28,9 @@ export async function askRedis(redis: Config["redis"], clock: Clock): Promise<st
   return reason === undefined ? undefined : advised(redis, reason);
 }
 
-/** Of several failures in one (Sentinel, Cluster, both addresses of a name) the one that says something. */
+/**
+ * Returns the informative cause of an error that wraps several (Sentinel, Cluster, both addresses of a name).
+ */
 function reasonOf(error: Error): string {
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return reasonOf(error.errors[0]);
   if ("lastNodeError" in error && error.lastNodeError instanceof Error) return reasonOf(error.lastNodeError);
@@ -34,11 +39,11 @@ function reasonOf(error: Error): string {
 
 function advised({ url, sentinels, username }: Config["redis"], reason: string): string {
   if (/WRONGPASS|invalid password|ERR AUTH/i.test(reason))
-    return `redis.password (REDIS_PASSWORD, or the one in REDIS_URL): Redis does not take ${username === undefined ? "it" : "it with redis.username"} (${reason})`;
-  if (/NOAUTH/.test(reason)) return `redis.password (REDIS_PASSWORD): Redis wants one (${reason})`;
+    return `redis.password (REDIS_PASSWORD, or the one in REDIS_URL): Redis rejects ${username === undefined ? "it" : "it with redis.username"} (${reason})`;
+  if (/NOAUTH/.test(reason)) return `redis.password (REDIS_PASSWORD): Redis requires a password (${reason})`;
   if (/NOPERM/.test(reason))
-    return `redis.username (REDIS_USERNAME): the ACL user may too little (${reason})`;
+    return `redis.username (REDIS_USERNAME): the ACL user lacks permissions (${reason})`;
   const setting =
     url !== undefined ? "redis.url (REDIS_URL)" : sentinels.length > 0 ? "redis.sentinels" : "redis.cluster";
-  return `${setting}: Redis could not be asked (${reason})`;
+  return `${setting}: Redis is not usable (${reason})`;
 }

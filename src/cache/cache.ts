@@ -28,29 +28,29 @@ export interface CacheOptions {
   readonly events: CacheEvents;
 }
 
-/** How long Redis tells replicas that a key was good once, so that they ask about it as about a known one. */
+/** How long Redis records that a key was valid once, which exempts it from the limit on unknown keys. */
 export const KNOWN_MS = 24 * 3_600_000;
 
-/** One kind of fact. */
+/** The options of one kind of fact. */
 export interface NamespaceOptions<T> {
   readonly kind: FactKind;
   readonly parse: (value: unknown) => T | undefined;
   readonly ttl: number;
   readonly max: number;
-  /** How long a fact may be served out of date, and on which error of the lookup. */
+  /** How long an expired fact may be served, and on which error of the lookup. */
   readonly stale?: { readonly grace: number; readonly on: ErrorCode };
-  /** True where strangers can ask for any number of names, so that lookups of unknown ones are limited. */
+  /** True if any client can cause lookups of arbitrary names; lookups of unknown names are then limited. */
   readonly guarded?: boolean;
 }
 
-/** Where facts of a kind come from. */
+/** The source of facts of one kind: one CMS. */
 export interface FactOrigin<K, T> {
-  /** The name of the CMS that is asked. */
+  /** The name of the CMS. */
   readonly of: string;
   readonly lookup: (key: K, asking: LookupContext) => Promise<T | undefined>;
-  /** What tells one fact from another; may be secret, and is kept nowhere but as a digest. */
+  /** The text that identifies the fact. It may be secret; the cache keeps only its digest. */
   readonly textOf: (key: K) => string;
-  /** What facts are learnt from, in words that change with their meaning: see `Source.marks`. May be secret. */
+  /** The settings that decide what a fact means: see `Source.marks`. The texts may be secret. */
   readonly learntFrom: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export interface Namespace<T> {
   from<K>(origin: FactOrigin<K, T>): Facts<K, T>;
 }
 
-/** The memory of one process and its share in that of all replicas. */
+/** The cache of one process, and its connection to the cache that all replicas share in Redis. */
 export class Cache {
   readonly #options: CacheOptions;
   readonly #digests: Digests;
@@ -68,7 +68,7 @@ export class Cache {
   readonly #redis: { readonly commands: RedisClient; readonly link: InvalidationBus } | undefined;
   readonly #invalidator: Invalidator;
   readonly #stores = new Map<FactKind, Pick<FactStore<unknown>, "flush" | "drop">>();
-  /** Resolves when Redis can be asked for the first time, or could not be reached; at once where there is none. */
+  /** Resolves when Redis is first ready or the first attempt has failed; at once without Redis. */
   readonly begun: Promise<void>;
   #isClosed = false;
 
@@ -89,17 +89,17 @@ export class Cache {
     });
   }
 
-  /** True where replicas share facts: without a secret of their own they share invalidations only. */
+  /** True if replicas share facts. Without `redis.secret` they share invalidations only. */
   get sharesFacts(): boolean {
     return this.#redis !== undefined && this.#options.config.redis.secret !== undefined;
   }
 
-  /** How Redis serves; `undefined` where there is none. */
+  /** The state of Redis; `undefined` if none is configured. */
   get redisState(): RedisState | undefined {
     return this.#redis && { shared: this.#redis.link.gate.isOpen, heard: this.#redis.link.hears };
   }
 
-  /** The facts of one kind. To be called once for each. */
+  /** Creates the cache of one kind of fact. Call it once per kind. */
   facts<T extends object>(kind: NamespaceOptions<T>): Namespace<T> {
     const { clock, events } = this.#options;
     const { cache } = this.#options.config;
@@ -126,12 +126,12 @@ export class Cache {
     };
   }
 
-  /** Makes this process alone forget. */
+  /** Invalidates these kinds in this process only. */
   flush(kinds: readonly FactKind[]): void {
     for (const kind of kinds) this.#stores.get(kind)?.flush();
   }
 
-  /** What counts requests: for all replicas where there is Redis, else for this process. */
+  /** Creates the counter of rate limits: shared by all replicas with Redis, else for this process only. */
   counter(): Counter {
     const { clock, events, config } = this.#options;
     if (this.#redis === undefined) return new CounterHere(clock);
@@ -145,12 +145,12 @@ export class Cache {
     });
   }
 
-  /** Makes this process, Redis and all living replicas forget all facts of these kinds. Never rejects. */
+  /** Invalidates these kinds in this process, in Redis and in all live replicas. Never rejects. */
   invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
     return this.#invalidator.invalidate(kinds, reason);
   }
 
-  /** The same for one fact of one CMS, by the text that `textOf` gives of its key. */
+  /** Does the same for one fact of one CMS; `text` is what `textOf` returns for its key. */
   forget(kind: FactKind, of: string, text: string): Promise<Delivery> {
     const name = this.#digests.name(kind, of, text);
     this.#stores.get(kind)?.drop(name);
@@ -220,13 +220,13 @@ export class Cache {
   }
 
   /**
-   * Twice where there are others: one of them may have written the record, by what it was told before, after the first
-   * removal, and a third may have read it. Who has acknowledged the first time does not write it any more.
+   * Removes the record and publishes the invalidation, twice if there are other replicas. Before its first
+   * ack, a replica may still write the record from an earlier lookup, and another may read it.
    */
   async #tellForget(kind: FactKind, name: string): Promise<Delivery> {
     const link = this.#redis?.link;
     if (link === undefined) return { peers: 0, acknowledged: 0, complete: true };
-    // Without a secret that all have, the others know the fact by another name: they have to forget all of its kind.
+    // Without a shared secret, names differ per replica: the others have to invalidate the kind.
     if (!this.sharesFacts) return this.invalidate([kind], "purge");
     const tell = () =>
       link.tell({ type: "forget", kind, name, distrust: false }, [this.#places.record(kind, name)]);

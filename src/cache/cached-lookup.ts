@@ -8,47 +8,48 @@ import type { UnknownKeyLimiter } from "./unknown-key-limiter.ts";
 import type { Memory } from "./memory.ts";
 import type { Shared, SharedRecord } from "./shared.ts";
 
-/** A fact, and the marks of what it was learnt from. */
+/** A fact (the CMS's answer about one API key or one tenant), and the marks of its source. */
 export interface Tagged<T> {
   readonly fact: T;
   readonly marks: readonly string[];
 }
 
-/** One kind of fact: the tiers before the lookup. */
+/** The cache tiers in front of the lookups of one kind of fact. */
 export interface CachedLookupOptions<T extends object> {
   readonly clock: Clock;
   readonly memory: Memory<Tagged<T>>;
   readonly shared: Shared<Tagged<T>> | undefined;
   readonly doorkeeper?: UnknownKeyLimiter;
-  /** The error on which a stale fact is better than none. */
+  /** The lookup error on which a stale fact is served. */
   readonly staleOn?: ErrorCode;
-  /** Told of each answer, and of each lookup that the doorkeeper refused. */
+  /** Called on each answer, and on each lookup that the limit on unknown keys refused. */
   readonly onFound: (via: Tier) => void;
   readonly onRefused: () => void;
-  /** Makes the others forget one name: the CMS has said that there is no such fact any longer. */
+  /** Called when the CMS no longer has the fact, to invalidate the name in the other processes. */
   readonly onGone: (name: string) => void;
 }
 
-/** Whom to ask for facts of a kind that are not remembered. */
+/** The source of facts that are not cached. */
 export interface Source<K, T> {
-  /** Asks the CMS. Its rejection is passed to everybody who waits and is not remembered. */
+  /** Asks the CMS. Every request that shares the lookup gets its rejection, which is not cached. */
   readonly lookup: (key: K, asking: LookupContext) => Promise<T | undefined>;
-  /** What a fact is remembered under: a digest. */
+  /** Returns the cache key of a fact: a digest. */
   readonly nameOf: (key: K) => string;
   /**
-   * What facts are learnt from here; at least one. A remembered fact counts where it has one of them: so a CMS that
-   * gets another target keeps its facts, and a name that now means another CMS, or is read by other settings, has none.
+   * Digests that identify this source; at least one. A cached fact is valid if it shares one of them. A CMS
+   * that gets another target keeps its facts. A name that now means another CMS, or is read with other
+   * settings, has none.
    */
   readonly marks: readonly string[];
 }
 
-/** All facts of one kind, of whatever CMS. They live on where a reload puts another source in place of one. */
+/** All facts of one kind, of every CMS. They survive a reload that replaces a source. */
 export interface FactStore<T> {
   /** The facts of one source. */
   from<K>(source: Source<K, T>): Facts<K, T>;
-  /** Forgets everything; what lookups under way will find is not remembered. */
+  /** Drops everything. Lookups in flight do not store their answers. */
   flush(): void;
-  /** The same for one name. Only this process's memory. */
+  /** Does the same for one name. Both methods affect this process only. */
   drop(name: string): void;
 }
 
@@ -58,8 +59,9 @@ interface Flight<T> {
 }
 
 /**
- * A lookup behind two tiers, memory then Redis, with one lookup under way per name. A lookup that was under way when
- * its name was forgotten is neither stored nor joined from then on: what it finds may be what has just been withdrawn.
+ * Creates a lookup behind two tiers, memory then Redis, with at most one lookup in flight per name. A lookup
+ * that is in flight when its name is invalidated is no longer stored or joined: its answer may be the one
+ * just withdrawn.
  */
 export function createCachedLookup<T extends object>(options: CachedLookupOptions<T>): FactStore<T> {
   const { clock, memory, onFound } = options;
@@ -105,7 +107,7 @@ export function createCachedLookup<T extends object>(options: CachedLookupOption
           if (found.value === undefined) options.onGone(name);
           return found;
         };
-        // Who knows the CMS by other settings since a reload asks for himself.
+        // After a reload with other settings for the CMS, an answer by the old settings is not reused.
         const asked = JSON.stringify([name, source.marks]);
         return settleWith(afresh.ask(asked, question), asking.signal);
       },
@@ -128,7 +130,7 @@ function sharesMark(one: Marks, other: Marks): boolean {
   return one.marks.some((mark) => other.marks.includes(mark));
 }
 
-/** The fact, if it was learnt from that source. */
+/** Returns the fact, if it comes from that source. */
 function factOf<T>(marked: Tagged<T> | undefined, source: Marks): T | undefined {
   return marked !== undefined && sharesMark(marked, source) ? marked.fact : undefined;
 }
@@ -141,11 +143,11 @@ interface Asked<K, T> {
 }
 
 interface Question<K, T> extends Asked<K, T> {
-  /** False once the name was forgotten while this question was under way. */
+  /** Returns false once the name was invalidated while this lookup was in flight. */
   readonly isCurrent: () => boolean;
 }
 
-/** One question to the second tier and, where that does not know, to the CMS. */
+/** Asks the second tier and, on a miss, the CMS. */
 async function answer<K, T extends object>(
   options: CachedLookupOptions<T>,
   question: Question<K, T>,
@@ -167,7 +169,9 @@ async function answer<K, T extends object>(
   return learn(options, question, record);
 }
 
-/** One question to the CMS; what it says is remembered, and in the second tier as well, by what that had to say before. */
+/**
+ * Asks the CMS and caches its answer, in the second tier too if that tier has given an epoch to write under.
+ */
 async function learn<K, T extends object>(
   options: CachedLookupOptions<T>,
   question: Question<K, T>,
@@ -175,7 +179,7 @@ async function learn<K, T extends object>(
 ): Promise<Found<T>> {
   const { clock, memory, shared, doorkeeper } = options;
   const { name, isCurrent, source } = question;
-  // Lives are counted from here: what the CMS says was true no later than when it was asked.
+  // The lifetime starts when the CMS is asked: its answer may already be out of date when it arrives.
   const born = clock.now();
   const found = await ask(options, question);
   if (found.via === "stale") return found;
@@ -185,7 +189,7 @@ async function learn<K, T extends object>(
   const { marks } = source;
   if (fact === undefined) {
     memory.storeAbsence(name, { marks, born });
-    // What it once was must not make the key a known one at the next question.
+    // The old record would exempt the key from the limit on unknown keys at the next lookup.
     if (isKnown) shared?.remove(name);
     return found;
   }
@@ -202,7 +206,7 @@ async function ask<K, T extends object>(
 ): Promise<Found<T>> {
   const isUnknownKey = doorkeeper?.knows(name) === false;
   try {
-    // The question belongs to everybody who waits for it, so the first one's leaving must not end it.
+    // Several requests may share the lookup: it must not end when the first of them is aborted.
     const value = await source.lookup(key, { ...asking, signal: FOREVER, isUnknownKey });
     return { value, via: "cms" };
   } catch (error) {
@@ -213,7 +217,9 @@ async function ask<K, T extends object>(
   }
 }
 
-/** `promise`, unless `signal` aborts before: then its reason. Leaves no listener behind. */
+/**
+ * Settles like `promise`, or rejects with the reason of `signal` if that aborts first. Removes its listener.
+ */
 function settleWith<T>(promise: Promise<T>, signal: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () =>

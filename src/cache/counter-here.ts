@@ -2,13 +2,16 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 import type { Counted, Counter, RateLimit } from "../core/rate.ts";
 
-/** More names than that are not kept: whoever has not come for longest begins anew. */
+/**
+ * The largest number of names kept. The count of the least recently used name is dropped and starts again at
+ * 0.
+ */
 const MOST_NAMES = 20_000;
 
-/** Counts in this process alone: exact, and by each replica for itself. */
+/** A sliding-window counter in this process. It is exact, and each replica counts separately. */
 export class CounterHere implements Counter {
   readonly #clock: Clock;
-  /** The times at which each name passed, oldest first. */
+  /** The times of the requests admitted under each name, oldest first. */
   readonly #passed = new LRUCache<string, number[]>({ max: MOST_NAMES });
 
   constructor(clock: Clock) {
@@ -23,7 +26,8 @@ export class CounterHere implements Counter {
     const isWithin = times.length < limit;
     if (isWithin) times.push(now);
     this.#passed.set(name, times);
-    // Where the limit has been lowered since, more have passed than it says: one more may come when enough of them end.
+    // After the limit was lowered, the window may hold more requests than it allows. The next one is admitted
+    // when enough of them have left the window.
     const edge = times[Math.max(0, times.length - limit)] ?? now;
     const remaining = Math.max(0, limit - times.length);
     return Promise.resolve({ isWithin, remaining, wait: edge + window - now });

@@ -7,9 +7,10 @@ import type { RedisClient } from "./redis.ts";
 import { withTimeout } from "./with-timeout.ts";
 
 /**
- * One step, so that two replicas cannot both take the last place; by Redis's own clock, which all replicas share. The
- * list holds the times, in milliseconds, at which requests passed, the newest first. What was refused leaves nothing. A
- * list from later than now is from before that clock was set back: it would stop a user until its time has come again.
+ * The sliding window as one atomic script, so that two replicas cannot both take the last request. It uses
+ * Redis's clock, which all replicas share. The list holds the times of the admitted requests in milliseconds,
+ * newest first. If the newest time is in the future, Redis's clock was set back: the script deletes the list,
+ * because it would block the user until the clock has reached that time.
  */
 const SCRIPT = `
 local window, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -39,12 +40,15 @@ export interface CounterSharedOptions {
   readonly places: RedisKeys;
   readonly gate: RedisBreaker;
   readonly clock: Clock;
-  /** The longest that a request waits for Redis. */
+  /** The longest that a request waits for Redis, in milliseconds. */
   readonly timeout: number;
   readonly onFailed: (cause: unknown) => void;
 }
 
-/** Counts for all replicas together, in Redis. Where Redis cannot be asked nothing is counted, and nobody waits. */
+/**
+ * A counter in Redis for all replicas together. If Redis is not available, it counts nothing and does not
+ * wait.
+ */
 export class CounterShared implements Counter {
   readonly #options: CounterSharedOptions;
 
@@ -59,7 +63,7 @@ export class CounterShared implements Counter {
       return readReply(await withTimeout(this.#run(name, rate), timeout, clock));
     } catch (cause) {
       onFailed(cause);
-      // A refusal (full, read-only, a name that somebody else uses) costs no waiting, and facts can still be read.
+      // An error reply (full, read-only, a key of another type) comes at once, and facts can still be read.
       if (!isRefusal(cause)) gate.trip();
       return undefined;
     }
@@ -71,7 +75,7 @@ export class CounterShared implements Counter {
     try {
       return await client.evalsha(SHA, 1, place, window, limit);
     } catch (cause) {
-      // A Redis that was restarted, or another node, has yet to be told the script.
+      // A restarted Redis, or another node, does not have the script yet.
       if (!isRefusal(cause) || !cause.message.startsWith("NOSCRIPT")) throw cause;
       return client.eval(SCRIPT, 1, place, window, limit);
     }

@@ -4,24 +4,28 @@ import type { FactKind } from "../core/ports.ts";
 import { Secret } from "../core/secret.ts";
 
 /**
- * What facts are remembered under, and the seal on what is shared: HMAC-SHA-256 under the cache's secret. Without the
- * secret nobody can find a key's record in a dump, try keys against it, or put a record of his own in its place.
+ * Computes cache keys, and the seals of shared records: HMAC-SHA-256 under the cache's secret. Without the
+ * secret, an attacker with a dump can neither find the record of an API key nor test keys against it, nor
+ * forge a record.
  */
 export class Digests {
   readonly #secret: string;
-  /** Names by a faster digest, which is this process's alone: an HMAC costs four times as much, on every request twice. */
+  /**
+   * Names by a faster digest that only this process uses. An HMAC costs four times as much, twice per
+   * request.
+   */
   readonly #names: LRUCache<string, string>;
   readonly #pepper = randomBytes(32).toString("base64url");
 
-  /** Remembers the names of the last `max` facts asked for. */
+  /** Caches the names of the `max` most recently used facts. */
   constructor(secret: Secret, max: number) {
     this.#secret = Secret.reveal(secret);
     this.#names = new LRUCache({ max });
   }
 
   /**
-   * The name of a fact of one kind of one CMS. One way; 43 characters, whatever the length of `text`. With the CMS in
-   * it, what one says can never be found where another is asked.
+   * Returns the name of a fact: a one-way digest of 43 characters, whatever the length of `text`. It includes
+   * the CMS (`of`), so that the answer of one CMS is never found in a lookup for another.
    */
   name(kind: FactKind, of: string, text: string): string {
     const content = `name\0${kind}\0${of}\0${text}`;
@@ -33,17 +37,17 @@ export class Digests {
     return name;
   }
 
-  /** A short mark of what facts are learnt from. */
+  /** Returns a short digest that identifies a source of facts. */
   mark(text: string): string {
     return this.#hmac(`mark\0${text}`).slice(0, 11);
   }
 
-  /** The seal of a record's text in its place: a record moved to another place does not bear its seal. */
+  /** Returns the seal of a record's text under its Redis key (`place`). It is not valid under another key. */
   seal(place: string, text: string): string {
     return this.#hmac(`seal\0${place}\0${text}`);
   }
 
-  /** True where `seal` is the one of that text in that place. */
+  /** Returns true if `seal` is valid for that text under that Redis key. Compares in constant time. */
   isSealed(seal: string, place: string, text: string): boolean {
     const expected = Buffer.from(this.seal(place, text));
     const given = Buffer.from(seal);

@@ -10,17 +10,17 @@ import type { RedisClient } from "./redis.ts";
 import { Witness } from "./witness.ts";
 import { withTimeout } from "./with-timeout.ts";
 
-/** Each replica says so often that it is there, and hears itself say it. */
+/** The interval of heartbeats. Each replica publishes them and receives its own, in milliseconds. */
 const BEAT_MS = 500;
 
-/** Without having heard itself for so long, a replica counts itself as cut off. */
+/** A replica that has not received its own heartbeat for this long counts as disconnected. */
 const DEAF_MS = 1_500;
 
-/** A replica that has begun to hear may not know the others before they have answered its hello. */
+/** For `NEW_MS` after a reconnect, a replica waits `HELLO_MS` for answers to its hello to learn its peers. */
 const NEW_MS = 500;
 const HELLO_MS = 50;
 
-/** A subscription that is deaf for so long is made anew, and a connection to a server that may not be written to. */
+/** The interval of reconnects while the subscription receives nothing or the server is read-only. */
 const RENEW_MS = 5_000;
 
 export interface InvalidationBusOptions {
@@ -29,7 +29,7 @@ export interface InvalidationBusOptions {
   readonly places: RedisKeys;
   readonly clock: Clock;
   readonly commandTimeout: number;
-  /** The longest that a telling waits for the others to have done it. */
+  /** The longest that a message waits for the acks of the other replicas, in milliseconds. */
   readonly ackTimeout: number;
   readonly onFlush: (kinds: readonly FactKind[]) => void;
   readonly onForget: (kind: FactKind, name: string) => void;
@@ -38,9 +38,9 @@ export interface InvalidationBusOptions {
 }
 
 /**
- * This replica's line to the others: pub/sub through Redis. A message is believed to arrive only because it is heard:
- * each replica hears its own beats, and one that does not, or that finds a gap in anybody's numbers, knows that it may
- * have missed something. Needs no clock but its own, and nothing stored: it goes on where Redis is full or read-only.
+ * Messages between replicas, by Redis pub/sub, which does not guarantee delivery. Each replica gets its own
+ * heartbeats. It detects a missed message when they stop, or by a gap in a sender's sequence numbers. It
+ * needs no synchronised clocks and stores nothing, so it also works while Redis is full or read-only.
  */
 export class InvalidationBus {
   readonly gate: RedisBreaker;
@@ -66,9 +66,9 @@ export class InvalidationBus {
     const { commands, subscriber, clock, onChange } = options;
     this.gate = new RedisBreaker(clock, onChange);
     this.#witness = new Witness({ gate: this.gate, clock, patience: options.ackTimeout });
-    // In a Cluster a hello need not have come by the node that holds the facts, and is no proof of anything.
+    // In a Cluster a hello may pass another node than the one that holds the facts: its ack proves nothing.
     if (commands.isCluster) this.gate.shut();
-    // What stands in Redis now may be older than what was withdrawn while it was away: a snapshot, a late replica.
+    // Redis may return with facts that were invalidated meanwhile: from a snapshot or a lagging replica.
     for (const event of ["close", "end", "-node", "+node"]) commands.on(event, () => this.gate.shut());
     commands.on("ready", () => void this.#greet());
     subscriber.on("ready", () => void this.#subscribe());
@@ -77,18 +77,18 @@ export class InvalidationBus {
     void this.#beat();
   }
 
-  /** True while every invalidation is sure to reach this process; asked at each use, so that a stalled process knows. */
+  /** True while this process receives every invalidation. Computed at each use, so correct after a stall. */
   get hears(): boolean {
     return !this.#isCut && this.#options.clock.now() - this.#heardAt <= DEAF_MS;
   }
 
   /**
-   * Removes `keys` from Redis, then tells all replicas, this one included, and waits for the living ones to have done
-   * it. Never rejects; takes two command timeouts and the ack timeout at the most.
+   * Removes `keys` from Redis, publishes the message to all replicas including this one, and waits for the
+   * acks of the live ones. Never rejects. Takes at most two command timeouts and the ack timeout.
    */
   async tell(telling: Telling, keys: readonly string[]): Promise<Delivery> {
     const removed = await this.#remove(keys);
-    // What was read there meanwhile goes at once: our own message may never come back to us.
+    // Drops what was read from Redis before the removal, at once: this replica's own message may be lost.
     if (telling.type === "flush") this.#options.onFlush(telling.kinds);
     const seq = (this.#seq += 1);
     const delivery = this.#deliveries.begin(seq);
@@ -98,7 +98,7 @@ export class InvalidationBus {
     return { ...delivered, complete: removed && delivered.complete };
   }
 
-  /** Says goodbye and hangs up. */
+  /** Publishes a bye and closes both connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopBeating?.();
@@ -112,7 +112,7 @@ export class InvalidationBus {
       await this.#inTime(this.#options.commands.del(...keys));
       return true;
     } catch (cause) {
-      // It may still be there: Redis is not believed until a removal has succeeded.
+      // The keys may still be in Redis: it is not trusted until a removal has succeeded.
       this.#options.onFailed(cause);
       this.gate.shut();
       if (cause instanceof Error && cause.message.startsWith("READONLY")) this.#isReadOnly = true;
@@ -136,7 +136,7 @@ export class InvalidationBus {
     return withTimeout(command, this.#options.commandTimeout, this.#options.clock);
   }
 
-  /** One beat, and all that is looked after twice a second: the gate, a deaf subscription. */
+  /** Publishes a heartbeat, tries to open the breaker, and renews a subscription that receives nothing. */
   async #beat(): Promise<void> {
     const { clock, subscriber, onChange } = this.#options;
     if (subscriber.status === "ready" && !this.hears && clock.now() >= this.#renewAt) {
@@ -151,7 +151,7 @@ export class InvalidationBus {
     if (!this.#isClosed) this.#stopBeating = clock.after(BEAT_MS, () => void this.#beat());
   }
 
-  /** Tells the others that we are there; where that works again after it did not, Redis is used again, from scratch. */
+  /** Publishes a heartbeat. If that works again after a failure, removes the epochs and uses Redis again. */
   async #greet(): Promise<void> {
     const { turn } = this.gate;
     const type = this.#isCut ? "hello" : "beat";
@@ -161,7 +161,7 @@ export class InvalidationBus {
     else if (this.#isReadOnly) this.#seekMaster();
   }
 
-  /** After a failover the old master may still be there, read-only: connects anew, to find the new one. */
+  /** Reconnects to find the new master: after a failover, the old one may still answer, read-only. */
   #seekMaster(): void {
     const { commands, clock } = this.#options;
     this.#isReadOnly = false;
@@ -175,7 +175,7 @@ export class InvalidationBus {
     this.#renewAt = clock.now() + RENEW_MS;
     try {
       await subscriber.subscribe(places.channel, places.acks(this.#id));
-      // To be heard at once, not at the next beat.
+      // Publishes a heartbeat at once, without waiting for the next interval.
       if (this.#options.commands.status === "ready") await this.#greet();
     } catch (cause) {
       onFailed(cause);
@@ -209,7 +209,7 @@ export class InvalidationBus {
   #heardOurselves(isUnbroken: boolean): void {
     this.#heardAt = this.#options.clock.now();
     if (isUnbroken) return;
-    // What was said meanwhile is lost, so that nothing from before can be relied on, nor is the others' silence theirs.
+    // Messages sent meanwhile are lost: earlier facts may be invalid, and the peers may not be silent.
     this.#hearsSince = this.#heardAt;
     this.#peers.excuse(this.#heardAt);
     this.#missed();
@@ -243,7 +243,7 @@ export class InvalidationBus {
     commands.publish(places.acks(from), JSON.stringify({ from: this.#id, seq })).catch(onFailed);
   }
 
-  /** Our own message has come back: whoever was heard before it is alive and has got it too. */
+  /** Called when this replica receives its own message: the peers heard from by then must acknowledge. */
   #expectAcks(seq: number): void {
     this.#deliveries.expect(seq, this.#peers.alive(this.#id, this.#options.clock.now()));
   }

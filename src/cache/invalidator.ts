@@ -7,7 +7,10 @@ import type { InvalidationBus } from "./invalidation-bus.ts";
 import { ALL_KINDS } from "./messages.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 
-/** A write whose answer never came may yet be carried out: for so long, it is followed by invalidations. */
+/**
+ * How long invalidations repeat after a write without an answer, which the CMS may still carry out; and how
+ * often.
+ */
 const UNCERTAIN_MS = 15_000;
 const AGAIN_MS = 2_000;
 
@@ -17,13 +20,16 @@ export interface InvalidatorOptions {
   readonly link: Pick<InvalidationBus, "tell"> | undefined;
   readonly places: RedisKeys;
   readonly events: CacheEvents;
-  /** Forgets in this process. */
+  /** Invalidates in this process. */
   readonly flush: (kinds: readonly FactKind[]) => void;
 }
 
 const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
 
-/** Invalidates facts in all replicas. However many callers there are, one invalidation is under way and one waits. */
+/**
+ * Invalidates facts in all replicas. At most one invalidation is in flight; further calls share the next
+ * one.
+ */
 export class Invalidator {
   readonly #options: InvalidatorOptions;
   readonly #rounds: BatchCoalescer<readonly FactKind[], Delivery>;
@@ -35,7 +41,7 @@ export class Invalidator {
     this.#rounds = new BatchCoalescer((wishes) => this.#carryOut([...new Set(wishes.flat())]));
   }
 
-  /** Resolves when this process, Redis and the living replicas have invalidated the facts, or `redis.ackTimeout` is over. */
+  /** Invalidates in this process, Redis and the live replicas. Resolves when done or timed out. */
   async invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
     if (kinds.length === 0) return ALONE;
     const { clock, events } = this.#options;
@@ -47,7 +53,7 @@ export class Invalidator {
     return delivery;
   }
 
-  /** Ends the repetitions: at the end of the process there is nothing left to protect. */
+  /** Ends the repetitions, when the process ends. */
   close(): void {
     this.#cancelAgain?.();
   }
@@ -61,7 +67,10 @@ export class Invalidator {
     return (await link?.tell({ type: "flush", kinds, distrust: false }, places.epochs(kinds))) ?? ALONE;
   }
 
-  /** One series for all uncertain writes: what a flood of them costs must not grow with it. */
+  /**
+   * Repeats invalidations in one series for all uncertain writes, so that its cost does not grow with their
+   * number.
+   */
   #repeat(): void {
     const { clock, flush } = this.#options;
     this.#uncertainUntil = clock.now() + UNCERTAIN_MS;

@@ -1,23 +1,28 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 
-/** Times in milliseconds. */
+/** The limits of `Memory`. Times are in milliseconds. */
 export interface MemoryOptions {
   readonly clock: Clock;
   readonly ttl: number;
   readonly absentTtl: number;
-  /** The share of a life, 0 to 1, that is cut off at random, so that what was learnt together does not expire together. */
+  /**
+   * The largest share of a lifetime (0 to 1) to cut off at random, so that facts do not all expire together.
+   */
   readonly jitter: number;
-  /** How long after its life a fact may be used where the CMS cannot be asked. */
+  /** How long after it expires a fact may be served if the CMS does not answer. */
   readonly grace: number;
-  /** Entries at the most: of facts, and of known absences, which cannot push facts out. */
+  /**
+   * The largest numbers of facts and of known absences. Absences have their own limit, so they never evict
+   * facts.
+   */
   readonly max: number;
   readonly maxAbsent: number;
-  /** Bytes at the most that the facts take, roughly. */
+  /** The approximate memory limit of the facts, in bytes. */
   readonly bytes: number;
-  /** The longest life that counts at this moment: short while invalidations could pass this replica by. */
+  /** Returns the longest lifetime allowed now: short while this replica could miss invalidations. */
   readonly longestLife: () => number;
-  /** 0 to 1. */
+  /** Returns a random number from 0 to 1. */
   readonly random: () => number;
 }
 
@@ -25,29 +30,29 @@ interface Entry<T> {
   readonly value: T;
   readonly born: number;
   readonly expires: number;
-  /** Until when it may be used as stale without the CMS being asked again. */
+  /** The time until which the stale fact is served without another lookup. */
   staleUntil: number;
 }
 
-/** That there is no such fact, by the word of whom the marks stand for (`Source.marks`). */
+/** A known absence: the source with these marks (`Source.marks`) has no such fact. */
 export interface Absence {
   readonly marks: readonly string[];
 }
 
-/** What memory says of a name: a fact, that there is none, or nothing. */
+/** The result of a read: a fact, a known absence, or a miss. */
 export type Remembered<T> = { readonly value: T } | Absence | undefined;
 
 interface Life {
-  /** When what is remembered was true. */
+  /** The time at which the CMS was asked. */
   readonly born: number;
-  /** How long it may be remembered, in milliseconds; an absence is for `absentTtl` at the most. */
+  /** The lifetime in milliseconds. The lifetime of an absence is at most `absentTtl`. */
   readonly life: number;
 }
 
-/** How long the CMS is left alone after it could not be asked for a fact that may be served stale. */
+/** How long after a failed lookup a stale fact is served without another lookup, in milliseconds. */
 const LEAVE_ALONE_MS = 1_000;
 
-/** What an entry takes besides its name and its value's text, roughly. */
+/** The approximate overhead of an entry, besides its name and its value's text. */
 const ENTRY_BYTES = 200;
 
 /** The first tier: facts and known absences of one kind in this process, bounded in number and in bytes. */
@@ -66,7 +71,7 @@ export class Memory<T extends object> {
     this.#absences = new LRUCache({ max: options.maxAbsent });
   }
 
-  /** The fact of that name, while it lives. */
+  /** Returns the fact or absence of that name, unless it has expired. */
   get(name: string): Remembered<T> {
     const now = this.#options.clock.now();
     const entry = this.#facts.get(name);
@@ -80,8 +85,9 @@ export class Memory<T extends object> {
   }
 
   /**
-   * A fact past its life but within its grace, for when the CMS cannot be asked. With `settled`, only while the CMS is
-   * left alone. None while invalidations may pass by: what was withdrawn would live on for as long as both are broken.
+   * Returns an expired fact within its grace period, for when the CMS does not answer. With `settled`, only
+   * during the pause after a failed lookup. Returns nothing while this replica could miss invalidations: a
+   * withdrawn fact would otherwise be served for as long as Redis and the CMS are both down.
    */
   stale(name: string, settled: boolean): T | undefined {
     const { clock, grace, longestLife } = this.#options;
@@ -93,19 +99,19 @@ export class Memory<T extends object> {
     return entry.value;
   }
 
-  /** Remembers a fact. */
+  /** Stores a fact. */
   store(name: string, value: T, { born, life }: Life): void {
     this.#absences.delete(name);
     this.#facts.set(name, { value, born, expires: born + life, staleUntil: 0 });
   }
 
-  /** Remembers that there is none. */
+  /** Stores a known absence. */
   storeAbsence(name: string, { marks, born }: Absence & Pick<Life, "born">): void {
     this.#facts.delete(name);
     this.#absences.set(name, { marks, born });
   }
 
-  /** A whole life less its jitter. */
+  /** Returns a new lifetime: `ttl` less the jitter. */
   life(): number {
     const { ttl, jitter, random } = this.#options;
     return ttl * (1 - jitter * random());

@@ -1,33 +1,39 @@
 import { isObject } from "../core/json.ts";
 import type { FactKind } from "../core/ports.ts";
 
-/** What replicas tell each other. `seq` numbers the sender's messages without a gap: a gap is a loss. */
+/**
+ * A message between replicas. `seq` numbers the sender's messages without gaps: a gap means a lost message.
+ */
 export type Message = { readonly from: string; readonly seq: number } & (
   | { readonly type: "beat" }
-  /** A beat that the others answer with theirs, and with an ack where they trust what is in Redis. */
+  /**
+   * A heartbeat that each replica answers with its own, and with an ack if it trusts the contents of Redis.
+   */
   | { readonly type: "hello" }
   | { readonly type: "bye" }
-  /** Forget all facts of these kinds; `distrust`: they are still in Redis. */
+  /** Invalidates all facts of these kinds. `distrust`: they may still be in Redis. */
   | { readonly type: "flush"; readonly kinds: readonly FactKind[]; readonly distrust: boolean }
-  /** Forget one fact. */
+  /** Invalidates one fact. */
   | { readonly type: "forget"; readonly kind: FactKind; readonly name: string; readonly distrust: boolean }
 );
 
-/** A message's body, before its sender puts name and number to it. */
+/** The body of a message, without the sender's id and the sequence number. */
 export type Telling =
   | { readonly type: "beat" | "hello" | "bye" }
   | { readonly type: "flush"; readonly kinds: readonly FactKind[]; readonly distrust: boolean }
   | { readonly type: "forget"; readonly kind: FactKind; readonly name: string; readonly distrust: boolean };
 
-/** The answer to a flush or a forget: done. To a hello: Redis was in sight all along. */
+/**
+ * The answer to a flush or a forget: done. The answer to a hello: the sender trusts the contents of Redis.
+ */
 export interface Ack {
   readonly from: string;
   readonly seq: number;
 }
 
 /**
- * A message read from the channel, or `undefined` where it is not one. Of a flush that this version cannot read every
- * kind is taken to be meant: a newer replica's invalidation must not be missed in a rolling update.
+ * Parses a message from the channel; `undefined` if it is none. A message of an unknown type counts as a
+ * flush of every kind, so that a rolling update does not lose the invalidation of a newer replica.
  */
 export function readMessage(text: string): Message | undefined {
   const body = readObject(text);
@@ -42,7 +48,7 @@ export function readMessage(text: string): Message | undefined {
   return { ...sender, type: "flush", kinds: known ? kinds.filter(isKind) : ALL_KINDS, distrust };
 }
 
-/** An ack read from the channel, or `undefined` where it is not one. */
+/** Parses an ack from the channel; `undefined` if it is none. */
 export function readAck(text: string): Ack | undefined {
   return readSender(readObject(text));
 }

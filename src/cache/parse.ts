@@ -2,7 +2,7 @@ import { isObject } from "../core/json.ts";
 import type { Tagged } from "./cached-lookup.ts";
 import type { Identity, RecordId, TenantFacts } from "../core/context.ts";
 
-/** An identity out of a record, or `undefined` where something else stands there. */
+/** Parses an identity from a Redis record; `undefined` if the value is none. */
 export function parseIdentity(value: unknown): Identity | undefined {
   if (!isObject(value)) return undefined;
   const { userId, tenantIds, allTenants, roles } = value;
@@ -11,7 +11,7 @@ export function parseIdentity(value: unknown): Identity | undefined {
     : undefined;
 }
 
-/** A tenant out of a record, or `undefined` where something else stands there. */
+/** Parses a tenant from a Redis record; `undefined` if the value is none. */
 export function parseTenant(value: unknown): TenantFacts | undefined {
   if (!isObject(value)) return undefined;
   const { id, slug, installedApps, group } = value;
@@ -25,7 +25,7 @@ export function parseTenant(value: unknown): TenantFacts | undefined {
     : undefined;
 }
 
-/** A fact with its marks out of a record; `parse` judges the fact. */
+/** Parses a fact with its marks from a Redis record; `parse` parses the fact. */
 export function parseTagged<T>(
   value: unknown,
   parse: (fact: unknown) => T | undefined,

@@ -1,21 +1,26 @@
-/** A replica that said nothing for so long, without a goodbye, is no longer waited for. */
+/**
+ * A replica that has sent nothing for this long counts as gone, even without a bye: no message waits for its
+ * ack.
+ */
 const GONE_MS = 3_000;
 
-/** More names than that are not replicas but somebody who plays with the channel. */
+/** The largest number of replicas. More ids come from a client that misuses the channel. */
 const MOST = 1_000;
 
 interface Peer {
-  /** The highest number heard: in a Cluster, messages that went by different nodes may change places. */
+  /**
+   * The highest sequence number received. In a Cluster, messages by different nodes may arrive out of order.
+   */
   seq: number;
   at: number;
   hasLeft: boolean;
 }
 
-/** Who else is there: the replicas as heard on the channel, and whether anything of theirs was missed. */
+/** The replicas that send messages on the channel, and the detection of lost messages. */
 export class Peers {
   readonly #heard = new Map<string, Peer>();
 
-  /** Notes a message. False where messages of the same sender before it were missed. */
+  /** Records a message. Returns false if earlier messages of the same sender are missing. */
   hear(from: string, seq: number, now: number): boolean {
     const peer = this.#heard.get(from);
     if (peer === undefined) {
@@ -28,18 +33,18 @@ export class Peers {
     return isNext;
   }
 
-  /** Counts all silences from now: it was we who did not hear. */
+  /** Restarts the silence of every replica at `now`: this process was disconnected and could not receive. */
   excuse(now: number): void {
     for (const peer of this.#heard.values()) peer.at = now;
   }
 
-  /** The sender has said goodbye, which is its last message: an earlier one may be heard after it. */
+  /** Records a bye, the last message of a sender. Earlier messages may still arrive after it. */
   leave(from: string): void {
     const peer = this.#heard.get(from);
     if (peer !== undefined) peer.hasLeft = true;
   }
 
-  /** The names that were heard of late, without `self`. */
+  /** Returns the ids of the live replicas, without `self`. */
   alive(self: string, now: number): Set<string> {
     const alive = new Set<string>();
     for (const [name, { at, hasLeft }] of this.#heard) {
@@ -49,8 +54,8 @@ export class Peers {
   }
 
   /**
-   * Drops replicas that have long been silent. Not before ten minutes: one that was cut off for less must find its
-   * place again, so that the gap in its numbers is seen and what it could not say is made up for.
+   * Drops replicas that have been silent for ten minutes. A replica that was disconnected for less keeps its
+   * entry, so that the gap in its sequence numbers shows that its messages were lost.
    */
   forgetSilent(now: number): void {
     for (const [name, { at }] of this.#heard) if (now - at > 600_000) this.#heard.delete(name);

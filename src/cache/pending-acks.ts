@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Ack } from "./messages.ts";
 
-/** How a telling went: `complete` where Redis and all living replicas have done it. */
+/** The result of an invalidation; `complete` if Redis and all live replicas have carried it out. */
 export interface Delivery {
   readonly peers: number;
   readonly acknowledged: number;
@@ -9,15 +9,15 @@ export interface Delivery {
 }
 
 interface Pending {
-  /** Who has yet to answer; unknown until our own message has come back, which is when all before us are known. */
+  /** The replicas that have not answered. Unknown until this replica has received its own message. */
   waiting: Set<string> | undefined;
-  /** Who has answered before that. */
+  /** The replicas that have answered before that. */
   readonly early: Set<string>;
   peers: number;
   readonly end: (isComplete: boolean) => void;
 }
 
-/** What was told and waits for the others to say that they have done it. */
+/** The published messages that wait for acks. */
 export class PendingAcks {
   readonly #clock: Clock;
   readonly #timeout: number;
@@ -28,7 +28,7 @@ export class PendingAcks {
     this.#timeout = timeout;
   }
 
-  /** Resolves when everybody has answered, when it is given up, or after the timeout. Never rejects. */
+  /** Resolves when all replicas have answered, after `giveUp`, or after the timeout. Never rejects. */
   async begin(seq: number): Promise<Delivery> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const pending: Pending = { waiting: undefined, early: new Set(), peers: 0, end: resolve };
@@ -45,7 +45,7 @@ export class PendingAcks {
     this.#pending.get(seq)?.end(false);
   }
 
-  /** Names those who have to answer; some may have done so already. */
+  /** Sets the replicas that have to answer. Some may have answered already. */
   expect(seq: number, peers: ReadonlySet<string>): void {
     const pending = this.#pending.get(seq);
     if (pending === undefined) return;
@@ -59,7 +59,7 @@ export class PendingAcks {
     if (ack !== undefined && pending !== undefined) answer(pending, ack.from);
   }
 
-  /** A replica has said goodbye: it serves nobody any more, and nobody waits for its acks. */
+  /** Counts a replica that has sent a bye as answered: it serves no more requests. */
   leave(from: string): void {
     for (const pending of this.#pending.values()) answer(pending, from);
   }

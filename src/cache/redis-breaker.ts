@@ -1,13 +1,13 @@
 import type { Clock } from "../core/clock.ts";
 
-/** After a failed command of a request: 1 s at first, doubled with each further one, 10 s at the most. */
+/** The pause after a failed command of a request: 1 s, doubled with each further failure, at most 10 s. */
 const FIRST_MS = 1_000;
 const LONGEST_MS = 10_000;
 
 /**
- * Whether requests use Redis at the moment: the circuit breaker, and the rule that nothing in Redis is believed that
- * was there before this process lost sight of it. Starts shut. The trial that opens it is the background's, not a
- * request's.
+ * The gate that decides whether requests use Redis. Unlike in the usual naming of circuit breakers, "open"
+ * means in use. It is also shut after a lost connection: records written before that are not trusted. It
+ * starts shut. A background task opens it, never a request.
  */
 export class RedisBreaker {
   readonly #clock: Clock;
@@ -28,22 +28,27 @@ export class RedisBreaker {
     return this.#isOpen;
   }
 
-  /** True where a request may put a question to Redis. While the gate is shut, only what no removal makes wrong counts. */
+  /**
+   * True if a request may read from Redis. While the gate is shut, it may use only data that no invalidation
+   * can make wrong: whether a key was valid once.
+   */
   get mayAsk(): boolean {
     return !this.#isTripped;
   }
 
-  /** Changes with every shutting: what was begun in another turn says nothing of this one. */
+  /**
+   * The number of times the gate was shut. A reply is discarded if the number changed while it was pending.
+   */
   get turn(): number {
     return this.#turn;
   }
 
-  /** True where the background may try to open it. */
+  /** True if the background task may try to open the gate. */
   get mayTry(): boolean {
     return !this.#isOpen && this.#clock.now() >= this.#shutUntil;
   }
 
-  /** Opens, unless it was shut again since `turn`. */
+  /** Opens the gate, unless it was shut again since `turn`. */
   open(turn: number): void {
     if (turn !== this.#turn || this.#isOpen) return;
     this.#isOpen = true;
@@ -51,7 +56,7 @@ export class RedisBreaker {
     this.#onChange();
   }
 
-  /** Shuts until the background finds Redis well. */
+  /** Shuts the gate until the background task finds Redis healthy. */
   shut(): void {
     this.#turn += 1;
     if (!this.#isOpen) return;
@@ -59,10 +64,13 @@ export class RedisBreaker {
     this.#onChange();
   }
 
-  /** Shuts because a request had to wait in vain; the next trial is the later the more often that has happened of late. */
+  /**
+   * Shuts the gate after a failed command of a request. Recent failures lengthen the pause before the next
+   * trial.
+   */
   trip(): void {
     const now = this.#clock.now();
-    // The others that were waiting for the same dead Redis count as one.
+    // Concurrent requests that fail on the same outage count as one failure.
     if (!this.#isTripped) {
       this.#isTripped = true;
       this.#wait = now - this.#failedAt > 3 * LONGEST_MS ? FIRST_MS : Math.min(LONGEST_MS, this.#wait * 2);

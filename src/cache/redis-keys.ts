@@ -1,8 +1,8 @@
 import type { FactKind } from "../core/ports.ts";
 
 /**
- * The names in Redis. All share one hash tag, so that a Cluster keeps epoch and records in one slot and they can be
- * read in one command; the whole takes some megabytes.
+ * The keys and channels in Redis. All share one hash tag, so that a Cluster keeps epochs and records in one
+ * slot, where one command can read both. All of them together take some megabytes.
  */
 export class RedisKeys {
   readonly #tag: string;
@@ -11,7 +11,7 @@ export class RedisKeys {
     this.#tag = `{${prefix}}`;
   }
 
-  /** The stamp under which records of a kind count. */
+  /** The key of the epoch: records of the kind are valid only if they carry its value. */
   epoch(kind: FactKind): string {
     return `${this.#tag}:epoch:${kind}`;
   }
@@ -24,17 +24,17 @@ export class RedisKeys {
     return `${this.#tag}:${kind}:${name}`;
   }
 
-  /** The times at which what is counted under that name has passed. */
+  /** The key of a rate-limit counter: a list of the times of admitted requests. */
   counter(name: string): string {
     return `${this.#tag}:count:${name}`;
   }
 
-  /** The channel that all replicas hear. */
+  /** The channel to which all replicas subscribe. */
   get channel(): string {
     return `${this.#tag}:all`;
   }
 
-  /** The channel on which one replica is told that the others have done what it asked. */
+  /** The channel on which one replica receives the acks of its messages. */
   acks(replica: string): string {
     return `${this.#tag}:acks:${replica}`;
   }

@@ -1,13 +1,13 @@
 import { Cluster, Redis } from "ioredis";
 import type { Config } from "../config/schema.ts";
 
-/** One connection to Redis in any of its three forms. */
+/** A connection to a single Redis, to Sentinel or to a Cluster. */
 export type RedisClient = Redis | Cluster;
 
 /**
- * Opens a connection as the configuration says: single, Sentinel or Cluster. It comes back by itself for as long as it
- * takes; meanwhile, commands fail at once, since a request that waits for Redis to return is worse off than one that
- * asks the CMS. `onError` hears what goes wrong; without a listener it would be thrown.
+ * Opens the configured connection: single, Sentinel or Cluster. It reconnects without a limit. Meanwhile
+ * commands fail at once, because a request is served sooner by the CMS than by waiting for Redis. `onError`
+ * gets connection errors; without a listener, Node would throw them.
  */
 export function openRedis(redis: Config["redis"], onError: (error: Error) => void): RedisClient {
   const client = connect(redis);
@@ -15,14 +15,14 @@ export function openRedis(redis: Config["redis"], onError: (error: Error) => voi
   return client;
 }
 
-/** Resolves when the connection is there for the first time, or the first attempt has failed. */
+/** Resolves when the connection is ready for the first time, or the first attempt has failed. */
 export function firstContact(client: RedisClient): Promise<void> {
   return new Promise((resolve) => {
     for (const event of ["ready", "error", "close"]) client.once(event, () => resolve());
   });
 }
 
-/** True where the configuration names a Redis at all. */
+/** Returns true if the configuration names a Redis. */
 export function hasRedis(redis: Config["redis"]): boolean {
   return redis.url !== undefined || redis.sentinels.length > 0 || redis.cluster.length > 0;
 }
@@ -35,7 +35,7 @@ function connect(redis: Config["redis"]): RedisClient {
       enableOfflineQueue: false,
       clusterRetryStrategy: backoff,
       slotsRefreshTimeout: redis.connectTimeout,
-      // A redirection or a failover may take one more try; after that the caller goes to the CMS.
+      // A redirection or a failover may need one more attempt. After that the caller asks the CMS.
       maxRedirections: 2,
       retryDelayOnFailover: 20,
       retryDelayOnClusterDown: 20,
@@ -59,10 +59,11 @@ function connect(redis: Config["redis"]): RedisClient {
 
 function connectionOptions(redis: Config["redis"]) {
   return {
-    // The caller has long gone on by then (see `with-timeout.ts`); this only ends what would wait for ever.
+    // The caller has its own, shorter timeout (`with-timeout.ts`). This one only ends commands without a
+    // reply.
     commandTimeout: Math.max(1_000, redis.commandTimeout),
     connectTimeout: redis.connectTimeout,
-    // A connection on which a command stays unanswered for so long is dead without knowing it.
+    // A connection on which a command has no reply for this long is half-open.
     socketTimeout: Math.max(10_000, redis.commandTimeout),
     keepAlive: 10_000,
     maxRetriesPerRequest: 0,
@@ -75,12 +76,14 @@ function connectionOptions(redis: Config["redis"]) {
   };
 }
 
-/** Between two attempts to connect: 50 ms, doubled each time, at the most 2 s, and not all replicas at once. */
+/**
+ * Returns the pause before the next connection attempt: 50 ms, doubled each time, at most 2 s, with jitter.
+ */
 function backoff(attempt: number): number {
   return Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + Math.random() * 100;
 }
 
-/** The parts of `host:port`, with Redis's own port as the default. */
+/** Splits `host:port`; the default is Redis's port, 6379. */
 function hostAndPort(text: string): { host: string; port: number } {
   const [, host = text, port = "6379"] = /^\[?([^\]]*?)\]?(?::(\d+))?$/.exec(text) ?? [];
   return { host, port: Number(port) };

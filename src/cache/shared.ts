@@ -8,12 +8,16 @@ import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisClient } from "./redis.ts";
 import { withTimeout } from "./with-timeout.ts";
 
-/** The shape of records. A record of another shape is a miss: raise it whenever a fact's fields change. */
+/**
+ * The version of the record format. A record of another version is a miss: raise it when a fact's fields
+ * change.
+ */
 const SCHEMA = 4;
 
 /**
- * What the second tier said: the epoch under which a fact may be written, if any, and the fact with what is left of its
- * life. `isKnown`: there is a record, which may have ended, so that there once was such a fact.
+ * The result of a read from the second tier: the epoch under which a fact may be written, if any, and the
+ * fact with its remaining lifetime. `isKnown`: Redis has a record, possibly an expired one, so the fact
+ * existed once.
  */
 export interface SharedRecord<T> {
   readonly epoch?: string;
@@ -29,23 +33,26 @@ export interface SharedOptions<T> {
   readonly gate: RedisBreaker;
   readonly digests: Digests;
   readonly clock: Clock;
-  /** The longest that a request waits for Redis. */
+  /** The longest that a request waits for Redis, in milliseconds. */
   readonly timeout: number;
-  /** The fact in a record, or `undefined` where it is none. */
+  /** Parses the fact in a record; `undefined` if it is none. */
   readonly parse: (value: unknown) => T | undefined;
-  /** The machine's time of day in milliseconds: what expiries in records are in, since replicas share no other. */
+  /**
+   * Returns the wall-clock time in milliseconds. Expiries in records use it, because replicas share no other
+   * clock.
+   */
   readonly wallTime: () => number;
-  /** How old a fact may become here, whatever life its writer gave it. */
+  /** The largest age of a fact in this process, whatever lifetime its writer gave it, in milliseconds. */
   readonly ttl: number;
-  /** How long after its fact's life a record still says that there was one, in milliseconds. */
+  /** How long a record remains after its fact has expired, to show that the fact existed, in milliseconds. */
   readonly knownFor: number;
   readonly onFailed: (cause: unknown) => void;
 }
 
 /**
- * The second tier: facts of one kind in Redis. A record counts only under the epoch that stands beside it at the very
- * moment of reading; an invalidation removes the epoch and so ends all records at once, those included that a slow
- * lookup has yet to write. Only facts that exist are kept here.
+ * The second tier: facts of one kind in Redis. A record is valid only if it carries the epoch that is current
+ * when it is read. An invalidation removes the epoch, which ends all records at once, including those that a
+ * slow lookup is about to write. Known absences are not stored.
  */
 export class Shared<T extends object> {
   readonly #options: SharedOptions<T>;
@@ -55,8 +62,8 @@ export class Shared<T extends object> {
   }
 
   /**
-   * What Redis knows; `undefined` where it cannot be asked. While it is not to be believed, as before a replica that
-   * starts has made sure of it, there is neither an epoch nor a fact.
+   * Reads a record; `undefined` if Redis is not available. While Redis is not trusted (when a replica starts,
+   * for example), the result has neither an epoch nor a fact.
    */
   async read(name: string): Promise<SharedRecord<T> | undefined> {
     const { kind, client, places, gate, onFailed, timeout, clock } = this.#options;
@@ -74,14 +81,17 @@ export class Shared<T extends object> {
       if (epoch === undefined || turn !== gate.turn) return { remaining: 0, isKnown: found.isKnown };
       return { epoch, ...found };
     } catch (cause) {
-      // Also a reply of the wrong type, where somebody else writes under our prefix.
+      // This includes a reply of the wrong type, if another application writes under this prefix.
       onFailed(cause);
       gate.trip();
       return undefined;
     }
   }
 
-  /** Keeps a fact that was looked up under that epoch. Not awaited by anybody; where it fails, there is no record. */
+  /**
+   * Stores a fact that was looked up under that epoch. Does not wait for Redis; if it fails, there is no
+   * record.
+   */
   write(name: string, value: T, { epoch, life }: { epoch: string; life: number }): void {
     const { kind, client, places, gate, digests, wallTime, knownFor, onFailed } = this.#options;
     const ms = Math.floor(life);
@@ -91,13 +101,16 @@ export class Shared<T extends object> {
     client.set(place, digests.seal(place, text) + text, "PX", ms + knownFor).catch(onFailed);
   }
 
-  /** Removes the record of what is no fact any longer. Not awaited by anybody; it counts for nothing but `isKnown`. */
+  /**
+   * Removes the record of a fact that no longer exists. Does not wait for Redis: only `isKnown` depends on
+   * it.
+   */
   remove(name: string): void {
     const { kind, client, places, onFailed } = this.#options;
     client.del(places.record(kind, name)).catch(onFailed);
   }
 
-  /** The fact in a record's text, if every mark on it is right. */
+  /** Returns the fact in a record's text, if its seal, version and epoch are valid and it has not expired. */
   #open(
     text: string | null,
     at: { place: string; epoch: string | undefined; life: number },
@@ -112,12 +125,13 @@ export class Shared<T extends object> {
     const ended = { remaining: 0, isKnown: true };
     const record = readJson(body);
     if (!isObject(record) || record["schema"] !== SCHEMA || record["epoch"] !== at.epoch) return ended;
-    // Redis counts by its own clock, the record by its writer's: the shorter holds, so that no clock lengthens
-    // a life; and a replica that was configured to forget earlier does.
+    // Redis's TTL uses Redis's clock, `until` the writer's. The shortest lifetime applies, so that a wrong
+    // clock never lengthens it. The `ttl` configured here applies too.
     const life = at.life - knownFor;
     const age = Number(record["life"]) - life;
     if (age < 0) {
-      // Redis's clock was set back: when it has come so far again, this record and all others would count once more.
+      // Redis's clock was set back: this record and all others would live too long. Removing the epoch ends
+      // them.
       client.del(places.epoch(kind)).catch(onFailed);
       return ended;
     }
@@ -127,8 +141,9 @@ export class Shared<T extends object> {
   }
 
   /**
-   * A new epoch where there is none: after an invalidation, or after Redis was wiped. Random, so that none comes again.
-   * Where another request was first, its epoch, so that what all of them look up is shared.
+   * Creates an epoch if Redis has none: after an invalidation, or after Redis was emptied. It is random, so
+   * that none recurs. If another request has created one first, returns that one, so that all their lookups
+   * are shared.
    */
   async #beginEpoch(): Promise<string | undefined> {
     const { client, places, kind, timeout, clock } = this.#options;
@@ -139,21 +154,21 @@ export class Shared<T extends object> {
       return stored ?? undefined;
     };
     return withTimeout(begin(), timeout, clock).catch((cause: unknown) => {
-      // Full or read-only: it can be read and not written, which is no reason to leave it.
+      // Redis is full or read-only: it can still be read, so the gate stays open.
       if (cause instanceof Error && cause.name === "ReplyError") return undefined;
       throw cause;
     });
   }
 }
 
-/** What one question to Redis brings: the epoch, a record's text, and what is left of its life by Redis's clock. */
+/** The replies to one read: the epoch, the record's text, and its remaining TTL by Redis's clock. */
 interface Reply {
   readonly stored: string | null;
   readonly text: string | null;
   readonly life: number;
 }
 
-/** Both commands in one write: waking Redis for each costs more than either. */
+/** Sends both commands in one write: waking Redis twice costs more than either command. */
 async function ask(client: RedisClient, epoch: string, place: string): Promise<Reply> {
   const replies = (await client.pipeline().mget(epoch, place).pttl(place).exec()) ?? [];
   for (const [error] of replies) if (error !== null) throw error;

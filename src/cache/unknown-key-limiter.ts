@@ -2,8 +2,9 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 
 /**
- * Bounds what strangers cost the CMS: a name that was good once is always let through to be looked up, all others
- * share a token bucket. Holds names only, no facts, and so survives invalidations.
+ * Limits the CMS lookups that unknown keys cause. A name that was valid at its last lookup is always
+ * admitted; all other names share a token bucket. The limiter holds names only, no facts, so invalidations do
+ * not clear it.
  */
 export class UnknownKeyLimiter {
   readonly #acquainted: LRUCache<string, true>;
@@ -12,7 +13,9 @@ export class UnknownKeyLimiter {
   #tokens: number;
   #filledAt: number;
 
-  /** `perSecond` is also the size of the bucket; `max` how many names are known as good. */
+  /**
+   * `perSecond` is the refill rate and the size of the bucket; `max` is the largest number of known names.
+   */
   constructor(options: { readonly clock: Clock; readonly perSecond: number; readonly max: number }) {
     this.#acquainted = new LRUCache({ max: options.max });
     this.#clock = options.clock;
@@ -21,12 +24,12 @@ export class UnknownKeyLimiter {
     this.#filledAt = options.clock.now();
   }
 
-  /** True where the name was good the last time. */
+  /** Returns true if the name was valid at its last lookup. */
   knows(name: string): boolean {
     return this.#acquainted.get(name) === true;
   }
 
-  /** True where the name may be looked up now; takes a token for a stranger. */
+  /** Returns true if the name may be looked up now. Takes a token for an unknown name. */
   admits(name: string): boolean {
     if (this.knows(name)) return true;
     const now = this.#clock.now();
@@ -38,7 +41,7 @@ export class UnknownKeyLimiter {
     return true;
   }
 
-  /** Remembers how a lookup ended. */
+  /** Records the result of a lookup. */
   learn(name: string, isGood: boolean): void {
     if (isGood) this.#acquainted.set(name, true);
     else this.#acquainted.delete(name);

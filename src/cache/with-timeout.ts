@@ -1,14 +1,15 @@
 import type { Clock } from "../core/clock.ts";
 
 /**
- * `promise`, unless it takes longer than `ms`: then a rejection. Time in which this process was too busy to read does
- * not count: an answer that lies ready when the time is up is taken, where a plain timer would fire before it is read,
- * and a busy second would look like a dead Redis.
+ * Settles like `promise`, or rejects after `ms` milliseconds. An answer that has arrived but is not yet read
+ * when the time is up still counts. A plain timer would fire before it is read, so a busy event loop would
+ * look like a failed Redis.
  */
 export function withTimeout<T>(promise: Promise<T>, ms: number, clock: Clock): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(ms, () => {
-      // Node reads its sockets between timers and this; twice, since the first round may have been half over.
+      // Node reads its sockets between timers and immediates. Two rounds, because the first may have begun
+      // already.
       setImmediate(() => setImmediate(() => reject(new Error(`no answer within ${ms} ms`))));
     });
     promise.then(resolve, reject).finally(cancel);

@@ -4,7 +4,10 @@ import { ConfigError } from "../config/problem.ts";
 const NO_SHARED_PORTS =
   "this platform has no ports that processes share (SO_REUSEPORT): set it to false, and put a balancer before replicas that each have a port";
 
-/** An error of listening as a problem of the setting that named the address; any other error as it is. */
+/**
+ * Converts an error of `listen` to a problem of the setting with the address. Other errors are returned
+ * unchanged.
+ */
 export function addressProblem(error: unknown, { server }: Config): unknown {
   if (!(error instanceof Error) || !("code" in error) || !("syscall" in error)) return error;
   if (error.syscall !== "listen") return error;

@@ -3,7 +3,7 @@ import { readVariable } from "../config/environment.ts";
 import { UsageError, type Flags, type Given } from "./command.ts";
 import type { Io } from "./io.ts";
 
-/** The flag of every command that asks a running gateway. */
+/** The flag of every command that calls a running gateway. */
 export const ADMIN_FLAG = {
   "admin-url": {
     type: "string",
@@ -12,7 +12,10 @@ export const ADMIN_FLAG = {
   },
 } as const satisfies Flags;
 
-/** Where the admin port is: as the flag says, else where the variables of a gateway would have it. */
+/**
+ * Returns the URL of the admin port: from the flag, otherwise from the variables that the gateway itself
+ * reads.
+ */
 export function adminUrl(given: Given, { env }: Pick<Io, "env">, path: string): URL {
   const [host, port] = [env["ADMIN_HOST"] || "127.0.0.1", env["ADMIN_PORT"] || "9090"];
   const base = given.text("admin-url") ?? `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
@@ -22,14 +25,14 @@ export function adminUrl(given: Given, { env }: Pick<Io, "env">, path: string): 
   return url;
 }
 
-/** The admin token, `undefined` where none is set. Throws where its file cannot be read. */
+/** Returns the admin token; `undefined` if none is set. Throws if its file cannot be read. */
 export function adminToken(io: Io): string | undefined {
   const token = readVariable("ADMIN_TOKEN", io);
   if (typeof token === "object") throw new UsageError(`${token.from}: ${token.message}`);
   return token;
 }
 
-/** Asks a replica's admin port; `undefined` where it cannot be reached. */
+/** Calls a replica's admin port; `undefined` if it cannot be reached. */
 export async function askAdmin(
   url: URL,
   token: string | undefined,

@@ -21,13 +21,13 @@ import { replicaWarnings } from "./replicas.ts";
 export const check: Command = {
   synopsis: "",
   about:
-    "Reads the configuration as start would and prints every problem of it, or the whole effective\n" +
+    "Reads the configuration as start does and prints its problems, or the whole effective\n" +
     "configuration: durations in milliseconds, sizes in bytes, secrets left out.",
   flags: {
     ...CONFIG_FLAG,
     live: {
       type: "boolean",
-      help: "also ask the CMS whether it answers and knows cms.serviceKey, and Redis whether it lets us in",
+      help: "also check that the CMS answers and knows cms.serviceKey, and that Redis accepts the gateway",
     },
     json: { type: "boolean", help: "print one JSON document" },
   },
@@ -40,7 +40,7 @@ export const check: Command = {
     const isJson = given.has("json");
     try {
       const config = configOf(given, io);
-      const problems = given.has("live") ? await askAround(config, io) : [];
+      const problems = given.has("live") ? await probeAll(config, io) : [];
       const warnings = replicaWarnings(config, io).map(({ setting, message }) => `${setting}: ${message}`);
       const isOk = problems.length === 0;
       if (isJson) io.out(JSON.stringify({ ok: isOk, problems, warnings, config: redacted(config) }));
@@ -48,7 +48,7 @@ export const check: Command = {
         io.out(stringify(redacted(config)).trimEnd());
         for (const problem of problems) io.err(paint(io, "red", problem));
         for (const warning of warnings) io.err(paint(io, "yellow", warning));
-        if (isOk) io.err(paint(io, "green", given.has("live") ? livePraise(config) : "No problems."));
+        if (isOk) io.err(paint(io, "green", given.has("live") ? liveSuccess(config) : "No problems."));
       }
       return isOk ? EXIT.ok : EXIT.failed;
     } catch (error) {
@@ -59,23 +59,25 @@ export const check: Command = {
   },
 };
 
-/** What the CMS and Redis have to say, as problems. */
-async function askAround(config: Config, io: Io): Promise<string[]> {
-  const [cms, redis] = await Promise.all([askCms(config, io), askRedis(config.redis, io.clock)]);
+/** Probes the CMS and Redis and returns the problems. */
+async function probeAll(config: Config, io: Io): Promise<string[]> {
+  const [cms, redis] = await Promise.all([probeCms(config, io), askRedis(config.redis, io.clock)]);
   return redis === undefined ? cms : [...cms, redis];
 }
 
-function livePraise({ redis }: Config): string {
+function liveSuccess({ redis }: Config): string {
   return hasRedis(redis) ? "The CMS and Redis answer." : "The CMS answers.";
 }
 
-/** What the CMSs have to say, as problems. */
-async function askCms(config: Config, io: Io): Promise<string[]> {
-  const asked = [...upstreamsOf(config)].map(([name, settings]) => askOne(config, { name, settings }, io));
+/** Probes the CMS of every upstream and returns the problems. */
+async function probeCms(config: Config, io: Io): Promise<string[]> {
+  const asked = [...upstreamsOf(config)].map(([name, settings]) =>
+    probeUpstream(config, { name, settings }, io),
+  );
   return (await Promise.all(asked)).flat();
 }
 
-async function askOne(
+async function probeUpstream(
   config: Config,
   { name, settings }: { readonly name: string; readonly settings: UpstreamSettings },
   io: Io,
@@ -96,7 +98,7 @@ async function askOne(
       if (serviceKey === undefined) return [];
       const identity = await cms.identify(new Secret(serviceKey), asking);
       const setting = isDefault ? "cms.serviceKey (CMS_SERVICE_KEY)" : `upstreams.${name}.serviceKey`;
-      return identity === undefined ? [`${setting}: the CMS says it is nobody's key`] : [];
+      return identity === undefined ? [`${setting}: the CMS knows no user with this key`] : [];
     } catch (error) {
       const code = error instanceof GatewayError ? error.code : String(error);
       const cause =
@@ -105,9 +107,9 @@ async function askOne(
       const advice = isRedirect(error)
         ? "; if it redirects to paths that end with a slash, set cms.trailingSlash"
         : isGateway(error)
-          ? "; a gateway answers there, this one or another: requests would go in a loop, so name the CMS itself"
+          ? "; a gateway answers there, this one or another: requests would loop, so set the CMS's own address"
           : "";
-      return [`${setting}: the CMS at ${target.origin} could not be asked (${code}${cause})${advice}`];
+      return [`${setting}: the CMS at ${target.origin} could not be probed (${code}${cause})${advice}`];
     }
   };
   try {
@@ -117,7 +119,7 @@ async function askOne(
   }
 }
 
-/** True where the CMS, or a server in front of it, answered with a redirect. */
+/** True if the CMS, or a server in front of it, answered with a redirect. */
 function isRedirect(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return (
@@ -125,7 +127,7 @@ function isRedirect(error: unknown): boolean {
   );
 }
 
-/** True where a gateway answered, which has words of its own for its errors. */
+/** True if a gateway answered, which its error envelope shows. */
 function isGateway(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   const begins = isObject(cause) ? cause["begins"] : undefined;

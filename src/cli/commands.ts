@@ -1,13 +1,13 @@
 import type { Command } from "./command.ts";
 
-/** A command in the table: its own file is imported when it is asked for. */
+/** A row of the command table. The command's own file is imported on use. */
 export interface Entry {
   readonly name: string;
   readonly summary: string;
   readonly load: () => Promise<Command>;
 }
 
-/** Every command. A new one is one line here and a file that exports a `Command`. */
+/** Every command. A new one is one row here and a file that exports a `Command`. */
 export const COMMANDS: readonly Entry[] = [
   { name: "start", summary: "run the gateway", load: async () => (await import("./start.ts")).start },
   { name: "check", summary: "check a configuration", load: async () => (await import("./check.ts")).check },
@@ -33,7 +33,7 @@ export const COMMANDS: readonly Entry[] = [
   },
   {
     name: "purge",
-    summary: "make all replicas forget",
+    summary: "invalidate cached data on all replicas",
     load: async () => (await import("./purge.ts")).purge,
   },
   { name: "version", summary: "print the version", load: async () => (await import("./version.ts")).version },

@@ -9,14 +9,16 @@ export const CONFIG_FLAG = {
   config: { type: "string", value: "file", help: "the YAML file to read; otherwise CONFIG_FILE names it" },
 } as const satisfies Flags;
 
-/** The configuration as `start` would read it. Throws a `ConfigError`. */
+/** Loads the configuration as `start` does. Throws a `ConfigError`. */
 export function configOf(given: Given, io: Io): Config {
   const file = given.text("config");
   const env = file === undefined ? io.env : { ...io.env, CONFIG_FILE: file };
   return loadConfig({ env, readFile: io.readFile });
 }
 
-/** The API key in the variable that `--key-env` names: as an argument, others could read it. */
+/**
+ * Returns the API key in the variable that `--key-env` names. As an argument, other users could read the key.
+ */
 export function keyOf(given: Given, io: Io): string | undefined {
   const name = given.text("key-env");
   if (name === undefined) return undefined;
@@ -25,7 +27,10 @@ export function keyOf(given: Given, io: Io): string | undefined {
   return key;
 }
 
-/** The configuration without what authenticates somebody, for printing: secrets by their names, passwords in URLs. */
+/**
+ * Returns the configuration for printing, without credentials: secrets by their setting's name, and passwords
+ * in URLs.
+ */
 export function redacted(value: unknown, name = ""): unknown {
   if (typeof value === "string")
     return /(?:key|token|secret|password)$/i.test(name) ? "[secret]" : withoutPassword(value);
@@ -35,6 +40,6 @@ export function redacted(value: unknown, name = ""): unknown {
 }
 
 function withoutPassword(url: string): string {
-  // Up to the last @, as a URL's parser has it: a password may hold one.
+  // Up to the last @, like a URL parser, since a password may contain one.
   return url.replace(/^([a-z+]+:\/\/)[^/?#]*@/i, "$1[secret]@");
 }

@@ -1,17 +1,17 @@
 import type { Io } from "./io.ts";
 
-/** How much longer than its configured limits a drain may take before the process ends without it, in milliseconds. */
+/** The time that a drain may exceed its configured limits before the process ends anyway, in milliseconds. */
 export const DRAIN_GRACE_MS = 5_000;
 
-/** A way out of the process that can be entered from anywhere, once. */
+/** The end of the process, which runs once however many callers request it. */
 export class Exit {
   readonly #endLog: () => void;
   readonly #io: Pick<Io, "exit" | "clock">;
   #code = 0;
   #isLeaving = false;
-  /** What to do before the end; nothing until the gateway runs. */
+  /** The work before the end; nothing until the gateway runs. */
   drain: () => Promise<void> = () => Promise.resolve();
-  /** How long the drain may take by configuration, in milliseconds. */
+  /** The configured time limit of the drain, in milliseconds. */
   limit = 0;
 
   constructor(endLog: () => void, io: Pick<Io, "exit" | "clock">) {
@@ -23,18 +23,18 @@ export class Exit {
     return this.#isLeaving;
   }
 
-  /** The process was told to end: the first time it drains, the second time it ends at once. */
+  /** Handles a stop signal: the first one drains, the second one ends the process at once. */
   told(): void {
     if (!this.#isLeaving) return this.leave(0);
     this.end(1);
   }
 
-  /** Drains, then ends the process. A drain under way goes on; the worse code wins. */
+  /** Drains, then ends the process. If a drain is in progress, it continues, and the higher code wins. */
   leave(code: number): void {
     this.#code = Math.max(this.#code, code);
     if (this.#isLeaving) return;
     this.#isLeaving = true;
-    // A drain that hangs would leave a process that serves nobody and that nobody replaces.
+    // A drain that hangs would leave a process that serves no requests and is never restarted.
     this.#io.clock.after(this.limit + DRAIN_GRACE_MS, () => this.end(1));
     this.drain().then(
       () => this.end(this.#code),
@@ -42,7 +42,7 @@ export class Exit {
     );
   }
 
-  /** Ends the process at once, with every line written. */
+  /** Ends the process at once, after the log is written. */
   end(code: number): void {
     try {
       this.#endLog();

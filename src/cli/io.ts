@@ -4,33 +4,38 @@ import { systemClock } from "../app/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { scrub } from "../observe/scrub.ts";
 
-/** What a command sees of the world, so that tests can give it another one. */
+/** The environment of a command, which tests replace. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** A file's text; throws as `fs` does. */
+  /** Returns a file's text; throws as `fs` does. */
   readonly readFile: (path: string) => string;
   /** Writes a line to standard output. */
   readonly out: (line: string) => void;
   /** Writes a line to standard error. */
   readonly err: (line: string) => void;
-  /** Says what went wrong: a foreseen error's message, a stack otherwise; without what authenticates somebody. */
+  /** Reports an error: the message of an expected error, otherwise the stack. Credentials are removed. */
   readonly fail: (error: unknown) => void;
-  /** Everything on standard input. */
+  /** Reads all of standard input. */
   readonly readInput: () => Promise<string>;
-  /** Replaces the last line of standard error; does nothing where that is no terminal. `""` clears it. */
+  /**
+   * Replaces the last line of standard error; does nothing if that is not a terminal. `""` clears the line.
+   */
   readonly progress: (line: string) => void;
-  /** True where standard output is a terminal and nobody asked for NO_COLOR. */
+  /** True if standard output is a terminal and NO_COLOR is not set. */
   readonly colours: boolean;
-  /** Calls back at every SIGINT and SIGTERM; returns how to stop listening. */
+  /** Calls back at every SIGINT and SIGTERM; returns a function that removes the listener. */
   readonly onStop: (task: () => void) => () => void;
-  /** Calls back at every SIGHUP, which then no longer ends the process; returns how to stop listening. */
+  /**
+   * Calls back at every SIGHUP, which then no longer ends the process; returns a function that removes the
+   * listener.
+   */
   readonly onReload: (task: () => void) => () => void;
   /** Ends the process at once. */
   readonly exit: (code: number) => void;
 }
 
-/** The world as it is. */
+/** Returns the environment of the process. */
 export function processIo(self: NodeJS.Process): Io {
   const { env, stdout, stderr } = self;
   const isPlain = env["NO_COLOR"] !== undefined && env["NO_COLOR"] !== "";
@@ -56,7 +61,9 @@ export function processIo(self: NodeJS.Process): Io {
   };
 }
 
-/** A stack is for what nobody foresaw; an address taken or a file missing says all in its message. */
+/**
+ * Returns the stack of an unexpected error. For an address in use or a missing file the message is enough.
+ */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const isForeseen = error.name === "ConfigError" || "syscall" in error;
@@ -65,7 +72,7 @@ function textOf(error: unknown): string {
 
 const CODES = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 } as const;
 
-/** `text` in a colour, where the terminal has any. */
+/** Returns `text` in a colour, if the terminal supports colours. */
 export function paint(io: Pick<Io, "colours">, colour: keyof typeof CODES, text: string): string {
   return io.colours ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
 }

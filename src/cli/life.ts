@@ -12,15 +12,15 @@ export interface Life {
   readonly exit: Exit;
 }
 
-/** Opens the log, and sees to it that an error that nobody caught ends the process in good order. */
+/** Opens the log, and makes an uncaught error end the process by a drain. */
 export async function openLife(config: Config, io: Io): Promise<Life> {
   const { log, flush, end } = await openLog(config, io);
   const exit = new Exit(end, io);
   exit.limit = config.server.drainDelay + config.server.drainTimeout;
   process.on("exit", end);
   flushEachSecond(flush, io.clock);
-  // Nobody knows what state such an error leaves behind: requests under way may finish, then a fresh process is
-  // better. Node's own report of it would print the error as it is, with whatever its message quotes.
+  // The state after such an error is unknown: requests in flight may finish, then the process is replaced.
+  // Node's own report would print the error unscrubbed, with any secrets that its message quotes.
   const onFault = (kind: string) => (thrown: unknown) => {
     log.fatal({ cause: causeOf(thrown) }, kind);
     flush();
@@ -31,7 +31,10 @@ export async function openLife(config: Config, io: Io): Promise<Life> {
   return { log, flush, exit };
 }
 
-/** Without this the last lines of a quiet hour stay in memory. */
+/**
+ * Writes the buffered log lines every second. Otherwise the last lines of a quiet period would stay in
+ * memory.
+ */
 function flushEachSecond(flush: () => void, clock: Clock): void {
   const again = (): void => {
     flush();

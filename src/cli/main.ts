@@ -2,7 +2,7 @@
 import { refuseOldNode } from "./node-version.ts";
 import { withholdEnvironment } from "./reports.ts";
 
-// The binary `partners-gateway`. Everything else is imported after the check.
+// The binary `partners-gateway`. All other modules are imported after the version check.
 refuseOldNode();
 withholdEnvironment(process.report, (line) => void process.stderr.write(`${line}\n`));
 const { runCommand } = await import("./run.ts");

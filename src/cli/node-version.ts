@@ -1,4 +1,7 @@
-/** Ends the process with one clear line on a Node that cannot run this; without it the first sign is a syntax error. */
+/**
+ * Ends the process with a clear message on a Node that is too old. Without the check the first sign is a
+ * syntax error.
+ */
 export function refuseOldNode(): void {
   const [major = 0] = process.versions.node.split(".").map(Number);
   if (major >= 24) return;

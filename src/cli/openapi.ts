@@ -7,8 +7,8 @@ import { CONFIG_FLAG, configOf } from "./config.ts";
 export const openapi: Command = {
   synopsis: "",
   about:
-    "Prints the OpenAPI 3.1 description of what this configuration exposes, as of now: what\n" +
-    "GET /partners/openapi.json answers.",
+    "Prints the OpenAPI 3.1 description of the API that this configuration exposes now, the same as\n" +
+    "GET /partners/openapi.json.",
   flags: CONFIG_FLAG,
   examples: ["partners-gateway openapi --config gateway.yaml > partners.json"],
   run(given, io) {

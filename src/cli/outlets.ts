@@ -6,18 +6,18 @@ import type { Tracing } from "../observe/tracing.ts";
 import { LineWriter } from "../observe/writer.ts";
 import type { Io } from "./io.ts";
 
-/** A log and the ways to have its lines written, which are gathered before. */
+/** A log, and functions that write its buffered lines. */
 export interface OpenLog {
   readonly log: Log;
-  /** Writes what was gathered, unless the log's reader stalls: then it waits. */
+  /** Writes the buffered lines without waiting for a reader that stalls. */
   readonly flush: () => void;
-  /** The same at the end of the process, which waits for such a reader, for a second at the most. */
+  /** Does the same at the end of the process, and waits at most one second for such a reader. */
   readonly end: () => void;
 }
 
 /**
- * The log in the format that the configuration and the terminal ask for. Node made standard output a descriptor that does
- * not block, if it is a pipe or a socket, when `io` asked whether it is a terminal.
+ * Opens the log in the format of the configuration and the terminal. For a pipe or a socket, Node made
+ * standard output a non-blocking descriptor when `io` checked for a terminal.
  */
 export async function openLog(config: Config, io: Io): Promise<OpenLog> {
   const { level, format } = config.log;
@@ -31,19 +31,23 @@ export async function openLog(config: Config, io: Io): Promise<OpenLog> {
 }
 
 /**
- * Traces, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to; otherwise nothing of OpenTelemetry is even loaded. Of the
- * other variables OpenTelemetry reads those of the exporter (`OTEL_EXPORTER_OTLP_HEADERS`, ...) and of the resource.
+ * Starts tracing if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; otherwise OpenTelemetry is not loaded.
+ * OpenTelemetry itself reads the variables of the exporter (`OTEL_EXPORTER_OTLP_HEADERS`, ...) and of the
+ * resource.
  */
 export async function openTracing(config: Config, io: Io, log: Log): Promise<Tracing | undefined> {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = "", OTEL_TRACES_SAMPLER_ARG: share = "1" } = io.env;
   if (endpoint === "") return undefined;
   if (!URL.canParse(endpoint)) {
-    log.warn({ endpoint }, "OTEL_EXPORTER_OTLP_ENDPOINT is no URL such as http://127.0.0.1:4318: no traces");
+    log.warn(
+      { endpoint },
+      "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL such as http://127.0.0.1:4318: no traces",
+    );
     return undefined;
   }
   const ratio = Number(share);
   if (!(ratio >= 0 && ratio <= 1)) {
-    log.warn({ share }, "OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1: no traces");
+    log.warn({ share }, "OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1: no traces");
     return undefined;
   }
   const { startTracing } = await import("../observe/tracing.ts");

@@ -7,22 +7,26 @@ import type { Doc, Id } from "../prove/world.ts";
 import { UsageError, type Flags, type Given } from "./command.ts";
 import type { Io } from "./io.ts";
 
-/** The published collections; which of them are exposed shows. */
+/** The published collections. The run detects which of them are exposed. */
 const COLLECTIONS = "pages,blogs,posts,events,people,works,venues,series,seasons,organizations,media,files";
 
 /** The flags of `prove`. */
 export const FLAGS = {
-  gateway: { type: "string", value: "url", help: "origin of the gateway; nothing else is contacted" },
+  gateway: { type: "string", value: "url", help: "origin of the gateway; no other host is contacted" },
   version: { type: "string", value: "name", help: "API version (2026-02)" },
   "tenant-a": { type: "string", value: "slug", help: "one tenant" },
   "tenant-b": {
     type: "string",
     value: "slug",
-    help: "another; each key must be a member of its own tenant only",
+    help: "the other tenant; each key's user must be a member of its own tenant only",
   },
-  "key-a": { type: "string", value: "key", help: "A's key; better in PROVE_KEY_A: process lists show flags" },
-  "key-b": { type: "string", value: "key", help: "B's key; better in PROVE_KEY_B" },
-  "id-a": { type: "string", value: "id", help: "A's tenant id (otherwise seen in its documents)" },
+  "key-a": {
+    type: "string",
+    value: "key",
+    help: "A's key; PROVE_KEY_A is safer, since process lists show flags",
+  },
+  "key-b": { type: "string", value: "key", help: "B's key; PROVE_KEY_B is safer" },
+  "id-a": { type: "string", value: "id", help: "A's tenant id (by default read from its documents)" },
   "id-b": { type: "string", value: "id", help: "B's tenant id" },
   collections: {
     type: "string",
@@ -41,21 +45,25 @@ export const FLAGS = {
   samples: {
     type: "string",
     value: "file",
-    help: `JSON: collection to a valid body, with ${PLACEHOLDER} in one of its texts`,
+    help: `JSON: a valid body for each collection, with ${PLACEHOLDER} in one of its texts`,
   },
-  yes: { type: "boolean", help: "yes, write to that system" },
+  yes: { type: "boolean", help: "confirm the writes to that system" },
   only: { type: "string", value: "a,b", help: `blocks to run: ${BLOCKS.map(({ name }) => name).join(", ")}` },
   thorough: {
     type: "boolean",
-    help: "every trick on every collection, not on one in turn: several times the cases",
+    help: "run every trick on every collection, not on one each: several times the cases",
   },
   concurrency: { type: "string", value: "n", help: "requests at the same time (8)" },
-  "max-requests": { type: "string", value: "n", help: "stop after so many (100000)" },
-  users: { type: "string", value: "slug", help: "first word of the Authorization header (users)" },
+  "max-requests": { type: "string", value: "n", help: "most requests in all (100000)" },
+  users: {
+    type: "string",
+    value: "slug",
+    help: "users collection, the first word of the Authorization header (users)",
+  },
   "tenant-field": {
     type: "string",
     value: "name",
-    help: "a document's member that names its tenant (tenant)",
+    help: "the field of a document that names its tenant (tenant)",
   },
   "id-header": { type: "string", value: "name", help: "header with a tenant's id (x-basker-tenant-id)" },
   "slug-header": {
@@ -67,7 +75,7 @@ export const FLAGS = {
   json: { type: "boolean", help: "print one JSON document instead of the table" },
 } as const satisfies Flags;
 
-/** The options, checked. Throws a `UsageError` that names every problem. */
+/** Reads and validates the options. Throws a `UsageError` with every problem. */
 export function readOptions(given: Given, io: Io): ProveOptions {
   const problems: string[] = [];
   const origin = originOf(given.text("gateway"), problems);
@@ -77,7 +85,7 @@ export function readOptions(given: Given, io: Io): ProveOptions {
     if (key === "")
       problems.push(`PROVE_KEY_${side} (or --key-${side.toLowerCase()}) is needed: a key of tenant ${side}`);
     else if (!/^[!-~]+$/.test(key))
-      problems.push(`the key of tenant ${side} holds blanks or other than ASCII`);
+      problems.push(`the key of tenant ${side} contains blanks or non-ASCII characters`);
   }
   if (parties[0].slug !== "" && parties[0].slug === parties[1].slug)
     problems.push("the two tenants must be different");
@@ -85,7 +93,7 @@ export function readOptions(given: Given, io: Io): ProveOptions {
     problems.push("the two keys must be different");
   const writes = given.has("write");
   if (writes && !given.has("yes"))
-    problems.push("--write creates and deletes records on that system: say --yes as well");
+    problems.push("--write creates and deletes records on that system: add --yes");
   const samples = samplesOf(given.text("samples"), io, problems);
   if (writes && samples.size === 0) problems.push("--write needs --samples with at least one collection");
   const only = list(given.text("only"));
@@ -107,7 +115,7 @@ export function readOptions(given: Given, io: Io): ProveOptions {
   };
   const chosen = BLOCKS.filter(({ name }) => only.length === 0 || only.includes(name));
   const blocks = chosen.filter((block) => writes || !block.writes);
-  if (blocks.length === 0) throw new UsageError("these blocks write: say --write --samples … --yes");
+  if (blocks.length === 0) throw new UsageError("these blocks write: add --write --samples … --yes");
   return {
     origin,
     spec: {
@@ -152,7 +160,7 @@ function partyOf(side: "A" | "B", given: Given, io: Io): PartySpec {
   };
 }
 
-/** An id of digits is taken for a number, as JSON would show it. */
+/** Returns an id of digits as a number, as JSON has it. */
 function idOf(text: string): Id {
   return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : text;
 }
@@ -171,7 +179,7 @@ function samplesOf(file: string | undefined, io: Io, problems: string[]): Readon
     if (!isObject(body)) problems.push(`--samples ${name}: a body is a JSON object`);
     else if (!JSON.stringify(body).includes(PLACEHOLDER))
       problems.push(
-        `--samples ${name}: put ${PLACEHOLDER} into one of its texts, so that what was made can be found again`,
+        `--samples ${name}: put ${PLACEHOLDER} into one of its texts, so that created records can be found again`,
       );
     else samples.set(name, body);
   }

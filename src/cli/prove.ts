@@ -7,9 +7,9 @@ import { FLAGS, readOptions } from "./prove-options.ts";
 export const prove: Command = {
   synopsis: "--gateway <url> --tenant-a <slug> --tenant-b <slug>",
   about:
-    "Tries, with the keys of two tenants, to get at one with the other's key: every operation, every way to name\n" +
-    "a tenant, every spelling and every hiding place that has broken a gateway somewhere. Only looks, unless told\n" +
-    "--write --yes; then it works on records of its own making and removes them. Exits 0 where everything holds.",
+    "Tries, with the keys of two tenants, to access one tenant's data with the other's key: every operation, every way\n" +
+    "to name a tenant, every spelling and every encoding that is known to have broken a gateway. It only reads, unless\n" +
+    "--write --yes is given; then it works on records that it creates and removes. Exits 0 if every case holds.",
   flags: FLAGS,
   examples: [
     "PROVE_KEY_A=… PROVE_KEY_B=… partners-gateway prove --gateway https://staging.example.com --tenant-a acme --tenant-b globex",

@@ -2,27 +2,27 @@ import { ADMIN_FLAG, adminToken, adminUrl, askAdmin } from "./admin.ts";
 import { EXIT, UsageError, type Command, type Given } from "./command.ts";
 import type { Io } from "./io.ts";
 
-/** `partners-gateway purge`: calls `POST /purge` of one replica, which tells the others. */
+/** `partners-gateway purge`: calls `POST /purge` of one replica, which notifies the others. */
 export const purge: Command = {
   synopsis: "(--all | --user <id> | --tenant <id> | --key)",
   about:
-    "Makes all replicas forget what they know, after a change behind the gateway's back. ADMIN_TOKEN (or a file's name in\n" +
-    "ADMIN_TOKEN_FILE) must be the replica's. Exit code 1 also where some replica could not be told in time: it forgets by itself within cache.keyTtl\n" +
-    "and cache.tenantTtl, and the answer says so.",
+    "Invalidates cached data on all replicas, after the CMS's users or tenants were changed without the gateway.\n" +
+    "ADMIN_TOKEN (or the file that ADMIN_TOKEN_FILE names) must be the replica's. Exits 1 also if a replica could not be\n" +
+    "reached in time: its cached data expires within cache.keyTtl and cache.tenantTtl, and the answer says so.",
   flags: {
-    all: { type: "boolean", help: "everything" },
-    user: { type: "string", value: "id", help: "what is known of a user's keys" },
-    tenant: { type: "string", value: "id", help: "what is known of a tenant" },
-    key: { type: "boolean", help: "one key, read from standard input: arguments can be read by others" },
+    all: { type: "boolean", help: "all cached data" },
+    user: { type: "string", value: "id", help: "the cached data of a user's keys" },
+    tenant: { type: "string", value: "id", help: "the cached data of a tenant" },
+    key: { type: "boolean", help: "one key, read from standard input: other users can read arguments" },
     ...ADMIN_FLAG,
   },
   examples: ["ADMIN_TOKEN=... partners-gateway purge --all", "partners-gateway purge --key < key.txt"],
   async run(given, io) {
-    const wish = await wishOf(given, io);
+    const body = await bodyOf(given, io);
     const token = adminToken(io);
     if (token === undefined) throw new UsageError("ADMIN_TOKEN: set it to the gateway's");
     const url = adminUrl(given, io, "/purge");
-    const response = await askAdmin(url, token, { method: "POST", body: JSON.stringify(wish) });
+    const response = await askAdmin(url, token, { method: "POST", body: JSON.stringify(body) });
     if (response === undefined) {
       io.err(`${url.origin} cannot be reached`);
       return EXIT.failed;
@@ -32,8 +32,8 @@ export const purge: Command = {
   },
 };
 
-/** The body of the request: exactly one thing to forget. */
-async function wishOf(given: Given, { readInput }: Pick<Io, "readInput">): Promise<object> {
+/** Returns the request's body, which names exactly one kind of cached data. */
+async function bodyOf(given: Given, { readInput }: Pick<Io, "readInput">): Promise<object> {
   const user = given.text("user");
   const tenant = given.text("tenant");
   const asked = [given.has("all"), given.has("key"), user !== undefined, tenant !== undefined];

@@ -1,10 +1,11 @@
-/** What of `process.report` decides about the environment. */
+/** The members of `process.report` that decide whether a report contains the environment. */
 type Reports = Pick<NodeJS.ProcessReport, "excludeEnv" | "reportOnFatalError">;
 
 /**
- * Keeps the environment, and so secrets that are set there, out of the diagnostic reports that Node writes where its
- * options ask for them. Of a fatal error's (memory is used up) Node asks the command line alone (seen in 24.21): where
- * that does not say so, there is none, and `say` is told what to add.
+ * Keeps the environment, and so its secrets, out of the diagnostic reports that Node writes if its options
+ * ask for them. For the report of a fatal error (out of memory) Node reads the command line only (seen in
+ * 24.21). Without the option there, that report is disabled, and `say` receives a line with the option to
+ * add.
  */
 export function withholdEnvironment(reports: Reports, say: (line: string) => void): void {
   if (reports.reportOnFatalError && !reports.excludeEnv) {

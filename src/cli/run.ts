@@ -5,9 +5,9 @@ import { COMMANDS, type Entry } from "./commands.ts";
 import type { Io } from "./io.ts";
 
 const BINARY = "partners-gateway";
-const HELP_FLAG = { type: "boolean", help: "print this" } as const;
+const HELP_FLAG = { type: "boolean", help: "print this help" } as const;
 
-/** Runs what the command line says. Resolves to the exit code; never rejects. */
+/** Runs a command line. Resolves to the exit code; never rejects. */
 export async function runCommand(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
@@ -38,7 +38,7 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<numbe
   }
 }
 
-/** The words after the command's name, checked against its flags. Throws a `UsageError`. */
+/** Parses the arguments after the command's name by its flags. Throws a `UsageError`. */
 export function parse(words: readonly string[], command: Pick<Command, "flags" | "takesWords">): Given {
   const flags: Flags = { ...command.flags, help: HELP_FLAG };
   const options: NonNullable<ParseArgsConfig["options"]> = { help: { type: "boolean", short: "h" } };
@@ -53,7 +53,7 @@ export function parse(words: readonly string[], command: Pick<Command, "flags" |
       );
     }
     if (token.kind === "positional" && command.takesWords !== true)
-      throw new UsageError(`what is "${token.value}"? This command takes flags only`);
+      throw new UsageError(`unexpected argument "${token.value}": this command takes flags only`);
   }
   try {
     const { values, positionals } = parseArgs({ ...config, strict: true });
@@ -76,10 +76,10 @@ function overview(): string {
     "",
     ...COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     "",
-    `${BINARY} <command> --help explains one of them.`,
+    `${BINARY} <command> --help prints the help of a command.`,
     "",
-    "Exit codes: 0 done, and all is well; 1 failed, or something does not hold; 2 the command line makes no sense.",
-    "Colours and progress appear on a terminal only, and never with NO_COLOR set.",
+    "Exit codes: 0 success; 1 failure, or a check that does not hold; 2 invalid command line.",
+    "Colours and progress are shown on a terminal only, and never with NO_COLOR set.",
   ].join("\n");
 }
 

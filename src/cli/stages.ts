@@ -26,20 +26,20 @@ export interface OwnRequest {
   readonly body: Buffer;
 }
 
-/** How the stages are opened. */
+/** The settings of the stages. */
 export interface StagesOptions {
   /** The upstream's configured name. */
   readonly name: string;
   readonly clock: Clock;
-  /** What stands between the stages and the connections, to look on. */
+  /** Wraps the connections, to observe the requests to the CMS. */
   readonly through?: (upstream: Upstream) => Upstream;
-  /** Told of what the CMS's answers held that is not provably in scope. */
+  /** Receives events about the CMS's answers that are not provably in scope. */
   readonly tell?: AnswerEvents;
 }
 
 /**
- * The gateway's own stages in front of one CMS, for a command that runs requests through them. `close` ends the
- * connections. Throws where a certificate cannot be read.
+ * Opens the gateway's own stages in front of one CMS, for a command that runs requests through them. `close`
+ * ends the connections. Throws if a certificate cannot be read.
  */
 export function openStages(config: Config, { name, clock, through, tell }: StagesOptions) {
   const settings = upstreamsOf(config).get(name);
@@ -48,7 +48,7 @@ export function openStages(config: Config, { name, clock, through, tell }: Stage
   const upstream = through?.(pool) ?? pool;
   const cms = createPayloadCms(configFor(config, settings), upstream, tell === undefined ? {} : { tell });
   const log = createSilentLog();
-  // A memory of its own: what replicas have remembered would hide where the facts come from.
+  // Without Redis: lookups cached by replicas would hide the requests to the CMS.
   const alone = { ...config, redis: { ...config.redis, url: undefined, sentinels: [], cluster: [] } };
   const cache = openCache(alone, { clock, wallTime, log });
   const rate = { counter: cache.counter(), onCounted: () => undefined };
@@ -61,7 +61,7 @@ export function openStages(config: Config, { name, clock, through, tell }: Stage
   return { stages, cms, close: () => pool.close() };
 }
 
-/** The request as the pipeline gets it. */
+/** Returns the request in the form that the pipeline receives. */
 export function incomingOf(request: OwnRequest, target: RequestTarget): Incoming {
   return {
     requestId: randomUUID(),

@@ -11,12 +11,15 @@ import { openLife, type Life } from "./life.ts";
 import { openTracing } from "./outlets.ts";
 import { replicaWarnings } from "./replicas.ts";
 
-/** `partners-gateway start`, and what `npm start` does. Ends the process itself; its promise stays open. */
+/**
+ * `partners-gateway start`, which `npm start` runs. It ends the process itself, so its promise never
+ * resolves.
+ */
 export const start: Command = {
   synopsis: "",
   about:
-    "Runs the gateway until SIGTERM or SIGINT, which drains it; a second one ends it at once. SIGHUP reads the\n" +
-    "configuration again. Settings come from the environment and from a YAML file.",
+    "Runs the gateway until SIGTERM or SIGINT, which drains it; a second signal ends it at once. SIGHUP reloads the\n" +
+    "configuration. Settings come from the environment and from a YAML file.",
   flags: CONFIG_FLAG,
   examples: [
     "UPSTREAM_URL=http://cms.internal:3000 partners-gateway start",
@@ -28,14 +31,14 @@ export const start: Command = {
     const life = await openLife(config, io);
     const { log, flush, exit } = life;
     for (const { setting, message } of replicaWarnings(config, io)) log.warn({ setting }, message);
-    // Before the line that says that it listens: whoever waits for it may send a signal at once.
+    // Before the "listening" line: a supervisor that waits for that line may send a signal at once.
     io.onStop(() => exit.told());
-    // Until it runs there is nothing to reload; without a listener the signal would end the process.
+    // Nothing can be reloaded before the start. Without a listener SIGHUP would end the process.
     let running: RunningGateway | undefined;
     io.onReload(() => void running?.reload(() => configOf(given, io)).then(flush));
     running = await open(config, io, life).catch((error: unknown) => {
       io.fail(addressProblem(error, config));
-      // What was already started (a connection to Redis) would keep a gateway alive that never listens.
+      // An open connection to Redis would keep a process alive that never listens.
       exit.end(1);
       throw error;
     });

@@ -2,85 +2,99 @@ import * as z from "zod";
 import { duration, patience, size } from "./units.ts";
 import { count, hostPort } from "./words.ts";
 
-/** What is remembered: the section `cache`. */
+/** The settings of the cache: the section `cache`. */
 export const cache = z.strictObject({
   keyTtl: duration
     .prefault("30s")
-    .describe("How long it is remembered whose key it is: the longest that a withdrawn key goes on working."),
-  tenantTtl: duration.prefault("60s").describe("How long a tenant's facts are remembered."),
-  absentTtl: duration
-    .prefault("5s")
-    .describe("How long it is remembered that a key or tenant does not exist."),
+    .describe("How long the user of a key is cached. A revoked key works at most this long."),
+  tenantTtl: duration.prefault("60s").describe("How long a tenant is cached."),
+  absentTtl: duration.prefault("5s").describe("How long a key or tenant that does not exist is cached."),
   tenantGrace: duration
     .prefault("60s")
-    .describe("How much longer a tenant's facts are used where the CMS cannot be asked. A key's never are."),
+    .describe(
+      "How long an expired tenant is still used if the CMS does not answer. Keys have no grace period.",
+    ),
   cutOffTtl: duration
     .prefault("5s")
-    .describe("How long facts are remembered while Redis is configured and this replica does not hear it."),
+    .describe(
+      "How long keys and tenants are cached while this replica is disconnected from the configured Redis.",
+    ),
   jitter: z.coerce
     .number()
     .min(0)
     .max(0.5)
     .default(0.1)
-    .describe("The share of each life that is cut off at random, so that not all facts expire together."),
-  keys: count.default(10_000).describe("Keys remembered, at the most."),
-  tenants: count.default(10_000).describe("Tenants remembered, at the most."),
-  absent: count.default(10_000).describe("Known-absent keys and tenants remembered, at the most."),
+    .describe(
+      "The largest share of each TTL that is subtracted at random, so that not all entries expire together.",
+    ),
+  keys: count.default(10_000).describe("The largest number of cached keys."),
+  tenants: count.default(10_000).describe("The largest number of cached tenants."),
+  absent: count.default(10_000).describe("The largest number of cached absent keys and tenants."),
   bytes: size
     .prefault("16MiB")
-    .describe("Memory for remembered keys, at the most, and as much again for tenants."),
+    .describe("The memory limit of cached keys, and separately of cached tenants."),
   lookupsPerSecond: count
     .default(50)
-    .describe("Keys never seen as good that a process asks the CMS about each second; over it 503."),
+    .describe(
+      "The largest number of unknown keys that a process looks up in the CMS per second; over it, the answer is 503.",
+    ),
 });
 
-/** Where replicas share it: the section `redis`. */
+/** The Redis that replicas share: the section `redis`. */
 export const redis = z
   .strictObject({
     url: z
       .string()
       .regex(/^rediss?:\/\//, { error: "expected a redis:// or rediss:// URL" })
       .optional()
-      .describe("Where replicas share what they know. Without it every process remembers for itself."),
+      .describe(
+        "The URL of a Redis that replicas share, e.g. redis://redis:6379. Without Redis each process has its own cache.",
+      ),
     sentinels: z
       .array(hostPort)
       .default([])
-      .describe("In place of url: the Sentinels to ask for the master, e.g. [sentinel-1:26379]."),
-    master: z.string().min(1).default("mymaster").describe("What the Sentinels call the master."),
+      .describe("In place of url: the addresses of Sentinels, e.g. [sentinel-1:26379]."),
+    master: z.string().min(1).default("mymaster").describe("The name of the master at the Sentinels."),
     cluster: z
       .array(hostPort)
       .default([])
-      .describe("In place of url: some nodes of a Redis Cluster, e.g. [node-1:6379]."),
+      .describe("In place of url: the addresses of some nodes of a Redis Cluster, e.g. [node-1:6379]."),
     tls: z
       .boolean()
       .default(false)
-      .describe("TLS to Sentinels' master or Cluster; in a URL rediss:// says so."),
-    username: z.string().min(1).optional().describe("The ACL user, if the URL does not name one."),
-    password: z.string().min(1).optional().describe("The password, if the URL does not hold one."),
-    sentinelUsername: z.string().min(1).optional().describe("The ACL user on the Sentinels."),
-    sentinelPassword: z.string().min(1).optional().describe("The password of the Sentinels."),
+      .describe("Enables TLS to a Sentinel master or a Cluster. A URL with rediss:// enables it by itself."),
+    username: z.string().min(1).optional().describe("The Redis ACL user, if the URL has none."),
+    password: z.string().min(1).optional().describe("The Redis password, if the URL has none."),
+    sentinelUsername: z.string().min(1).optional().describe("The ACL user at the Sentinels."),
+    sentinelPassword: z.string().min(1).optional().describe("The password at the Sentinels."),
     prefix: z
       .string()
       .regex(/^[\w.:-]+$/, { error: "expected letters, digits and . : _ -" })
       .default("partners-gateway")
-      .describe("What keys and channels begin with; one for each environment that shares a Redis."),
+      .describe(
+        "The prefix of keys and channels. Environments that share a Redis need different ones, e.g. gateway-staging.",
+      ),
     secret: z
       .string()
       .min(32, { error: "expected at least 32 characters" })
       .optional()
       .describe(
-        "The same on all replicas: what is stored in Redis is named and sealed by it. Without it facts are not shared.",
+        "The secret, equal on all replicas, that digests the names of Redis records and seals them. Without it, replicas share invalidations but no cached keys or tenants.",
       ),
     commandTimeout: patience
       .prefault("50ms")
-      .describe("The longest that a request waits for Redis, once; then Redis is left out for a while."),
-    connectTimeout: patience.prefault("1s").describe("The longest that connecting to Redis may take."),
+      .describe(
+        "The timeout of a Redis command. After one timeout the gateway uses no Redis for a while (1s, doubled with each failure, at most 10s).",
+      ),
+    connectTimeout: patience.prefault("1s").describe("The timeout of a connection attempt to Redis."),
     ackTimeout: patience
       .prefault("250ms")
-      .describe("The longest that an administrator's write waits for the replicas to have forgotten."),
+      .describe(
+        "The longest that a native write waits for the other replicas to acknowledge its invalidation.",
+      ),
   })
   .superRefine(({ url, sentinels, cluster }, context) => {
-    const ways = [url !== undefined, sentinels.length > 0, cluster.length > 0].filter(Boolean);
-    if (ways.length > 1)
+    const given = [url !== undefined, sentinels.length > 0, cluster.length > 0].filter(Boolean);
+    if (given.length > 1)
       context.addIssue({ code: "custom", message: "give one of url, sentinels and cluster, not several" });
   });

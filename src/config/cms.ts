@@ -1,113 +1,113 @@
 import * as z from "zod";
 import { SECRET_FIELDS, field, fieldPath, prefix, slug } from "./words.ts";
 
-/** What the CMS is called and how it names what the gateway needs: the section `cms`. */
+/** The names of the CMS's collections and fields: the section `cms`. */
 export const cms = z.strictObject({
-  apiPath: prefix.default("/api").describe("Where the CMS's REST API lives."),
+  apiPath: prefix.default("/api").describe("The path of the CMS's REST API."),
   trailingSlash: z
     .boolean()
     .default(false)
     .describe(
-      "True where the CMS redirects to paths that end with a slash (Next.js: trailingSlash): partner requests then ask it for such paths.",
+      "Whether the CMS redirects to paths with a trailing slash (Next.js: trailingSlash). Partner requests then use such paths.",
     ),
   users: slug
     .default("users")
     .describe(
-      "The auth collection whose API keys partners use; also the first word of the Authorization header.",
+      "The auth collection of partners' API keys; also the scheme of the Authorization header, e.g. users API-Key 0123.",
     ),
   tenants: slug.default("tenants").describe("The collection of tenants."),
   groups: slug.default("tenant-groups").describe("The collection of tenant groups."),
   internal: z
     .array(slug)
     .default([])
-    .describe("Further collections that must never be exposed, such as other auth collections."),
+    .describe("Further collections that partners can never use, e.g. other auth collections: [admins]."),
   harmlessCollections: z
     .array(slug)
     .default([])
     .describe(
-      "Collections besides partners.collections of which native writes change no user, tenant, group or membership.",
+      "Further collections, besides partners.collections, whose native writes change no user, tenant, group or membership. They cause no invalidation, e.g. [newsletters].",
     ),
   harmlessPaths: z
     .array(
       prefix.refine((path) => path !== "/", {
-        error: "expected a path such as /admin: with / no native write would be noticed",
+        error: "expected a path such as /admin: with / no native write would cause an invalidation",
       }),
     )
     .default([])
     .describe(
-      "Native paths, with all below, whose requests of any method change none either, e.g. [/admin]: see docs/revocation.md.",
+      "Native path prefixes under which no request changes a user, tenant, group or membership, e.g. [/admin]: see docs/revocation.md.",
     ),
-  tenantField: field.default("tenant").describe("The field of a record that names its tenant."),
-  slugField: field.default("slug").describe("The slug of a tenant."),
-  appsField: field.default("installedApps").describe("The installed apps of a tenant."),
-  groupField: field.default("group").describe("The group of a tenant."),
+  tenantField: field.default("tenant").describe("The field of a record with its tenant."),
+  slugField: field.default("slug").describe("The field of a tenant with its slug."),
+  appsField: field.default("installedApps").describe("The field of a tenant with its installed apps."),
+  groupField: field.default("group").describe("The field of a tenant with its group."),
   sharedField: field
     .default("sharedCollections")
-    .describe("The slugs of the collections that a group shares."),
-  membershipsField: field.default("tenants").describe("The list of memberships of a user."),
-  membershipTenantField: field.default("tenant").describe("The tenant of one membership."),
-  rolesField: field.default("roles").describe("The roles of a user."),
+    .describe("The field of a group with the slugs of the collections that it shares."),
+  membershipsField: field.default("tenants").describe("The field of a user with the list of memberships."),
+  membershipTenantField: field.default("tenant").describe("The field of a membership with its tenant."),
+  rolesField: field.default("roles").describe("The field of a user with the roles."),
   allTenantsRoles: z
     .array(z.string())
     .default(["super-admin"])
-    .describe("Roles that are members of every tenant."),
+    .describe("The roles whose users are members of every tenant."),
   serviceKey: z
     .string()
     .min(1)
     .optional()
-    .describe("The gateway's own API key for tenant lookups; without it the caller's is used."),
+    .describe("The gateway's own API key for tenant lookups. Without it, lookups use the client's key."),
   secretFields: z
     .array(field)
     .default(SECRET_FIELDS)
-    .describe("Fields that never leave, at any depth, and that nobody may ask by."),
+    .describe("Fields that no answer contains, at any depth, and by which no client may filter or sort."),
   textIds: z
     .array(slug)
     .default([])
-    .describe("Collections whose ids are any text although the CMS's other ids are numbers or UUIDs."),
+    .describe("Collections whose ids are arbitrary text although the CMS's other ids are numbers or UUIDs."),
   uploads: z
     .array(slug)
     .default(["media", "files"])
-    .describe("Upload collections: what the CMS knows of a file cannot be written by partners."),
+    .describe("Upload collections: partners cannot write the file's metadata, which the CMS maintains."),
   ownPaths: z
     .record(slug, z.array(fieldPath))
     .default({})
     .describe(
-      "Dotted paths that stay within a record of the collection and so may be queried and sorted by, e.g. events: [location.city].",
+      "Dotted paths that stay within a record of the collection, so that partners may filter and sort by them, e.g. events: [location.city].",
     ),
   relations: z
     .record(slug, z.record(fieldPath, slug))
     .default({})
     .describe(
-      "Which collection a relation leads to, e.g. events: {venue: venues}. Only of a declared relation is a group-mate's shared record populated, and a body may point by it only at what the tenant may read.",
+      "The related collection of each relation, e.g. events: {venue: venues}. Only a declared relation is populated with a shared record of another tenant of the group. Through it, a body may refer only to records that the tenant may read.",
     ),
   joins: z
     .record(slug, z.record(fieldPath, slug))
     .default({})
     .describe(
-      "Join fields and the collection they list, e.g. venues: {events: events}. An undeclared join field lists nothing that is not provably the tenant's.",
+      "Join fields and the collection that each lists, e.g. venues: {events: events}. An undeclared join field lists only records that are provably the tenant's.",
     ),
   virtualFields: z
     .record(slug, z.record(fieldPath, fieldPath))
     .default({})
     .describe(
-      "Fields whose value the CMS takes from a related record, and the path that it is taken from, e.g. events: {venueTitle: venue.title}. Such a value is withheld where the related record would be, and cannot be queried or sorted by.",
+      "Fields whose value the CMS copies from a related record, and the path of that value, e.g. events: {venueTitle: venue.title}. Such a value is withheld whenever the related record would be, and partners cannot filter or sort by it.",
     ),
   plainFields: z
     .record(slug, z.array(fieldPath))
     .default({})
     .describe(
-      "Fields that hold plain data (JSON), in which an object with an id is no populated record, e.g. events: [embed].",
+      "Fields with plain JSON data, in which an object with an id is not a populated record, e.g. events: [embed].",
     ),
   rowFields: z
     .record(slug, z.array(fieldPath))
     .default({})
     .describe(
-      "Arrays and blocks whose rows have a createdAt, an updatedAt or a tenant field of their own, e.g. events: [sessions]. Needed only where ids of records look like those of rows (24 hex digits): with MongoDB, or beside cms.textIds.",
+      "Arrays and blocks whose rows have their own createdAt, updatedAt or tenant field, e.g. events: [sessions]. Needed only if record ids look like row ids (24 hex digits): with MongoDB, or with cms.textIds.",
     ),
   openCollections: z
     .array(slug)
     .default([])
     .describe(
-      "Collections without tenants whose records may be populated, through declared relations, for every partner.",
+      "Collections without tenants. Declared relations populate their records for every partner, e.g. [countries].",
     ),
 });

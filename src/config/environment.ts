@@ -1,6 +1,6 @@
 import type { Problem } from "./problem.ts";
 
-/** Environment variables and the settings they set; they outrank the file. */
+/** Environment variables and their settings. They take precedence over the file. */
 export const ENVIRONMENT = {
   UPSTREAM_URL: "upstream.url",
   HOST: "server.host",
@@ -20,7 +20,7 @@ export const ENVIRONMENT = {
 /** A variable of `ENVIRONMENT`. */
 export type Variable = keyof typeof ENVIRONMENT;
 
-/** The variables that may hold a secret: of each, `<name>_FILE` may name a mounted file that holds the value. */
+/** The variables that may hold a secret. For each, `<name>_FILE` may name a mounted file with the value. */
 export const SECRET_VARIABLES = [
   "ADMIN_TOKEN",
   "REDIS_URL",
@@ -30,20 +30,22 @@ export const SECRET_VARIABLES = [
   "CMS_SERVICE_KEY",
 ] as const satisfies readonly Variable[];
 
-/** Where settings come from. `readFile` gives a file's text or throws as `fs` does. */
+/** The sources of settings. `readFile` returns a file's text or throws as `fs` does. */
 export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readFile: (path: string) => string;
 }
 
-/** A setting that the environment makes, and the variable that does. */
+/** A setting from the environment, with its variable. */
 export interface FromEnvironment {
   readonly setting: string;
   readonly variable: string;
   readonly value: string;
 }
 
-/** What the environment sets. A variable that is empty counts as unset: so platforms leave out what is optional. */
+/**
+ * Reads the settings in the environment. An empty variable counts as unset, as platforms pass optional ones.
+ */
 export function readEnvironment(sources: Sources): { found: FromEnvironment[]; problems: Problem[] } {
   const found: FromEnvironment[] = [];
   const problems: Problem[] = [];
@@ -55,7 +57,10 @@ export function readEnvironment(sources: Sources): { found: FromEnvironment[]; p
   return { found, problems };
 }
 
-/** The value of one variable, be it itself or in the file that `<name>_FILE` names; or why it cannot be had. */
+/**
+ * Reads a variable, or the file that `<name>_FILE` names. Returns its value, or the reason why it cannot be
+ * read.
+ */
 export function readVariable(
   variable: string,
   { env, readFile }: Sources,
@@ -67,7 +72,7 @@ export function readVariable(
   if (file === "") return value === "" ? undefined : value;
   if (value !== "") return { from, message: `${variable} is set as well; set one of the two` };
   try {
-    // Whoever writes a secret into a file with an editor or with echo leaves a line break behind it.
+    // Editors and `echo` end the file with a line break, which is not part of the secret.
     const text = readFile(file).replace(/\r?\n$/, "");
     return text === "" ? { from, message: `${file} is empty` } : text;
   } catch (error) {

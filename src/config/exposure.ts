@@ -3,12 +3,15 @@ import type { Problem } from "./problem.ts";
 import { versionProblems } from "./versions.ts";
 import { COLLECTIONS, SECRET_FIELDS, VERSIONS } from "./words.ts";
 
-/** What lies beside the collections in the CMS's API: exposed, a partner's body could be a query of GraphQL. */
+/**
+ * The paths of the CMS's API that are no collections. Under `graphql`, a partner's body could be a GraphQL
+ * query.
+ */
 const NO_COLLECTIONS = ["access", "globals", "graphql", "graphql-playground"];
 
 /**
- * What no configuration may say, whatever its types: auth collections, tenants and the CMS's internal ones exposed, a
- * version listed twice. Looks at the raw settings, so that one message names these beside every other problem.
+ * Returns the problems of exposed collections (auth collections, tenants, the CMS's internal ones) and of
+ * versions. Reads the raw settings, so that one message names these together with all other problems.
  */
 export function exposureProblems(settings: unknown): Problem[] {
   const parsed = shape.safeParse(settings);
@@ -52,7 +55,7 @@ export function exposureProblems(settings: unknown): Problem[] {
   return problems;
 }
 
-/** The few settings that the rules above look at, read leniently: what is not readable is reported elsewhere. */
+/** The settings that the rules above use. Invalid ones are ignored here: the schema reports them. */
 const names = z.array(z.string()).catch([]);
 const shape = z.object({
   partners: z

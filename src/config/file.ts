@@ -4,19 +4,19 @@ import { isObject } from "../core/json.ts";
 import type { Sources } from "./environment.ts";
 import { ConfigError } from "./problem.ts";
 
-/** A configuration file, read. */
+/** A parsed configuration file. */
 export interface SettingsFile {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Where a setting, or the deepest part of the way to it that is there, stands: `file:line:column`. */
+  /** Returns the position (`file:line:column`) of a setting, or of its deepest parent in the file. */
   placeOf(path: readonly PropertyKey[]): string | undefined;
 }
 
-/** The file that is not there. */
+/** An absent file. */
 export const NO_FILE: SettingsFile = { settings: Object.freeze({}), placeOf: () => undefined };
 
 /**
- * A YAML file's settings, with `${NAME}` and `${NAME:-default}` in its values replaced from the environment (`$${` is a
- * plain `${`). Throws a `ConfigError` that names every mistake of its writing, with line and column.
+ * Reads a YAML file and replaces `${NAME}` and `${NAME:-default}` in its values from the environment (`$${`
+ * is a plain `${`). Throws a `ConfigError` that names every syntax error, with line and column.
  */
 export function readSettingsFile(file: string, { env, readFile }: Sources): SettingsFile {
   let text: string;
@@ -26,7 +26,7 @@ export function readSettingsFile(file: string, { env, readFile }: Sources): Sett
     throw new ConfigError([`CONFIG_FILE ${file}: ${error instanceof Error ? error.message : String(error)}`]);
   }
   const lines = new LineCounter();
-  // Pretty errors quote the lines around a mistake, and with them what may be a secret.
+  // Pretty errors quote the lines around an error, which may contain a secret.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const placeAt = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
@@ -50,7 +50,7 @@ function settingsOf(document: Document.Parsed, file: string): Record<string, unk
   return withoutNulls(value);
 }
 
-/** Nothing behind a name, or a section whose every line is commented out, reads as null: it sets nothing. */
+/** Removes nulls: an empty value, or a section with only comments, parses as null and sets nothing. */
 function withoutNulls(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const set = Object.entries(value).filter(([, inner]) => inner !== null);
   return Object.fromEntries(
@@ -58,7 +58,7 @@ function withoutNulls(value: Readonly<Record<string, unknown>>): Record<string, 
   );
 }
 
-/** Puts the environment into the document's values, and says what it could not put there. */
+/** Replaces variables in the document's values, and returns the problems. */
 function interpolate(
   document: Document.Parsed,
   env: Sources["env"],
@@ -77,7 +77,9 @@ function interpolate(
   return problems;
 }
 
-/** What an unquoted value means: nothing sets nothing, true and false are no words. Numbers may stay text. */
+/**
+ * Converts an unquoted value as YAML does: empty is null, true and false are booleans. Numbers may stay text.
+ */
 function typed(text: string): unknown {
   return text === "" ? null : text === "true" ? true : text === "false" ? false : text;
 }

@@ -10,8 +10,8 @@ import { schema, type Config } from "./schema.ts";
 import { senseProblems } from "./sense.ts";
 
 /**
- * The configuration from the environment and, where `CONFIG_FILE` names one, from a YAML file below it. The result is
- * frozen. Throws one `ConfigError` that names every problem, and where it stands.
+ * Loads the configuration from the environment and, with lower precedence, from the YAML file in
+ * `CONFIG_FILE`. The result is frozen. Throws one `ConfigError` that names every problem and its position.
  */
 export function loadConfig(sources: Sources): Config {
   const path = sources.env["CONFIG_FILE"];
@@ -35,7 +35,10 @@ function assign(settings: Record<string, unknown>, path: string, value: unknown)
   settings[section] = { ...(isObject(present) ? present : {}), [name]: value };
 }
 
-/** A problem as one line: its place in the file or its variable, the setting, what to change. */
+/**
+ * Renders a problem as one line: its position in the file or its variable, the setting, and the change to
+ * make.
+ */
 function tell(
   { path, label, from, message }: Problem,
   file: SettingsFile,
@@ -69,7 +72,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   return isObject(at) && isObject(at["shape"]) ? Object.keys(at["shape"]) : [];
 }
 
-/** The schema of a member: of an object the one of that name, of a record the one for all names. */
+/** Returns the schema of a member: a named member of an object, or the value type of a record. */
 function inside(at: Record<string, unknown>, key: string): unknown {
   if (isObject(at["shape"])) return at["shape"][key];
   return isObject(at["def"]) ? at["def"]["valueType"] : undefined;

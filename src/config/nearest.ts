@@ -1,4 +1,4 @@
-/** What a misspelt word most likely meant, or else all that there is, as the end of a sentence. */
+/** Returns the end of a sentence that suggests the most similar word, or lists all known words. */
 export function suggestion(word: string, known: readonly string[], prefix = ""): string {
   const best = nearestTo(word, known);
   return best !== undefined
@@ -6,7 +6,7 @@ export function suggestion(word: string, known: readonly string[], prefix = ""):
     : `; known are ${known.map((name) => prefix + name).join(", ")}`;
 }
 
-/** The known word that `word` is most likely a misspelling of. */
+/** Returns the known word that is most similar to `word`, if it is similar enough to be a misspelling. */
 export function nearestTo(word: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((name) => ({ name, far: distance(name.toLowerCase(), word.toLowerCase()) }))
@@ -14,7 +14,7 @@ export function nearestTo(word: string, known: readonly string[]): string | unde
   return best !== undefined && best.far <= Math.max(2, word.length / 3) ? best.name : undefined;
 }
 
-/** Levenshtein's distance. */
+/** Returns the Levenshtein distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

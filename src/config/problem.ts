@@ -1,16 +1,16 @@
-/** One thing that is wrong with a configuration. */
+/** A problem of a configuration. */
 export interface Problem {
-  /** The way to the setting through sections and lists; also finds its place in the file. */
+  /** The path of the setting through sections and lists; also locates it in the file. */
   readonly path: readonly PropertyKey[];
-  /** What the message calls it, where that is not the path. */
+  /** The setting's name in the message, if it differs from the path. */
   readonly label?: string;
-  /** The environment variable that the value came from. */
+  /** The environment variable that set the value. */
   readonly from?: string;
-  /** What to change. Holds no value that could be a secret. */
+  /** The change to make. Contains no value that could be a secret. */
   readonly message: string;
 }
 
-/** Every problem of a configuration at once, in words that say what to change. */
+/** All problems of a configuration, each with the change to make. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];

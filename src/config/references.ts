@@ -7,8 +7,9 @@ import { DEFAULT_UPSTREAM, upstream, upstreams, type UpstreamSettings } from "./
 import { VERSIONS } from "./words.ts";
 
 /**
- * What the settings say of upstreams that no type can check: a name that nobody has, an upstream without an origin,
- * certificates that cannot be read. Looks at the raw settings, so that one message names these beside every other problem.
+ * Returns the problems of upstreams that the schema cannot find: an undefined name, an upstream without an
+ * origin, unreadable certificates. Reads the raw settings, so that one message names these together with all
+ * other problems.
  */
 export function upstreamProblems(settings: Readonly<Record<string, unknown>>, sources: Sources): Problem[] {
   const named = record(settings["upstreams"]);
@@ -25,7 +26,7 @@ export function upstreamProblems(settings: Readonly<Record<string, unknown>>, so
   return problems;
 }
 
-/** Where an upstream is named that there is not, or for a version that there is not. */
+/** Returns the problems of undefined upstreams and versions that a setting refers to. */
 function nameProblems(settings: Readonly<Record<string, unknown>>, known: readonly string[]): Problem[] {
   const { tenantUpstreams, versionUpstreams, versions } = record(settings["partners"]);
   const uses: (readonly [readonly string[], unknown])[] = [
@@ -72,7 +73,7 @@ function missing(path: readonly string[], { env }: Sources): Problem {
   if (path.length > 1) return { path, message: "give the CMS's origin as url, or several as targets" };
   const others = Object.keys(env).filter((name) => name !== "UPSTREAM_URL");
   const misspelt = nearestTo("UPSTREAM_URL", others);
-  const hint = misspelt === undefined ? "" : ` (${misspelt} is set: a slip?)`;
+  const hint = misspelt === undefined ? "" : ` (${misspelt} is set: a typo?)`;
   const message = `set UPSTREAM_URL (or upstream.url in the file) to the CMS's origin, such as http://127.0.0.1:3000${hint}`;
   return { path: ["upstream", "url"], message };
 }

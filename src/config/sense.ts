@@ -3,7 +3,9 @@ import { foldName, isHopByHop } from "../core/headers.ts";
 import type { Problem } from "./problem.ts";
 import type { Config } from "./schema.ts";
 
-/** Headers with a meaning of their own on the way to the CMS: a tenant's name in one of them would take its place. */
+/**
+ * Reserved headers of requests to the CMS: if a tenant header had such a name, it would replace the header.
+ */
 const TAKEN: ReadonlySet<string> = new Set([
   "authorization",
   "accept",
@@ -15,7 +17,10 @@ const TAKEN: ReadonlySet<string> = new Set([
   "x-request-id",
 ]);
 
-/** What settings of the right type cannot mean together. `written` is what they were before they were read. */
+/**
+ * Returns the problems of settings that are valid alone but not together. `written`: the settings before
+ * parsing.
+ */
 export function senseProblems(config: Config, written: unknown): Problem[] {
   return [
     ...numberProblems(config, written, []),
@@ -27,7 +32,10 @@ export function senseProblems(config: Config, written: unknown): Problem[] {
   ];
 }
 
-/** A number is read from text as well, since the environment has nothing else; not from nothing, `true` or a list. */
+/**
+ * Returns the numbers parsed from other types. Text is allowed, as in the environment; empty text and lists
+ * are not.
+ */
 function numberProblems(read: unknown, written: unknown, path: readonly string[]): Problem[] {
   if (isObject(read) && isObject(written))
     return Object.entries(read).flatMap(([name, inner]) =>
@@ -38,10 +46,10 @@ function numberProblems(read: unknown, written: unknown, path: readonly string[]
   return [{ path, message: `expected a number, got ${JSON.stringify(written)}` }];
 }
 
-/** Addresses that are all of a machine's. */
+/** The wildcard addresses. */
 const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
-/** The second of the two would find its port taken, by the gateway itself; free ports are different in each replica. */
+/** Returns a problem if both listeners would use one port, or if replicas would share a port that each chooses. */
 function portProblems({ server: { host, port, adminHost, adminPort, reusePort } }: Config): Problem[] {
   if (reusePort && port === 0)
     return [
@@ -61,7 +69,7 @@ function headerProblems({ partners: { tenantIdHeader, tenantSlugHeader } }: Conf
     ["tenantSlugHeader", tenantSlugHeader],
   ].flatMap(([setting = "", name = ""]): Problem[] => {
     const isTaken = TAKEN.has(name) || name.startsWith("content-") || isHopByHop(name);
-    const message = `${name} has a meaning of its own; choose another name`;
+    const message = `${name} is a reserved header; choose another name`;
     return isTaken ? [{ path: ["partners", setting], message }] : [];
   });
   if (foldName(tenantIdHeader) === foldName(tenantSlugHeader))
@@ -72,11 +80,13 @@ function headerProblems({ partners: { tenantIdHeader, tenantSlugHeader } }: Conf
   return problems;
 }
 
-/** The Partners API takes its paths before anything native is looked for. */
+/**
+ * Returns the native prefixes under `/partners`: the Partners API is routed first, so they would never match.
+ */
 function prefixProblems({ native }: Config): Problem[] {
   return native.prefixes.flatMap((prefix, index): Problem[] => {
     if (!`${prefix}/`.startsWith("/partners/")) return [];
-    const message = `${prefix} is the Partners API's own, and nothing native is reached there; remove it`;
+    const message = `${prefix} is reserved for the Partners API, which is routed first; remove it`;
     return [{ path: ["native", "prefixes", String(index)], message }];
   });
 }
@@ -84,16 +94,16 @@ function prefixProblems({ native }: Config): Problem[] {
 function fieldProblems({ cms: { tenantField, secretFields } }: Config): Problem[] {
   const problems: Problem[] = [];
   if (tenantField === "id")
-    problems.push({ path: ["cms", "tenantField"], message: "a record's id does not say whose it is" });
+    problems.push({ path: ["cms", "tenantField"], message: "a record's id does not name its tenant" });
   for (const [index, name] of secretFields.entries()) {
     if (name !== "id" && name !== tenantField) continue;
-    const message = `${name} is what records are told apart by; remove it`;
+    const message = `${name} is needed to check a record's tenant; remove it`;
     problems.push({ path: ["cms", "secretFields", String(index)], label: "cms.secretFields", message });
   }
   return problems;
 }
 
-/** RFC 9745 section 4: a version does not end before it is deprecated. */
+/** Returns the versions whose sunset is before their deprecation, which RFC 9745 section 4 forbids. */
 function endProblems({ partners: { versionSettings } }: Config): Problem[] {
   return Object.entries(versionSettings).flatMap(([name, { deprecation, sunset }]): Problem[] => {
     const isOrdered =

@@ -1,7 +1,7 @@
 import { createSecureContext } from "node:tls";
 import type { UpstreamSettings } from "./upstream.ts";
 
-/** TLS towards an upstream: whom to trust, what to show, which name to ask for. PEM texts. */
+/** The TLS options of an upstream: trusted CA, client certificate and key (PEM texts), and server name. */
 export interface TlsMaterial {
   readonly ca?: string;
   readonly cert?: string;
@@ -9,7 +9,7 @@ export interface TlsMaterial {
   readonly servername?: string;
 }
 
-/** The files that the settings name, read. Throws an `Error` whose message begins with the setting. */
+/** Reads the configured files. Throws an `Error` whose message begins with the setting. */
 export function readTls(
   { caFile, certFile, keyFile, servername }: UpstreamSettings["tls"],
   readFile: (path: string) => string,
@@ -30,11 +30,13 @@ export function readTls(
     ...(servername !== undefined && { servername }),
   };
   if ((cert === undefined) !== (key === undefined))
-    throw new Error(`${cert === undefined ? "keyFile" : "certFile"}: certFile and keyFile go together`);
+    throw new Error(
+      `${cert === undefined ? "keyFile" : "certFile"}: certFile and keyFile must be set together`,
+    );
   try {
     createSecureContext(material);
   } catch (error) {
-    throw new Error(`no certificates that can be used: ${reasonOf(error)}`, { cause: error });
+    throw new Error(`unusable certificates: ${reasonOf(error)}`, { cause: error });
   }
   return material;
 }

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { patience, size } from "./units.ts";
 import { count, httpUrl } from "./words.ts";
 
-/** What an upstream is called; the section `upstream` is the one called `default`. */
+/** The name of an upstream; the section `upstream` is named `default`. */
 export const upstreamName = z.string().regex(/^[a-z][a-z0-9-]*$/, {
   error: "expected an upstream's name such as old: lower-case letters, digits and -",
 });
@@ -19,68 +19,78 @@ const tls = z
   })
   .default({})
   .describe(
-    "For https targets, PEM files: {caFile: the authority to trust in place of the public ones, certFile and keyFile: our own certificate, servername: the name asked for and expected (SNI)}.",
+    "TLS to https targets, with PEM files. caFile is the CA to trust in place of the public ones. certFile and keyFile are the client certificate. servername is the name for SNI and for the check of the certificate. For example {caFile: /run/ca.pem, servername: cms.internal}.",
   );
 
 const settings = {
-  url: httpUrl.optional().describe("Origin of the CMS. Required, unless targets are given."),
+  url: httpUrl
+    .optional()
+    .describe("The origin of the CMS, e.g. http://cms.internal:3000. Required, unless targets are set."),
   targets: z
     .array(httpUrl)
     .default([])
     .describe(
-      "Origins of several processes of the same CMS, e.g. [http://cms-1:3000, http://cms-2:3000]; together with url where both are given.",
+      "The origins of several processes of the same CMS, in addition to url, e.g. [http://cms-1:3000, http://cms-2:3000].",
     ),
-  connections: count.default(64).describe("Connections to the CMS for partner traffic, at the most."),
-  connectTimeout: patience.prefault("3s").describe("The longest that connecting may take."),
+  connections: count
+    .default(64)
+    .describe("The largest number of connections to the CMS for partner requests."),
+  connectTimeout: patience.prefault("3s").describe("The timeout of a connection attempt to the CMS."),
   firstByteTimeout: patience
     .prefault("15s")
-    .describe("Partner traffic: the longest wait for the CMS's answer to begin."),
+    .describe("Partner requests: the longest wait for the first byte of the CMS's answer."),
   idleTimeout: patience
     .prefault("10s")
-    .describe("Partner traffic: the longest silence within the CMS's answer."),
+    .describe("Partner requests: the longest pause between two parts of the CMS's answer."),
   queue: count
     .default(256)
-    .describe("Partner requests that may wait for a CMS connection, at the most; over it 503."),
+    .describe(
+      "The largest number of partner requests that wait for a connection to the CMS; over it, the answer is 503.",
+    ),
   tenantShare: z.coerce
     .number()
     .gt(0)
     .max(1)
     .default(0.5)
     .describe(
-      "The part of the connections that one tenant may have, and that one user of any number of tenants may; further requests wait, in the same part of the queue, over that 429. 1 takes the limit away.",
+      "The share of the connections that one tenant, or one user, may use at a time. Further requests wait in the same share of the queue; over that, the answer is 429. For example 0.25; 1 removes the limit.",
     ),
   keyLookups: count
     .default(16)
     .describe(
-      "Of the connections, those that asking about keys never seen as good may take, half of them at the most: a flood of unknown keys gets no more, and waits until no other request does.",
+      "The largest number of connections for lookups of unknown keys, at most half of all connections. Such a lookup gets a connection only if no other request waits for one.",
     ),
   breakerFailures: count
     .default(5)
-    .describe("After so many failures in a row to get any answer, partners are told 503 at once."),
+    .describe(
+      "The number of consecutive requests without any answer after which the circuit breaker opens; while it is open, partners get 503 at once.",
+    ),
   breakerRetry: patience
     .prefault("1s")
-    .describe("While that lasts, one request in this time is sent to see whether the CMS is back."),
+    .describe("The interval at which an open circuit breaker lets one request through as a trial."),
   deadline: patience
     .prefault("20s")
     .describe(
-      "Partner traffic: the longest that one request to the CMS may take in all; keep it below partners.deadline.",
+      "Partner requests: the timeout of one request to the CMS in all. Keep it below partners.deadline.",
     ),
   keepAlive: patience
     .prefault("4s")
-    .describe("Idle CMS connections are closed after this; keep it below the CMS's own (Node: 5s)."),
+    .describe(
+      "How long an idle connection to the CMS stays open. Keep it below the CMS's own timeout (Node: 5s).",
+    ),
   maxHeaderSize: size
     .prefault("64KiB")
-    .describe("The largest head of an answer of the CMS; a larger one is a 502."),
+    .describe("The largest header section of a CMS answer; a larger one becomes a 502."),
   maxAnswer: size
     .prefault("16MiB")
-    .describe("The largest answer of the CMS that is translated; a larger one is a 500."),
+    .describe("The largest CMS answer to a partner request; a larger one becomes a 500."),
   healthInterval: patience
     .prefault("2s")
-    .describe("With several targets: how often each is asked whether it works."),
+    .describe("With several targets: the interval of health checks of each target."),
   healthTimeout: patience
     .prefault("2s")
     .describe(
-      "The longest that it may take to say so; after two failures in a row it gets no more requests.",
+      "With several targets: the timeout of a health check. After two consecutive failures a target gets no requests.",
     ),
   tls,
 };
@@ -94,25 +104,25 @@ const named = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("The gateway's own API key there; cms.serviceKey is for the default upstream alone."),
+    .describe("The gateway's own API key at this CMS; cms.serviceKey applies to the default upstream only."),
 });
 
-/** Further CMSs by their names: the section `upstreams`. */
+/** Further CMSs by name: the section `upstreams`. */
 export const upstreams = z
   .record(upstreamName, named)
   .default({})
   .describe(
-    "Further CMSs, for versions, tenants and native traffic to go to: each under a name of its own with the settings of the section upstream and its own serviceKey (the gateway's key there), e.g. old: {targets: [http://old-1:3000, http://old-2:3000]}.",
+    "Further CMSs for versions, tenants and native traffic. Each has a name, the settings of the section upstream and its own serviceKey (the gateway's API key at this CMS), e.g. old: {targets: [http://old-1:3000, http://old-2:3000]}.",
   );
 
 type Settings = z.output<typeof named>;
 
-/** One upstream as configured: its origins (at least one) and how to treat them. */
+/** The settings of one upstream; it has at least one origin. */
 export type UpstreamSettings = Omit<Settings, "url" | "serviceKey"> & {
   readonly serviceKey: string | undefined;
 };
 
-/** Every upstream by its name, the default one first. */
+/** Returns all upstreams by name, the default one first. */
 export function upstreamsOf(config: {
   readonly upstream: z.output<typeof upstream>;
   readonly upstreams: z.output<typeof upstreams>;
@@ -130,7 +140,7 @@ export function upstreamsOf(config: {
   );
 }
 
-/** The origins of one upstream, each once, in the one spelling that a URL has for it. */
+/** Returns the origins of one upstream, each once and in normalised form. */
 export function targetsOf({ url, targets }: Pick<Settings, "url" | "targets">): string[] {
   const all = url === undefined ? targets : [url, ...targets];
   return [...new Set(all.map((each) => new URL(each).origin))];

@@ -2,15 +2,15 @@ import * as z from "zod";
 import type { Problem } from "./problem.ts";
 import { day, field, link, slug } from "./words.ts";
 
-/** How a version's fields of one collection differ from the CMS's. */
+/** The differences between a version's fields and the CMS's, for one collection. */
 const fieldSettings = z.strictObject({
-  /** The partner's name to the CMS's. */
+  /** The version's names, with the CMS's. */
   rename: z.record(field, field).default({}),
-  /** By the CMS's name. */
+  /** The CMS's names. */
   remove: z.array(field).default([]),
 });
 
-/** What one version has of its own. */
+/** The settings of one version. */
 const versionSetting = z.strictObject({
   deprecation: day.optional(),
   sunset: day.optional(),
@@ -18,12 +18,14 @@ const versionSetting = z.strictObject({
   fields: z.record(slug, fieldSettings).optional(),
 });
 
-/** What has one name in every version: the id, and a partner's optimistic lock, which is no field of the CMS. */
+/**
+ * The fields with one name in every version: the id, and the optimistic lock, which is no field of the CMS.
+ */
 const FIXED = ["id", "ifUpdatedAt"];
 
 /**
- * What is wrong with the names that versions give to fields, whatever their types. Two spellings of one field, or a
- * secret field under another name, would be a way round what looks at names.
+ * Returns the problems of the names that versions give to fields. Two names for one field, or another name
+ * for a secret field, would bypass the checks that compare names.
  */
 export function versionProblems(
   settings: Readonly<Record<string, unknown>>,
@@ -41,11 +43,11 @@ export function versionProblems(
         if (untouchable.has(name)) messages.push(`${name} can be neither renamed nor removed`);
       for (const name of Object.keys(rename))
         if (/^(?:and|or)$/i.test(name))
-          messages.push(`no condition could ask by ${name}; choose another name`);
+          messages.push(`no where can use the name ${name}; choose another name`);
       for (const name of new Set(theirs)) {
         if (theirs.indexOf(name) !== theirs.lastIndexOf(name))
           messages.push(`two names mean ${name}; keep one`);
-        if (remove.includes(name)) messages.push(`${name} is renamed and removed; decide on one`);
+        if (remove.includes(name)) messages.push(`${name} is renamed and removed; keep one of the two`);
       }
       const path = ["partners", "versionSettings", version, "fields", collection];
       return messages.map((message) => ({ path, message }));
@@ -53,10 +55,10 @@ export function versionProblems(
   });
 }
 
-/** What versions have of their own, by the version's name: `partners.versionSettings`. */
+/** The settings of versions, by name: `partners.versionSettings`. */
 export const versionSettings = z
   .record(z.string(), versionSetting)
   .default({})
   .describe(
-    "What a version has of its own: deprecation and sunset (dates, told in headers; from its sunset on a version is unsupported) and link (where that is explained), and fields (by collection: rename, from the version's name to the CMS's, and remove), e.g. 2025-07: {deprecation: 2026-02-01, sunset: 2026-08-01, link: https://example.com/migrate, fields: {events: {rename: {title: name}, remove: [internalNotes]}}}. See docs/versions.md.",
+    "The settings of single versions. deprecation and sunset are dates, sent in the headers of the same names; from its sunset on, a version is not supported. link is the page that explains both. fields renames and removes fields per collection; rename maps the version's name to the CMS's. For example 2025-07: {deprecation: 2026-02-01, sunset: 2026-08-01, link: https://example.com/migrate, fields: {events: {rename: {title: name}, remove: [internalNotes]}}}. See docs/versions.md.",
   );

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import * as z from "zod";
 
-/** The small types that settings are made of, each with a message that says what is expected. */
+/** The basic types of settings, each with a message that says what is expected. */
 
 export const slug = z
   .string()
@@ -36,9 +36,9 @@ export const cidr = z
   })
   .refine(isCidr, { error: "expected an address or a CIDR block such as 10.0.0.0/8" });
 
-/** The versions that hold where none are listed. */
+/** The default versions. */
 export const VERSIONS = ["2025-07", "2026-02"];
-/** What partners may use where nothing is listed: the published collections. */
+/** The default collections of partners: the published ones. */
 export const COLLECTIONS = [
   "pages",
   "blogs",
@@ -53,7 +53,7 @@ export const COLLECTIONS = [
   "media",
   "files",
 ];
-/** What never leaves where nothing is listed. */
+/** The default secret fields. */
 export const SECRET_FIELDS = [
   "password",
   "salt",
@@ -67,9 +67,9 @@ export const SECRET_FIELDS = [
   "lockUntil",
   "loginAttempts",
 ];
-/** A day or a moment, ISO 8601. */
+/** A date or a date and time, ISO 8601. */
 export const day = z.iso.date().or(z.iso.datetime());
-/** Where something is explained. */
+/** The URL of a page that explains something. */
 export const link = z.url({ protocol: /^https?$/, error: "expected an http(s) URL" });
 
 function isCidr(text: string): boolean {

@@ -1,24 +1,27 @@
 import type { ErrorCode } from "./errors.ts";
 import type { VersionState } from "./version-end.ts";
 
-/** How a fact was found; `stale`: remembered, out of date, and the CMS could not be asked. */
+/**
+ * The source of a fact. `joined`: a lookup in flight. `stale`: an expired cache entry, because the CMS did
+ * not answer.
+ */
 export type Tier = "memory" | "joined" | "redis" | "cms" | "stale";
 
 /**
- * What is known of one request for its line in the access log. Stages write it, `record` prints it; nobody decides by
- * it. Holds no key, no body and no text of the CMS.
+ * The fields of one request's line in the access log. Stages write them and `record` prints them; no decision
+ * depends on them. They contain no key, no body and no text of the CMS.
  */
 export interface AccessLogFields {
-  /** The last stage that was begun. */
+  /** The last stage that began. */
   stage: string;
   clientRequestId?: string;
-  /** Under which its trace is found, where traces are wanted. */
+  /** The id of its trace, if tracing is on. */
   traceId?: string;
   userId?: string | number;
   keyVia?: Tier;
   version?: string;
   versionState?: VersionState;
-  /** The CMS that was chosen, by its configured name. */
+  /** The configured name of the CMS that serves the request. */
   upstream?: string;
   tenant?: string;
   tenantVia?: Tier;
@@ -27,7 +30,7 @@ export interface AccessLogFields {
   upstreamRequests: number;
   upstreamMs: number;
   upstreamStatus?: number;
-  /** The request whose read of the CMS, and whose answer, it shared. */
+  /** The id of the request whose read of the CMS it shared. */
   sharedWith?: string;
   code?: ErrorCode;
   cause?: unknown;

@@ -1,38 +1,43 @@
 import type { Tier } from "./access-log.ts";
 import type { FactKind } from "./ports.ts";
 
-/** Why facts were forgotten. `uncertain`: a write whose answer never came, and which may yet be carried out. */
+/**
+ * The cause of an invalidation. `uncertain`: a write without an answer, which the CMS may still carry out.
+ */
 export type InvalidationReason = "write" | "uncertain" | "purge";
 
-/** How an invalidation went. */
+/** The result of an invalidation. */
 export interface Invalidation {
   readonly reason: InvalidationReason;
   readonly kinds: readonly FactKind[];
-  /** From the moment it was known to be needed until every replica that could be reached had forgotten. */
+  /** The time from its start until every reachable replica had invalidated, in milliseconds. */
   readonly ms: number;
-  /** Other replicas that were alive, and how many of them said that they have forgotten. */
+  /** The number of other live replicas, and how many of them acknowledged. */
   readonly peers: number;
   readonly acknowledged: number;
-  /** False where a replica, or Redis itself, may still hold what was to be forgotten (`invalidation_degraded`). */
+  /** False if a replica, or Redis itself, may still hold the invalidated facts (`invalidation_degraded`). */
   readonly complete: boolean;
 }
 
-/** How Redis serves: `shared` false, facts are not shared; `heard` false, this replica does not hear its peers. */
+/**
+ * The state of Redis. `shared`: replicas share facts. `heard`: this replica receives the messages of its
+ * peers.
+ */
 export interface RedisState {
   readonly shared: boolean;
   readonly heard: boolean;
 }
 
-/** What the caches tell of themselves, for metrics and the log. Every call is short and must not throw. */
+/** The events of the cache, for metrics and the log. Every call is short and must not throw. */
 export interface CacheEvents {
-  /** A fact was asked for; counts tell the hit rate of each tier. */
+  /** A lookup was answered; the counts give the hit rate of each tier. */
   found(kind: FactKind, via: Tier): void;
-  /** Facts were forgotten; `ms` is the `revocation` histogram. */
+  /** Facts were invalidated; `ms` goes into the `revocation` histogram. */
   invalidated(invalidation: Invalidation): void;
-  /** Redis serves in another way than before. */
+  /** The state of Redis has changed. */
   redis(state: RedisState): void;
-  /** A command failed, or a record in Redis was not one of ours. */
+  /** A command failed, or a record in Redis has no valid seal. */
   redisFailed(cause: unknown): void;
-  /** A key that nobody knows was not looked up, since more such keys came than the CMS is to be asked about. */
+  /** An unknown key was not looked up, because the limit on lookups of unknown keys was exceeded. */
   lookupRefused(): void;
 }

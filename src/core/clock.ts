@@ -1,7 +1,10 @@
-/** Time as an argument, so that tests move it by hand. Nothing outside `main.ts` and `server/` asks the machine. */
+/**
+ * The source of time, passed as an argument so that tests control it. Only `main.ts` and `server/` use the
+ * machine's.
+ */
 export interface Clock {
-  /** Milliseconds that never go back; only differences mean anything. */
+  /** Returns monotonic milliseconds. Only differences are meaningful. */
   now(): number;
-  /** Runs `task` once after `ms` milliseconds, unless the returned function is called before. */
+  /** Runs `task` once after `ms` milliseconds, unless the returned function cancels it before. */
   after(ms: number, task: () => void): () => void;
 }

@@ -8,29 +8,29 @@ import type { Secret } from "./secret.ts";
 import type { RequestSpan } from "./trace.ts";
 
 /**
- * The words of the pipeline: a request is a value that collects evidence. Each stage takes the value that carries what
- * it needs and returns a richer one; the branded fields can be minted by one file each, so that stages in another
- * order, or a request forwarded without a permit, do not compile.
+ * The types of the pipeline. Each stage takes a request value with the fields that it needs and returns one
+ * with more fields. Only one file may create each branded field, so stages in a wrong order, or a request
+ * that is forwarded without a permit, do not compile.
  */
 
-/** An id as the CMS gave it. Its JSON type matters: a CMS with numeric ids reads `1abc` as 1. */
+/** An id as the CMS returned it. Its JSON type matters: a CMS with numeric ids reads `1abc` as 1. */
 export type RecordId = string | number;
 
-/** The key's user: who is asking. Minted by `partners/stages/authenticate.ts`. */
+/** The user of the request's API key. Minted by `partners/stages/authenticate.ts`. */
 export type Principal = Branded<Identity & { readonly credential: Secret }, "Principal">;
 
-/** What the CMS says of the user behind a key. Cached; holds nothing that authenticates. */
+/** The CMS's data about the user of a key. Cached; contains no credential. */
 export interface Identity {
   readonly userId: RecordId;
   /** Tenants the user is a member of. */
   readonly tenantIds: readonly RecordId[];
-  /** True for a role that is at home in every tenant. */
+  /** True if a role of the user gives access to every tenant. */
   readonly allTenants: boolean;
-  /** Those of the user's roles that have a limit of their own. */
+  /** The user's roles that have a rate limit of their own. */
   readonly roles: readonly string[];
 }
 
-/** What the CMS says of a tenant. Cached. */
+/** The CMS's data about a tenant. Cached. */
 export interface TenantFacts {
   readonly id: RecordId;
   readonly slug: string;
@@ -39,7 +39,7 @@ export interface TenantFacts {
   readonly group?: { readonly memberIds: readonly RecordId[]; readonly sharedCollections: readonly string[] };
 }
 
-/** The tenant that this request acts for, of which its principal is known to be a member. Minted by `partners/stages/resolve-tenant.ts`. */
+/** The request's tenant; its principal is a member. Minted by `partners/stages/resolve-tenant.ts`. */
 export type Tenant = Branded<TenantFacts, "Tenant">;
 
 /** A way a client named a tenant. */
@@ -47,41 +47,45 @@ export type TenantRef =
   | { readonly by: "id"; readonly id: RecordId }
   | { readonly by: "slug"; readonly slug: string };
 
-/** A version of the API from the configured list, with the headers that tell of its end. Minted by `partners/stages/version.ts`. */
+/**
+ * A configured API version, with its `Deprecation` and `Sunset` headers. Minted by
+ * `partners/stages/version.ts`.
+ */
 export type Version = Branded<
   { readonly name: string; readonly headers: Readonly<Record<string, string>> },
   "Version"
 >;
 
-/** What the request wants done. `id` is the client's spelling, not yet known to be one. */
+/** The requested operation. `id` is the client's spelling; it is not yet validated. */
 export type Operation =
   | { readonly kind: "list"; readonly collection: string }
   | { readonly kind: "create"; readonly collection: string }
   | { readonly kind: "read" | "update" | "delete"; readonly collection: string; readonly id: string };
 
-/** A JSON object, as a partner sent it or as the CMS will get it. */
+/** A JSON object, as a partner sent it or as it is sent to the CMS. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** One stored state of a record. */
+/** A stored state of a record. */
 export interface Revision {
-  /** When it was stored, as the CMS spells it; `undefined` where the collection has no timestamps. */
+  /** The time of storage, as the CMS spells it; `undefined` if the collection has no timestamps. */
   readonly updatedAt: string | undefined;
   readonly isPublished: boolean;
 }
 
-/** The states in which the CMS holds a record that a request wants to write. */
+/** The stored states of a record that a request writes. */
 export interface Revisions {
   /** The row that a read returns. */
   readonly main: Revision;
-  /** True where the collection has drafts, so that later states than `main` may wait for publication. */
+  /** True if the collection has drafts, so that newer states than `main` may be unpublished. */
   readonly hasDrafts: boolean;
-  /** The latest version; `undefined` without drafts, without versions, and where the key may not read it. */
+  /** The latest version; `undefined` without drafts, without versions, and if the key may not read it. */
   readonly latest?: Revision;
 }
 
 /**
- * The permission to forward: `read` within the tenants given, `create` in the tenant, `write` on a record of which the
- * CMS has just reported that it is the tenant's, with its states. Minted by `partners/stages/authorise.ts`.
+ * The permission to forward a request: to read within the tenants in `scope`, to create in the tenant, or to
+ * write a record. For a write, the CMS has just confirmed that the record is the tenant's, and `revisions`
+ * has its states. Minted by `partners/stages/authorise.ts`.
  */
 export type Permit = Branded<
   {
@@ -92,16 +96,16 @@ export type Permit = Branded<
   "Permit"
 >;
 
-/** Where the body of a request comes from; the stage that needs it reads it. Whoever reads it again gets the same. */
+/** The source of a request's body, read by the stage that needs it. A second read returns the same body. */
 export interface BodySource {
   /**
-   * The whole body. Rejects with `body.too-large` beyond `limit` bytes, with `request.stalled` where the client stops
-   * sending, and when `signal` aborts.
+   * Reads the whole body. Rejects with `body.too-large` beyond `limit` bytes, with `request.stalled` if the
+   * client stops sending, and when `signal` aborts.
    */
   read(limit: number, signal: Cancellation): Promise<Buffer>;
 }
 
-/** A request as the server hands it over: nothing has been checked. */
+/** A request as the server passes it on: nothing has been validated. */
 export interface Incoming {
   readonly requestId: string;
   readonly method: string;
@@ -110,19 +114,22 @@ export interface Incoming {
   readonly target: RequestTarget;
   readonly headers: RawHeaders;
   readonly body: BodySource;
-  /** Ends when the client has gone or the deadline has passed. */
+  /** Aborts when the client has disconnected or the deadline has passed. */
   readonly signal: CancellationSource;
-  /** Runs `task` when the answer has been written to its end or the client has gone; at once where that has been. */
+  /**
+   * Runs `task` when the answer is fully written or the client has disconnected; at once if that has
+   * happened.
+   */
   readonly afterwards: (task: () => void) => void;
-  /** What the access log will say; written by stages, read by nobody who decides. */
+  /** The access log's fields. Stages write them; no decision depends on them. */
   readonly note: AccessLogFields;
-  /** Its trace, where traces are wanted. */
+  /** The request's span, if tracing is on. */
   readonly span?: RequestSpan;
-  /** Told of each part of the CMS's answer; see `LookupContext`. */
+  /** Called with each part of the CMS's answer; see `LookupContext`. */
   readonly received?: (bytes: number) => GatewayError | undefined;
 }
 
-/** A request on a path with one meaning and of a shape that exists. */
+/** A request whose path is unambiguous and has the shape of a known route. */
 export type Received = Incoming & { readonly path: CanonicalPath };
 export type Authenticated = Received & { readonly principal: Principal };
 export type Versioned = Authenticated & { readonly version: Version };
@@ -131,34 +138,34 @@ export type Routed = Tenanted & { readonly operation: Operation };
 export type Bodied = Routed & { readonly fields: Fields | undefined };
 export type Permitted = Bodied & { readonly permit: Permit };
 export type Prepared = Permitted & { readonly outgoing: Outgoing };
-/** The last answer of the CMS's settles the request; those before it did not. */
+/** A request with the CMS's final answer; `earlierAnswers` did not decide the outcome. */
 export type Answered = Prepared & {
   readonly upstreamAnswer: UpstreamAnswer;
   readonly earlierAnswers: readonly UpstreamAnswer[];
 };
 
-/** A request to the CMS, built from validated parts and from nothing of the client's bytes. */
+/** A request to the CMS, built from validated parts only, never from the client's bytes. */
 export interface Outgoing extends WireForm {
-  /** How it is written where its target is too long for a URL. What it means, and whether it is safe, says the rest. */
+  /** The form to send if the target is too long for a URL. The other fields define its meaning and safety. */
   readonly sentAs?: WireForm;
 }
 
-/** What is written on a connection to the CMS. */
+/** The parts of a request as written on a connection to the CMS. */
 export interface WireForm {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Path and query, beginning with one `/`. */
   readonly target: string;
-  /** Names and values in turn. */
+  /** Alternating names and values. */
   readonly headers: readonly string[];
   readonly body?: string;
 }
 
-/** What the CMS answered, whole. */
+/** A complete answer of the CMS. */
 export interface UpstreamAnswer {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
-  /** `Retry-After` as it came. */
+  /** The value of `Retry-After`, unchanged. */
   readonly retryAfter?: string | undefined;
   readonly body: Buffer;
 }

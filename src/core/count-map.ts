@@ -1,17 +1,17 @@
-/** So many names are kept before those that hold nothing are looked for. */
+/** The number of names below which names with a count of 0 are not removed. */
 const FEW = 1_000;
 
 /**
- * How many of something each name holds, of what is taken and given back with every request. A name that holds nothing
- * stays for a while: one that was removed each time would make the Map copy itself again and again, and V8's dead copies
- * live on up to the next full collection (see `SwapRemoveSet`). Names that hold nothing are never more than twice those that do,
- * or than a thousand.
+ * A count per name that changes with every request. A name with a count of 0 stays for a while. If it were
+ * removed at once, the Map would be reallocated again and again, and V8's old tables survive until the next
+ * full collection (see `SwapRemoveSet`). The Map holds at most 1,000 names, or twice the number that had a
+ * count at the last clean-up.
  */
 export class CountMap {
   #held = new Map<string, number>();
   #most = FEW;
 
-  /** How many names are known, those that hold nothing included. */
+  /** The number of names in the Map, including those with a count of 0. */
   get names(): number {
     return this.#held.size;
   }
@@ -20,14 +20,14 @@ export class CountMap {
     return this.#held.get(name) ?? 0;
   }
 
-  /** So many more. */
+  /** Adds to the count of a name. */
   take(name: string, count = 1): void {
     const held = this.#held.get(name);
     if (held === undefined) this.#tidy();
     this.#held.set(name, (held ?? 0) + count);
   }
 
-  /** So many less, down to none. */
+  /** Subtracts from the count of a name, down to 0. */
   give(name: string, count = 1): void {
     const held = this.of(name);
     if (held > 0) this.#held.set(name, Math.max(0, held - count));

@@ -1,18 +1,19 @@
 import { CATALOGUE, type ErrorEntry, type GatewayError } from "./errors.ts";
 
-/** An answer ready for the wire. Header names are lower-case; `body` is what `content-length` counts. */
+/** A complete answer. Header names are lower-case; `content-length` is the length of `body`. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
 }
 
-/** How long, in seconds, a caller is asked to wait before it tries a `later` failure again. */
+/** The default `Retry-After` of 429 and 503, in seconds. */
 const RETRY_AFTER_SECONDS = "1";
 
 /**
- * The envelope of section 6 of the contract. Reads the catalogue, the thrower's public parameters and headers and the
- * request's id, nothing else: no text of the CMS, of a library or of a cause can get into an answer.
+ * Renders the error envelope of section 6 of the contract. It uses only the catalogue, the error's public
+ * parameters, fields and headers, and the request's id. No text of the CMS, of a library or of a cause can
+ * reach an answer.
  */
 export function renderError(error: GatewayError, requestId: string): Answer {
   const entry: ErrorEntry = CATALOGUE[error.code];

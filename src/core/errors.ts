@@ -1,15 +1,15 @@
 /**
- * The catalogue: every way a request can fail, in one table. A code fixes what the caller sees (status, `error`,
- * `message`), who is to blame and whether trying again makes sense. `docs/errors.md` lists exactly these codes.
+ * The catalogue of all errors. A code defines the client's answer (status, `error`, `message`), the party at
+ * fault and whether a retry is useful. `docs/errors.md` lists exactly these codes.
  */
 
-/** Who has to act when this happens: decides the log level and a metric's label, never the answer. */
+/** The party that has to act. It decides the log level and a metric's label, never the answer. */
 export type Blame = "client" | "upstream" | "gateway";
 
-/** What the caller may do: nothing, change the request, or send the very same one again later. */
+/** The client's options: none, change the request, or retry the same request later. */
 export type Retry = "never" | "changed" | "later";
 
-/** One row of the catalogue. `{name}` in a message is filled from the thrower's `params`. */
+/** An entry of the catalogue. `{name}` in a message is replaced from the error's `params`. */
 export interface ErrorEntry {
   readonly status: number;
   readonly error: string;
@@ -35,7 +35,7 @@ const unavailable = {
   ...later,
 } as const;
 
-/** Every code the gateway can answer with. Strings are the published reference's, to the letter. */
+/** Every code that the gateway can answer with. The strings match the published reference exactly. */
 export const CATALOGUE = {
   "request.malformed": { status: 400, ...malformed },
   "request.stalled": { status: 400, ...malformed },
@@ -176,13 +176,13 @@ export const CATALOGUE = {
 /** A code of the catalogue. */
 export type ErrorCode = keyof typeof CATALOGUE;
 
-/** One field's complaint of a 422: where, and what is wrong with it. */
+/** The problem of one field in a 422: its path, and a message. */
 export interface FieldProblem {
   readonly path: string;
   readonly message: string;
 }
 
-/** What a thrower may add: message parameters, field problems and headers are public, `cause` goes to the log alone. */
+/** The details of an error. Parameters, field problems and headers are public; `cause` is only logged. */
 export interface ErrorDetail {
   readonly params?: Readonly<Record<string, string | number>>;
   readonly fields?: readonly FieldProblem[] | undefined;
@@ -190,7 +190,7 @@ export interface ErrorDetail {
   readonly cause?: unknown;
 }
 
-/** The one error class of the gateway: a catalogue code with its detail. */
+/** The only error class of the gateway: a catalogue code with its details. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: ErrorCode;
@@ -206,7 +206,7 @@ export class GatewayError extends Error {
     this.headers = detail.headers ?? {};
   }
 
-  /** The same error, to be answered with these headers as well. */
+  /** Returns the same error with these headers added to its answer. */
   withHeaders(headers: Readonly<Record<string, string>>): GatewayError {
     const { code, params, fields, cause } = this;
     return new GatewayError(code, { params, fields, cause, headers: { ...headers, ...this.headers } });
@@ -214,8 +214,8 @@ export class GatewayError extends Error {
 }
 
 /**
- * Whatever was thrown, as an error of the catalogue: a stranger is a fault of the gateway, kept as the cause.
- * Never throws.
+ * Converts any thrown value into a `GatewayError`. A value of another type becomes `gateway.fault`, with the
+ * value as its cause. Never throws.
  */
 export function toGatewayError(thrown: unknown): GatewayError {
   return thrown instanceof GatewayError ? thrown : new GatewayError("gateway.fault", { cause: thrown });

@@ -1,12 +1,12 @@
-/** How much a finding matters: `note` asks for nothing, `unknown` could not be found out. */
+/** The severity of a finding. `note`: nothing to change. `unknown`: the check could not decide. */
 export type Severity = "high" | "medium" | "low" | "note" | "ok" | "unknown";
 
-/** What one check of an installation found. */
+/** The finding of one check of an installation. */
 export interface AuditFinding {
   readonly check: string;
   readonly severity: Severity;
-  /** What was seen. Holds no secret and no record. */
+  /** The observation. Contains no secret and no record. */
   readonly seen: string;
-  /** What to change, where something has to be. */
+  /** The change to make, if one is needed. */
   readonly change?: string;
 }

@@ -1,8 +1,8 @@
 import { type Branded, mint } from "./brand.ts";
 
 /**
- * The law of paths: one path, one meaning. A target under `/partners` is taken apart once, here; whatever two parsers
- * could read in two ways is refused, not repaired, and nobody after this file sees the client's spelling again.
+ * The parser of request paths. A target under `/partners` is parsed once, here. A path that two parsers could
+ * read differently is refused, not normalised, and no later code uses the client's spelling.
  */
 
 /** The decoded segments after `/partners` and the raw query (no `?`). Only `parsePartnerTarget` makes one. */
@@ -11,7 +11,9 @@ export type CanonicalPath = Branded<
   "CanonicalPath"
 >;
 
-/** What a request target is: a Partners path, a malformed one, or somebody else's. */
+/**
+ * The result of parsing a request target: a Partners path, a malformed one, or a path outside `/partners`.
+ */
 export type RequestTarget =
   | { readonly kind: "partners"; readonly path: CanonicalPath }
   | { readonly kind: "malformed" }
@@ -19,19 +21,26 @@ export type RequestTarget =
 
 const PREFIX = "partners";
 
-/** Bytes that a request target may hold at all: printable ASCII less the fragment mark (RFC 9112 section 3.2.1). */
+/**
+ * The bytes allowed in a request target: printable ASCII except `#`, which starts a fragment (RFC 9112
+ * section 3.2.1).
+ */
 const TARGET = /^\/[!-"$-~]*$/;
 
-/** What a segment may be spelt with: unreserved, sub-delims less `;`, `:`, `@` and escapes (RFC 3986 section 3.3). */
+/**
+ * The characters of a segment: unreserved, sub-delims except `;`, `:`, `@` and escapes (RFC 3986 section
+ * 3.3).
+ */
 const SEGMENT = /^(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})+$/;
 
-/** What a decoded segment may not hold: separators, escapes to be read twice, control characters. */
+/** The characters that a decoded segment must not have: separators, double escapes, control characters. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const AMBIGUOUS = /[/\\%;?#\u0000-\u001f\u007f-\u009f]/;
 
 /**
- * Splits a request target (`req.url`, as it stood in the request line). One trailing slash is tolerated. A spelling
- * that some parser could take for `/partners` (escapes, doubled slashes, backslashes, dot segments) is `malformed`.
+ * Parses a request target (`req.url`, as in the request line). Accepts one trailing slash. A spelling that
+ * another parser could read as `/partners` (escapes, doubled slashes, backslashes, dot segments) is
+ * `malformed`.
  */
 export function parseTarget(target: string): RequestTarget {
   const mark = target.indexOf("?");
@@ -51,7 +60,7 @@ export function parseTarget(target: string): RequestTarget {
   return { kind: "partners", path: mint<CanonicalPath>({ segments: segments.slice(1), query }) };
 }
 
-/** One segment's meaning, or `undefined` where it has none or more than one. */
+/** Decodes one segment; `undefined` if it is malformed or ambiguous. */
 export function decodeSegment(segment: string): string | undefined {
   if (!SEGMENT.test(segment)) return undefined;
   let decoded = segment;
@@ -66,8 +75,8 @@ export function decodeSegment(segment: string): string | undefined {
 }
 
 /**
- * True where the most careless parser could read `/partners` as the first segment: it unescapes as often as it can,
- * takes backslashes for slashes, drops control characters, and resolves dot segments.
+ * Returns true if a lenient parser could read `/partners` as the first segment. Such a parser decodes escapes
+ * repeatedly, reads backslashes as slashes, drops control characters and resolves dot segments.
  */
 function isUnderPartners(pathname: string): boolean {
   if (pathname === `/${PREFIX}` || pathname.startsWith(`/${PREFIX}/`)) return true;
@@ -91,8 +100,9 @@ function carelessly(pathname: string): string {
 }
 
 /**
- * The origin-form of a target. An absolute-form whose authority is the `Host` is that host's path (RFC 9112 section 3.2.2: an
- * origin server has to accept it); any other target stays as it is, and is refused where it is judged.
+ * Returns the origin-form of a target. An absolute-form whose authority equals `Host` becomes its path,
+ * because an origin server must accept it (RFC 9112 section 3.2.2). Any other target is unchanged; its parser
+ * refuses it.
  */
 export function originFormOf(target: string, host: string | undefined): string {
   if (target.startsWith("/") || host === undefined) return target;
@@ -101,20 +111,24 @@ export function originFormOf(target: string, host: string | undefined): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-/** True for a target in origin form and printable, without a second slash in front, which is a host to some. */
+/**
+ * Returns true for a printable target in origin-form that does not start with `//`, which some parsers read
+ * as a host.
+ */
 export function isOriginForm(target: string): boolean {
   return TARGET.test(target) && !target.startsWith("//");
 }
 
 /**
- * True for a native target that can go to the CMS as it is: in origin form, and without anything that would make the
- * CMS see another path than the one that was judged (RFC 3986 section 5.2.4 dot segments in any escape, backslashes).
+ * Returns true for a native target that can be forwarded unchanged: in origin-form, and without anything that
+ * makes the CMS resolve another path than the gateway checked (RFC 3986 section 5.2.4 dot segments in any
+ * escape, backslashes).
  */
 export function isPlainNativeTarget(target: string): boolean {
   const mark = target.indexOf("?");
   const pathname = mark === -1 ? target : target.slice(0, mark);
   if (!isOriginForm(target)) return false;
-  // Each of what follows needs one of these.
+  // Each pattern below contains at least one of these.
   if (!/[%\\]|\/\./.test(pathname)) return true;
   return (
     !pathname.includes("\\") &&
@@ -123,7 +137,7 @@ export function isPlainNativeTarget(target: string): boolean {
   );
 }
 
-/** True where a native pathname lies under one of the configured prefixes (`/api` covers `/api` and `/api/...`). */
+/** Returns true if a native pathname is under a configured prefix (`/api` covers `/api` and `/api/...`). */
 export function isUnderPrefix(target: string, prefixes: readonly string[]): boolean {
   const mark = target.indexOf("?");
   const pathname = mark === -1 ? target : target.slice(0, mark);

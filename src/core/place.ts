@@ -1,8 +1,9 @@
 import type { Incoming } from "./context.ts";
 
 /**
- * Does `work` in a place that has been taken for `request`, and calls `leave` once: where it fails at once, since an error's
- * answer is small; otherwise when the answer has been written, or its client has gone.
+ * Does `work` for a request that occupies a slot, and calls `leave` once to release it. If `work` fails, it
+ * releases the slot at once, because an error's answer is small. Otherwise it waits until the answer is
+ * written or the client has disconnected.
  */
 export async function inPlace<T>(
   { afterwards }: Pick<Incoming, "afterwards">,

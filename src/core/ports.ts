@@ -19,115 +19,132 @@ import type { Tier, AccessLogFields } from "./access-log.ts";
 import type { Secret } from "./secret.ts";
 import type { RequestSpan } from "./trace.ts";
 
-/** A question's circumstances: on whose behalf it is asked, until when, and where the cost is noted. */
+/**
+ * The context of a request to the CMS: the request that causes it, its cancellation, and its access-log
+ * fields.
+ */
 export interface LookupContext {
   readonly requestId: string;
   readonly signal: Cancellation;
   readonly note: AccessLogFields;
-  /** The trace that the question belongs to, where traces are wanted. */
+  /** The span of the causing request, if tracing is on. */
   readonly span?: RequestSpan;
-  /** Whose the connection to the CMS is that it takes, once that is known: no tenant has more than its share. */
+  /** The user and the tenant whose share of the connection pool this request uses, if they are known yet. */
   readonly principal?: Pick<Identity, "userId">;
   readonly tenant?: Pick<TenantFacts, "id">;
-  /** True where the key asked about was not good the last time. Anybody can cause such a question, by inventing a key. */
+  /**
+   * True if the key was not valid at its last lookup. Any client can cause such a lookup, by inventing a key.
+   */
   readonly isUnknownKey?: boolean;
-  /** Told of each part of an answer that has come. Gives the error to give it up with, where there is no room for it. */
+  /**
+   * Called with the size of each part of the answer. Returns the error that ends the request, if it exceeds a
+   * limit.
+   */
   readonly received?: (bytes: number) => GatewayError | undefined;
 }
 
-/** A fact and how it was found; `undefined` is the known absence of one. */
+/** A fact and the tier that had it; a `value` of `undefined` is a known absence. */
 export interface Found<T> {
   readonly value: T | undefined;
   readonly via: Tier;
 }
 
-/** Sends one request to the CMS and gives its whole answer. Rejects with an `upstream.*` error. */
+/** The connection to the CMS. */
 export interface Upstream {
+  /** Sends one request and resolves with its complete answer. Rejects with an `upstream.*` error. */
   send(outgoing: Outgoing, asking: LookupContext): Promise<UpstreamAnswer>;
 }
 
-/** Who asks for a tenant: the key to ask with, and in whose name the answer may be remembered. */
+/**
+ * The user on whose behalf a tenant is looked up: the key for the lookup, and the name under which to cache
+ * it.
+ */
 export interface Viewer {
   readonly credential: Secret;
   readonly name: string;
-  /** The tenants that exist for the viewer; every tenant where it is left out. */
+  /** The tenants that the viewer may see; all if absent. */
   readonly tenantIds?: readonly RecordId[];
 }
 
-/** Everything the gateway knows of the CMS. One adapter implements it; a second CMS would be a second folder. */
+/** All operations on the CMS. `cms/payload` implements it; another CMS would be another folder. */
 export interface Cms {
-  /** Resolves where the CMS answers at all, as its own. Rejects where it does not. */
+  /** Resolves if the CMS answers in its own format, and rejects otherwise. */
   probe(asking: LookupContext): Promise<void>;
-  /** Whose key it is; `undefined` for nobody's. Rejects where the CMS could not say. */
+  /** Looks up the user of a key; `undefined` if no user has it. Rejects if the CMS gives no usable answer. */
   identify(key: Secret, asking: LookupContext): Promise<Identity | undefined>;
   /**
-   * The tenant of that name as `viewer` sees it; `undefined` for none, and for one that is not the viewer's, at the same
-   * cost. Rejects where the CMS could not say.
+   * Looks up the tenant of that name as `viewer` sees it. Returns `undefined` if there is none or it is not
+   * the viewer's, at the same cost. Rejects if the CMS gives no usable answer.
    */
   findTenant(ref: TenantRef, viewer: Viewer, asking: LookupContext): Promise<TenantFacts | undefined>;
   /**
-   * The id that a spelling stands for, if it is one that cannot be read as another; `sample` is an id of this CMS,
-   * which shows their type, `collection` where the record would be. Pure.
+   * Returns the id for a client's spelling, if it is unambiguous. `sample` is an id of this CMS, which shows
+   * the type; `collection` is the record's collection. Pure.
    */
   recordId(spelling: string, sample: RecordId, collection?: string): RecordId | undefined;
-  /** True for a word that the CMS gives a meaning of its own in the place of an id. Pure. */
+  /** Returns true for a word that the CMS routes specially in place of an id. Pure. */
   isReservedId(spelling: string): boolean;
   /**
-   * The states of a record that is to be written; `undefined` where the record or its latest draft is missing or not the
-   * tenant's alone. The CMS is asked each time. Rejects where it could not say.
+   * Returns the states of a record before a write; `undefined` if the record or its latest draft is missing
+   * or not the tenant's alone. Asks the CMS each time. Rejects if the CMS gives no usable answer.
    */
   inspect(record: WriteRef, principal: Principal, asking: LookupContext): Promise<Revisions | undefined>;
   /**
-   * The declared relations of a body that lead to records outside the tenant's scope or to none, which it does not tell
-   * apart; empty where all may be referred to. Of an update what the record refers to already may stay. Rejects where
-   * the CMS could not say.
+   * Returns the declared relations of a body that refer to records outside the tenant's scope or to missing
+   * ones, without a distinction; empty if all are allowed. An update may keep the record's present
+   * references. Rejects if the CMS gives no usable answer.
    */
   outsiders(body: BodyRef, principal: Principal, asking: LookupContext): Promise<readonly string[]>;
-  /** The request that carries out a permitted operation. Pure. */
+  /** Builds the request that carries out a permitted operation. Pure. */
   outgoing(job: Job): Outgoing;
   /**
-   * The request that follows where the CMS's answers so far do not tell whose mistake a failure was; `undefined` where the
-   * last of them settles the job. Pure.
+   * Builds a further request if the answers so far do not show whether the client or the CMS caused a
+   * failure. Returns `undefined` if the last answer decides. Pure.
    */
   followUp(job: Job, answers: readonly UpstreamAnswer[]): Outgoing | undefined;
   /**
-   * What the partner gets for the CMS's last answer, `earlier` ones before it. Throws the error that a bad answer stands
-   * for. Pure.
+   * Translates the CMS's last answer for the partner; `earlier` are those before it. Throws the error that a
+   * failed answer means. Pure.
    */
   translate(answer: UpstreamAnswer, job: Job, earlier?: readonly UpstreamAnswer[]): Translation;
-  /** True where the sender of a native request is a user of the CMS's. Rejects where the CMS could not say. */
+  /**
+   * Resolves with true if the sender of a native request is a CMS user. Rejects if the CMS gives no usable
+   * answer.
+   */
   knowsSender(request: NativeRequest, asking: LookupContext): Promise<boolean>;
-  /** The kinds of remembered facts that a native request may change; all of them, unless it provably cannot. Pure. */
+  /**
+   * Returns the kinds of cached facts that a native request may change: all, unless it provably cannot. Pure.
+   */
   writesTo(request: NativeRequest): readonly FactKind[];
 }
 
-/** What is remembered: whose a key is, and what a tenant is. */
+/** The kinds of cached facts: the user of a key, and a tenant. */
 export type FactKind = "keys" | "tenants";
 
-/** The head of a request to the CMS itself, as it came. */
+/** The head of a native request, as received. */
 export interface NativeRequest {
   readonly method: string;
   readonly target: string;
   readonly rawHeaders: RawHeaders;
 }
 
-/** One record of one collection, asked about for one tenant. */
+/** A reference to one record of one collection, on behalf of one tenant. */
 export interface RecordRef {
   readonly collection: string;
   readonly id: RecordId;
   readonly tenant: Tenant;
 }
 
-/** A record that a request wants to write, with the fields of its body where it has one. */
+/** A record that a request writes, with the fields of the body if there is one. */
 export interface WriteRef extends RecordRef {
-  /** The version's name, by which the body's fields may have other names. */
+  /** The version's name: a version may rename the body's fields. */
   readonly version: string;
   readonly fields: Fields | undefined;
 }
 
-/** A body that is to become a record of a tenant's, or to change the record `id`. */
+/** A body that creates a record of a tenant, or updates the record `id`. */
 export interface BodyRef {
-  /** The version's name, by which the body's fields may have other names. */
+  /** The version's name: a version may rename the body's fields. */
   readonly version: string;
   readonly collection: string;
   readonly id?: RecordId;
@@ -135,11 +152,11 @@ export interface BodyRef {
   readonly fields: Fields;
 }
 
-/** A permitted operation with all that the CMS adapter needs to carry it out. */
+/** A permitted operation, with everything that the CMS adapter needs to carry it out. */
 export interface Job {
   readonly requestId: string;
   readonly operation: Operation;
-  /** The version's name, by which fields may have other names. */
+  /** The version's name: a version may rename fields. */
   readonly version: string;
   readonly query: string;
   readonly tenant: Tenant;
@@ -148,19 +165,20 @@ export interface Job {
   readonly fields: Fields | undefined;
 }
 
-/** The contract's shape of an answer. */
+/** An answer in the format of the contract. */
 export interface Translation {
   readonly status: 200 | 201;
   readonly body: string | Buffer;
 }
 
-/** A remembered lookup. */
+/** A cached lookup. */
 export interface Facts<K, T> {
-  /** What is remembered; else asks, once however many want to know. */
+  /** Returns the cached fact, or looks it up. Concurrent calls for one key share one lookup. */
   find(key: K, asking: LookupContext): Promise<Found<T>>;
   /**
-   * Asks whatever is remembered, which goes on counting meanwhile: one question of a key at a time, whose answer counts for
-   * five seconds. Of no such fact any longer everybody is made to forget it.
+   * Asks the CMS although the fact is cached; the cached one stays valid meanwhile. Concurrent calls for one
+   * key share one lookup, whose answer is reused for five seconds. If the fact no longer exists, all replicas
+   * invalidate it.
    */
   confirm(key: K, asking: LookupContext): Promise<Found<T>>;
 }

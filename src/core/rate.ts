@@ -1,27 +1,29 @@
-/** What is counted apart: what a method may do decides. */
+/** The buckets of rate limits. The method decides which one counts the request. */
 export type RateBucket = "reads" | "writes";
 
-/** How counting one request went; `uncounted`: the store could not be reached, and it passed. */
+/** The outcome of counting one request; `uncounted`: the store was not available, and the request passed. */
 export type RateOutcome = "passed" | "refused" | "uncounted";
 
-/** So many within any stretch of `window` milliseconds. */
+/** At most `limit` requests in any interval of `window` milliseconds. */
 export interface RateLimit {
   readonly limit: number;
   readonly window: number;
 }
 
-/** What a counter says of one more. */
+/** The result of counting one request. */
 export interface Counted {
-  /** False where it was one too many, and then it was not counted. */
+  /** False if the request exceeds the limit; it is then not counted. */
   readonly isWithin: boolean;
-  /** How many more may come at this moment. */
+  /** The number of further requests that are allowed now. */
   readonly remaining: number;
-  /** Milliseconds until one more than those may come. */
+  /** The milliseconds until one more than `remaining` is allowed. */
   readonly wait: number;
 }
 
-/** Counts what passes in a rolling window. */
+/** A counter of admitted requests in a sliding window. */
 export interface Counter {
-  /** Counts one more under that name, if it is within the limit; `undefined` where nobody can count. Never rejects. */
+  /**
+   * Counts one request if it is within the limit; `undefined` if the store is not available. Never rejects.
+   */
   count(name: string, rate: RateLimit): Promise<Counted | undefined>;
 }

@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 
 /**
- * A value that must never be printed. It has no enumerable content, and every way of turning it into text gives
- * `[secret]`; only `Secret.reveal`, called where the value goes on the wire, into a digest or is compared, opens it.
+ * A value that must never be printed. It has no enumerable properties, and every conversion to text gives
+ * `[secret]`. Only `Secret.reveal` returns the value; call it only to send, digest or compare it.
  */
 export class Secret {
   readonly #value: string;
@@ -11,7 +11,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself. Whoever calls this is answerable for where it goes. */
+  /** Returns the value. The caller must not print or store it. */
   static reveal(secret: Secret): string {
     return secret.#value;
   }

@@ -4,8 +4,8 @@ import type { Tier } from "./access-log.ts";
 import type { FactKind } from "./ports.ts";
 
 /**
- * What the status page shows: plain data, bounded in size, made by `observe/`, sent by `server/`, drawn by the page.
- * Counts cover the window that `series` spans; times are milliseconds since 1970.
+ * The data of the status page, bounded in size. `observe/` collects it, `server/` sends it and the page draws
+ * it. Counts cover the window of `series`; times are in milliseconds since 1970.
  */
 export interface Snapshot {
   readonly at: number;
@@ -23,70 +23,72 @@ export interface Snapshot {
   readonly refusals: readonly RefusalEntry[];
 }
 
-/** How a part of the gateway is doing; `down`: it is not even asked, but for a trial once in a while. */
+/** The state of a part of the gateway; `down`: it gets no requests except occasional trials. */
 export type PartState = "ok" | "degraded" | "down" | "unknown";
 
-/** What `/readyz` tells. */
+/** The answer of `/readyz`. */
 export interface Health {
-  /** True once requests can be served, false again from the moment of draining. */
+  /** True once the gateway can serve requests, false again when it starts to drain. */
   readonly ready: boolean;
   readonly draining: boolean;
   readonly parts: Readonly<Record<string, PartState>>;
 }
 
-/** How things stand at this moment, read where it is known rather than counted a second time. */
+/** The present state, read from its owners instead of counted a second time. */
 export interface Standing {
   readonly health: Health;
   readonly load: Load;
   readonly targets: readonly TargetStanding[];
-  /** When versions end, by their names. */
+  /** The end dates of versions, by name. */
   readonly endings: Readonly<Record<string, VersionEnd>>;
 }
 
-/** One target of an upstream, by its origin. */
+/** The state of one target of an upstream; `target` is its origin. */
 export interface TargetStanding {
   readonly upstream: string;
   readonly target: string;
   readonly state: PartState;
-  /** Partner requests that hold a connection to it. */
+  /** The number of partner requests that hold a connection to it. */
   readonly requests: number;
 }
 
-/** When a version ends, ISO 8601. */
+/** The end dates of a version, ISO 8601. */
 export interface VersionEnd {
   readonly deprecation?: string | undefined;
   readonly sunset?: string | undefined;
 }
 
-/** What runs. */
+/** The versions of the gateway and of Node. */
 export interface Build {
   readonly version: string;
   readonly node: string;
 }
 
-/** A number with its limit. */
+/** A present number and its limit. */
 export interface Level {
   readonly now: number;
   readonly most: number;
 }
 
-/** What is under way. */
+/** The present load. */
 export interface Load {
   readonly inFlight: Level;
-  /** Connections to the CMS that carry a partner request, and the requests that wait for one. */
+  /** The connections to the CMS that carry a partner request, and the requests that wait for one. */
   readonly connections: Level;
   readonly waiting: Level;
   readonly breakerOpen: boolean;
 }
 
-/** One number a slot, oldest first; `null` where nothing was measured. The last slot is still filling. */
+/**
+ * Numbers per time slot, oldest first; `null` in a slot without a measurement. The last slot is incomplete.
+ */
 export interface Series {
-  /** How long a slot is, in milliseconds. */
+  /** The length of a slot in milliseconds. */
   readonly slot: number;
   readonly answered: readonly number[];
-  /** 4xx: clients' mistakes. */
+  /** Answers with 4xx: client errors. */
   readonly refused: readonly number[];
-  /** 5xx: the CMS's or the gateway's. */
+  /** Answers with 5xx: errors of the CMS or the gateway. */
   readonly failed: readonly number[];
   readonly native: readonly number[];
   readonly nativeFailed: readonly number[];
@@ -95,7 +97,7 @@ export interface Series {
   readonly p99: readonly (number | null)[];
 }
 
-/** Requests of one tenant or version, by how they ended. */
+/** The requests of one tenant or version, by outcome. */
 export interface Row {
   readonly name: string;
   readonly answered: number;
@@ -103,14 +105,14 @@ export interface Row {
   readonly failed: number;
 }
 
-/** How often a kind of fact was found in one way. */
+/** The number of lookups of one kind that one tier answered. */
 export interface CacheTierRow {
   readonly fact: FactKind;
   readonly via: Tier;
   readonly count: number;
 }
 
-/** A key's user at work with a version. Never the key. */
+/** The use of a version by the user of a key. Never contains the key. */
 export interface Use extends VersionEnd {
   readonly userId: string;
   readonly version: string;
@@ -119,17 +121,20 @@ export interface Use extends VersionEnd {
   readonly seen: number;
 }
 
-/** Breaches of isolation since the start, of one place and collection; `requestId` and `seen` are those of the last. */
+/**
+ * The isolation breaches since the start, per place and collection; `requestId` and `seen` describe the last
+ * one.
+ */
 export interface BreachEntry extends Breach {
   readonly seen: number;
 }
 
-/** Values withheld since the start, of one field; `requestId` and `seen` are those of the last. */
+/** The values withheld since the start, per field; `requestId` and `seen` describe the last one. */
 export interface WithheldEntry extends WithheldValues {
   readonly seen: number;
 }
 
-/** A request that did not get what it asked for, and why. */
+/** A refused or failed request, and its cause. */
 export interface RefusalEntry {
   readonly at: number;
   readonly requestId: string;

@@ -1,22 +1,22 @@
-/** A place in a `SwapRemoveSet`, kept by whoever stands there. */
+/** A member of a `SwapRemoveSet`. */
 export interface Member {
-  /** Where in the crowd; the crowd's to write. */
+  /** The index of the member; only the set writes it. */
   place: number;
 }
 
 /**
- * Who is there at the moment, in no order. For what comes and goes with every request: a Set whose members change all the
- * time is copied again and again, and V8's dead copies keep alive what stood in them, up to the next full collection.
+ * An unordered set whose members change with every request. A JavaScript Set would be reallocated again and
+ * again, and V8's old tables keep their entries alive until the next full collection.
  */
 export class SwapRemoveSet<T extends Member> {
   readonly #members: T[] = [];
 
-  /** Adds one who is in no crowd. */
+  /** Adds a member that is in no other set. */
   add(member: T): void {
     member.place = this.#members.push(member) - 1;
   }
 
-  /** Removes one, if it is there. */
+  /** Removes a member, if it is in this set. */
   delete(member: T): void {
     if (this.#members[member.place] !== member) return;
     const last = this.#members.pop();
@@ -25,7 +25,7 @@ export class SwapRemoveSet<T extends Member> {
     last.place = member.place;
   }
 
-  /** Those who are there now, as a list of its own: they may leave while it is gone through. */
+  /** Returns a copy of the present members, so that they may be removed during iteration. */
   all(): readonly T[] {
     return [...this.#members];
   }

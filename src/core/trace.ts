@@ -3,14 +3,14 @@ import { valuesOf, type RawHeaders } from "./headers.ts";
 import type { AccessLogFields } from "./access-log.ts";
 import type { RequestTarget } from "./path.ts";
 
-/** Where in a trace something happens: ids in lower-case hexadecimal, as W3C Trace Context has them. */
+/** The ids of a span, in lower-case hexadecimal as in W3C Trace Context. */
 export interface TraceContext {
   readonly traceId: string;
   readonly spanId: string;
   readonly isSampled: boolean;
 }
 
-/** What a trace tells of a partner request. */
+/** The data of a partner request for its span. */
 export interface TracedRequest {
   readonly requestId: string;
   readonly method: string;
@@ -20,33 +20,36 @@ export interface TracedRequest {
   readonly note: AccessLogFields;
 }
 
-/** Tells of partner requests as traces. Absent where nobody wants them. */
+/** The tracer of partner requests. Absent if tracing is off. */
 export interface Tracer {
-  /** A partner request has come; continues the client's trace, where it has sent one. */
+  /** Starts the span of a partner request, as a part of the client's trace if the client has sent one. */
   begin(request: TracedRequest): RequestSpan;
 }
 
-/** A partner request under way. */
+/** The span of a partner request. */
 export interface RequestSpan {
   readonly traceId: string;
-  /** A request to the CMS is sent for it. */
+  /** Starts the span of a request to the CMS. */
   ask(outgoing: { readonly method: string; readonly target: string }): LookupSpan;
-  /** It is answered with `status`. */
+  /** Ends the span with the status of the answer. */
   end(status: number): void;
 }
 
-/** A request to the CMS under way. */
+/** The span of a request to the CMS. */
 export interface LookupSpan {
-  /** Where it happens, for the CMS to go on from. */
+  /** The parent context that is sent to the CMS. */
   readonly context: TraceContext;
-  /** The status of the CMS's answer, or why there is none. */
+  /** Ends the span with the status of the CMS's answer, or with the error. */
   end(outcome: { readonly status: number } | { readonly code: ErrorCode }): void;
 }
 
-/** Version 00 (W3C Trace Context, 3.2.2). A later one may only add to it, and what it adds we do not pass on. */
+/**
+ * Version 00 (W3C Trace Context, 3.2.2). Later versions may only append fields, which the gateway does not
+ * forward.
+ */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
-/** The place in a trace that a client says it calls from; `undefined` for none, two, or one that is malformed. */
+/** Parses the client's `traceparent`; `undefined` if it is absent, repeated or malformed. */
 export function readTraceparent(headers: RawHeaders): TraceContext | undefined {
   const [value, another] = valuesOf(headers, "traceparent");
   if (value === undefined || another !== undefined) return undefined;
@@ -55,7 +58,7 @@ export function readTraceparent(headers: RawHeaders): TraceContext | undefined {
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-/** The header that hands a trace on: built from its parts, never a client's text. */
+/** Returns the `traceparent` header, built from its parts and never from a client's text. */
 export function traceparentOf({ traceId, spanId, isSampled }: TraceContext): string {
   return `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`;
 }

@@ -3,27 +3,30 @@ import type { Answer } from "./envelope.ts";
 import { type ErrorCode, GatewayError } from "./errors.ts";
 import { CountMap } from "./count-map.ts";
 
-/** The bytes of answers from when they come from the CMS until they are written: what clients do not read is kept here. */
+/**
+ * Limits the bytes of buffered answers, per name: from the time they arrive from the CMS until they are
+ * written.
+ */
 export class Unsent {
   readonly #bytes = new CountMap();
   readonly #most: number;
   readonly #code: ErrorCode;
 
-  /** `most`: bytes of one name, at the most. `code`: the error of a request that has no room. */
+  /** `most` is the limit of one name in bytes; `code` is the error of a request over the limit. */
   constructor(most: number, code: ErrorCode) {
     this.#most = most;
     this.#code = code;
   }
 
-  /** Rejects a request whose answer would have no room, before anything is done for it. */
+  /** Throws if the name has reached its limit. Called before a request does any work. */
   admit(name: string): void {
     if (this.#bytes.of(name) >= this.#most) throw this.#refusal(this.#code, name);
   }
 
   /**
-   * Room for the answer to a request. One that stands alone always has some. A read is refused where it would make more than
-   * the limit. A write may have been done by then, and gets its answer up to twice the limit; beyond, `answer.unsent` says
-   * that nobody will be told what became of it.
+   * Creates the account of the bytes of one answer. A name's only answer may have any size. A read over the
+   * limit is refused. A write may already be committed, so its answer may use up to twice the limit. Beyond
+   * that the error is `answer.unsent`: the client does not learn the outcome of the write.
    */
   room(name: string, request: Pick<Incoming, "method" | "afterwards">): Room {
     const isRead = request.method === "GET" || request.method === "HEAD";
@@ -45,14 +48,14 @@ export class Unsent {
   }
 }
 
-/** The room that one answer takes. */
+/** The bytes that one answer occupies. */
 export class Room {
   readonly #request: Pick<Incoming, "method" | "afterwards">;
   readonly #resize: (before: number, after: number) => GatewayError | undefined;
   #held = 0;
   #isOver = false;
 
-  /** `resize` changes what is held, and gives the error of what has no room. */
+  /** `resize` changes the count from `before` to `after`, and returns an error if that exceeds the limit. */
   constructor(
     request: Pick<Incoming, "method" | "afterwards">,
     resize: (before: number, after: number) => GatewayError | undefined,
@@ -61,12 +64,18 @@ export class Room {
     this.#resize = resize;
   }
 
-  /** Takes so many bytes more, which have come from the CMS. Gives the error to end the request with, if there is none. */
+  /**
+   * Adds bytes that have arrived from the CMS. Returns the error that ends the request if they exceed the
+   * limit.
+   */
   readonly receive = (bytes: number): GatewayError | undefined =>
-    // Others may wait on for an answer that this one has left.
+    // After this request has ended, others may still wait for the answer that they share with it.
     this.#isOver ? undefined : this.#hold(this.#held + bytes);
 
-  /** In place of what has come: the answer, until it has been written or its client has gone. Throws without room for it. */
+  /**
+   * Counts the translated answer in place of the received bytes, until it is written or its client has
+   * disconnected. Throws if it exceeds the limit.
+   */
   keep(answer: Answer): Answer {
     const { body } = answer;
     const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
@@ -79,7 +88,7 @@ export class Room {
     return answer;
   }
 
-  /** Gives all of it back. */
+  /** Releases all bytes. */
   leave(): void {
     this.#hold(0);
     this.#isOver = true;

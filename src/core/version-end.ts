@@ -1,20 +1,23 @@
-/** When a version ends, and where that is explained. Dates as ISO 8601. */
+/** The end of a version: its dates (ISO 8601) and the page that explains it. */
 export interface VersionEnd {
   readonly deprecation?: string | undefined;
   readonly sunset?: string | undefined;
   readonly link?: string | undefined;
 }
 
-/** `deprecated`: its Deprecation date has come; `sunset`: it is not supported any more. */
+/** The state of a version. `deprecated`: after its Deprecation date. `sunset`: no longer supported. */
 export type VersionState = "current" | "deprecated" | "sunset";
 
-/** Where a version is in its life at `now`, the time of day in milliseconds since 1970. */
+/** Returns the state of a version at `now`, in milliseconds since 1970. */
 export function versionState({ deprecation, sunset }: VersionEnd, now: number): VersionState {
   if (sunset !== undefined && now >= Date.parse(sunset)) return "sunset";
   return deprecation !== undefined && now >= Date.parse(deprecation) ? "deprecated" : "current";
 }
 
-/** `Deprecation` is a structured date (RFC 9745, 2.1), `Sunset` an HTTP-date (RFC 8594, 3), each with its `Link`. */
+/**
+ * Returns `Deprecation` (a structured date, RFC 9745, 2.1), `Sunset` (an HTTP-date, RFC 8594, 3) and their
+ * `Link`.
+ */
 export function endHeaders({ deprecation, sunset, link }: VersionEnd): Record<string, string> {
   const headers: Record<string, string> = {};
   const links: string[] = [];
@@ -27,7 +30,7 @@ export function endHeaders({ deprecation, sunset, link }: VersionEnd): Record<st
     links.push("sunset");
   }
   if (link !== undefined && links.length > 0) {
-    // As URLs are written in full: what a person types may not fit into a header.
+    // `href` is the serialised URL: the configured text may have characters that a header must not contain.
     const { href } = new URL(link);
     headers["link"] = links.map((relation) => `<${href}>; rel="${relation}"; type="text/html"`).join(", ");
   }

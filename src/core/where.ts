@@ -1,79 +1,82 @@
 import { isObject } from "./json.ts";
 
 /**
- * The law of `where`: what a client may ask is taken apart into conditions that this file knows to be harmless and put
- * together anew. It can narrow what the tenant's constraint leaves, and nothing else: no dotted path into another
- * record (an oracle on other tenants), no secret field, no operator beyond the configured ones, and nothing to compare with
- * in which the CMS could find a question of its own.
+ * The parser of a client's `where`. It builds a new `where` from conditions that are known to be safe. The
+ * result can only narrow the tenant's constraint. It has no dotted path into another record (which would
+ * disclose other tenants' data), no secret field, only configured operators, and no operand that the CMS
+ * could read as another query.
  */
 
 type Scalar = string | number | boolean;
-/** A place or an area, as GeoJSON (RFC 7946) has it. */
+/** A GeoJSON geometry (RFC 7946). */
 interface Geometry {
   readonly type: string;
   readonly coordinates: readonly Coordinates[];
 }
 type Coordinates = number | readonly Coordinates[];
-/** What a relation to records of several collections holds. */
+/** The value of a relation to several collections. */
 interface Reference {
   readonly relationTo: string;
   readonly value: string | number;
 }
 
-/** What a condition compares with. */
+/** The operand of a condition. */
 export type Operand = Scalar | null | readonly Scalar[] | Reference | Geometry;
 
 /**
- * What an operator can compare with: scalars and lists of them ("plain"), these or a reference ("value"), or a geometry
- * alone. No other object is let through: under `contains` of a relation to many, Payload (3.90) takes one for a whole
- * `where` of the collection that the relation leads to, a question about other tenants' records, users and secrets.
+ * The operands of an operator: scalars and lists of them ("plain"), those or a reference ("value"), or a
+ * geometry only. Any other object is refused. Under `contains` of a relation to many, Payload (3.90) reads an
+ * object as a `where` of the related collection, which would query other tenants' records, users and secrets.
  */
 export type OperandKind = "plain" | "value" | "geometry";
 
-/** A field's conditions: operator to operand. */
+/** The conditions of a field: operators with their operands. */
 export type Conditions = Readonly<Record<string, Operand>>;
 
-/** A `where` of known structure: every key is `and`, `or` or a field. */
+/** A parsed `where`: every key is `and`, `or` or a field. */
 export interface Where {
   readonly [field: string]: readonly Where[] | Conditions;
 }
 
-/** What a client's `where` came to: none given, a narrowing one, or one that cannot be read and so matches nothing. */
+/** The result of parsing a client's `where`: absent, a condition, or invalid, which matches nothing. */
 export type ClientWhere =
   | { readonly kind: "none" }
   | { readonly kind: "narrow"; readonly where: Where }
   | { readonly kind: "nothing" };
 
-/** What the law needs to know of the CMS and of the configuration. */
+/** The limits of a `where`, from the CMS and the configuration. */
 export interface WhereLimits {
-  /** The CMS's path for a client's, `undefined` for none. Every other limit is about the CMS's. */
+  /** Returns the CMS's path for a client's, or `undefined`. All other limits apply to the CMS's path. */
   readonly fieldOf: (path: string) => string | undefined;
-  /** Operators that only compare, as the CMS spells them, each with what it compares with. */
+  /** The allowed operators, as the CMS spells them, each with its kind of operand. */
   readonly operators: ReadonlyMap<string, OperandKind>;
-  /** Field names that no condition may touch, at any place of a path. */
+  /** The field names that no condition may use, at any position of a path. */
   readonly secretFields: ReadonlySet<string>;
-  /** Dotted paths known to stay within the record (`location.city`). */
+  /** The dotted paths that stay within the record (`location.city`). */
   readonly ownPaths: ReadonlySet<string>;
-  /** Fields whose values are other records' (joins, virtual fields): asking by them asks about those records. */
+  /**
+   * The fields whose values belong to other records (joins, virtual fields). Conditions on them query those
+   * records.
+   */
   readonly foreignFields: ReadonlySet<string>;
-  /** Nesting of `and`/`or` at the most. */
+  /** The largest nesting depth of `and` and `or`. */
   readonly maxDepth: number;
-  /** Conditions in all at the most. */
+  /** The largest number of conditions in all. */
   readonly maxConditions: number;
 }
 
 const NOTHING = { kind: "nothing" } as const;
 const NONE = { kind: "none" } as const;
 const FIELD = /^[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*$/;
-/** An `in` of some size. */
+/** The largest number of values in an `in`. */
 const OPERAND_ITEMS = 1000;
-/** A multipolygon: areas, each of rings, each of points, each of numbers. */
+/** The depth of a multipolygon: polygons of rings of points of numbers. */
 const COORDINATES_DEPTH = 4;
 
 /**
- * Reads a client's `where`: what the query parser made of it, a JSON string included. Never throws. Absent, empty,
- * `null` and `{}` ask nothing; anything else that is not a readable condition matches nothing.
- * Payload 3.90 takes a JSON string and brackets, `AND`/`OR` in any case.
+ * Parses a client's `where`: the query parser's result, or a JSON string. Never throws. Absent, empty, `null`
+ * and `{}` are no condition; anything else that is not a valid condition matches nothing. Payload 3.90
+ * accepts a JSON string and brackets, and `AND`/`OR` in any case.
  */
 export function readWhere(raw: unknown, limits: WhereLimits): ClientWhere {
   if (raw === undefined || raw === "") return NONE;
@@ -84,7 +87,7 @@ export function readWhere(raw: unknown, limits: WhereLimits): ClientWhere {
   return Object.keys(where).length === 0 ? NONE : { kind: "narrow", where };
 }
 
-/** The fields that a `where` asks by, wherever in it they stand. */
+/** Returns the fields of all conditions of a `where`. */
 export function fieldsOf(where: Where): string[] {
   return Object.entries(where).flatMap(([name, part]) =>
     isList(part) ? part.flatMap((group) => fieldsOf(group)) : [name],
@@ -95,7 +98,7 @@ function isList(part: readonly Where[] | Conditions): part is readonly Where[] {
   return Array.isArray(part);
 }
 
-/** Takes one client's `where` apart; `undefined` from any method is "cannot be read". */
+/** Parses one client's `where`. Each method returns `undefined` if its part is not valid. */
 class Reader {
   readonly #limits: WhereLimits;
   #left: number;
@@ -106,8 +109,8 @@ class Reader {
   }
 
   /**
-   * Keys side by side become an `and` list: of `and` and `or` beside each other Payload looks at the last one only, so
-   * a client's `and` could silently be lost.
+   * Parses an object. Several keys become an `and` list: if an object has both `and` and `or`, Payload reads
+   * only the last one, so a client's `and` could silently be lost.
    */
   group(value: unknown, depth: number): Where | undefined {
     if (!isObject(value) || depth > this.#limits.maxDepth) return undefined;
@@ -155,12 +158,12 @@ class Reader {
   }
 }
 
-/** What the law of single fields needs. */
+/** The limits that apply to a single field. */
 type FieldLimits = Omit<WhereLimits, "operators" | "maxDepth" | "maxConditions">;
 
 /**
- * The CMS's path for a field that a client may compare or sort by, `undefined` where there is none. The law looks at
- * the CMS's path: a client's own name for a field must not be a way round it.
+ * Returns the CMS's path for a field by which a client may filter or sort, or `undefined`. The limits apply
+ * to the CMS's path, so that a version's name for a field cannot bypass them.
  */
 export function ownField(asked: string, limits: FieldLimits): string | undefined {
   const path = limits.fieldOf(asked);
@@ -168,11 +171,11 @@ export function ownField(asked: string, limits: FieldLimits): string | undefined
 }
 
 /**
- * True for a field of the record itself. Payload's SQL adapters read `__` as a dot (`venue__tenant`, measured on 3.90),
- * so both are a path into another record unless it is known to be none.
+ * Returns true for a field of the record itself. Payload's SQL adapters read `__` as a dot (`venue__tenant`,
+ * measured on 3.90), so both may lead into another record. Only the dotted paths in `ownPaths` are allowed.
  */
 function isOwnField(path: string, limits: FieldLimits): boolean {
-  // Payload looks at these before it looks for a field.
+  // Payload reads these as connectives, not as fields.
   if (/^(?:and|or)$/i.test(path)) return false;
   if (path.length > 100 || !FIELD.test(path) || path.includes("__") || limits.foreignFields.has(path))
     return false;
@@ -186,7 +189,10 @@ function isOperand(value: unknown, kind: OperandKind): value is Operand {
   return value === null || isScalar(value) || (kind === "value" && isReference(value));
 }
 
-/** `1e999` is a number that JSON cannot say: it would go on as `null`, which is another question. */
+/**
+ * Returns true for a scalar. `1e999` parses as `Infinity`, which JSON would write as `null`: another
+ * condition.
+ */
 function isScalar(value: unknown): value is Scalar {
   return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }

@@ -1,20 +1,21 @@
 /**
- * The writes of this process that are under way, to whatever CMS: two of them may share a database. When a write commits
- * is not known, only that it does so between its sending and its answer.
+ * The writes of this process that are in flight, to all CMSs together, because two CMSs may share a database.
+ * A write commits at an unknown time between its sending and its answer.
  */
 export class Writes {
   #underWay = 0;
   #epoch = 0;
 
   /**
-   * The time since the last write, as a number of its own: two reads that began in one epoch found the same state.
-   * `undefined` while a write is under way: one of two reads may find the state before it, the other the one behind it.
+   * A number that changes with every write: two reads that began in one epoch find the same state.
+   * `undefined` while a write is in flight: of two reads, one may find the state before it and the other the
+   * state after it.
    */
   get epoch(): number | undefined {
     return this.#underWay === 0 ? this.#epoch : undefined;
   }
 
-  /** A write is about to be sent. Call what it returns when the outcome is known, whatever it is; again has no effect. */
+  /** Starts a write. Call the returned function when its outcome is known; further calls have no effect. */
   begin(): () => void {
     let isOver = false;
     this.#underWay += 1;

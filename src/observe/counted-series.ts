@@ -1,6 +1,6 @@
 type Labels = Readonly<Record<string, string>>;
 
-/** What was counted under one row of labels, and the rows that begin with it. */
+/** A node of the label tree: the count of its own label row, and the rows that begin with it. */
 class Branch {
   readonly branches = new Map<string, Branch>();
   labels: Labels | undefined;
@@ -8,14 +8,15 @@ class Branch {
 }
 
 /**
- * Counts by labels that have not been handed on yet. prom-client makes a text of all labels at every count, which on a
- * request's way is most of what its metrics cost; here each label is a step in a tree, and texts are made once a scrape.
+ * Counts by labels, buffered until the next scrape. prom-client builds a text from all labels at every count,
+ * and that is most of the cost of metrics per request. Here each label is a step in a tree, and the texts are
+ * built once per scrape.
  */
 export class CountedSeries {
   readonly #names: readonly string[];
   readonly #root = new Branch();
 
-  /** `names` are the labels that every count has. */
+  /** Creates the buffer. `names` are the labels that every count has. */
   constructor(names: readonly string[]) {
     this.#names = names;
   }
@@ -35,7 +36,7 @@ export class CountedSeries {
     at.count += by;
   }
 
-  /** Tells `take` what was counted since it was last told. */
+  /** Passes the counts since the last call to `take` and resets them. */
   drain(take: (labels: Labels, by: number) => void): void {
     drainBranch(this.#root, take);
   }

@@ -2,15 +2,15 @@ import type { Clock } from "../core/clock.ts";
 import type { Row } from "../core/status.ts";
 import { Window } from "./window.ts";
 
-/** How a request ended, by the status that the client saw. */
+/** The outcome of a request, by the status that the client received. */
 export type RequestOutcome = "answered" | "refused" | "failed";
 
-/** 4xx is the client's to mend, 5xx is not. */
+/** Classifies a status: a 4xx is the client's error, a 5xx is not. */
 export function outcomeOf(status: number): RequestOutcome {
   return status >= 500 ? "failed" : status >= 400 ? "refused" : "answered";
 }
 
-/** The name of all that got none of their own. */
+/** The name for all requests beyond the limit of names. */
 const OTHER = "other";
 const SLOTS = 15;
 const SLOT_MS = 60_000;
@@ -20,15 +20,16 @@ type Counts = Record<RequestOutcome, number>;
 const NONE: Readonly<Counts> = { answered: 0, refused: 0, failed: 0 };
 
 /**
- * Requests by name over the last quarter of an hour, for at most `size` names; what is beyond counts as `other`. A name
- * that has not been heard of in that time gives its place up, so that the busy ones have names, whoever came first.
+ * Requests by name over the last 15 minutes, for at most `size` names. Requests of further names count as
+ * `other`. A name without requests in that time frees its slot, so that busy names have a row even if they
+ * came late.
  */
 export class Counters {
   readonly #windows = new Map<string, Window<Counts>>();
   readonly #other: Window<Counts>;
   readonly #size: number;
   readonly #clock: Clock;
-  /** The slot in which idle names were last looked for. */
+  /** The time slot of the last search for idle names. */
   #lookedIn = -1;
 
   constructor(size: number, clock: Clock) {
@@ -41,7 +42,7 @@ export class Counters {
     this.#windowFor(name).now[outcome] += 1;
   }
 
-  /** Names with their counts, the busiest first; `other` last. */
+  /** Returns the names with their counts, the busiest first and `other` last. */
   rows(): Row[] {
     const busy = [...this.#windows]
       .map(([name, window]) => ({ name, ...sum(window) }))
@@ -62,8 +63,9 @@ export class Counters {
   }
 
   /**
-   * True where names were idle and are gone. Looked for once in a slot, since none becomes idle but by the end of one:
-   * where more are busy than have names, looking for each request would be most of what it costs.
+   * Removes idle names and returns true if a slot became free. The search runs once per time slot, since
+   * names become idle only at the end of a slot. With more busy names than slots, a search per request would
+   * dominate its cost.
    */
   #evict(): boolean {
     const slot = Math.floor(this.#clock.now() / SLOT_MS);

@@ -4,7 +4,7 @@ import type { ErrorCode, GatewayError } from "../core/errors.ts";
 import type { Breach, UnreadableRecords, WithheldValues } from "../core/foreign.ts";
 import type { AccessLogFields } from "../core/access-log.ts";
 
-/** A finished partner request. Milliseconds. */
+/** A finished partner request. Times in milliseconds. */
 export interface RequestSample {
   readonly requestId: string;
   readonly method: string;
@@ -13,55 +13,62 @@ export interface RequestSample {
   readonly note: AccessLogFields;
 }
 
-/** A request that was answered outside the pipeline; `method` is empty where none could be read. */
+/** A request that was answered outside the pipeline. `method` is empty if no method could be read. */
 export interface NativeRefusalEvent {
   readonly requestId: string;
   readonly method: string;
+  /** `server`: refused before the pipeline and the native proxy; `native`: refused or failed in the native proxy. */
+  readonly stage: "server" | "native";
   readonly error: GatewayError;
 }
 
-/** Who would have been refused, why and where; what is undefined is not known. Texts but the reason are of closed sets. */
+/**
+ * A request that would have been refused: the user, the reason and the place. `undefined` means unknown. All
+ * texts except the reason come from closed sets.
+ */
 export interface IsolationEvent {
   readonly requestId: string;
   readonly code: ErrorCode;
   readonly reason: string;
   readonly userId: RecordId | undefined;
-  /** The tenants of which that user is a member. */
+  /** The tenants that the user is a member of. */
   readonly tenants: readonly RecordId[] | "all" | undefined;
   readonly method: string;
-  /** One of `native.prefixes`. */
+  /** An entry of `native.prefixes`. */
   readonly prefix: string;
-  /** One of `partners.collections`. */
+  /** An entry of `partners.collections`. */
   readonly collection: string | undefined;
 }
 
-/** Everything that the gateway tells of itself: log, metrics and status page each make of it what they need. */
+/**
+ * The events that the gateway emits. The log, the metrics and the status page each use the ones they need.
+ */
 export interface Events {
-  /** A partner request has been answered. */
+  /** A partner request was answered. */
   request(sample: RequestSample): void;
-  /** A request outside the pipeline has been refused. */
+  /** A request outside the pipeline was refused. */
   refused(refusal: NativeRefusalEvent): void;
-  /** A native request is over, with the status that its client got: 0, none; 101, a WebSocket. */
+  /** A native request ended. `status` is the one that its client received: 0 is none, 101 is a WebSocket. */
   native(status: number): void;
-  /** A request was counted for the rate limit, or could not be. */
+  /** A request was counted for the rate limit, or could not be counted. */
   counted(bucket: RateBucket, outcome: RateOutcome): void;
-  /** An answer held records outside the scope, although the CMS was asked in scope. */
+  /** An answer held records outside the scope, although the request to the CMS was in scope. */
   isolation(breach: Breach): void;
-  /** A list went out without records that the CMS cannot read. */
+  /** A list was returned without records that the CMS cannot read. */
   unreadable(records: UnreadableRecords): void;
-  /** An answer held values that do not prove to be in scope. */
+  /** An answer held values that are not provably in scope. */
   withheld(values: WithheldValues): void;
-  /** A native request was let through that would be refused but for an observing setting. */
+  /** A native request passed that would be refused but for an observing setting. */
   observed(sighting: IsolationEvent): void;
-  /** An invalidation has reached all replicas, or not all of them in time. */
+  /** An invalidation reached all replicas (`complete`), or not all of them in time (`degraded`). */
   invalidation(outcome: "complete" | "degraded", seconds: number): void;
-  /** A key that nobody knows was not looked up. The error is told with its request. */
+  /** A lookup of an unknown key was refused. The request's own event has the error. */
   lookupRefused(): void;
-  /** A configuration has been read again. */
+  /** A configuration was reloaded. */
   reloaded(outcome: "applied" | "refused"): void;
 }
 
-/** Tells all of `listeners`, each of what it listens to. */
+/** Combines `listeners` into one. Each listener receives the events that it implements. */
 export function combineEvents(listeners: readonly Partial<Events>[]): Events {
   return {
     request: (sample) => listeners.forEach((listener) => listener.request?.(sample)),

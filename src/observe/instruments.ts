@@ -1,107 +1,108 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { CountedSeries } from "./counted-series.ts";
 
-/** Every metric of the gateway: the one list that the registry and `docs/operating.md` are held to. */
+/** Every metric of the gateway. Tests compare this list with the registry and with `docs/operating.md`. */
 
 const LATENCY = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const PROPAGATION = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
 export const COUNTERS = {
-  gateway_reloads_total: { help: "Configurations read again, by what became of them.", labels: ["outcome"] },
+  gateway_reloads_total: { help: "Configuration reloads, by outcome.", labels: ["outcome"] },
   gateway_partner_requests_total: {
     help: "Partner requests answered.",
     labels: ["version", "tenant", "operation", "status"],
   },
   gateway_version_requests_total: {
-    help: "Who still calls which version: requests by the key's user, sunset versions included.",
+    help: "Requests by version and by the key's user, sunset versions included.",
     labels: ["version", "state", "user"],
   },
   gateway_upstream_requests_total: {
-    help: "Requests to the CMS made for partner requests.",
+    help: "Requests sent to the CMS for partner requests.",
     labels: ["operation"],
   },
-  gateway_errors_total: { help: "Errors answered, by code of the catalogue.", labels: ["code"] },
-  gateway_fact_lookups_total: { help: "How keys and tenants were found.", labels: ["fact", "via"] },
+  gateway_errors_total: { help: "Errors answered, by error code.", labels: ["code"] },
+  gateway_fact_lookups_total: { help: "Lookups of keys and tenants, by source.", labels: ["fact", "via"] },
   gateway_native_requests_total: {
-    help: "Native requests that are over, by the class of the status that the client got (none: it had left).",
+    help: "Native requests that ended, by the class of the status that the client received (none: it had disconnected).",
     labels: ["status"],
   },
   gateway_rate_total: {
-    help: "Requests by how counting them for the rate limit went; uncounted ones passed.",
+    help: "Requests by the rate limit's outcome; uncounted ones passed.",
     labels: ["bucket", "outcome"],
   },
   gateway_isolation_total: {
-    help: "Breaches: records outside the scope in answers that the CMS was asked for in scope, and what was done about them.",
+    help: "Breaches: records outside the scope in answers to requests that were in scope, by the action taken.",
     labels: ["place", "action", "collection"],
   },
   gateway_withheld_values_total: {
-    help: "Values that do not prove to be the tenant's, by the collection and path of their field. No breach.",
+    help: "Values that are not provably the tenant's, by the collection and path of their field. Not a breach.",
     labels: ["collection", "path", "action"],
   },
   gateway_observed_refusals_total: {
-    help: "Native requests let through that would be refused but for an observing setting.",
+    help: "Native requests that passed and would be refused but for an observing setting.",
     labels: ["code", "prefix", "user"],
   },
 } as const;
 
 export const HISTOGRAMS = {
   gateway_partner_request_seconds: {
-    help: "From a partner request's headers to its answer.",
+    help: "Time from a partner request's headers to its answer.",
     labels: ["operation"],
     buckets: LATENCY,
   },
   gateway_upstream_seconds: {
-    help: "Time that a partner request waited for the CMS, all its questions together.",
+    help: "Time that a partner request waited for the CMS, over all its upstream requests.",
     labels: ["operation"],
     buckets: LATENCY,
   },
   gateway_revocation_seconds: {
-    help: "From an administrator's write to the moment in which no replica uses what it withdrew.",
+    help: "Time from an administrator's write until no replica uses the cached data that it invalidated.",
     labels: ["outcome"],
     buckets: PROPAGATION,
   },
 } as const;
 
+/** The gauges. */
 export const GAUGES = {
   gateway_target_state: {
-    help: "A target of an upstream: 1 ok, 0.5 last asked in vain or not asked yet, 0 taken out.",
+    help: "State of a target of an upstream: 1 ok, 0.5 last request failed or none sent yet, 0 out of rotation.",
     labels: ["upstream", "target"],
   },
   gateway_target_requests: {
-    help: "Partner requests under way to a target.",
+    help: "Partner requests in flight to a target.",
     labels: ["upstream", "target"],
   },
-  gateway_part_state: { help: "State of a part: 1 ok, 0 not.", labels: ["part"] },
+  gateway_part_state: { help: "State of a part: 1 ok, 0 not ok.", labels: ["part"] },
   gateway_breaker_open: {
-    help: "1 while the CMS is taken for dead and asked once in a while only.",
+    help: "1 while all targets of an upstream are down and get trial requests only.",
     labels: [],
   },
   gateway_load: {
-    help: "What is under way: partner requests, those that hold a CMS connection, those that wait for one.",
+    help: "Current load: partner requests in flight, those that hold a CMS connection, those that wait for one.",
     labels: ["of"],
   },
-  gateway_load_limit: { help: "The most that each of these may reach.", labels: ["of"] },
-  gateway_draining: { help: "1 from the moment of SIGTERM.", labels: [] },
+  gateway_load_limit: { help: "The limit of each kind of load.", labels: ["of"] },
+  gateway_draining: { help: "1 from the first SIGTERM on.", labels: [] },
   gateway_build_info: {
-    help: "Always 1; its labels say what runs.",
+    help: "Always 1; the labels are the versions of the gateway and of Node.",
     labels: ["version", "node"],
   },
 } as const;
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Adds to, observes or sets a metric of the list; any other name does not compile. */
+/** Adds to, observes or sets a metric of the list. Any other name does not compile. */
 export interface Instruments {
   count(name: keyof typeof COUNTERS, labels: Labels, by?: number): void;
   observe(name: keyof typeof HISTOGRAMS, labels: Labels, value: number): void;
   set(name: keyof typeof GAUGES, labels: Labels, value: number): void;
-  /** Hands on what was counted: to be called before the registry is read. */
+  /** Passes the buffered counts to the registry. Call this before the registry is read. */
   settle(): void;
-  /** Forgets every value of a gauge: what it was set for may be no more. */
+  /** Removes every value of a gauge, since its label values may no longer exist. */
   clear(name: keyof typeof GAUGES): void;
 }
 
-/** The listed metrics, registered. */
+/** Registers the listed metrics. */
 export function createInstruments(registry: Registry): Instruments {
   const registers = [registry];
   const counters = new Map<string, Counter>();

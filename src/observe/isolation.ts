@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 
-/** Breaches and fields that are shown. */
+/** The number of breaches and of fields on the status page. */
 const SHOWN = 50;
-/** Breaches and fields that are counted; the one that was seen longest ago is dropped first. */
+/** The number of breaches and of fields that are kept. The least recently seen entry is evicted first. */
 const KEPT = 200;
 
 interface Entry {
@@ -11,7 +11,7 @@ interface Entry {
   readonly seen: number;
 }
 
-/** Entries of one kind since the start. Those that differ in nothing but the request and the time are one, with their sum. */
+/** Entries of one kind since the start. Entries that differ only in request and time are added up. */
 export class Entries<T extends Entry> {
   readonly #entries = new LRUCache<string, T>({ max: KEPT });
 

@@ -1,4 +1,7 @@
-/** The first `size` names keep their own label, later ones become `other`: labels that grow eat the process. */
+/**
+ * Returns a function that keeps the first `size` names and maps later ones to `other`. Unbounded labels would
+ * exhaust the memory.
+ */
 export function closedSet(size: number): (name: string) => string {
   const known = new Set<string>();
   return (name) => {
@@ -9,7 +12,10 @@ export function closedSet(size: number): (name: string) => string {
   };
 }
 
-/** Pairs of names: the first `size` firsts keep their label, and of each the first `each` seconds. Later ones become `other`. */
+/**
+ * Does the same for pairs: keeps the first `size` firsts and, for each, the first `each` seconds. Later ones
+ * become `other`.
+ */
 export function closedPairs(
   size: number,
   each: number,

@@ -1,9 +1,12 @@
-/** Upper bounds in milliseconds, each a quarter above the last: 0.5 ms to about a minute, to within a quarter. */
+/**
+ * Upper bounds in milliseconds, each 25% above the previous: 0.5 ms to about a minute. So a percentile is
+ * accurate to within 25%.
+ */
 const BOUNDS: readonly number[] = Array.from({ length: 54 }, (_, i) => 0.5 * 1.25 ** i);
 
-/** Durations of a while, as counts in steps: percentiles in constant memory. */
+/** A histogram of durations: percentiles in constant memory. */
 export class Latency {
-  /** How many durations there were of each step. */
+  /** The number of durations in each bucket. */
   readonly #counts = new Uint32Array(BOUNDS.length + 1);
   #total = 0;
 
@@ -14,7 +17,10 @@ export class Latency {
     this.#total += 1;
   }
 
-  /** The duration in milliseconds that `share` (0 to 1) of all stayed below; `null` where there were none. */
+  /**
+   * Returns the duration in milliseconds that `share` (0 to 1) of all durations stayed below; `null` if there
+   * are none.
+   */
   percentile(share: number): number | null {
     if (this.#total === 0) return null;
     const wanted = share * this.#total;
@@ -27,7 +33,7 @@ export class Latency {
   }
 }
 
-/** A point within a step, as if its durations were spread evenly; rounded to what is worth sending. */
+/** Interpolates linearly within a bucket and rounds to 0.1 ms. */
 function within(step: number, part: number): number {
   const top = BOUNDS[step] ?? (BOUNDS.at(-1) ?? 0) * 1.25;
   const bottom = BOUNDS[step - 1] ?? 0;

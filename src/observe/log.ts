@@ -7,28 +7,32 @@ import { scrub, scrubAll } from "./scrub.ts";
 /** The gateway's log. */
 export type Log = Logger;
 
-/** One line a request. Built from named members, so that a key, a header or a body has no way in. */
+/** The line of a request. It is built from named members, so that it cannot hold a key, a header or a body. */
 interface AccessEntry {
   readonly requestId: string;
   readonly method: string;
   readonly status: number;
   readonly ms: number;
+  readonly stage: string;
   readonly code?: ErrorCode | undefined;
   readonly cause?: unknown;
   readonly [fact: string]: unknown;
 }
 
-/** A log at `level`. */
+/** Creates a log at `level`. */
 export function createLog(level: string, destination: DestinationStream): Log {
   return pino({ level, base: null, timestamp: createIsoTime() }, destination);
 }
 
-/** A log that is written nowhere. */
+/** Creates a log that writes nothing. */
 export function createSilentLog(): Log {
   return createLog("silent", { write: () => undefined });
 }
 
-/** pino's `isoTime`, whose text is made once a millisecond: under load there are ten lines in one. */
+/**
+ * Returns pino's `isoTime`, formatted once per millisecond: under load there are ten lines in one
+ * millisecond.
+ */
 function createIsoTime(): () => string {
   const { epochTime, isoTime } = pino.stdTimeFunctions;
   let last = "";
@@ -41,17 +45,17 @@ function createIsoTime(): () => string {
   };
 }
 
-/** Says on standard error, the one place that is left, that lines are lost; where that is gone too, nobody can be told. */
+/** Reports lost lines on standard error. If that fails too, there is no other place to report it. */
 export function complain(cause: unknown): void {
   const why = cause instanceof Error ? cause.message : String(cause);
   try {
     writeSync(2, `the log cannot be written, its lines are lost: ${why}\n`);
   } catch {
-    // See above.
+    // Nothing is left to do.
   }
 }
 
-/** Writes every request into `log`. */
+/** Writes every request to `log`. */
 export function logging(
   log: Log,
 ): Pick<Events, "request" | "refused" | "isolation" | "unreadable" | "withheld" | "observed"> {
@@ -60,14 +64,18 @@ export function logging(
     refused: (refusal) => logAccess(log, entryOfRefusal(refusal)),
     isolation: (breach) => log.error(breach, "records outside the scope"),
     unreadable: (records) => log.warn(records, "records that the CMS cannot read"),
-    // Ordinary before a CMS without access rules of its own, and in many answers: the metric and the page say how many.
+    // Frequent with a CMS that has no access rules of its own; the metric and the status page have the
+    // counts.
     withheld: (values) =>
       log[values.action === "observed" ? "info" : "debug"](values, "values not provably of the tenant"),
     observed: (sighting) => log.info(sighting, "would be refused"),
   };
 }
 
-/** Every member by name, in a shape that is always the same: half the cost of putting objects together. */
+/**
+ * Builds the entry with every member in the same order. A constant shape halves the cost of building the
+ * object.
+ */
 function entryOf({ requestId, method, status, ms, note }: RequestSample): AccessEntry {
   return {
     requestId,
@@ -95,24 +103,26 @@ function entryOf({ requestId, method, status, ms, note }: RequestSample): Access
   };
 }
 
-function entryOfRefusal({ requestId, method, error }: NativeRefusalEvent): AccessEntry {
+function entryOfRefusal({ requestId, method, stage, error }: NativeRefusalEvent): AccessEntry {
   const { code, cause } = error;
   const told = cause === undefined ? undefined : causeOf(cause);
-  return { requestId, method, status: CATALOGUE[code].status, ms: 0, code, cause: told };
+  return { requestId, method, status: CATALOGUE[code].status, ms: 0, stage, code, cause: told };
 }
 
 function rounded(ms: number): number {
   return Math.round(ms * 100) / 100;
 }
 
-/** Writes a request's line: a client's mistake is information, the CMS's failure a warning, our own an error. */
+/**
+ * Writes a request's line: `info` for a client's error, `warn` for the CMS's, `error` for the gateway's own.
+ */
 function logAccess(log: Log, entry: AccessEntry): void {
   const blame = entry.code === undefined ? "client" : CATALOGUE[entry.code].blame;
   const level = blame === "client" ? "info" : blame === "upstream" ? "warn" : "error";
   log[level](entry, "request");
 }
 
-/** A cause as the log may hold it: an error's name, code and message, its own causes below; plain data. Scrubbed. */
+/** Converts a cause to scrubbed plain data: an error's name, code and message, and its own causes below. */
 export function causeOf(cause: unknown, depth = 0): unknown {
   if (!(cause instanceof Error)) return scrubAll(cause);
   const code = "code" in cause ? cause.code : undefined;

@@ -4,27 +4,35 @@ import type { Events, RequestSample } from "./events.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
 import { closedSet, closedPairs } from "./labels.ts";
 
-/** Listens, and gives the page to scrape. */
+/** The metrics' event listener, and the page to scrape. */
 export interface Metrics extends Events {
-  /** The text that Prometheus scrapes, with how things stand. */
+  /** Returns the text that Prometheus scrapes, including the current state. */
   page(standing: Omit<Standing, "endings">): Promise<MetricsPage>;
 }
 
-/** What Prometheus gets. */
+/** The answer to a Prometheus scrape. */
 export interface MetricsPage {
   readonly contentType: string;
   readonly body: string;
 }
 
-/** Tenants, and users observed, that get a label of their own; every later one counts as `other`. */
+/**
+ * The number of tenants, and of observed users, with a label of their own. Every later one counts as `other`.
+ */
 const TENANT_LABELS = 50;
-/** Users that get a label of their own among those who call a version. */
+/** The number of users with a label of their own in the requests by version. */
 const CALLER_LABELS = 100;
 
-/** Collections with labels of their own for withheld values, and paths in each: a partner's own JSON can hold any path. */
+/**
+ * The number of collections with a label of their own for withheld values, and of paths in each. A partner's
+ * own JSON can hold any path.
+ */
 const FIELD_LABELS = { collections: 60, paths: 20 } as const;
 
-/** Metrics in a registry of their own. Labels come from closed sets: operations, versions, codes, never a raw path. */
+/**
+ * Creates the metrics in a registry of their own. Labels come from closed sets (operations, versions, codes),
+ * never from a raw path.
+ */
 export function createMetrics(build: Build): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "gateway_" });
@@ -34,7 +42,7 @@ export function createMetrics(build: Build): Metrics {
   const callerLabel = closedSet(CALLER_LABELS);
   const fieldLabels = closedPairs(FIELD_LABELS.collections, FIELD_LABELS.paths);
   instruments.set("gateway_build_info", { ...build }, 1);
-  /** Whether the last request to be counted was; undefined where none was to be. */
+  /** True if the last request for the rate limit was counted; `undefined` if none had to be counted. */
   let rateCounts: boolean | undefined;
   const settle = (standing: Omit<Standing, "endings">): void => {
     instruments.settle();
@@ -125,7 +133,7 @@ function setLoad(instruments: Instruments, { inFlight, connections, waiting, bre
   }
 }
 
-/** Those of the moment only: a reload may have put others in their place. */
+/** Sets the current targets only: a reload may have replaced the earlier ones. */
 function setTargets(instruments: Instruments, targets: readonly TargetStanding[]): void {
   instruments.clear("gateway_target_state");
   instruments.clear("gateway_target_requests");

@@ -7,8 +7,8 @@ const EACH = 40;
 const LONGEST = 300;
 
 /**
- * The latest refusals: as many of the clients' as of the others, so that a client's loop of mistakes does not push out
- * the one failure that somebody looks for.
+ * The latest refusals. Client errors and other errors have separate lists, so that a client's error loop does
+ * not evict the one failure that an operator looks for.
  */
 export class Refusals {
   readonly #clients: RefusalEntry[] = [];
@@ -20,19 +20,24 @@ export class Refusals {
     if (list.length > EACH) list.shift();
   }
 
-  /** The latest first, without secrets: taken out here, as most entries are pushed out before anybody looks. */
+  /**
+   * Returns the latest first, without secrets. Scrubbing happens here, since most entries are evicted unread.
+   */
   latest(): RefusalEntry[] {
     const latest = [...this.#clients, ...this.#others].toSorted((a, b) => b.at - a.at);
     return latest.map((entry) => ({ ...entry, reason: scrub(entry.reason).slice(0, LONGEST) }));
   }
 }
 
-/** The status that a code is answered with. */
+/** Returns the HTTP status of an error code. */
 export function statusOf(code: ErrorCode): number {
   return CATALOGUE[code].status;
 }
 
-/** A cause and the causes below it, as one line. A library's message may quote what it was given: not yet scrubbed. */
+/**
+ * Returns a cause and the causes below it as one line. It is not scrubbed: a library's message may quote its
+ * input.
+ */
 export function reasonOf(cause: unknown): string {
   const words: string[] = [];
   let at = cause;
@@ -40,7 +45,7 @@ export function reasonOf(cause: unknown): string {
     words.push(wordsOf(at).slice(0, LONGEST * 2));
     at = at instanceof Error ? at.cause : undefined;
   }
-  // Longer than what is shown: a secret cut in half is no longer known for one.
+  // Longer than what is shown, since scrubbing does not recognise a secret that is cut in half.
   return words
     .filter((word) => word !== "")
     .join(": ")

@@ -16,12 +16,12 @@ import type {
 import type { RequestOutcome } from "./counters.ts";
 import type { Latency } from "./latency.ts";
 
-/** The events of a quarter of an hour, counted. */
+/** The state of the last quarter of an hour, as it was counted. */
 export interface Heard {
   readonly at: number;
   readonly started: number;
   readonly build: Build;
-  /** Oldest first; the last is still filling. */
+  /** The slots, oldest first. The last one is still filling. */
   readonly slots: readonly HeardSlot[];
   readonly tenants: readonly Row[];
   readonly versions: readonly Row[];
@@ -33,22 +33,22 @@ export interface Heard {
 
 export type WindowCounts = Record<RequestOutcome | "native" | "nativeFailed", number>;
 
-/** The events of one slot of time. */
+/** The counts of one time slot. */
 export interface HeardSlot {
   readonly counts: WindowCounts;
   readonly latency: Latency;
-  /** How often facts were found in each way, by `<fact> <via>`. */
+  /** The number of lookups per source, by `<fact> <via>`. */
   readonly tiers: Map<string, number>;
 }
 
-/** How long a slot is, in milliseconds. */
+/** The length of a slot in milliseconds. */
 export const SLOT_MS = 5_000;
 /** The most tenants and versions that have a name of their own. */
 export const NAMES = { tenants: 30, versions: 10 } as const;
-/** The most users that are shown at work. */
+/** The most users on the status page. */
 const USES = 50;
 
-/** The data of the status page: what was counted, and how things stand. */
+/** The data of the status page: the counts, and the state at this moment. */
 export function snapshotOf(
   { slots, uses, ...heard }: Heard,
   { health, load, endings }: Omit<Standing, "targets">,
@@ -87,7 +87,7 @@ function tiersOf(slots: readonly HeardSlot[]): CacheTierRow[] {
   return FACTS.flatMap((fact) => VIAS.map((via) => ({ fact, via, count: count(`${fact} ${via}`) })));
 }
 
-/** Those of an ending version first, then the latest. */
+/** The uses of ending versions first, then by the latest request. */
 function usesOf(uses: readonly Use[], endings: Readonly<Record<string, VersionEnd>>): Use[] {
   return uses
     .map((use) => ({ ...use, ...datesOf(endings[use.version]) }))

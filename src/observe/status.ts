@@ -11,7 +11,7 @@ import { NAMES, SLOT_MS, type Heard, type HeardSlot } from "./snapshot.ts";
 import { outcomeOf, Counters } from "./counters.ts";
 import { Window } from "./window.ts";
 
-/** What the status page is made of besides what happens. */
+/** The dependencies of the status page, besides events. */
 export interface StatusOptions {
   readonly clock: Clock;
   /** Milliseconds since 1970. */
@@ -19,9 +19,9 @@ export interface StatusOptions {
   readonly build: Build;
 }
 
-/** Listens, and says what it has heard. */
+/** An event listener that keeps the state for the status page. */
 export interface Status extends Partial<Events> {
-  /** All of it, for `snapshotOf`. */
+  /** Returns the state, for `snapshotOf`. */
   heard(): Heard;
 }
 
@@ -38,7 +38,7 @@ interface Tallies {
   readonly refusals: Refusals;
 }
 
-/** A quarter of an hour of the gateway's life, in a bounded amount of memory (about 200 kB). */
+/** Creates the state of the last 15 minutes, in bounded memory (about 200 kB). */
 export function createStatus(options: StatusOptions): Status {
   const { clock, wallTime, build } = options;
   const tallies: Tallies = {
@@ -103,7 +103,7 @@ function countTier(tiers: HeardSlot["tiers"], fact: FactKind, via: Tier | undefi
   tiers.set(name, (tiers.get(name) ?? 0) + 1);
 }
 
-/** By user and version, so that who still uses an old one can be told that it ends. */
+/** Counts requests by user and version, so that the users of an ending version can be told. */
 function noteUse(uses: Tallies["uses"], { note }: RequestSample, seen: number): void {
   const { userId, version, tenant = "" } = note;
   if (userId === undefined || version === undefined) return;
@@ -119,7 +119,7 @@ function entryOf({ requestId, method, status, note }: RequestSample, code: Refus
   return { at, requestId, clientRequestId, method, status, code, stage, ...who, reason: reasonOf(cause) };
 }
 
-function entryOfRefusal({ requestId, method, error }: NativeRefusalEvent, at: number): RefusalEntry {
+function entryOfRefusal({ requestId, method, stage, error }: NativeRefusalEvent, at: number): RefusalEntry {
   const { code, cause } = error;
-  return { at, requestId, method, status: statusOf(code), code, stage: "door", reason: reasonOf(cause) };
+  return { at, requestId, method, status: statusOf(code), code, stage, reason: reasonOf(cause) };
 }

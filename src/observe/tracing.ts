@@ -29,11 +29,11 @@ import {
 import type { Log } from "./log.ts";
 import { scrub } from "./scrub.ts";
 
-/** Where traces go. */
+/** The destination of traces. */
 export interface TracingOptions {
-  /** Base URL of a collector that speaks OTLP over HTTP; `/v1/traces` is added. */
+  /** The base URL of a collector that speaks OTLP over HTTP; `/v1/traces` is added. */
   readonly endpoint: string;
-  /** The share of traces that is kept, 0 to 1. Decided by the trace's id, never by a client's flag. */
+  /** The share of traces that is sampled, 0 to 1. The trace's id decides, never a client's flag. */
   readonly ratio: number;
   readonly version: string;
   /** The CMS's origin. */
@@ -42,24 +42,24 @@ export interface TracingOptions {
   readonly log: Log;
 }
 
-/** Traces on their way to a collector. */
+/** The exporter of traces to a collector. */
 export interface Tracing {
   readonly tracer: Tracer;
-  /** Sends what is left, for two seconds at the longest. */
+  /** Sends the remaining spans, for at most two seconds. */
   stop(): Promise<void>;
 }
 
-const LAST_WORDS_MS = 2_000;
-const COMPLAIN_MS = 60_000;
+const STOP_TIMEOUT_MS = 2_000;
+const WARN_INTERVAL_MS = 60_000;
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /**
- * Traces by OpenTelemetry, loaded where they are wanted only. A collector that is slow or gone costs no request
- * anything: spans are sent in batches by the side, and dropped where they cannot be.
+ * Starts tracing by OpenTelemetry, which is loaded only if tracing is configured. A slow or missing collector
+ * delays no request: spans are sent in batches in the background, and dropped if that fails.
  */
 export function startTracing(options: TracingOptions): Tracing {
   const { endpoint, ratio, version, clock } = options;
-  complainInto(options);
+  forwardDiagnostics(options);
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, "")}/v1/traces` });
   const own = resourceFromAttributes({ "service.name": "partners-gateway", "service.version": version });
   const provider = new TracerProvider({
@@ -71,29 +71,29 @@ export function startTracing(options: TracingOptions): Tracing {
   });
   const tracer = provider.getTracer("partners-gateway", version);
   return {
-    tracer: { begin: (request) => beginRequest(tracer, request, options.upstream) },
+    tracer: { begin: (request) => startServerSpan(tracer, request, options.upstream) },
     async stop() {
-      const patience = new Promise<void>((resolve) => void clock.after(LAST_WORDS_MS, resolve));
-      await Promise.race([provider.shutdown().catch(() => undefined), patience]);
+      const timeout = new Promise<void>((resolve) => void clock.after(STOP_TIMEOUT_MS, resolve));
+      await Promise.race([provider.shutdown().catch(() => undefined), timeout]);
     },
   };
 }
 
-const quiet = (): void => undefined;
+const noop = (): void => undefined;
 
-/** OpenTelemetry tells of failures through a logger of its own; one line a minute of it is enough. */
-function complainInto({ clock, log }: TracingOptions): void {
+/** Forwards OpenTelemetry's own failure messages to the log, at most one line per minute. */
+function forwardDiagnostics({ clock, log }: TracingOptions): void {
   let last = -Infinity;
-  const complain = (message: string): void => {
-    if (clock.now() - last < COMPLAIN_MS) return;
+  const report = (message: string): void => {
+    if (clock.now() - last < WARN_INTERVAL_MS) return;
     last = clock.now();
     log.warn({ cause: scrub(message).slice(0, 500) }, "traces are not delivered");
   };
-  const logger = { error: complain, warn: complain, info: quiet, debug: quiet, verbose: quiet };
+  const logger = { error: report, warn: report, info: noop, debug: noop, verbose: noop };
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }
 
-function beginRequest(tracer: OtelTracer, request: TracedRequest, upstream: URL): RequestSpan {
+function startServerSpan(tracer: OtelTracer, request: TracedRequest, upstream: URL): RequestSpan {
   const { method, requestId, httpVersion, note } = request;
   const attributes: Attributes = {
     ...methodOf(method),
@@ -106,7 +106,7 @@ function beginRequest(tracer: OtelTracer, request: TracedRequest, upstream: URL)
   const within = trace.setSpan(parent, span);
   return {
     traceId: span.spanContext().traceId,
-    ask: (outgoing) => beginQuestion(tracer, { outgoing, upstream, within }),
+    ask: (outgoing) => startClientSpan(tracer, { outgoing, upstream, within }),
     end(status) {
       const route = routeOf(note);
       span.updateName(`${METHODS.has(method) ? method : "HTTP"} ${route}`);
@@ -116,19 +116,19 @@ function beginRequest(tracer: OtelTracer, request: TracedRequest, upstream: URL)
   };
 }
 
-interface Asked {
+interface ClientSpanOptions {
   readonly outgoing: Parameters<RequestSpan["ask"]>[0];
   readonly upstream: URL;
   readonly within: Context;
 }
 
-function beginQuestion(tracer: OtelTracer, { outgoing, upstream, within }: Asked): LookupSpan {
+function startClientSpan(tracer: OtelTracer, { outgoing, upstream, within }: ClientSpanOptions): LookupSpan {
   const { method, target } = outgoing;
   const attributes: Attributes = {
     "http.request.method": method,
     "server.address": upstream.hostname,
     "server.port": Number(upstream.port) || (upstream.protocol === "https:" ? 443 : 80),
-    // The query holds what a partner looks for, and whose it is: the path alone.
+    // Only the path, since the query holds search terms and the tenant.
     "url.path": target.split("?", 1)[0] ?? "",
   };
   const span = tracer.startSpan(method, { kind: SpanKind.CLIENT, attributes }, within);
@@ -161,14 +161,17 @@ function methodOf(method: string): Attributes {
     : { "http.request.method": "_OTHER", "http.request.method_original": method };
 }
 
-/** The kind of path, never the path: names of spans must be few. */
+/** Returns the kind of path, never the path itself: span names must have a low cardinality. */
 function routeOf({ operation, collection }: AccessLogFields): string {
   if (collection === undefined) return "/partners";
   const isOne = operation === "read" || operation === "update" || operation === "delete";
   return `/partners/:version/:tenant/:collection${isOne ? "/:id" : ""}`;
 }
 
-/** The path of somebody whose key is good; a stranger's may be anything, a key among it. Without its query. */
+/**
+ * Returns the path without its query, for a request with a valid key. Without a valid key the path may hold
+ * anything, even a key.
+ */
 function pathOf({ note, target }: TracedRequest): Attributes {
   if (note.userId === undefined || target.kind !== "partners") return {};
   const segments = target.path.segments.map((segment) => encodeURIComponent(segment));

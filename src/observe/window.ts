@@ -1,16 +1,18 @@
 import type { Clock } from "../core/clock.ts";
 
-/** How long a window looks back, and in what steps. */
+/** The length and the resolution of a window. */
 export interface WindowOptions<T> {
   readonly slots: number;
-  /** Length of a slot in milliseconds. */
+  /** The length of a slot in milliseconds. */
   readonly slot: number;
   readonly clock: Clock;
-  /** An empty slot. */
+  /** Creates an empty slot. */
   readonly empty: () => T;
 }
 
-/** The last `slots` slots of time, in a ring: what is older is gone, so that a year of traffic takes no more memory. */
+/**
+ * The last `slots` time slots, in a ring buffer. Older slots are overwritten, so that the memory is bounded.
+ */
 export class Window<T> {
   readonly #options: WindowOptions<T>;
   readonly #ring: T[];
@@ -22,20 +24,20 @@ export class Window<T> {
     this.#newest = this.#index();
   }
 
-  /** The slot that is filling. */
+  /** The slot of the current time. */
   get now(): T {
     this.#advance();
     return this.#at(this.#newest);
   }
 
-  /** Every slot, oldest first. */
+  /** Returns every slot, oldest first. */
   all(): T[] {
     this.#advance();
     const { slots } = this.#options;
     return Array.from({ length: slots }, (_, i) => this.#at(this.#newest - slots + 1 + i));
   }
 
-  /** Empties the slots that time has passed over since. */
+  /** Empties the slots whose time has passed since the last call. */
   #advance(): void {
     const { slots, empty } = this.#options;
     const index = this.#index();

@@ -3,30 +3,31 @@ import type { DestinationStream } from "pino";
 import type { Clock } from "../core/clock.ts";
 
 /**
- * Lines are gathered up to so many characters before they are written. Replicas may share a pipe, and a write of
- * at most PIPE_BUF bytes (POSIX `write`; 4096 on Linux) is never mixed with the lines of another process.
+ * The number of characters that are buffered before a write. Replicas may share a pipe, and a write of at most
+ * PIPE_BUF bytes is atomic (POSIX `write`; 4096 on Linux): another replica's lines never split it.
  */
-const GATHERED = 4_096;
-/** How many bytes wait for a reader that stalls, at the most. Lines beyond are lost. */
+const BUFFER_CHARS = 4_096;
+/** The most bytes that are buffered while the reader stalls. Further lines are lost. */
 export const MOST_WAITING = 4 * 1_048_576;
-/** A descriptor that takes nothing for the moment is tried again after so many milliseconds. */
-const PAUSE_MS = 10;
-/** So often at the most, in all, at the end of the process. */
-const LAST_TRIES = 100;
+/** The wait in milliseconds before a busy descriptor is tried again. */
+const RETRY_MS = 10;
+/** The most tries, in all, at the end of the process. */
+const MAX_TRIES = 100;
 
-/** Where lines go. */
+/** The destination of lines. */
 export interface LineWriterOptions {
-  /** A descriptor that does not block; of files and terminals, which block, none waits for a reader. */
+  /** A non-blocking descriptor, or a file or terminal: those block, but have no reader that stalls. */
   readonly fd: number;
   readonly clock: Clock;
-  /** Told that lines are lost, once until it works again. */
+  /** Called when lines begin to be lost, and again only after a write has succeeded. */
   readonly onLost: (cause: unknown) => void;
 }
 
 /**
- * A log's lines on their way into a file descriptor. While its reader stalls they wait, up to a limit, and the process goes
- * on. Where they cannot be written (a disk that is full, a reader that has gone) they are lost. pino's own destination
- * waits for such a descriptor for ever and holds up the whole process (sonic-boom 4.2, `flushSync`).
+ * Writes a log's lines to a file descriptor. While the reader stalls, lines are buffered up to a limit, and
+ * the process continues. If a write fails (a full disk, a closed reader), the lines are lost. pino's own
+ * destination waits for such a descriptor indefinitely and blocks the whole process (sonic-boom 4.2,
+ * `flushSync`).
  */
 export class LineWriter implements DestinationStream {
   readonly #options: LineWriterOptions;
@@ -34,7 +35,7 @@ export class LineWriter implements DestinationStream {
   #waiting: Buffer[] = [];
   #bytes = 0;
   #isLosing = false;
-  /** True while the descriptor takes nothing and is to be tried again. */
+  /** True while the descriptor is busy and a retry is scheduled. */
   #isStalled = false;
 
   constructor(options: LineWriterOptions) {
@@ -42,26 +43,30 @@ export class LineWriter implements DestinationStream {
   }
 
   write(line: string): void {
-    if (this.#text.length + line.length > GATHERED) this.flush();
+    if (this.#text.length + line.length > BUFFER_CHARS) this.flush();
     this.#text += line;
   }
 
-  /** Writes what was gathered, as far as the descriptor takes it now. Never throws, never waits. */
+  /** Writes as many buffered bytes as the descriptor accepts now. Never throws, never waits. */
   flush(): void {
-    this.#gather();
+    this.#takeText();
     if (!this.#isStalled) this.#send();
   }
 
-  /** Writes what was gathered, and waits for a reader that stalls, for a second in all: the process ends. Never throws. */
+  /**
+   * Writes the buffered lines at the end of the process. Waits at most one second for a reader that stalls.
+   * Never throws.
+   */
   flushSync(): void {
-    this.#gather();
-    for (let tries = 0; !this.#take() && tries < LAST_TRIES; tries += 1) Atomics.wait(STILL, 0, 0, PAUSE_MS);
+    this.#takeText();
+    for (let tries = 0; !this.#take() && tries < MAX_TRIES; tries += 1)
+      Atomics.wait(SLEEP_CELL, 0, 0, RETRY_MS);
     if (this.#waiting.length > 0) this.#lose("its reader stalls");
     this.#waiting = [];
     this.#bytes = 0;
   }
 
-  #gather(): void {
+  #takeText(): void {
     const bytes = Buffer.from(this.#text);
     this.#text = "";
     if (bytes.length === 0) return;
@@ -72,10 +77,10 @@ export class LineWriter implements DestinationStream {
 
   #send(): void {
     this.#isStalled = !this.#take();
-    if (this.#isStalled) this.#options.clock.after(PAUSE_MS, () => this.#send());
+    if (this.#isStalled) this.#options.clock.after(RETRY_MS, () => this.#send());
   }
 
-  /** Writes what waits. False where the descriptor takes no more for the moment. */
+  /** Writes the buffered bytes. Returns false if the descriptor accepts no more at the moment. */
   #take(): boolean {
     for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
       let written = next.length;
@@ -99,7 +104,7 @@ export class LineWriter implements DestinationStream {
   }
 }
 
-const STILL = new Int32Array(new SharedArrayBuffer(4));
+const SLEEP_CELL = new Int32Array(new SharedArrayBuffer(4));
 
 function isBusy(cause: unknown): boolean {
   return cause instanceof Error && "code" in cause && (cause.code === "EAGAIN" || cause.code === "EBUSY");

@@ -9,10 +9,10 @@ import { Unsent } from "../core/unsent.ts";
 import type { Tracer } from "../core/trace.ts";
 import type { Handler } from "./pipeline.ts";
 
-/** What adds no evidence goes around the whole: each layer is a function from handler to handler. */
+/** A function from handler to handler. Layers surround the pipeline and add no evidence to a request. */
 export type Layer = (inner: Handler) => Handler;
 
-/** One finished request, for who watches. Milliseconds. */
+/** The report of one finished request. Times are in milliseconds. */
 export interface RequestReport {
   readonly requestId: string;
   readonly method: string;
@@ -21,7 +21,7 @@ export interface RequestReport {
   readonly note: AccessLogFields;
 }
 
-/** Tells `report` of every request when its final status is known. */
+/** Calls `report` for every request when its final status is known. */
 export function record(report: (finished: RequestReport) => void, clock: Clock): Layer {
   return (inner) => async (request) => {
     const begun = clock.now();
@@ -32,7 +32,7 @@ export function record(report: (finished: RequestReport) => void, clock: Clock):
   };
 }
 
-/** Tells `tracer` of every request; what is asked of the CMS for it is told as part of it. */
+/** Traces every request with `tracer`. Its requests to the CMS belong to the same trace. */
 export function withServerSpans(tracer: Tracer): Layer {
   return (inner) => async (request) => {
     const span = tracer.begin(request);
@@ -48,7 +48,7 @@ export function withServerSpans(tracer: Tracer): Layer {
   };
 }
 
-/** Turns whatever is thrown into the envelope. Cannot throw itself. */
+/** Turns any thrown value into the error envelope. Never throws. */
 export const rescue: Layer = (inner) => async (request) => {
   try {
     return await inner(request);
@@ -60,7 +60,9 @@ export const rescue: Layer = (inner) => async (request) => {
   }
 };
 
-/** Ends a request that takes longer than `ms`; its signal reaches every await, so that nothing goes on in vain. */
+/**
+ * Aborts a request that takes longer than `ms`. Its signal reaches every await, so no work continues in vain.
+ */
 export function deadline(ms: number, clock: Clock): Layer {
   return (inner) => async (request) => {
     const cancel = clock.after(ms, () =>
@@ -74,17 +76,17 @@ export function deadline(ms: number, clock: Clock): Layer {
   };
 }
 
-/** A layer that lets so many requests in at the same time. */
+/** A layer that limits the requests in flight. */
 export interface Admission {
   readonly layer: Layer;
-  /** Requests inside, now, and answers that are not read to their end. */
+  /** The current requests in flight, answers included that clients have not read to the end. */
   readonly inFlight: number;
 }
 
 /**
- * Refuses a request beyond `max` at the same time, at once: what cannot be served soon is better tried elsewhere. A place is
- * held until its answer has been written, and all such answers together are at most `maxUnsent` bytes: the memory of
- * answers that nobody reads would have no limit. Errors are small.
+ * Refuses a request beyond `max` in flight at once, so that the client can try another replica. A request
+ * counts until its answer has been written. All such answers together hold at most `maxUnsent` bytes: unread
+ * answers would otherwise use memory without a limit. Error answers are small and do not count.
  */
 export function admission({
   max,
@@ -95,7 +97,7 @@ export function admission({
 }): Admission {
   let inFlight = 0;
   const unsent = new Unsent(maxUnsent, "gateway.busy");
-  const leave = (): void => void (inFlight -= 1);
+  const release = (): void => void (inFlight -= 1);
   return {
     get inFlight() {
       return inFlight;
@@ -104,7 +106,7 @@ export function admission({
       if (inFlight >= max) throw new GatewayError("gateway.busy");
       unsent.admit("all");
       inFlight += 1;
-      return await inPlace(request, leave, async () =>
+      return await inPlace(request, release, async () =>
         unsent.room("all", request).keep(await inner(request)),
       );
     },
@@ -112,10 +114,10 @@ export function admission({
 }
 
 /**
- * The layers around a pipeline, outermost first:
- * - record outside rescue: a failure must still be logged, with the status that the partner saw;
- * - rescue outside the rest: a deadline or a full house is answered in the envelope;
- * - deadline outside admission: the clock runs for whatever happens inside.
+ * Wraps a pipeline in layers, outermost first:
+ * - record is outside rescue: a failure is logged too, with the status that the partner received;
+ * - rescue is outside the rest: a deadline or a refusal is answered with the envelope;
+ * - deadline is outside admission: it covers everything inside.
  */
 export function inLayers(
   pipeline: Handler,

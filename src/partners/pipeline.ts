@@ -12,7 +12,9 @@ import type {
 } from "../core/context.ts";
 import type { Answer } from "../core/envelope.ts";
 
-/** The life of a request, as one type a stage: each needs the evidence that the one before it gives. */
+/**
+ * The stages of a request, one method per stage. Each needs the evidence that the stage before it provides.
+ */
 export interface Stages {
   receive(request: Incoming): Received;
   describe(request: Received, next: (request: Received) => Promise<Answer>): Promise<Answer>;
@@ -29,23 +31,23 @@ export interface Stages {
   answer(request: Answered): Answer;
 }
 
-/** Takes a request to its answer, or rejects with the error that answers it. */
+/** Resolves with the answer to a request, or rejects with the error that answers it. */
 export type Handler = (request: Incoming) => Promise<Answer>;
 
-/** The pipeline: the stages in their order, no branch, no catch. Another order does not compile. */
+/** Creates the pipeline: the stages in order, without branches or catches. Another order does not compile. */
 export function createPipeline(stages: Stages): Handler {
   return async (incoming) => {
     const received = stages.receive(incoming);
-    return await stages.describe(received, async (asked) => {
-      const authenticated = await stages.authenticate(asked);
+    return await stages.describe(received, async (undescribed) => {
+      const authenticated = await stages.authenticate(undescribed);
       const versioned = stages.version(authenticated);
-      return await stages.recheck(versioned, async (known) => {
-        const tenanted = await stages.resolveTenant(known);
+      return await stages.recheck(versioned, async (checked) => {
+        const tenanted = await stages.resolveTenant(checked);
         const routed = stages.route(tenanted);
         const bodied = await stages.readBody(routed);
         const permitted = await stages.authorise(bodied);
-        return await stages.join(permitted, async (asking) => {
-          const prepared = stages.prepare(asking);
+        return await stages.join(permitted, async (joined) => {
+          const prepared = stages.prepare(joined);
           const answered = await stages.forward(prepared);
           return stages.answer(answered);
         });

@@ -5,9 +5,12 @@ import type { Incoming } from "../core/context.ts";
 import type { Handler } from "./pipeline.ts";
 
 /**
- * One pipeline for each CMS, none of which knows of the others: a request's key, tenant and records are all of one.
- * A key that is nobody's where a tenant is pinned to is answered as its version's own CMS has it: whoever is known there
- * is told that there is no such tenant, as of any that is not his, and not by a 401 that it is somewhere else.
+ * Routes each request to the pipeline of its CMS. The pipelines share nothing: the key, tenant and records of
+ * a request all belong to one CMS.
+ *
+ * If the CMS that a tenant is pinned to rejects the key, the CMS of the version answers instead. A key that
+ * is valid there gets the same 404 as for any tenant that its user is not a member of. A 401 would reveal
+ * that the tenant is on another CMS.
  */
 export function routeToUpstream(
   choose: (request: Incoming) => Choice,
@@ -19,7 +22,7 @@ export function routeToUpstream(
     request.note.upstream = upstream;
     return pipeline(request);
   };
-  const throughEither = async (request: Incoming, { upstream, ofVersion }: Choice): Promise<Answer> => {
+  const throughWithFallback = async (request: Incoming, { upstream, ofVersion }: Choice): Promise<Answer> => {
     try {
       return await through(upstream, request);
     } catch (error) {
@@ -31,6 +34,6 @@ export function routeToUpstream(
     const choice = choose(request);
     return choice.upstream === choice.ofVersion
       ? through(choice.upstream, request)
-      : throughEither(request, choice);
+      : throughWithFallback(request, choice);
   };
 }

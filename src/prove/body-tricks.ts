@@ -1,6 +1,6 @@
 import type { Doc, Id } from "./world.ts";
 
-/** What a body trick is made of: the tenant's field, both tenants and a record of the other's. */
+/** The material of a body: the tenant field, both tenants, and a record of the other tenant. */
 export interface BodyStuff {
   readonly t: string;
   readonly own: Id;
@@ -9,7 +9,7 @@ export interface BodyStuff {
   readonly id: Id;
 }
 
-/** A body as it goes on the wire, made of one that the CMS accepts. */
+/** The text of a body, built from one that the CMS accepts. */
 export type BodyTrick = readonly [name: string, body: (sample: Doc, stuff: BodyStuff) => string];
 
 const plus = (name: string, fields: (stuff: BodyStuff) => Doc): BodyTrick => [
@@ -17,7 +17,7 @@ const plus = (name: string, fields: (stuff: BodyStuff) => Doc): BodyTrick => [
   (sample, stuff) => JSON.stringify({ ...sample, ...fields(stuff) }),
 ];
 
-/** `members` is JSON text that goes before or after the sample's own members. */
+/** Builds a body from JSON text before and after the sample's own members. */
 const raw = (
   name: string,
   members: (stuff: BodyStuff) => readonly [before: string, after: string],
@@ -32,7 +32,7 @@ const raw = (
 
 const q = (value: unknown): string => JSON.stringify(value);
 
-/** Every place of a body in which a tenant, or somebody else's id, has been hidden. */
+/** Bodies that name another tenant, or a record of another tenant, in every known place and form. */
 export const BODY_TRICKS: readonly BodyTrick[] = [
   plus("the other's id", ({ t, other }) => ({ [t]: other })),
   plus("its id as text", ({ t, other }) => ({ [t]: String(other) })),
@@ -110,7 +110,7 @@ export const BODY_TRICKS: readonly BodyTrick[] = [
   ]),
 ];
 
-/** Content types with bodies that are no JSON objects: all of them are refused, whatever they carry. */
+/** Content types with bodies that are not JSON objects. The contract refuses all of them. */
 export const NOT_JSON: readonly (readonly [name: string, type: string, body: BodyTrick[1]])[] = [
   [
     "multipart with _payload",
@@ -134,7 +134,7 @@ export const NOT_JSON: readonly (readonly [name: string, type: string, body: Bod
   ["broken JSON", "application/json", (sample) => JSON.stringify(sample).slice(0, -1)],
 ];
 
-/** Content types under which a JSON body is a JSON body all the same. */
+/** Content types with which the gateway still accepts a JSON body. */
 export const CONTENT_TYPES = [
   "text/plain",
   "application/octet-stream",
@@ -145,7 +145,7 @@ export const CONTENT_TYPES = [
   "application/json; charset=utf-7",
 ] as const;
 
-/** Queries of writes that try to reach the other's record or tenant. */
+/** Queries of writes that name the other tenant or its record. */
 export const WRITE_QUERIES: readonly ((stuff: BodyStuff) => string)[] = [
   ({ t, other }) => `${t}=${other}`,
   ({ t, other }) => `where[${t}][equals]=${other}`,

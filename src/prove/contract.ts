@@ -3,8 +3,8 @@ import type { Judgement } from "./world.ts";
 import type { Seen } from "./wire.ts";
 
 /**
- * The published errors, written down a second time on purpose: a proof that read the gateway's own catalogue would
- * call right whatever the gateway says.
+ * The published errors, as an intended duplicate: a proof that read the gateway's own catalogue would accept
+ * any answer that follows the catalogue.
  */
 const REFUSALS = {
   malformed: [400, "Bad Request", "Malformed request"],
@@ -21,7 +21,7 @@ const REFUSALS = {
   cms: [500, "Server Error", "Unexpected error while processing the request"],
 } as const satisfies Record<string, readonly [number, string, string | undefined]>;
 
-/** A published way to be refused. */
+/** A published refusal. */
 export type ContractRefusal = keyof typeof REFUSALS;
 
 /** The members of a list answer, in any order. */
@@ -38,7 +38,7 @@ export const LIST_MEMBERS: readonly string[] = [
   "totalPages",
 ];
 
-/** What no document may hold, at any depth. */
+/** The members that no document may have, at any depth. */
 export const SECRET_MEMBERS: ReadonlySet<string> = new Set([
   "password",
   "salt",
@@ -53,7 +53,7 @@ export const SECRET_MEMBERS: ReadonlySet<string> = new Set([
   "loginAttempts",
 ]);
 
-/** True where the answer is that refusal; a HEAD shows its status only. */
+/** Returns true if the answer is that refusal. For a HEAD it compares only the status. */
 export function isRefusal(seen: Seen, kind: ContractRefusal, method = "GET"): boolean {
   const [status, error, message] = REFUSALS[kind];
   if (seen.status !== status || method === "HEAD") return seen.status === status;
@@ -61,13 +61,13 @@ export function isRefusal(seen: Seen, kind: ContractRefusal, method = "GET"): bo
   return isObject(json) && json["error"] === error && (message === undefined || json["message"] === message);
 }
 
-/** How a refusal reads in a report. */
+/** Renders a refusal for a report. */
 export function wordsOf(kind: ContractRefusal): string {
   const [status, error, message] = REFUSALS[kind];
   return `${status} ${error}${message === undefined ? "" : ` / ${message}`}`;
 }
 
-/** Every error is the envelope and nothing else, with the id that is in the header too (section 6). */
+/** Checks that an error has exactly the envelope, with the id of the `x-request-id` header (section 6). */
 export function envelopeProblem(seen: Seen, method: string): Judgement {
   if (seen.status < 400 || method === "HEAD") return undefined;
   const { json, headers } = seen;

@@ -1,12 +1,12 @@
 import { escapeAll } from "./path-tricks.ts";
 import type { WorldNames } from "./world.ts";
 
-/** Headers in which a tenant is named, and what the contract makes of them: does it reach the asker's own tenant? */
+/** Headers that name a tenant in an unusual form, with the answer that the contract requires. */
 export interface Disguise {
   readonly name: string;
   readonly path: "own" | "other" | "missing";
   readonly headers: (names: WorldNames, own: string, other: string) => readonly string[];
-  /** `own`: answered for the asker's tenant; `none`: 404; `either`: one of the two. */
+  /** `own`: the answer is for the key's own tenant; `none`: 404; `either`: one of the two. */
   readonly reaches: "own" | "none" | "either";
 }
 
@@ -14,7 +14,7 @@ const underscored = (name: string): string => name.replaceAll("-", "_");
 const dotted = (name: string): string => name.replaceAll("-", ".");
 const mixed = (name: string): string => name.replace("-", "_");
 
-/** Every such header. */
+/** All unusual forms of tenant headers. */
 export const DISGUISES: readonly Disguise[] = [
   {
     name: "slug twice, the same",

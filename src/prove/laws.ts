@@ -10,12 +10,14 @@ import {
 import type { RawRequest, Seen } from "./wire.ts";
 import { isId, type Aim, type Case, type Id, type Judgement, type Law, type World } from "./world.ts";
 
-/** What must hold of answers, in terms of what can be seen from outside. */
+/** The requirements on answers, as a client can observe them. */
 
-/** Statuses of an answer that was thought about; anything else proves nothing and so does not hold. */
+/** The expected statuses. Any other status proves nothing, so the case fails. */
 const CALM: ReadonlySet<number> = new Set([200, 201, 400, 401, 403, 404, 409, 413, 422, 431]);
 
-/** Holds of every answer, whatever was tried: an orderly status, one envelope, nothing secret, nothing of the other's. */
+/**
+ * Checks every answer: an expected status, the envelope, no secret member, and no data of the other tenant.
+ */
 export function universalProblem(
   seen: Seen,
   { own, other }: Pick<Case, "own" | "other">,
@@ -39,7 +41,7 @@ export function universalProblem(
   );
 }
 
-/** That refusal, to the letter. */
+/** Requires one of these refusals exactly. */
 export function refused(...kinds: readonly ContractRefusal[]): Law {
   return (seen, { attempt }) =>
     kinds.some((kind) => isRefusal(seen, kind, attempt.method))
@@ -47,18 +49,21 @@ export function refused(...kinds: readonly ContractRefusal[]): Law {
       : `expected ${kinds.map(wordsOf).join(", or ")}; got ${shown(seen)}`;
 }
 
-/** One of those statuses. */
+/** Requires one of these statuses. */
 export function status(...wanted: readonly number[]): Law {
   return (seen) =>
     wanted.includes(seen.status) ? undefined : `expected ${wanted.join(" or ")}; got ${shown(seen)}`;
 }
 
-/** Nothing beyond what holds of every answer; for a list also that it lists the asker's documents only. */
+/**
+ * Requires that a 200 contains only the key's own documents; any other status needs only the universal
+ * checks.
+ */
 export function contained(aim: Aim): Law {
   return (seen, bench) => (seen.status === 200 ? ownOnly(aim)(seen, bench) : undefined);
 }
 
-/** A list of the asker's documents and of nobody else's, in the contract's shape; or, of one document, the asker's. */
+/** Requires a 200 with the contract's list of own documents only, or with a single own document. */
 export function ownOnly(aim: Aim): Law {
   return (seen, { attempt }) => {
     if (seen.status !== 200) return `expected 200; got ${shown(seen)}`;
@@ -82,7 +87,7 @@ export function ownOnly(aim: Aim): Law {
   };
 }
 
-/** A list of nothing. */
+/** Requires an empty list. */
 export const nothing: Law = (seen) => {
   const { json } = seen;
   if (seen.status !== 200 || !isObject(json)) return `expected an empty list; got ${shown(seen)}`;
@@ -91,18 +96,21 @@ export const nothing: Law = (seen) => {
     : `expected an empty list; got ${String(json["totalDocs"])} documents`;
 };
 
-/** The answer to another request is the same, byte for byte but for the request's id; a HEAD's head is compared. */
+/**
+ * Requires the same bytes as the answer to `reference`, except the request id. For a HEAD it compares the
+ * head.
+ */
 export function sameAs(reference: RawRequest): Law {
   return async (seen, { attempt, send }) => {
     const first = difference(seen, await send(reference), attempt.method);
     if (first === undefined) return undefined;
-    // Somebody else may have written between the two: what is a difference shows again.
+    // Another client may have written between the two. A real difference occurs again.
     const [again, other] = [await send(attempt), await send(reference)];
     return difference(again, other, attempt.method);
   };
 }
 
-/** Every one of the laws. */
+/** Requires all of the laws. */
 export function all(...laws: readonly Law[]): Law {
   return async (seen, bench) => {
     for (const law of laws) {
@@ -113,7 +121,7 @@ export function all(...laws: readonly Law[]): Law {
   };
 }
 
-/** Beginning of an answer, for a report. */
+/** Renders the beginning of an answer for a report. */
 export function shown(seen: Seen): string {
   const text = seen.text.replace(/"requestId":"[^"]*"/, '"requestId":"…"');
   return `${seen.status} ${text.length > 160 ? `${text.slice(0, 160)}…` : text}`.trim();
@@ -136,13 +144,13 @@ function documentProblem(doc: Readonly<Record<string, unknown>>, aim: Aim): Judg
     return `document ${id} of tenant ${other.side}, by its id (key ${own.side})`;
   const owner = idIn(doc[world.names.tenantField]);
   if (owner === undefined || own.id === undefined || String(owner) === String(own.id)) return undefined;
-  // A third tenant of the asker's group may be seen where the group shares; the other is not of that group.
+  // A shared collection may show a third tenant of the own group. The other tenant is not in that group.
   return world.lent.has(collection) && String(owner) !== String(other.id)
     ? undefined
     : `a document of tenant ${owner} (key ${own.side})`;
 }
 
-/** The id in a relation, populated or not. */
+/** Returns the id in a relation, populated or not. */
 export function idIn(value: unknown): Id | undefined {
   if (isId(value)) return value;
   return isObject(value) && isId(value["id"]) ? value["id"] : undefined;

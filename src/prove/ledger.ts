@@ -23,15 +23,18 @@ interface Entry {
   readonly id: Id;
 }
 
-/** What was left behind, in words, and what turned up where nobody had put it. */
+/**
+ * The records that could not be deleted (`remains`), and the marked records that no case registered
+ * (`strays`).
+ */
 export interface Leftovers {
   readonly remains: readonly string[];
   readonly strays: readonly string[];
 }
 
-/** Every record that a proof makes, so that none of them outlives it. */
+/** The records that a proof creates, so that it can delete all of them. */
 export class MadeRecords {
-  /** In every text of this run's records. */
+  /** The mark in the texts of this run's records. */
   readonly mark = `prove-${randomBytes(5).toString("hex")}`;
   readonly #world: World;
   readonly #wire: Wire;
@@ -43,7 +46,7 @@ export class MadeRecords {
     this.#wire = wire;
   }
 
-  /** A desk for one worker: its records are touched by no other. */
+  /** Creates the desk of one worker. */
   desk(): Desk {
     const held = new Map<string, Held>();
     const stale = new Set<string>();
@@ -65,8 +68,8 @@ export class MadeRecords {
   }
 
   /**
-   * Deletes every record of this run, then looks through both tenants for texts of this run that nobody had taken note
-   * of, and deletes those too. Never throws.
+   * Deletes every registered record. Then searches both tenants for unregistered records with this run's
+   * mark, and deletes those too. Never throws.
    */
   async clear(): Promise<Leftovers> {
     const remains: string[] = [];
@@ -85,7 +88,7 @@ export class MadeRecords {
     return { remains: [...new Set(remains)], strays };
   }
 
-  /** How many records were made and noted. */
+  /** The number of registered records. */
   get size(): number {
     return this.#entries.size;
   }
@@ -110,7 +113,7 @@ export class MadeRecords {
       );
     this.#adopt({ party, collection, id });
     const record = await this.#read(party, collection, id);
-    if (record === undefined) throw new Error(`${collection}/${id} was made and cannot be read by its owner`);
+    if (record === undefined) throw new Error(`${collection}/${id} was created and its owner cannot read it`);
     return record;
   }
 
@@ -121,7 +124,9 @@ export class MadeRecords {
     return seen.status === 200 ? { id, text: seen.text } : undefined;
   }
 
-  /** True where the record is gone. A record that was moved is deleted by whoever has it now. */
+  /**
+   * Deletes a record, with the other tenant's key if it was moved there. Returns true if it no longer exists.
+   */
   async #delete({ party, collection, id }: Entry): Promise<boolean> {
     const { a, b, names } = this.#world;
     try {
@@ -142,7 +147,7 @@ export class MadeRecords {
     const found: Id[] = [];
     const base = pathOf(this.#world.names, party.slug, collection);
     try {
-      // Twice: a draft's text is not in the list of what is published.
+      // Two lists: the list of published documents does not contain the text of a draft.
       for (const query of ["", "&draft=true"]) {
         const target = `${base}?depth=0&limit=100&sort=-createdAt${query}`;
         const { json } = await this.#wire.send(ask(party, target), true);
@@ -153,7 +158,7 @@ export class MadeRecords {
         }
       }
     } catch {
-      // What cannot be listed cannot be found; the records that were noted are reported by themselves.
+      // Unregistered records cannot be found without a list. Registered ones are reported separately.
     }
     return [...new Set(found)];
   }

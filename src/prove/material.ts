@@ -12,7 +12,7 @@ import {
   type World,
 } from "./world.ts";
 
-/** What the operator says of one tenant. */
+/** The operator's description of one tenant. */
 export interface PartySpec {
   readonly side: "A" | "B";
   readonly slug: string;
@@ -20,7 +20,7 @@ export interface PartySpec {
   readonly id: Id | undefined;
 }
 
-/** What the operator says of the system. */
+/** The operator's description of the system. */
 export interface WorldSpec {
   readonly names: WorldNames;
   readonly parties: readonly [PartySpec, PartySpec];
@@ -30,12 +30,12 @@ export interface WorldSpec {
   readonly isThorough: boolean;
 }
 
-/** The world of a proof, and what was not as expected while looking for it. */
+/** The material of a proof, and the problems found while listing it. */
 export interface Discovery {
   readonly world: World;
-  /** Laws that already the plain lists broke. */
+  /** The violations that the plain lists already show. */
   readonly broken: readonly string[];
-  /** What cannot be tried, and why. */
+  /** The parts that cannot be tested, with the reasons. */
   readonly notes: readonly string[];
 }
 
@@ -46,13 +46,13 @@ interface Listing {
 
 const PAGE = 100;
 const MAX_PAGES = 10;
-/** Markers per tenant: searched for in every answer. */
+/** The largest number of markers per tenant. Every answer is searched for them. */
 const MAX_MARKERS = 200;
 const DATE = /^\d{4}-\d\d-\d\dT/;
 
 /**
- * Finds out, by lists with the two keys, what each tenant has. Throws where a key does not even reach its own tenant:
- * every case after that would hold for the wrong reason.
+ * Lists the documents of each tenant with its key. Throws if a key does not reach its own tenant: every
+ * further case would then hold for the wrong reason.
  */
 export async function discover(spec: WorldSpec, wire: Wire): Promise<Discovery> {
   const notes: string[] = [];
@@ -79,7 +79,7 @@ export async function discover(spec: WorldSpec, wire: Wire): Promise<Discovery> 
     broken.push(`both keys list documents of tenant ${ids[0]}`);
   for (const [i, { side }] of spec.parties.entries())
     if (ids[i] === undefined)
-      notes.push(`the id of tenant ${side} is not to be seen; name it with --id-${side.toLowerCase()}`);
+      notes.push(`no document shows the id of tenant ${side}; give it with --id-${side.toLowerCase()}`);
   const parties = [
     partyOf(spec, { index: 0, mine: a, theirs: b, id: ids[0] }),
     partyOf(spec, { index: 1, mine: b, theirs: a, id: ids[1] }),
@@ -87,8 +87,8 @@ export async function discover(spec: WorldSpec, wire: Wire): Promise<Discovery> 
   const usable = exposed.filter((name) => parties.some((party) => party.shelves.has(name)));
   const alone = usable.filter((name) => !parties.every((party) => party.shelves.has(name)));
   if (usable.length === alone.length)
-    throw new Error("There is no collection in which both tenants have something: nothing could be proven.");
-  if (alone.length > 0) notes.push(`only one of the two has something in: ${alone.join(", ")}`);
+    throw new Error("No collection has documents of both tenants: nothing could be proven.");
+  if (alone.length > 0) notes.push(`only one of the two tenants has documents in: ${alone.join(", ")}`);
   const world: World = {
     names: spec.names,
     a: parties[0],
@@ -132,7 +132,7 @@ async function listAll(spec: WorldSpec, index: 0 | 1, wire: Wire): Promise<Map<s
   return found;
 }
 
-/** The tenant that most of the unshared documents name. */
+/** Returns the tenant that most of the unshared documents have. */
 function ownerOf(listings: Map<string, Listing>, names: readonly string[], spec: WorldSpec): Id | undefined {
   const votes = new Map<Id, number>();
   for (const name of names) {

@@ -10,7 +10,10 @@ import { oracles } from "./blocks/oracles.ts";
 import { relations } from "./blocks/relations.ts";
 import type { Block } from "./world.ts";
 
-/** The whole matrix. Blocks that write come last, so that comparing answers is not disturbed by new records. */
+/**
+ * The whole matrix. Blocks that write come last, because new records would change the answers that others
+ * compare.
+ */
 export const BLOCKS: readonly Block[] = [
   keys,
   native,

@@ -1,6 +1,6 @@
 import type { Id } from "./world.ts";
 
-/** What a path trick is made of. */
+/** The material of a path: version, own and other tenant, collection and record id. */
 export interface Path {
   readonly v: string;
   readonly own: string;
@@ -9,7 +9,7 @@ export interface Path {
   readonly id: Id;
 }
 
-/** Paths that try to reach the other's collection or record by the asker's. */
+/** Paths that try to reach the other tenant's collection or record from the own tenant's path. */
 export const PATHS: readonly ((p: Path) => string)[] = [
   ({ v, own, other, c }) => `/partners/${v}/${own}/../${other}/${c}`,
   ({ v, own, other, c }) => `/partners/${v}/${own}/%2e%2e/${other}/${c}`,
@@ -67,7 +67,7 @@ export const PATHS: readonly ((p: Path) => string)[] = [
   ({ v, other, c }) => `/partners/${v}/${other.replaceAll("-", "_")}/${c}`,
 ];
 
-/** Spellings of an id that a lenient CMS reads as the id itself; none of them is one. */
+/** Spellings that a lenient CMS reads as the id. The contract accepts none of them. */
 export const LENIENT: readonly ((id: Id) => string)[] = [
   (id) => `${id}abc`,
   (id) => `0${id}`,
@@ -102,10 +102,10 @@ export const LENIENT: readonly ((id: Id) => string)[] = [
   (id) => `%EF%BC%91${id}`,
 ];
 
-/** Words with a meaning of their own for the CMS, in the place of an id: no routes. */
+/** Words that the CMS routes specially in place of an id. The Partners API has no such routes. */
 export const RESERVED = ["count", "COUNT", "c%6funt", "versions", "Versions", "access"];
 
-/** Words that mean something to somebody, in the place of an id: no records, and no routes either. */
+/** Words with a special meaning in some system, in place of an id. They are neither records nor routes. */
 export const WORDS = [
   "me",
   "login",
@@ -123,7 +123,7 @@ export const WORDS = [
   "_",
 ];
 
-/** Every letter as an escape. */
+/** Percent-encodes every character. */
 export function escapeAll(text: string): string {
   return text.replace(/./g, (letter) => `%${letter.charCodeAt(0).toString(16)}`);
 }

@@ -5,7 +5,7 @@ import { runMatrix } from "./run.ts";
 import { Wire } from "./wire.ts";
 import type { Block } from "./world.ts";
 
-/** The system that a proof tries, and how. */
+/** The options of a proof. */
 export interface ProveOptions {
   readonly origin: URL;
   readonly spec: WorldSpec;
@@ -14,17 +14,20 @@ export interface ProveOptions {
   readonly maxRequests: number;
   readonly isJson: boolean;
   readonly writes: boolean;
-  /** Stop at the first case that does not hold. */
+  /** Whether to stop at the first failed case. */
   readonly bails: boolean;
 }
 
-/** Runs a whole proof and says how it went. The first SIGINT or SIGTERM ends it tidily, the second at once. */
+/**
+ * Runs a proof and returns its report. The first SIGINT or SIGTERM ends it after a clean-up, the second at
+ * once.
+ */
 export async function proveIsolation(options: ProveOptions, io: Io): Promise<Report> {
   const stop = new AbortController();
   const unlisten = io.onStop(() => {
     if (stop.signal.aborted) return io.exit(1);
     io.progress("");
-    io.err("Stopping: what was made is being removed. Once more ends at once and leaves it.");
+    io.err("Stopping: deleting the created records. A second signal ends at once and leaves them.");
     stop.abort();
   });
   const begun = io.clock.now();

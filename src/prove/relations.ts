@@ -2,8 +2,9 @@ import { isObject } from "../core/json.ts";
 import { isId, type Party } from "./world.ts";
 
 /**
- * Which fields of a collection look as if they led to other records. Guessed from documents alone: an id, a list of
- * ids, `{relationTo, value}`, a join's page. A wrong guess costs a few requests and proves nothing false.
+ * Returns the fields of a collection that look like relations. It guesses from documents only: an id, a list
+ * of ids, `{relationTo, value}`, a join's page. A wrong guess costs a few requests and does not falsify the
+ * proof.
  */
 export function relationFields(parties: readonly Party[], collection: string, tenantField: string): string[] {
   const docs = parties.flatMap((party) => party.shelves.get(collection)?.docs ?? []);
@@ -17,7 +18,7 @@ export function relationFields(parties: readonly Party[], collection: string, te
   return [...names].slice(0, 8);
 }
 
-/** Fields that list what points at the record. */
+/** Returns the join fields of a collection, which list the records that refer to a record. */
 export function joinFields(parties: readonly Party[], collection: string): string[] {
   const docs = parties.flatMap((party) => party.shelves.get(collection)?.docs ?? []);
   const names = docs.flatMap((doc) =>
@@ -32,7 +33,7 @@ function leadsElsewhere(value: unknown, idType: string): boolean {
   if (Array.isArray(value)) return value.some((item) => leadsElsewhere(item, idType));
   if (isObject(value)) return (typeof value["relationTo"] === "string" && "value" in value) || isPage(value);
   if (!isId(value) || typeof value !== idType) return false;
-  // Among texts only what has the shape of a generated id: 24 hex digits or a UUID.
+  // A text counts only if it looks like a generated id: 24 hex digits or a UUID.
   return typeof value === "number" ? Number.isInteger(value) : /^(?:[0-9a-f]{24}|[0-9a-f-]{36})$/.test(value);
 }
 

@@ -2,7 +2,7 @@ import { paint, type Io } from "../cli/io.ts";
 import type { Discovery } from "./material.ts";
 import type { RunOutcome } from "./run.ts";
 
-/** What was proven of what. */
+/** The report of a proof. */
 export interface Report {
   readonly gateway: string;
   readonly version: string;
@@ -15,7 +15,7 @@ export interface Report {
   readonly seconds: number;
   readonly collections: readonly string[];
   readonly blocks: RunOutcome["blocks"];
-  /** Laws that already the plain lists broke. */
+  /** The violations that the plain lists already show. */
   readonly broken: readonly string[];
   readonly failures: RunOutcome["failures"];
   readonly strays: readonly string[];
@@ -24,13 +24,13 @@ export interface Report {
   readonly notes: readonly string[];
 }
 
-/** The facts of a run that are not its outcome. */
+/** The parameters and the cost of a run. */
 export type Circumstances = Pick<Report, "gateway" | "version" | "tenants" | "mode" | "requests" | "seconds">;
 
-/** Failures shown of one block; `--json` has all of them. */
+/** The largest number of failures shown per block; `--json` has all. */
 const SHOWN = 12;
 
-/** Puts a report together. It holds only where everything was tried, everything held and nothing was left. */
+/** Builds a report. `holds` requires a complete run, no failed case, and no record left behind. */
 export function reportOf(
   facts: Circumstances,
   { world, broken, notes }: Discovery,
@@ -52,11 +52,11 @@ export function reportOf(
     strays: leftovers.strays,
     leftBehind: leftovers.remains,
     stopped: stopped ?? null,
-    notes: [...notes, ...(empty.length === 0 ? [] : [`nothing to try with in: ${empty.join(", ")}`])],
+    notes: [...notes, ...(empty.length === 0 ? [] : [`no material for the blocks: ${empty.join(", ")}`])],
   };
 }
 
-/** Prints a report for people. */
+/** Prints a report for humans. */
 export function printReport(report: Report, io: Io): void {
   const width = Math.max(...report.blocks.map(({ name }) => name.length));
   for (const { name, tries, cases, held } of report.blocks) {

@@ -5,16 +5,16 @@ import type { Discovery } from "./material.ts";
 import { Stopped, type RawRequest, type Seen, type Wire } from "./wire.ts";
 import type { Block, Case, Desk, Judgement, World } from "./world.ts";
 
-/** A case that did not hold. */
+/** A failed case. */
 export interface FailedCase {
   readonly block: string;
   readonly name: string;
-  /** The request, its key left out. */
+  /** The request, without its key. */
   readonly request: string;
   readonly problem: string;
 }
 
-/** How one block went. */
+/** The result of one block. */
 export interface BlockResult {
   readonly name: string;
   readonly tries: string;
@@ -23,28 +23,28 @@ export interface BlockResult {
   readonly ms: number;
 }
 
-/** How a proof went. */
+/** The result of a proof. */
 export interface RunOutcome {
   readonly blocks: readonly BlockResult[];
   readonly failures: readonly FailedCase[];
-  /** Why the matrix was not run to its end. */
+  /** The reason why the matrix did not run to its end. */
   readonly stopped: string | undefined;
   readonly leftovers: Leftovers;
 }
 
-/** What a run is given. */
+/** The options of a run. */
 export interface RunOptions {
   readonly blocks: readonly Block[];
   readonly workers: number;
   readonly wire: Wire;
   readonly clock: Io["clock"];
-  /** Stop at the first case that does not hold. */
+  /** Whether to stop at the first failed case. */
   readonly bails: boolean;
   /** Called after every case. */
   readonly onCase: (done: number, failed: number) => void;
 }
 
-/** Runs the matrix. Whatever happens, what it made is removed before it resolves. */
+/** Runs the matrix. Deletes the records that it created before it resolves, also after an error. */
 export async function runMatrix({ world }: Discovery, options: RunOptions): Promise<RunOutcome> {
   const ledger = new MadeRecords(world, options.wire);
   const run = new Run(world, options);
@@ -73,7 +73,7 @@ class Run {
     this.#options = options;
   }
 
-  /** Runs one block's cases, each worker taking the next. Rejects where the run has to end. */
+  /** Runs one block's cases; each worker takes the next one. Rejects if the run has to end. */
   async block(block: Block, desks: readonly Desk[]): Promise<void> {
     const result = { name: block.name, tries: block.tries, cases: 0, held: 0, ms: 0 };
     const begun = this.#options.clock.now();
@@ -94,7 +94,7 @@ class Run {
     const settled = await Promise.allSettled(
       desks.map((desk) =>
         work(desk).catch((error: unknown) => {
-          // What ends one worker ends them all; the others finish the case that they are at.
+          // An error of one worker ends all; the others finish their present case.
           this.#isOver = true;
           throw error;
         }),
@@ -124,13 +124,13 @@ class Run {
     const { attempt, seen, desk } = at;
     const world = this.#world;
     const problem = universalProblem(seen, item, { world, method: attempt.method });
-    // Judged even so: a law that looks at records has to notice what was done to them.
+    // The case's own law runs in any case: it detects changed records.
     const own = await item.law(seen, { attempt, desk, send: (more) => this.#options.wire.send(more) });
     return problem ?? own;
   }
 }
 
-/** A request for a report: the key left out, long parts cut. */
+/** Renders a request for a report, without the key and with long parts shortened. */
 function wordsOf({ method, target, headers, body }: RawRequest): string {
   const shown: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {

@@ -1,6 +1,9 @@
 import type { Id } from "./world.ts";
 
-/** What a trick is made of: the tenant's field, the asker's tenant, the other's, its slug and one of its records. */
+/**
+ * The material of a query: the tenant field, both tenants, the other's slug, and one record id of each
+ * tenant.
+ */
 export interface Stuff {
   readonly t: string;
   readonly own: Id;
@@ -10,7 +13,7 @@ export interface Stuff {
   readonly mine: Id;
 }
 
-/** A query string, and, where the contract says more than "nothing foreign", that it matches nothing. */
+/** A query string. `nothing`: the contract requires an empty list, not only one without foreign records. */
 export type Trick = readonly [query: (stuff: Stuff) => string, matches?: "nothing"];
 
 const json = (value: unknown): string =>
@@ -20,9 +23,9 @@ const nested = (levels: number, inside: unknown): unknown =>
 const brackets = (levels: number): string => "[and][0]".repeat(levels);
 const filler = (count: number): string => Array.from({ length: count }, (_, i) => `a${i}=1`).join("&");
 
-/** Every form of a `where` that has widened, outrun or overridden somebody's constraint somewhere. */
+/** Forms of `where` that are known to widen, bypass or override a constraint in some system. */
 export const WHERE_TRICKS: readonly Trick[] = [
-  // The other tenant, asked for plainly.
+  // The other tenant in a plain condition.
   [({ t, other }) => `where[${t}][equals]=${other}`, "nothing"],
   [({ t, other }) => `where[${t}][in]=${other}`, "nothing"],
   [({ t, other }) => `where[${t}][in][0]=${other}`, "nothing"],
@@ -37,7 +40,7 @@ export const WHERE_TRICKS: readonly Trick[] = [
   [({ t }) => `where[${t}][like]=`],
   [({ t, other }) => `where[${t}][contains]=${other}`],
   [({ t, other }) => `where[${t}][all]=${other}`],
-  // Beside, around and beneath connectives.
+  // With `and` and `or`.
   [({ t, other }) => `where[or][0][${t}][equals]=${other}`, "nothing"],
   [({ t, other }) => `where[and][0][${t}][equals]=${other}`, "nothing"],
   [({ t, other }) => `where[OR][0][${t}][equals]=${other}`],
@@ -119,7 +122,7 @@ export const WHERE_TRICKS: readonly Trick[] = [
   [({ t }) => `where[${t}.name][exists]=true`],
   [({ t, other }) => `where[${t}][id][equals]=${other}`],
   [({ t, other }) => `where[${t}.group.id][exists]=true&where[or][0][${t}.id][equals]=${other}`],
-  // Spelt so that one parser reads it and another does not.
+  // Spellings that some parsers read as a condition.
   [({ t, other }) => `where[${t}]=${other}`],
   [({ t, other }) => `where[${t}][]=${other}`],
   [({ t, other }) => `where[${t}][equals][]=${other}`],
@@ -149,7 +152,7 @@ export const WHERE_TRICKS: readonly Trick[] = [
   [() => "where"],
   [() => "where[]="],
   [() => "where[][]=1"],
-  // More parameters than a parser reads.
+  // More parameters than the parser's limit.
   ...[998, 999, 1000, 1001].map((count): Trick => [
     ({ t, other }) => `${filler(count)}&where[${t}][equals]=${other}`,
   ]),
@@ -162,7 +165,7 @@ export const WHERE_TRICKS: readonly Trick[] = [
   [({ id }) => json({ id: { equals: id } }), "nothing"],
   [({ id }) => `where[id][like]=${id}`],
   [({ id }) => `id=${id}&where[id][equals]=${id}`, "nothing"],
-  // What authenticates somebody.
+  // Fields with credentials.
   ...[
     "apiKey",
     "apiKeyIndex",

@@ -2,52 +2,52 @@ import { Agent as PlainAgent, request as plainRequest, type IncomingMessage } fr
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import type { Io } from "../cli/io.ts";
 
-/** One request as it is to stand on the wire: nothing of it is normalised on the way. */
+/** A request exactly as sent; nothing is normalised. */
 export interface RawRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
-  /** Names and values in turn; a name may occur twice. */
+  /** Alternating names and values; a name may occur twice. */
   readonly headers: readonly string[];
   readonly body?: string;
 }
 
-/** What came back. */
+/** A received answer. */
 export interface Seen {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** The text as JSON; `undefined` where it is none. */
+  /** The parsed text; `undefined` if it is not JSON. */
   readonly json: unknown;
 }
 
 export interface WireOptions {
-  /** Origin of the gateway: the only thing that is ever contacted. */
+  /** The origin of the gateway, the only server that the proof contacts. */
   readonly origin: URL;
   readonly connections: number;
   readonly maxRequests: number;
   readonly clock: Io["clock"];
-  /** Aborts what is under way when the operator wants to stop. */
+  /** Aborts when the operator stops the run. */
   readonly signal: AbortSignal;
 }
 
-/** The run has used up its requests, or was told to stop. */
+/** The error that ends a run at its limit of requests or on the operator's request. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
 }
 
 const TIMEOUT_MS = 60_000;
-/** How often, and how long at the most, a "too many requests" or "not now" is waited out. */
+/** The largest number of retries after a 429 or 503, and the longest wait before one. */
 const PATIENCE: Readonly<Record<number, number>> = { 429: 10, 503: 2 };
 const LONGEST_WAIT_S = 60;
 
-/** The connections to the gateway under proof. */
+/** The connections to the gateway under test. */
 export class Wire {
   readonly #options: WireOptions;
   readonly #agent: PlainAgent | TlsAgent;
-  /** Requests sent. */
+  /** The number of requests sent. */
   requests = 0;
-  /** Answers that asked to come back later, and were heeded. */
+  /** The number of waits after a 429 or 503. */
   waits = 0;
 
   constructor(options: WireOptions) {
@@ -57,8 +57,8 @@ export class Wire {
   }
 
   /**
-   * Sends and gives the whole answer, whatever its status. Heeds `Retry-After` of a 429 or 503 for a while. `isCleanup`
-   * requests go out even when the run was stopped.
+   * Sends a request and resolves with the complete answer of any status. Retries a 429 or 503 after its
+   * `Retry-After`, a limited number of times. `isCleanup` requests are sent even after the run was stopped.
    */
   async send(attempt: RawRequest, isCleanup = false): Promise<Seen> {
     for (let tries = 0; ; tries += 1) {
@@ -87,7 +87,7 @@ export class Wire {
   #once(attempt: RawRequest): Promise<Seen> {
     const { origin } = this.#options;
     const send = origin.protocol === "https:" ? tlsRequest : plainRequest;
-    // Given as a list, headers go out in this order and spelling, twice where they stand twice.
+    // Node sends a list of headers in this order and spelling, including repeated names.
     const headers = ["host", origin.host, ...attempt.headers];
     if (attempt.body !== undefined)
       headers.push("content-length", String(Buffer.byteLength(attempt.body, "utf8")));

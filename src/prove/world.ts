@@ -1,34 +1,36 @@
 import type { RawRequest, Seen } from "./wire.ts";
 
-/** The words of a proof: who takes part, what there is to protect, what a case is. */
+/** The types of a proof: the two tenants, their documents, and the cases. */
 
-/** An id as the API gave it. */
+/** An id as the API returned it. */
 export type Id = string | number;
 
-/** A document as the API gave it. */
+/** A document as the API returned it. */
 export type Doc = Readonly<Record<string, unknown>>;
 
-/** One of the two tenants, with the key that is its own. */
+/** A tenant under test, with its key. */
 export interface Party {
   readonly side: "A" | "B";
   readonly slug: string;
-  /** The `Authorization` of its key. */
+  /** The `Authorization` header with its key. */
   readonly authorization: string;
-  /** Its tenant's id, where it was given or could be seen. */
+  /** The tenant's id, if it was given or its documents show it. */
   readonly id: Id | undefined;
-  /** By collection: its own documents, at depth 0. */
+  /** The tenant's own documents at depth 0, by collection. */
   readonly shelves: ReadonlyMap<string, Shelf>;
-  /** Texts that occur in its unshared documents and nowhere in the other's: one of them in the other's answer is a leak. */
+  /**
+   * Texts that occur only in its unshared documents. If an answer to the other tenant has one, it is a leak.
+   */
   readonly markers: readonly string[];
 }
 
-/** What one tenant has in one collection. */
+/** The documents of one tenant in one collection. */
 export interface Shelf {
   readonly docs: readonly Doc[];
   readonly ids: ReadonlySet<string>;
 }
 
-/** How the API under proof names things: all of it is in the contract or configurable there. */
+/** The names that the API under test uses, by the contract or its configuration. */
 export interface WorldNames {
   readonly version: string;
   readonly idHeader: string;
@@ -37,24 +39,27 @@ export interface WorldNames {
   readonly users: string;
 }
 
-/** What a proof has to work with. */
+/** The material of a proof. */
 export interface World {
   readonly names: WorldNames;
   readonly a: Party;
   readonly b: Party;
-  /** Collections in which at least one of the two has something. */
+  /** The collections in which at least one of the two tenants has documents. */
   readonly collections: readonly string[];
-  /** Collections of which the two see each other's documents, as the operator says they may. */
+  /** The collections that the two tenants share, as declared by the operator and confirmed by their lists. */
   readonly shared: ReadonlySet<string>;
-  /** Collections that groups share, be it with third tenants. */
+  /** The collections that groups share, possibly with third tenants. */
   readonly lent: ReadonlySet<string>;
-  /** True where every trick is tried on every collection, not on one in turn. */
+  /** True if every trick is tried on every collection, and not on one collection each. */
   readonly isThorough: boolean;
-  /** Bodies that the CMS accepts, by collection; empty where nothing may be written. */
+  /** Bodies that the CMS accepts, by collection; empty if the proof must not write. */
   readonly samples: ReadonlyMap<string, Doc>;
 }
 
-/** One attacker and its aim: `own` is who asks, `other` is who must not be seen. */
+/**
+ * An attack on one collection: `own` is the tenant that sends requests, `other` the one whose data must not
+ * appear.
+ */
 export interface Aim {
   readonly world: World;
   readonly own: Party;
@@ -64,64 +69,66 @@ export interface Aim {
   readonly mine: Id;
   /** An id of `other`. */
   readonly theirs: Id;
-  /** An id of the same kind that nobody has. */
+  /** An id of the same type that does not exist. */
   readonly missing: Id;
-  /** True where the trick of that number is to be tried here: on each collection in turn, or on all. */
+  /** Returns true if this collection tries the trick of that number: one collection per trick, or all. */
   readonly isTurn: (trick: number) => boolean;
 }
 
-/** What a law may use besides the answer: the request it judges, and more requests. */
+/** The context of a law: the request whose answer it checks, and the means to send further requests. */
 export interface Bench {
   readonly attempt: RawRequest;
   readonly send: (attempt: RawRequest) => Promise<Seen>;
   readonly desk: Desk;
 }
 
-/** A record that a proof has made, and how its owner saw it then. */
+/** A record that a proof has created, with the text that its owner read then. */
 export interface Held {
   readonly id: Id;
   readonly text: string;
 }
 
-/** A worker's own records, so that a case can blame nobody but itself. */
+/** The records of one worker. No other worker changes them, so a change is due to the present case. */
 export interface Desk {
-  /** A record of `party` that only this worker touches; made anew where the last one was lost. */
+  /**
+   * Returns a record of `party` that only this worker uses, and creates a new one if the last one is gone.
+   */
   readonly record: (party: Party, collection: string) => Promise<Held>;
-  /** Says that a record may no longer be what it was: the next case gets another. */
+  /** Marks a record as possibly changed: the next case reads it again or gets a new one. */
   spoil(party: Party, collection: string): void;
-  /** Takes note of a record that somebody made, so that it is removed. */
+  /** Registers a record that a case created, so that the proof deletes it. */
   adopt(party: Party, collection: string, id: Id): void;
-  /** A body that the CMS accepts, with a mark of its own. */
+  /** Returns a body that the CMS accepts, with a unique mark. */
   sample(collection: string): Doc;
 }
 
-/** A judgement: nothing where it holds, else what did not. */
+/** The result of a law: `undefined` if it holds, else the problem. */
 export type Judgement = string | undefined;
 
-/** What must hold of the answer. */
+/** A requirement on an answer. */
 export type Law = (seen: Seen, bench: Bench) => Judgement | Promise<Judgement>;
 
-/** One case of the matrix. */
+/** A case of the matrix. */
 export interface Case {
-  /** What was tried, in words that no other case of its block has. */
+  /** The description of the attempt, unique within its block. */
   readonly name: string;
-  /** Who asks, and who must not be seen in the answer. */
+  /** The tenant that sends the request, and the tenant whose data must not appear in the answer. */
   readonly own: Party;
   readonly other: Party;
   readonly attempt: RawRequest | ((desk: Desk) => Promise<RawRequest>);
   readonly law: Law;
 }
 
-/** A block of the matrix: what it tries, in a line, and its cases. */
+/** A block of the matrix: a description in one line, and its cases. */
 export interface Block {
   readonly name: string;
   readonly tries: string;
-  /** True where its cases create, change or delete records. */
+  /** True if its cases create, change or delete records. */
   readonly writes: boolean;
   readonly cases: (world: World) => Iterable<Case>;
 }
 
-/** The two ways round: A against B, and B against A. */
+/** Returns both directions: A against B, and B against A. */
 export function directions({ a, b }: World): readonly (readonly [Party, Party])[] {
   return [
     [a, b],
@@ -129,7 +136,7 @@ export function directions({ a, b }: World): readonly (readonly [Party, Party])[
   ];
 }
 
-/** An aim for every direction and collection in which both have something. */
+/** Yields an aim for every direction and every collection in which both tenants have documents. */
 export function* aims(world: World): Generator<Aim> {
   for (const [own, other] of directions(world)) {
     const usable = world.collections.filter((name) => own.shelves.has(name) && other.shelves.has(name));
@@ -143,30 +150,30 @@ export function* aims(world: World): Generator<Aim> {
   }
 }
 
-/** True for what can be a document's id. */
+/** Returns true for a value that can be a document's id. */
 export function isId(value: unknown): value is Id {
   return typeof value === "string" || typeof value === "number";
 }
 
-/** An id of the same kind that nobody has. */
+/** Returns an id of the same type that does not exist. */
 export function missingLike(id: Id): Id {
   if (typeof id === "number" || /^\d+$/.test(id)) return 987654321;
-  // The same shape, all in zeros and nines: 24 hex digits stay 24 hex digits.
+  // Keeps the format: 24 hex digits stay 24 hex digits.
   return id.replace(/[0-9]/g, "9").replace(/[a-f]/g, "0").replace(/[g-z]/g, "z");
 }
 
-/** The path of a tenant, or of something below it. */
+/** Returns the path of a tenant, or of a collection or record below it. */
 export function pathOf(names: WorldNames, slug: string, ...rest: readonly Id[]): string {
   return ["", "partners", names.version, slug, ...rest].map((part) => encodeURIComponent(part)).join("/");
 }
 
-/** A request with a party's key. */
+/** Builds a request with a party's key. */
 export function ask(party: Party, target: string, more: Partial<RawRequest> = {}): RawRequest {
   const headers = ["authorization", party.authorization, ...(more.headers ?? [])];
   return { method: "GET", target, ...more, headers };
 }
 
-/** As `ask`, with a JSON body. */
+/** Builds a request with a party's key and a JSON body. */
 export function tell(party: Party, method: string, what: { target: string; body: unknown }): RawRequest {
   const body = typeof what.body === "string" ? what.body : JSON.stringify(what.body);
   return ask(party, what.target, { method, headers: ["content-type", "application/json"], body });

@@ -1,54 +1,58 @@
-/** For so long at the most, in milliseconds, requests wait for connections to be taken. */
-const PATIENCE = 10;
+/** The longest that requests wait for connections to be accepted, in milliseconds. */
+const MAX_WAIT_MS = 10;
 
 /**
- * Requests that have been read and not begun. They begin together, when a turn of the event loop has done its reading:
- * their stages then take turns, which costs less than to carry out each as it comes (see `core/async/end-of-tick.ts`).
+ * Delays requests that have been read, until the event loop has read everything that is ready in this turn.
+ * Their stages then run in batches, which costs less than one request after another (see
+ * `core/async/end-of-tick.ts`).
  *
- * Connections come before them. Node takes one connection from the kernel's backlog in each turn (libuv 1.52.1,
- * `uv__server_io`), and under load a turn carries out as many requests as there are connections: of some hundred that
- * come at once, as after a restart of whatever stands before the gateway, the last would wait for a second while the
- * first are served over and over. So requests wait on, as long as each turn brings a connection.
+ * New connections are accepted before the requests start. Node accepts one connection per turn (libuv 1.52.1,
+ * `uv__server_io`), and under load a turn processes as many requests as there are connections. After a
+ * restart of the load balancer, hundreds of clients connect at once. The last one would wait for a second
+ * while the first ones are served repeatedly. So requests wait as long as each turn accepts a connection.
  */
 export class AcceptBatcher {
   readonly #now: () => number;
-  #isWatching = false;
+  #isScheduled = false;
   #isFresh = false;
   #until = 0;
   #waiting: (() => void)[] = [];
 
-  /** `now` tells milliseconds that never go back. */
+  /** Creates a batcher. `now` returns monotonic milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** A connection was taken. */
+  /** Records that a connection was accepted. */
   taken(): void {
     this.#isFresh = true;
-    this.#watch();
+    this.#schedule();
   }
 
-  /** Runs `task`, which must not throw, at the end of this turn or of the first that brings no connection, in order. */
+  /**
+   * Runs `task` at the end of this turn, or of the first turn that accepts no connection. Tasks run in order
+   * and must not throw.
+   */
   add(task: () => void): void {
     this.#waiting.push(task);
-    this.#watch();
+    this.#schedule();
   }
 
-  #watch(): void {
-    if (this.#isWatching) return;
-    this.#isWatching = true;
-    this.#until = this.#now() + PATIENCE;
-    setImmediate(this.#look);
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#until = this.#now() + MAX_WAIT_MS;
+    setImmediate(this.#check);
   }
 
-  readonly #look = (): void => {
+  readonly #check = (): void => {
     const wasFresh = this.#isFresh;
     this.#isFresh = false;
     if (wasFresh && this.#now() < this.#until) {
-      setImmediate(this.#look);
+      setImmediate(this.#check);
       return;
     }
-    this.#isWatching = false;
+    this.#isScheduled = false;
     const tasks = this.#waiting;
     this.#waiting = [];
     for (const task of tasks) task();

@@ -5,17 +5,23 @@ import { GatewayError } from "../core/errors.ts";
 import type { Cancellation } from "../core/async/cancellation.ts";
 import { announcesBody } from "../http/proxy/guard.ts";
 
-/** What a body is read from. `expectsContinue` where the client waits for a 100 before it sends (RFC 9110, 10.1.1). */
+/**
+ * The source of a body. `expectsContinue` is true if the client waits for a 100 before it sends (RFC 9110,
+ * 10.1.1).
+ */
 export interface BodyOrigin {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly expectsContinue: boolean;
-  /** The longest that the client may send nothing, in milliseconds. */
+  /** The longest pause of the client in milliseconds. */
   readonly pause: number;
   readonly clock: Clock;
 }
 
-/** The body of a Node request, read only when a stage asks for it: a refused request never gets its 100. */
+/**
+ * Creates the body of a Node request. It is read only when a stage asks for it, so that a refused request
+ * never gets a 100.
+ */
 export function createBodySource(origin: BodyOrigin): BodySource {
   const { request, response, expectsContinue, pause, clock } = origin;
   let reading: Promise<Buffer> | undefined;
@@ -23,7 +29,8 @@ export function createBodySource(origin: BodyOrigin): BodySource {
     const announced = Number.parseInt(request.headers["content-length"] ?? "", 10);
     const tooLarge = () => new GatewayError("body.too-large", { params: { limit } });
     if (announced > limit) return Promise.reject(tooLarge());
-    // RFC 9112 section 6.3: without a length and a coding there is none. Node's `optimizeEmptyRequests` tells no end of it.
+    // RFC 9112 section 6.3: without a length and a transfer coding there is no body. With Node's
+    // `optimizeEmptyRequests` such a request emits no `end`.
     if (!announcesBody(request)) return Promise.resolve(Buffer.alloc(0));
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
@@ -31,7 +38,7 @@ export function createBodySource(origin: BodyOrigin): BodySource {
       const fail = (error: GatewayError) => settle(() => reject(error));
       const stalled = (cause?: unknown) => fail(new GatewayError("request.stalled", { cause }));
       let movedAt = clock.now();
-      // One timer for the whole body: a new one for every chunk would cost more than the chunk.
+      // A single timer for the whole body: a new timer per chunk would cost more than the chunk.
       const look = () => {
         const left = movedAt + pause - clock.now();
         if (left > 0) cancel = clock.after(left, look);
@@ -59,6 +66,6 @@ export function createBodySource(origin: BodyOrigin): BodySource {
       if (expectsContinue) response.writeContinue();
     });
   };
-  // A client sends it once, and a request of which two CMSs are asked has it read twice.
+  // The client sends the body once, but a request that involves two CMSs reads it twice.
   return { read: (limit, signal) => (reading ??= begin(limit, signal)) };
 }

@@ -3,17 +3,18 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 /**
- * So many requests may wait on one connection before no more is read from it; what had been read with them waits, too.
- * Not fewer: that a client has left shows when one reads.
+ * The number of waiting requests at which reading from a connection pauses. Requests that were read together
+ * with the last one wait, too. The limit is not lower because only reading detects that a client has
+ * disconnected.
  */
 const MOST_WAITING = 64;
 
-/** Node reads on whenever somebody reads one of the connection's requests. */
+/** Pauses the socket again: Node resumes it when a request of the connection is read. */
 function pauseAgain(this: Socket): void {
   this.pause();
 }
 
-/** A request that waits for its turn. */
+/** A pipelined request that waits for the answers before its own. */
 interface Waiting {
   readonly response: ServerResponse;
   readonly start: () => void;
@@ -22,11 +23,11 @@ interface Waiting {
 interface Connection {
   readonly socket: Socket;
   requests: number;
-  /** The answer that is being made or written. */
+  /** The answer that is being prepared or written. */
   current: ServerResponse | undefined;
-  /** What came behind it, in order. Only a client that pipelines has any. */
+  /** The requests behind it, in order. Only a client that pipelines has any. */
   waiting: Waiting[] | undefined;
-  /** What comes now cannot be read. */
+  /** True if the parser has failed on this connection. */
   isBroken: boolean;
   isUpgraded: boolean;
 }
@@ -42,7 +43,7 @@ export class ClientConnections {
     this.#maxRequests = maxRequests;
   }
 
-  /** Keeps a connection until it closes. */
+  /** Tracks a connection until it closes. */
   add(socket: Socket): void {
     const none = { current: undefined, waiting: undefined };
     this.#open.set(socket, { socket, requests: 0, ...none, isBroken: false, isUpgraded: false });
@@ -50,9 +51,10 @@ export class ClientConnections {
   }
 
   /**
-   * A request has come. True where it is its turn. Otherwise `start` is called when it is: when the one before it is
-   * answered, lest a write overtake what came before it (RFC 9112, section 9.3.2). Never, where that answer was the last on
-   * the connection (section 9.6) or the client has gone: nobody would learn what became of it.
+   * Registers a request and returns true if it may start now. Otherwise `start` is called after the answer
+   * before it, so that a write cannot overtake an earlier request (RFC 9112, section 9.3.2). If that answer
+   * is the last on the connection (section 9.6) or the client has disconnected, `start` is never called: the
+   * client could not learn the result.
    */
   begin(request: IncomingMessage, response: ServerResponse, start: () => void): boolean {
     const { socket } = request;
@@ -61,7 +63,7 @@ export class ClientConnections {
     connection.requests += 1;
     if (connection.requests >= this.#maxRequests) response.shouldKeepAlive = false;
     if (connection.current === undefined) {
-      this.#take(connection, response);
+      this.#makeCurrent(connection, response);
       return true;
     }
     connection.waiting ??= [];
@@ -70,46 +72,48 @@ export class ClientConnections {
     return false;
   }
 
-  /** The next request on this connection is the last. */
+  /** Makes the next request on this connection the last one. */
   endWithNext(socket: Duplex): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.requests = this.#maxRequests;
   }
 
-  /** It carries no requests any more. */
+  /** Marks a connection as upgraded: it carries no more requests. */
   upgrade(socket: Duplex): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.isUpgraded = true;
   }
 
-  /** It is the turn of this one. Where it is to be the last on its connection, its answer will say so. */
-  #take(connection: Connection, response: ServerResponse): void {
+  /** Makes `response` the current one. If it is to be the last on its connection, its answer says so. */
+  #makeCurrent(connection: Connection, response: ServerResponse): void {
     connection.current = response;
     if (this.#isClosing) response.shouldKeepAlive = false;
-    // Comes once of itself; after the last answer Node has ended the connection by then.
+    // Emitted once. After the last answer, Node has already ended the connection by then.
     response.on("close", () => {
       connection.current = undefined;
-      if (connection.socket.writable) this.#goOn(connection);
+      if (connection.socket.writable) this.#startNext(connection);
     });
   }
 
-  #goOn(connection: Connection): void {
+  #startNext(connection: Connection): void {
     const { socket, waiting } = connection;
     const next = waiting?.shift();
     if (waiting === undefined || next === undefined) {
-      // Its head said "keep-alive" before anybody knew better. Left open, it would hold the drain up to its limit.
+      // The answer's head said "keep-alive" before the drain began. If left open, the connection would delay
+      // the drain up to its limit.
       if (this.#isClosed || connection.isBroken) socket.destroySoon();
       return;
     }
     if (waiting.length === MOST_WAITING - 1) socket.off("resume", pauseAgain).resume();
     if (waiting.length === 0) connection.waiting = undefined;
-    this.#take(connection, next.response);
+    this.#makeCurrent(connection, next.response);
     next.start();
   }
 
   /**
-   * True where nothing may be written to a connection that no longer parses: a request on it is being carried out, and
-   * what is written would be taken for its answer (a 400 for a write that happens), or an answer has begun.
+   * True if nothing may be written to a connection that no longer parses. This applies if an answer has
+   * begun, or if the current request is being processed. The client would take the bytes for the answer: a
+   * 400 for a write that happens.
    */
   isCommitted(socket: Duplex): boolean {
     const current = this.#open.get(socket)?.current;
@@ -117,9 +121,10 @@ export class ClientConnections {
   }
 
   /**
-   * What comes now cannot be read. Ends the connection behind the answer under way (RFC 9112 section 9.6): the answer to a
-   * request that has all come, and a refusal that closes the connection. Another answer that has begun waits for the rest
-   * of its request, so that the connection is cut. False where that is known: Node tells it again of whatever comes.
+   * Handles a parser failure: ends the connection after the current answer (RFC 9112 section 9.6). This
+   * applies to the answer to a complete request, and to a refusal that closes the connection. Any other
+   * answer that has begun waits for the rest of its request, so the connection is destroyed. Returns false if
+   * the failure is already known, since Node reports it again for any later bytes.
    */
   breakOff(socket: Duplex): boolean {
     const connection = this.#open.get(socket);
@@ -133,20 +138,22 @@ export class ClientConnections {
     return true;
   }
 
-  /** From now on every answer is the last on its connection, those to requests under way included. */
+  /**
+   * Makes every answer from now on the last on its connection, including the answers to requests in flight.
+   */
   announceClosing(): void {
     this.#isClosing = true;
     for (const { current } of this.#open.values())
       if (current?.headersSent === false) current.shouldKeepAlive = false;
   }
 
-  /** No connection outlives its last answer any more. */
+  /** Closes every connection after its last answer. */
   closeWhenAnswered(): void {
     this.announceClosing();
     this.#isClosed = true;
   }
 
-  /** Closes those that carry no request, be the head of one on its way: all, or those of which not a byte has been read. */
+  /** Closes connections without a complete request head: all, or only the ones without a single byte read. */
   closeUnbegun(which: "all" | "untouched"): void {
     for (const { socket, current, isUpgraded } of this.#open.values()) {
       const isUnbegun = current === undefined && !isUpgraded;
@@ -154,7 +161,9 @@ export class ClientConnections {
     }
   }
 
-  /** Cuts what is left, upgraded connections included, of which Node's own server no longer knows. */
+  /**
+   * Destroys the remaining connections, including upgraded ones, which Node's own server no longer tracks.
+   */
   destroyAll(): void {
     for (const socket of this.#open.keys()) socket.destroy();
   }

@@ -2,28 +2,34 @@ import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { Snapshot } from "../core/status.ts";
 
-/** How often each open page is sent how things stand. */
+/** The interval between events. */
 const EVERY_MS = 2_000;
-/** Pages at the same time. */
+/** The most pages that are open at the same time. */
 const MOST = 20;
-/** What may wait for a page that does not read, in bytes, before it is cut off: it would keep its place for ever. */
+/**
+ * The most buffered bytes for a page that does not read. Beyond it the page is disconnected, since it would
+ * occupy a slot indefinitely.
+ */
 const BACKLOG = 1_048_576;
 
-/** What the events tell, and by which time. */
+/** The dependencies of the event stream. */
 export interface EventStreamOptions {
   readonly clock: Clock;
   readonly snapshot: () => Promise<Snapshot>;
-  /** Told of what kept it from telling the open pages. */
+  /** Called with each error that prevented an event. */
   readonly onFault: (cause: unknown) => void;
 }
 
-/** The open pages, fed by server-sent events (WHATWG HTML, 9.2). Nothing is made or sent while nobody looks. */
+/**
+ * The open status pages, fed by server-sent events (WHATWG HTML, 9.2). Without an open page nothing is
+ * computed or sent.
+ */
 export class EventStream {
   readonly #open = new Set<ServerResponse>();
   readonly #snapshot: () => Promise<Snapshot>;
   readonly #onFault: (cause: unknown) => void;
   readonly #clock: Clock;
-  /** Cancels the next event, while any page is open. */
+  /** Cancels the next event, if any page is open. */
   #cancel: (() => void) | undefined;
 
   constructor({ snapshot, onFault, clock }: EventStreamOptions) {
@@ -32,35 +38,38 @@ export class EventStream {
     this.#clock = clock;
   }
 
-  /** Sends what there is, and from then on every two seconds. False, and nothing done, where too many look already. */
+  /**
+   * Sends an event now and then every two seconds. Returns false, and does nothing, if too many pages are
+   * open.
+   */
   async add(response: ServerResponse): Promise<boolean> {
-    // Before the head: what cannot be told is an error, not an empty page.
+    // Before the head, so that a failure is an error and not an empty page.
     const first = await this.#event();
     if (this.#open.size >= MOST) return false;
     if (response.destroyed) return true;
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
-      // A proxy in between that gathers the answer would keep all of it (nginx).
+      // Otherwise a proxy that buffers answers (nginx) would hold back the whole stream.
       "x-accel-buffering": "no",
     });
     response.write(`retry: ${EVERY_MS}\n\n${first}`);
     this.#open.add(response);
-    response.once("close", () => this.#drop(response));
-    if (this.#cancel === undefined) this.#goOn();
+    response.once("close", () => this.#remove(response));
+    if (this.#cancel === undefined) this.#scheduleNext();
     return true;
   }
 
-  #drop(response: ServerResponse): void {
+  #remove(response: ServerResponse): void {
     this.#open.delete(response);
     if (this.#open.size > 0) return;
     this.#cancel?.();
     this.#cancel = undefined;
   }
 
-  #goOn(): void {
+  #scheduleNext(): void {
     this.#cancel = this.#clock.after(EVERY_MS, () => {
-      this.#goOn();
+      this.#scheduleNext();
       void this.#send().catch(this.#onFault);
     });
   }
@@ -74,7 +83,7 @@ export class EventStream {
   }
 
   async #event(): Promise<string> {
-    // JSON holds no line break, so that one `data` line is the whole.
+    // JSON contains no line break, so that one `data` line is enough.
     return `data: ${JSON.stringify(await this.#snapshot())}\n\n`;
   }
 }

@@ -14,7 +14,7 @@ const TYPES: Readonly<Record<string, string>> = {
   js: "text/javascript; charset=utf-8",
 };
 
-/** The status page, all of it. What a browser runs is here as it runs there, and `npm run build` copies it. */
+/** The files of the status page. The browser runs them unchanged, and `npm run build` copies them. */
 const FILES = [
   "status.html",
   "status.css",
@@ -28,8 +28,8 @@ const FILES = [
 ];
 
 /**
- * What a browser may do with the page: its own files and its own events, nothing else, no inline script or style, no
- * frame around it. A text that should turn up as markup after all runs nothing and reaches nobody.
+ * Restricts the page to its own files and its own events: no inline script or style, no framing. If a text is
+ * rendered as markup after all, it can run nothing and contact no other host.
  */
 const PAGE_HEADERS = {
   "content-security-policy":
@@ -41,7 +41,7 @@ const PAGE_HEADERS = {
   "cross-origin-opener-policy": "same-origin",
 } as const;
 
-/** The page's files by the path that each is asked for with. Throws where one is missing from the installation. */
+/** Returns the page's files by their request path. Throws if one is missing from the installation. */
 export function readPage(): ReadonlyMap<string, PageFile> {
   return new Map(
     FILES.map((name) => {

@@ -3,13 +3,16 @@ import { isObject } from "../core/json.ts";
 import { Secret } from "../core/secret.ts";
 import { bearerOf, isSame } from "./token.ts";
 
-/** What is to be forgotten: one key, what is known of one user or tenant, or everything. */
+/** The cached data to invalidate: of one key, one user or one tenant, or all. */
 export type PurgeRequest =
   | { readonly what: "key"; readonly key: Secret }
   | { readonly what: "user" | "tenant"; readonly id: string }
   | { readonly what: "all" };
 
-/** Who has forgotten: `complete` false where a replica or Redis may still remember until the fact's life ends. */
+/**
+ * The result of a purge. `complete` is false if a replica or Redis may use the cached data until its TTL
+ * ends.
+ */
 export interface PurgeResult {
   readonly peers: number;
   readonly acknowledged: number;
@@ -21,8 +24,9 @@ export type Purge = (request: PurgeRequest) => Promise<PurgeResult>;
 const MOST_BYTES = 4_096;
 
 /**
- * `POST /purge` with a bearer token and one of `{"key": "..."}`, `{"user": id}`, `{"tenant": id}`, `{"all": true}`.
- * 200 once everybody has forgotten; 202 where some could not be told in time and will forget by themselves.
+ * Handles `POST /purge` with a bearer token and one of `{"key": "..."}`, `{"user": id}`, `{"tenant": id}`,
+ * `{"all": true}`. Answers 200 if all replicas have invalidated the data. Answers 202 if some could not be
+ * reached in time; their cached data expires by its TTL.
  */
 export async function handlePurge(
   request: IncomingMessage,
@@ -31,11 +35,11 @@ export async function handlePurge(
   if (options.token === undefined) {
     return refusal(403, "Forbidden", "Set ADMIN_TOKEN (server.adminToken) to allow purging");
   }
-  // As a bearer only: a browser sends a remembered password along with a form of any other site.
+  // Only as a bearer token: a browser would send a stored Basic password with a form of any other site.
   if (!isSame(bearerOf(request), options.token)) {
     return refusal(401, "Unauthorized", "Send the admin token as Authorization: Bearer <token>");
   }
-  const wanted = readWish(await readText(request).catch(() => ""));
+  const wanted = readPurge(await readText(request).catch(() => ""));
   if (wanted === undefined) {
     const shapes = '{"key": "..."}, {"user": id}, {"tenant": id} or {"all": true}';
     return refusal(400, "Bad Request", `Expected one of ${shapes}`);
@@ -48,7 +52,7 @@ function refusal(status: number, error: string, message: string) {
   return { status, body: { error, message } };
 }
 
-function readWish(text: string): PurgeRequest | undefined {
+function readPurge(text: string): PurgeRequest | undefined {
   let body: unknown;
   try {
     body = JSON.parse(text);

@@ -17,68 +17,73 @@ import { createBodySource } from "./body-source.ts";
 import type { ClientConnections } from "./client-connections.ts";
 import { respond, respondRaw } from "./respond.ts";
 
-/** Where a request can go. */
+/** The destinations of requests. */
 export interface Routes {
   readonly gateway: (request: Incoming) => Promise<Answer>;
   readonly native: NativeProxy;
   readonly nativePrefixes: readonly string[];
-  /** False where a key on a native path is only observed. */
+  /** False if a key on a native path is only observed. */
   readonly refusesNativeKeys: boolean;
   /** The longest pause within a partner's body, in milliseconds. */
   readonly bodyPause: number;
 }
 
-/** What a door needs to know. */
+/** The dependencies of a router. */
 export interface RequestRouterOptions {
-  /** The ways as they are now. Asked when a request begins, which then keeps to them: a reload opens others. */
+  /**
+   * Returns the current routes. A request reads them once, when it starts, and keeps them: a reload replaces
+   * them.
+   */
   readonly ways: () => Routes;
-  /** Told of every request that was answered before the pipeline or the native proxy saw it. */
+  /** Called for every request that was answered before it reached the pipeline or the native proxy. */
   readonly onRefused: (refused: Refused) => void;
   readonly clock: Clock;
 }
 
-/** A request that was answered at the door. */
+/** A request that the router itself refused. */
 export interface Refused {
   readonly requestId: string;
   readonly method: string;
   readonly error: GatewayError;
 }
 
-/** A request on its way in, with its answer and its name. */
-interface Visit {
+/** A request with its response and its id. */
+interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly expectsContinue: boolean;
 }
 
-/** Decides for each request which way through the house it takes. */
+/** Sends each request to the partner pipeline or to the native proxy, or refuses it. */
 export class RequestRouter {
   readonly #options: RequestRouterOptions;
   readonly #connections: ClientConnections;
-  readonly #backlog: AcceptBatcher;
+  readonly #batcher: AcceptBatcher;
 
-  constructor(options: RequestRouterOptions, connections: ClientConnections, backlog: AcceptBatcher) {
+  constructor(options: RequestRouterOptions, connections: ClientConnections, batcher: AcceptBatcher) {
     this.#options = options;
     this.#connections = connections;
-    this.#backlog = backlog;
+    this.#batcher = batcher;
   }
 
-  /** Takes a request in. Never throws: whatever happens, it is answered or its connection is closed. */
+  /** Accepts a request. Never throws: every request is answered, or its connection is closed. */
   enter(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     request.url = originFormOf(request.url ?? "", request.headers.host);
-    const visit = { request, response, requestId: randomUUID(), expectsContinue };
-    const later = (): void => this.#backlog.add(() => this.#send(visit));
-    // At once: from here on nothing else may be answered on its connection before it.
+    const exchange = { request, response, requestId: randomUUID(), expectsContinue };
+    const later = (): void => this.#batcher.add(() => this.#send(exchange));
+    // Register the request at once: no later request on its connection may be answered before it.
     if (!this.#connections.begin(request, response, later)) return;
-    // One with a body does not wait: how much of that was read when it is refused decides about the connection.
-    if (announcesBody(request)) this.#send(visit);
+    // A request with a body starts at once. If it is refused, the connection's fate depends on how much of
+    // the body was read by then.
+    if (announcesBody(request)) this.#send(exchange);
     else later();
   }
 
   /**
-   * Whether a request that asks for an upgrade gets one. Otherwise it is the last on its connection: Node 24.21 throws away
-   * what it has read behind it, which can be the head of a request whose body is then read as one.
+   * Returns true if a request for an upgrade gets one. Otherwise it is the last request on its connection.
+   * Node 24.21 discards the bytes that it has read behind such a request. They can be the head of a request,
+   * whose body would then be parsed as a request.
    */
   isUpgrade(request: IncomingMessage): boolean {
     request.url = originFormOf(request.url ?? "", request.headers.host);
@@ -92,13 +97,14 @@ export class RequestRouter {
   }
 
   /**
-   * A request that Node's parser refused, that did not come in time, or that wants the connection for itself (CONNECT):
-   * the envelope, by hand, and the end; behind a request under way, only its answer and the end.
+   * Handles a request that Node's parser refused, that timed out, or that asks for a tunnel (CONNECT). Writes
+   * the error envelope to the socket and closes it. If a request is in flight, only its answer is sent before
+   * the close.
    */
   refuseUnreadable(cause: object, socket: Duplex): void {
     const code = "code" in cause ? cause.code : undefined;
     const isCommitted = this.#connections.isCommitted(socket);
-    // The parser's, but for the one that tells that the client has gone.
+    // Parser errors, except the one for a client that has disconnected.
     const isMalformed = /^HPE_(?!INVALID_EOF)/.test(String(code));
     if (code === "ECONNRESET" || (isCommitted && !isMalformed)) {
       socket.destroy();
@@ -107,31 +113,32 @@ export class RequestRouter {
     if (isMalformed && !this.#connections.breakOff(socket)) return;
     const requestId = randomUUID();
     const isLate = code === "ERR_HTTP_REQUEST_TIMEOUT";
-    // Without the parser's own words: they quote the bytes that it refused.
+    // Without the parser's own message, since it quotes the refused bytes.
     const error = new GatewayError(isLate ? "request.stalled" : "request.malformed", { cause: { code } });
     this.#options.onRefused({ requestId, method: "", error });
     if (!isCommitted) respondRaw(socket, error, requestId);
   }
 
-  /** On its way, unless nobody waits for it any more. */
-  #send(visit: Visit): void {
-    if (visit.request.socket.destroyed) return;
+  /** Dispatches a request, unless its client has disconnected. */
+  #send(exchange: Exchange): void {
+    if (exchange.request.socket.destroyed) return;
     try {
-      // Not before: those of a request that only waits may be closed, since nothing is under way on them.
+      // Read here and not earlier: a reload may close the routes of a request that only waits, since it is
+      // not in flight on them.
       const ways = this.#options.ways();
-      const target = parseTarget(visit.request.url ?? "");
-      if (target.kind === "other") this.#native(visit, ways);
-      else this.#partners(visit, ways, target);
+      const target = parseTarget(exchange.request.url ?? "");
+      if (target.kind === "other") this.#native(exchange, ways);
+      else this.#partners(exchange, ways, target);
     } catch (thrown) {
-      this.#refuse(visit, toGatewayError(thrown));
+      this.#refuse(exchange, toGatewayError(thrown));
     }
   }
 
-  #partners(visit: Visit, ways: Routes, target: RequestTarget): void {
-    const { request, response, requestId, expectsContinue } = visit;
+  #partners(exchange: Exchange, ways: Routes, target: RequestTarget): void {
+    const { request, response, requestId, expectsContinue } = exchange;
     const { clock } = this.#options;
-    if (hasComeBack(request.rawHeaders)) return this.#refuse(visit, new GatewayError("gateway.loop"));
-    if (!isPlainMessage(request)) return this.#refuse(visit, new GatewayError("request.malformed"));
+    if (hasComeBack(request.rawHeaders)) return this.#refuse(exchange, new GatewayError("gateway.loop"));
+    if (!isPlainMessage(request)) return this.#refuse(exchange, new GatewayError("request.malformed"));
     const left = new CancellationSource();
     response.on("close", () => {
       if (!response.writableFinished)
@@ -150,41 +157,44 @@ export class RequestRouter {
     };
     ways
       .gateway(incoming)
-      .then((answer) => this.#answer(visit, answer))
-      // A log that cannot be written: still an envelope, and no unhandled rejection.
-      .catch((thrown: unknown) => this.#refuse(visit, toGatewayError(thrown)));
+      .then((answer) => this.#answer(exchange, answer))
+      // If the log fails, the client still gets an envelope, and the rejection is handled.
+      .catch((thrown: unknown) => this.#refuse(exchange, toGatewayError(thrown)));
   }
 
-  /** With what else is ready in this turn; where a body was announced at once, while it is known how much of it was read. */
-  #answer(visit: Visit, answer: Answer): void {
-    scheduleEndOfTick("write", () => this.#write(visit, answer));
-    if (announcesBody(visit.request)) flushTick();
+  /**
+   * Writes the answer together with the others of this tick. With an announced body it is written at once,
+   * while the amount of body that was read is known.
+   */
+  #answer(exchange: Exchange, answer: Answer): void {
+    scheduleEndOfTick("write", () => this.#write(exchange, answer));
+    if (announcesBody(exchange.request)) flushTick();
   }
 
-  #write(visit: Visit, answer: Answer): void {
+  #write(exchange: Exchange, answer: Answer): void {
     try {
-      respond(visit.response, answer, this.#options.clock);
+      respond(exchange.response, answer, this.#options.clock);
     } catch (thrown) {
-      // An answer that Node will not send.
-      this.#refuse(visit, toGatewayError(thrown));
+      // Node refuses to send this answer.
+      this.#refuse(exchange, toGatewayError(thrown));
     }
   }
 
-  #native(visit: Visit, ways: Routes): void {
-    const { request, response, requestId, expectsContinue } = visit;
+  #native(exchange: Exchange, ways: Routes): void {
+    const { request, response, requestId, expectsContinue } = exchange;
     const isNative = isUnderPrefix(request.url ?? "", ways.nativePrefixes) && request.url !== "*";
-    // A key outside the Partners API is refused wherever it was sent; the native proxy checks again for itself.
+    // A key outside the Partners API is refused on every path. The native proxy checks again.
     if (!isNative) {
       const isKeyed = carriesApiKey(request.rawHeaders);
-      if (!isKeyed && isServerWide(request)) return this.#write(visit, serverOptions(requestId));
-      return this.#refuse(visit, new GatewayError(isKeyed ? "native.keyed" : "route.unknown"));
+      if (!isKeyed && isServerWide(request)) return this.#write(exchange, serverOptions(requestId));
+      return this.#refuse(exchange, new GatewayError(isKeyed ? "native.keyed" : "route.unknown"));
     }
     const isRefused = ways.refusesNativeKeys && carriesApiKey(request.rawHeaders);
     if (expectsContinue && !isRefused) response.writeContinue();
     ways.native.web(request, response, requestId);
   }
 
-  #refuse({ request, response, requestId }: Visit, error: GatewayError): void {
+  #refuse({ request, response, requestId }: Exchange, error: GatewayError): void {
     try {
       this.#options.onRefused({ requestId, method: request.method ?? "", error });
     } finally {
@@ -198,8 +208,8 @@ export class RequestRouter {
 }
 
 /**
- * HTTP/1.1, or 1.0 without a transfer coding, whose framing RFC 9112 section 6.1 calls faulty; with a `Host` that can be
- * one, which 1.0 may leave out (section 3.2). Node takes 0.9 and 2.0, and any `Host`, too.
+ * True for HTTP/1.1, and for 1.0 without a transfer coding (RFC 9112 section 6.1 calls that framing faulty).
+ * The `Host` must be valid; 1.0 may omit it (section 3.2). Node also accepts 0.9, 2.0 and any `Host`.
  */
 function isPlainMessage({
   httpVersionMajor,
@@ -214,7 +224,10 @@ function isPlainMessage({
   );
 }
 
-/** `OPTIONS *` (RFC 9110 section 9.3.7): a question to the server, not to a resource, so that the gateway answers it. */
+/**
+ * True for `OPTIONS *` (RFC 9110 section 9.3.7). It addresses the server and not a resource, so the gateway
+ * answers it.
+ */
 function isServerWide(request: IncomingMessage): boolean {
   return request.method === "OPTIONS" && request.url === "*" && isPlainMessage(request);
 }
@@ -223,7 +236,9 @@ function serverOptions(requestId: string): Answer {
   return { status: 200, headers: { "cache-control": "no-store", "x-request-id": requestId }, body: "" };
 }
 
-/** A client's own request id is noted for the log, cut to a sane length, and never taken for ours. */
+/**
+ * Returns the client's own request id for the log, cut to 64 characters. It never replaces the gateway's id.
+ */
 function clientRequestId(request: IncomingMessage): { clientRequestId?: string } {
   const [given] = valuesOf(request.rawHeaders, "x-request-id");
   return given === undefined ? {} : { clientRequestId: given.slice(0, 64) };

@@ -6,22 +6,23 @@ import type { GatewayError } from "../core/errors.ts";
 import { announcesBody } from "../http/proxy/guard.ts";
 
 /**
- * How long, and how much of, an unread body is read and thrown away after an early answer. Closing on unread bytes makes
- * the kernel send a reset, and the client's kernel then drops the answer unseen (what nginx calls lingering close).
+ * The time and the bytes for which an unread body is read and discarded after an early answer. If a socket is
+ * closed with unread bytes, the kernel sends a reset, and the client's kernel drops the answer unread. nginx
+ * calls the remedy lingering close.
  */
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 8 * 1_048_576;
 
 /**
- * Writes an answer. Where the request's body was not read to its end the connection is closed after it: what is left
- * of the body must not be taken for the next request, nor be waited for. What still comes is read and dropped for a
- * moment: closing at once would reset the connection, and a reset overtakes the answer (RFC 9112, section 9.6).
+ * Writes an answer. If the request's body was not read completely, the connection is closed afterwards: the
+ * rest must not be parsed as the next request. The rest is read and discarded for a short time, since an
+ * immediate close resets the connection. A reset overtakes the answer (RFC 9112, section 9.6).
  */
 export function respond(response: ServerResponse, answer: Answer, clock: Clock): void {
   if (response.headersSent || response.destroyed) return;
   const length = typeof answer.body === "string" ? Buffer.byteLength(answer.body) : answer.body.length;
   const headers: Record<string, string | number> = { ...answer.headers, "content-length": length };
-  // Without an announced body there is nothing to read, though Node calls no request complete while it hands it over.
+  // Without an announced body there is nothing to read, although Node does not call the request complete yet.
   const isUnread = announcesBody(response.req) && !response.req.complete;
   if (isUnread) response.shouldKeepAlive = false;
   response.writeHead(answer.status, headers);
@@ -30,13 +31,13 @@ export function respond(response: ServerResponse, answer: Answer, clock: Clock):
     response.end(body);
     return;
   }
-  // A HEAD's answer is its head, which waits for the first byte of a body unless it is sent by itself.
+  // The answer to a HEAD has no body. Without a flush, its head would wait for the first byte of one.
   if (body === undefined) response.flushHeaders();
   else response.write(body);
   endAfterBody(response, clock);
 }
 
-/** Ends the response when the client has stopped sending, has sent too much, or has taken too long. */
+/** Ends the response when the client stops sending, exceeds the byte limit, or exceeds the time limit. */
 function endAfterBody(response: ServerResponse, clock: Clock): void {
   const { req: request } = response;
   let bytes = 0;
@@ -68,7 +69,7 @@ export function respondRaw(socket: Duplex, error: GatewayError, requestId: strin
   });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\n${head}\r\n${body.toString()}`);
-  // Nobody reads it any more: a client that goes on sending would otherwise keep it open for as long as it likes.
+  // Nothing reads the socket from here on: a client that continues to send would keep it open indefinitely.
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once("close", () => clearTimeout(timer));
 }

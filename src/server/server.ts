@@ -7,9 +7,9 @@ import { AcceptBatcher } from "./accept-batcher.ts";
 import { ClientConnections } from "./client-connections.ts";
 import { RequestRouter, type RequestRouterOptions } from "./request-router.ts";
 
-/** What the server is made of. Times in milliseconds, sizes in bytes. */
+/** The server's settings and dependencies. Times in milliseconds, sizes in bytes. */
 export interface ServerOptions extends RequestRouterOptions {
-  /** Times a drain and the wait for connections to be taken. */
+  /** The timer for a drain and for the accept batches. */
   readonly clock: Clock;
   readonly headersTimeout: number;
   readonly keepAliveTimeout: number;
@@ -23,58 +23,63 @@ export interface ServerOptions extends RequestRouterOptions {
 /** A listening server. */
 export interface RunningServer {
   readonly port: number;
-  /** Goes on accepting, and asks every client to take its next request to another connection. */
+  /** Continues to accept, and asks every client to send its next request on another connection. */
   announceClosing(): void;
-  /** Stops accepting, lets requests under way finish for up to `ms`, then cuts what is left. */
+  /**
+   * Stops accepting, lets requests in flight finish for up to `ms`, then destroys the remaining connections.
+   */
   drain(ms: number): Promise<void>;
 }
 
-/** How often Node looks for requests whose headers do not come; the default, 30 s, makes any limit that long. */
+/**
+ * The interval of Node's check for late request heads. With the default of 30 s every limit would be at least
+ * that long.
+ */
 const CHECK_MS = 1_000;
 
-/** After this long in a drain a connection of which nothing has been read is one on which nothing was sent. */
-const SENT_MS = 100;
+/** The time in a drain after which a connection without a read byte counts as unused. */
+const UNUSED_AFTER_MS = 100;
 
-/** Where a server listens. */
+/** The address that a server listens on. */
 export interface ListenAddress {
   readonly host: string;
-  /** 0 for a free one. */
+  /** 0 chooses a free one. */
   readonly port: number;
   /** Whether other processes may listen on the same port (SO_REUSEPORT): the kernel spreads connections over them. */
   readonly reusePort: boolean;
 }
 
-/** Listens. Rejects where the address is taken, and with ENOTSUP on a platform without SO_REUSEPORT. */
+/** Starts to listen. Rejects if the address is in use, and with ENOTSUP on a platform without SO_REUSEPORT. */
 export async function startServer(options: ServerOptions, address: ListenAddress): Promise<RunningServer> {
   const connections = new ClientConnections(options.maxRequestsPerConnection);
-  const backlog = new AcceptBatcher(() => options.clock.now());
-  const door = new RequestRouter(options, connections, backlog);
+  const batcher = new AcceptBatcher(() => options.clock.now());
+  const router = new RequestRouter(options, connections, batcher);
   const server = createServer(
     {
       headersTimeout: options.headersTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
-      // A native upload may take as long as it moves; silence is cut by the idle timeout instead.
+      // A native upload has no time limit while bytes move. The idle timeout ends a silent one.
       requestTimeout: 0,
       connectionsCheckingInterval: CHECK_MS,
       maxHeaderSize: options.maxHeaderSize,
-      // Said, so that NODE_OPTIONS cannot say otherwise: a lenient parser is half of every smuggled request.
+      // Explicit, so that NODE_OPTIONS cannot enable the lenient parser, which permits request smuggling.
       insecureHTTPParser: false,
-      // Node would answer without the envelope. Each way looks at it for itself.
+      // Node would answer without the envelope. The pipeline and the native proxy each check `Host`.
       requireHostHeader: false,
       optimizeEmptyRequests: true,
-      // Partner paths and other protocols have no upgrade: there the header is ignored, as RFC 9110, 7.8 allows.
-      shouldUpgradeCallback: (request) => door.isUpgrade(request),
+      // Partner paths and other protocols have no upgrade: RFC 9110, 7.8 allows to ignore the header.
+      shouldUpgradeCallback: (request) => router.isUpgrade(request),
     },
-    (request, response) => door.enter(request, response, false),
+    (request, response) => router.enter(request, response, false),
   );
   server.timeout = options.idleTimeout;
   server.maxHeadersCount = options.maxHeaders;
   server.maxConnections = options.maxConnections;
   server.on("connection", (socket) => {
-    backlog.taken();
+    batcher.taken();
     connections.add(socket);
   });
-  hear(server, door, options);
+  addListeners(server, router, options);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ ...address }, () => {
@@ -82,7 +87,8 @@ export async function startServer(options: ServerOptions, address: ListenAddress
       resolve();
     });
   });
-  // A connection that the system cannot give us (no descriptor, no memory). Unheard, it would end the process.
+  // The system cannot provide a connection (no descriptor, no memory). Without a listener the error would end
+  // the process.
   server.on("error", (cause) => {
     options.onRefused({
       requestId: randomUUID(),
@@ -98,36 +104,43 @@ export async function startServer(options: ServerOptions, address: ListenAddress
   };
 }
 
-/** All that can come besides a plain request: whatever goes unheard, Node answers without the envelope, or not at all. */
-function hear(server: Server, door: RequestRouter, options: ServerOptions): void {
-  server.on("checkContinue", (request, response) => door.enter(request, response, true));
-  // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1); unheard, Node would answer 417 without the envelope.
-  server.on("checkExpectation", (request, response) => door.enter(request, response, false));
+/**
+ * Handles everything besides a plain request. Without a listener, Node answers without the envelope or not at
+ * all.
+ */
+function addListeners(server: Server, router: RequestRouter, options: ServerOptions): void {
+  server.on("checkContinue", (request, response) => router.enter(request, response, true));
+  // An unknown expectation may be ignored (RFC 9110, 10.1.1). Without a listener, Node would answer 417
+  // without the envelope.
+  server.on("checkExpectation", (request, response) => router.enter(request, response, false));
   server.on("upgrade", (request, socket, head) =>
     options.ways().native.upgrade(request, socket, head, randomUUID()),
   );
-  server.on("connect", (_, socket) => door.refuseUnreadable({ code: "CONNECT" }, socket));
-  server.on("clientError", (error, socket) => door.refuseUnreadable(error, socket));
+  server.on("connect", (_, socket) => router.refuseUnreadable({ code: "CONNECT" }, socket));
+  server.on("clientError", (error, socket) => router.refuseUnreadable(error, socket));
 }
 
-/** With the listening Node ends its own watch for requests that do not come; here it goes on. */
+/**
+ * Drains the connections. Node's own check for late request heads ends when the server stops listening, so
+ * this function closes such connections itself.
+ */
 async function drain(
   server: Server,
   connections: ClientConnections,
   { ms, headersMs, clock }: { readonly ms: number; readonly headersMs: number; readonly clock: Clock },
 ): Promise<void> {
   connections.closeWhenAnswered();
-  // When listening ends, the kernel resets the connections that it has made and Node has not accepted yet, unless it
-  // hands them to another replica on the port (tcp_migrate_req). Right after Node has polled there are none; the timer
-  // that calls this can run long after that.
+  // When listening ends, the kernel resets connections that Node has not accepted yet, unless it hands them to
+  // another replica on the port (tcp_migrate_req). Right after Node's poll for new connections there are none. This
+  // function is called from a timer, which can run long after that poll.
   await new Promise<void>((resolve) => void setImmediate(resolve));
   const closed = new Promise<void>((resolve) => {
-    // Closes idle connections, too.
+    // `close` also closes idle connections.
     server.close(() => resolve());
   });
   const cancels = [
-    // A process that stood still runs its timers before it reads: what came meanwhile is read first.
-    clock.after(SENT_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),
+    // A process that was suspended runs its timers before it reads. `setImmediate` lets it read first.
+    clock.after(UNUSED_AFTER_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),
     clock.after(headersMs, () => connections.closeUnbegun("all")),
     clock.after(ms, () => connections.destroyAll()),
   ];

@@ -2,12 +2,12 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 
-/** The token of `Authorization: Bearer <token>`. */
+/** Returns the token of `Authorization: Bearer <token>`. */
 export function bearerOf({ headers }: IncomingMessage): string | undefined {
   return /^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1];
 }
 
-/** The password of `Authorization: Basic`, which is how a browser can ask for a token (RFC 7617). */
+/** Returns the password of `Authorization: Basic`, by which a browser can ask for a token (RFC 7617). */
 function passwordOf({ headers }: IncomingMessage): string | undefined {
   const [, credentials] = /^Basic ([\w+/=-]+)$/i.exec(headers.authorization ?? "") ?? [];
   if (credentials === undefined) return undefined;
@@ -15,7 +15,7 @@ function passwordOf({ headers }: IncomingMessage): string | undefined {
   return pair.includes(":") ? pair.slice(pair.indexOf(":") + 1) : undefined;
 }
 
-/** Compares digests, so that neither time nor length tells how much of a guess was right. */
+/** Compares digests, so that neither time nor length reveals how much of a guess was right. */
 export function isSame(given: string | undefined, token: string): boolean {
   return given !== undefined && timingSafeEqual(sha256(given), sha256(token));
 }
@@ -25,9 +25,10 @@ function sha256(text: string): Buffer {
 }
 
 /**
- * May this request see status and metrics? With a token, whoever has it, as bearer or as password. Without one, whoever
- * reaches the port; but on loopback only by a name of this machine's own. A web page that an operator happens to have
- * open could otherwise have its own name resolve to 127.0.0.1 and read everything as its own (DNS rebinding).
+ * True if this request may read the status page and the metrics. With a token set, the request must have it
+ * as a bearer token or as a Basic password. Without one, every client of the port may read; on loopback, only
+ * if `Host` is an own name of this machine. Otherwise a web page in the operator's browser could resolve its
+ * own name to 127.0.0.1 and read everything (DNS rebinding).
  */
 export function mayLook(request: IncomingMessage, token: string | undefined): boolean {
   if (token !== undefined) return isSame(bearerOf(request) ?? passwordOf(request), token);

@@ -1,8 +1,11 @@
 /**
- * Attack: as many connections and requests at the same time as a client can open, on one connection or on many.
- * Amplifier: places that all share: sockets, memory, connections to the CMS. One loud client is everybody's outage.
- * Defence: bounds on connections, on requests per connection, on what is in flight for one user and in all; what is over
- * gets a defined answer at once, and every place is given back, also by those who leave.
+ * Attack: a client opens as many connections and sends as many concurrent requests as it can, on one
+ * connection or many.
+ * Amplifier: all clients share sockets, memory and the connection pool to the CMS, so one client can cause an
+ * outage for all.
+ * Defence: limits on connections, on requests per connection, and on requests in flight per user and in all.
+ * A request over a limit gets a defined response at once. Every slot is released, also when the client
+ * disconnects.
  */
 import { once } from "node:events";
 import t, { type Test } from "tap";
@@ -23,7 +26,7 @@ t.teardown(async () => {
 const AUTH = `Authorization: users API-Key ${cms.keys.partnerA}`;
 const POSTS = "/partners/2026-02/tenant-a/posts";
 
-/** More than the kernel's buffers of one connection hold, in bytes. */
+/** More bytes than the kernel's buffers of one connection hold. */
 const LARGE = 20_000_000;
 
 async function startLimited(t: Test, settings: Record<string, unknown>): Promise<TestGateway> {
@@ -36,15 +39,18 @@ function get(of: TestGateway, key: "partnerA" | "partnerAC" = "partnerA"): Promi
   return fetch(`${of.url}${POSTS}?limit=1`, { headers: { authorization: `users API-Key ${cms.keys[key]}` } });
 }
 
-t.test("a connection carries so many requests, and the last says so", async (t) => {
-  const limited = await startLimited(t, { server: { maxRequestsPerConnection: 3 } });
-  const request = rawRequest([`GET ${POSTS}/1 HTTP/1.1`, "Host: h", AUTH]);
-  const answer = await rawExchange(limited.port, request.repeat(5));
-  t.equal(answer.match(/HTTP\/1\.1 200/g)?.length, 3);
-  t.equal(answer.match(/\r\nconnection: close\r\n/gi)?.length, 1);
-});
+t.test(
+  "serves a limited number of requests on one connection, and the last response closes it",
+  async (t) => {
+    const limited = await startLimited(t, { server: { maxRequestsPerConnection: 3 } });
+    const request = rawRequest([`GET ${POSTS}/1 HTTP/1.1`, "Host: h", AUTH]);
+    const answer = await rawExchange(limited.port, request.repeat(5));
+    t.equal(answer.match(/HTTP\/1\.1 200/g)?.length, 3);
+    t.equal(answer.match(/\r\nconnection: close\r\n/gi)?.length, 1);
+  },
+);
 
-t.test("connections beyond the limit are closed at once, and freed ones can be used again", async (t) => {
+t.test("closes connections over the limit at once, and accepts new ones when some have closed", async (t) => {
   const limited = await startLimited(t, { server: { maxConnections: 5 } });
   const five = await Promise.all(Array.from({ length: 5 }, () => rawConnect(limited.port)));
   for (const client of five) {
@@ -64,35 +70,32 @@ t.test("connections beyond the limit are closed at once, and freed ones can be u
   for (const client of five) client.socket.destroy();
 });
 
-t.test(
-  "one user's requests at the same time are bounded (429), and take no place of another's",
-  async (t) => {
-    const limited = await startLimited(t, { limits: { inFlightPerKey: 3 } });
-    const held = await hold(limited, 3);
-    const answer = await get(limited);
-    t.equal(answer.status, 429);
-    t.equal(answer.headers.get("retry-after"), "1");
-    t.match(await answer.json(), { error: "Too Many Requests", requestId: String });
-    t.equal((await get(limited, "partnerAC")).status, 200);
-    for (const client of held) client.send("}");
-    for (const client of held)
-      t.match(await client.until(/\}\}$|Continue\r\n\r\n[^]*\r\n\r\n\{/), /^HTTP\/1\.1 201 /);
-    t.equal((await get(limited)).status, 200, "given back");
-    for (const client of held) client.socket.destroy();
-  },
-);
+t.test("limits one user's requests in flight (429) without using another user's slots", async (t) => {
+  const limited = await startLimited(t, { limits: { inFlightPerKey: 3 } });
+  const held = await hold(limited, 3);
+  const answer = await get(limited);
+  t.equal(answer.status, 429);
+  t.equal(answer.headers.get("retry-after"), "1");
+  t.match(await answer.json(), { error: "Too Many Requests", requestId: String });
+  t.equal((await get(limited, "partnerAC")).status, 200);
+  for (const client of held) client.send("}");
+  for (const client of held)
+    t.match(await client.until(/\}\}$|Continue\r\n\r\n[^]*\r\n\r\n\{/), /^HTTP\/1\.1 201 /);
+  t.equal((await get(limited)).status, 200, "the slot is released");
+  for (const client of held) client.socket.destroy();
+});
 
-t.test("so are all together (503)", async (t) => {
+t.test("limits the requests in flight of all users (503)", async (t) => {
   const limited = await startLimited(t, { limits: { inFlight: 3 } });
   const held = await hold(limited, 3);
   const answer = await get(limited, "partnerAC");
   t.equal(answer.status, 503);
   t.equal(answer.headers.get("retry-after"), "1");
   for (const client of held) client.socket.destroy();
-  await until("the places of the clients that left", async () => (await get(limited)).status === 200);
+  await until("the slots of the disconnected clients", async () => (await get(limited)).status === 200);
 });
 
-t.test("an answer that its client does not read goes on taking both places", async (t) => {
+t.test("a response that its client does not read keeps both the user's slot and the gateway's", async (t) => {
   const text = "x".repeat(LARGE);
   line.stage(
     says(answerOf("200 OK", JSON.stringify({ docs: [{ id: 1, tenant: 1, text }], totalDocs: 1 }))),
@@ -106,20 +109,20 @@ t.test("an answer that its client does not read goes on taking both places", asy
     const limited = await startLimited(t, {
       limits,
       upstream: { maxAnswer: "64MiB" },
-      // A reader that pauses must not be cut off.
+      // The gateway must not cut off a paused reader.
       server: { idleTimeout: "1h" },
     });
     const readers = [await beginReading(limited), await beginReading(limited)];
     t.equal((await get(limited)).status, status);
     t.equal((await get(limited, "partnerAC")).status, other);
     readers[0]?.socket.resume();
-    t.match((await readers[0]?.end())?.text, /\}$/, "read to its end");
-    t.equal((await get(limited)).status, 200, "given back");
+    t.match((await readers[0]?.end())?.text, /\}$/, "the response is complete");
+    t.equal((await get(limited)).status, 200, "the slot is released");
     readers[1]?.socket.destroy();
   }
 });
 
-/** A client that asks for a large answer, and reads no more than its beginning. */
+/** Requests a large response and reads only its beginning. */
 async function beginReading(of: TestGateway): Promise<RawClient> {
   const client = await rawConnect(of.port);
   const begun = once(client.socket, "data");
@@ -130,7 +133,7 @@ async function beginReading(of: TestGateway): Promise<RawClient> {
   return client;
 }
 
-/** `n` writes whose bodies lack their last byte; they are in flight when this resolves. */
+/** Sends `n` writes whose bodies lack their last byte. They are in flight when this resolves. */
 async function hold(of: TestGateway, n: number) {
   t.equal((await get(of)).status, 200);
   const body = '{"title":"held"';

@@ -1,7 +1,8 @@
 /**
- * Attack: too much of anything that a client can send: headers, URL, body, nesting, digits, requests, connections.
- * Amplifier: work or memory that grows with it, or an answer (a reset, a bare text, a 500) that nobody defined.
- * Defence: a limit for each, with the envelope beyond it, decided before anything is asked of the CMS.
+ * Attack: a client sends too much of anything: headers, URL, body, nesting, digits, requests, connections.
+ * Amplifier: work or memory that grows with it, or an undefined response: a reset, plain text, a 500.
+ * Defence: a limit for each, and the error envelope beyond it. The gateway decides before it sends anything
+ * to the CMS.
  */
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -17,7 +18,7 @@ t.teardown(async () => {
   await cms.close();
 });
 
-/** How long an unread body is read after its answer (`server/respond.ts`), in milliseconds. */
+/** How long the gateway reads an unread body after its response (`server/respond.ts`), in milliseconds. */
 const LINGER_MS = 2_000;
 const AUTH = `Authorization: users API-Key ${cms.keys.partnerA}`;
 const POSTS = "/partners/2026-02/tenant-a/posts";
@@ -43,7 +44,7 @@ async function refused(t: Test, bytes: string, status: RegExp): Promise<void> {
   t.match(answer, ENVELOPE);
 }
 
-t.test("headers: too many, too large, and a URL that is too long, are 400", async (t) => {
+t.test("rejects too many headers, too large headers and a too long URL with 400", async (t) => {
   const many = Array.from({ length: 120 }, (_, i) => `X-${i}: 1`);
   await refused(t, rawRequest(head(`GET ${POSTS}`, ...many)), /^HTTP\/1\.1 400 /);
   await refused(t, rawRequest(head(`GET ${POSTS}`, `X: ${"x".repeat(20_000)}`)), /^HTTP\/1\.1 400 /);
@@ -52,7 +53,7 @@ t.test("headers: too many, too large, and a URL that is too long, are 400", asyn
   t.match(await rawExchange(gateway.port, rawRequest(head(`GET ${POSTS}`, ...few))), /^HTTP\/1\.1 200 /);
 });
 
-t.test("a query that fits, but not when it is rebuilt, is asked all the same", async (t) => {
+t.test("forwards a query that fits when it is received but not when it is rebuilt", async (t) => {
   const where = encodeURIComponent(JSON.stringify({ title: { equals: "{".repeat(4_500) } })).replaceAll(
     "%7B",
     "{",
@@ -63,18 +64,21 @@ t.test("a query that fits, but not when it is rebuilt, is asked all the same", a
   t.match(answer, /"docs":\[\],/);
 });
 
-t.test("a body that is too large is 413, seen though it was not read, however it is framed", async (t) => {
-  const body = `{"title":"${"x".repeat(7_000_000)}"}`;
-  for (const bytes of [
-    rawRequest(head(`POST ${POSTS}`, `Content-Length: ${body.length}`), body),
-    rawRequest(head(`POST ${POSTS}`, "Transfer-Encoding: chunked"), chunked(body)),
-  ]) {
-    const end = await sendThenRead(bytes);
-    t.match(end.text, /^HTTP\/1\.1 413 /);
-    t.match(end.text, ENVELOPE);
-    t.equal(end.reset, false, "no reset took the answer away");
-  }
-});
+t.test(
+  "rejects a body over the limit with 413 in either framing, and the client receives the response",
+  async (t) => {
+    const body = `{"title":"${"x".repeat(7_000_000)}"}`;
+    for (const bytes of [
+      rawRequest(head(`POST ${POSTS}`, `Content-Length: ${body.length}`), body),
+      rawRequest(head(`POST ${POSTS}`, "Transfer-Encoding: chunked"), chunked(body)),
+    ]) {
+      const end = await sendThenRead(bytes);
+      t.match(end.text, /^HTTP\/1\.1 413 /);
+      t.match(end.text, ENVELOPE);
+      t.equal(end.reset, false, "no reset discards the response");
+    }
+  },
+);
 
 t.test("an early 401 reaches a client that is still sending", async (t) => {
   const body = "x".repeat(7_000_000);
@@ -84,7 +88,10 @@ t.test("an early 401 reaches a client that is still sending", async (t) => {
   t.equal(end.reset, false);
 });
 
-/** As simple clients do (with more than fits into the kernel's buffers): all of the request, and only then a look at the answer, which a reset would have taken away. */
+/**
+ * Sends a whole request (larger than the kernel's buffers) before it reads the response, as simple clients
+ * do. A reset would discard the response.
+ */
 async function sendThenRead(bytes: string): Promise<RawEnd> {
   const client = await rawConnect(gateway.port);
   client.socket.pause();
@@ -93,7 +100,7 @@ async function sendThenRead(bytes: string): Promise<RawEnd> {
   return client.end();
 }
 
-t.test("a client that never stops sending after its answer is cut off", async (t) => {
+t.test("cuts off a client that never stops sending after its response", async (t) => {
   const client = await rawConnect(gateway.port);
   client.send(rawRequest([`POST ${POSTS} HTTP/1.1`, "Host: h", "Transfer-Encoding: chunked"]));
   const chunk = Buffer.from(`10000\r\n${"x".repeat(0x10000)}\r\n`);
@@ -102,7 +109,7 @@ t.test("a client that never stops sending after its answer is cut off", async (t
   t.ok(sent() > 1_048_576 && sent() < 100_000_000, `after ${sent()} bytes`);
 });
 
-t.test("100 Continue is not said before the request is known to be welcome", async (t) => {
+t.test("sends 100 Continue only after it has accepted the request's head", async (t) => {
   const expecting = ["Expect: 100-continue", "Content-Length: 13"];
   const stranger = await rawConnect(gateway.port);
   stranger.send(rawRequest([`POST ${POSTS} HTTP/1.1`, "Host: h", ...expecting]));
@@ -118,11 +125,11 @@ t.test("100 Continue is not said before the request is known to be welcome", asy
   welcome.send('{"title":"x"}');
   t.match((await welcome.end()).text, /\r\n\r\nHTTP\/1\.1 201 /);
   const odd = await rawExchange(gateway.port, rawRequest([...head(`GET ${POSTS}`), "Expect: tea"]));
-  t.match(odd, /^HTTP\/1\.1 200 /, "an unknown expectation is ignored, not answered in bare text");
+  t.match(odd, /^HTTP\/1\.1 200 /, "an unknown expectation is ignored instead of answered in plain text");
 });
 
 t.test(
-  "JSON: too deep, or with numbers that would be lost, is 400; the deepest allowed passes",
+  "rejects JSON that is too deep or has numbers that would lose digits with 400, and accepts the deepest allowed",
   async (t) => {
     for (const body of [
       "[".repeat(60_000),
@@ -142,7 +149,7 @@ t.test(
   },
 );
 
-t.test("pipelined requests are answered one after the other, each its own", async (t) => {
+t.test("answers pipelined requests in order, each with its own response", async (t) => {
   const requests = Array.from({ length: 40 }, (_, i) =>
     rawRequest([
       `GET ${POSTS}/${(i % 24) + 1} HTTP/1.1`,
@@ -160,30 +167,33 @@ t.test("pipelined requests are answered one after the other, each its own", asyn
   t.equal(new Set(answer.match(/x-request-id: \S+/gi)).size, 40);
 });
 
-t.test("a refusal at the door costs no connection", async (t) => {
+t.test("keeps the connection open after it rejects a request without a body", async (t) => {
   const nowhere = rawRequest(["GET /nowhere HTTP/1.1", "Host: h"]);
   const answer = await rawExchange(gateway.port, nowhere + rawRequest(head("GET /nowhere")));
   t.equal(answer.match(/HTTP\/1\.1 40[34]/g)?.length, 2);
 });
 
-t.test("garbage after a write does not become the write's answer", async (t) => {
+t.test("garbage after a write does not replace the write's response", async (t) => {
   const body = '{"title":"kept"}';
   const write = rawRequest(
     [`POST ${POSTS} HTTP/1.1`, "Host: h", AUTH, `Content-Length: ${body.length}`],
     body,
   );
   const answer = await rawExchange(gateway.port, `${write}NO HTTP AT ALL\r\n\r\n`);
-  t.match(answer, /^HTTP\/1\.1 201 (?:(?!HTTP\/1)[^])*$/, "a 400 would say that the write did not happen");
+  t.match(answer, /^HTTP\/1\.1 201 (?:(?!HTTP\/1)[^])*$/, "a 400 would claim that the write did not happen");
 });
 
-t.test("HTTP/1.0 is served, with a length and a close; other versions are 400", async (t) => {
-  const answer = await rawExchange(gateway.port, rawRequest([`GET ${POSTS}/1 HTTP/1.0`, AUTH]));
-  t.match(answer, /^HTTP\/1\.1 200 [^]*\r\ncontent-length: \d+\r\n[^]*\r\n\r\n\{"id":1,/i);
-  t.notMatch(answer, /transfer-encoding/i);
-  for (const version of ["HTTP/2.0", "HTTP/0.9"]) {
-    const bytes = rawRequest([`GET ${POSTS}/1 ${version}`, "Host: h", AUTH, "Connection: close"]);
-    t.match(await rawExchange(gateway.port, bytes), /^HTTP\/1\.1 400 /, version);
-  }
-  const coded = rawRequest([`POST ${POSTS} HTTP/1.0`, AUTH, "Transfer-Encoding: chunked"], chunked("{}"));
-  t.match(await rawExchange(gateway.port, coded), /^HTTP\/1\.1 400 /);
-});
+t.test(
+  "serves HTTP/1.0 with a Content-Length and closes the connection, and rejects other versions with 400",
+  async (t) => {
+    const answer = await rawExchange(gateway.port, rawRequest([`GET ${POSTS}/1 HTTP/1.0`, AUTH]));
+    t.match(answer, /^HTTP\/1\.1 200 [^]*\r\ncontent-length: \d+\r\n[^]*\r\n\r\n\{"id":1,/i);
+    t.notMatch(answer, /transfer-encoding/i);
+    for (const version of ["HTTP/2.0", "HTTP/0.9"]) {
+      const bytes = rawRequest([`GET ${POSTS}/1 ${version}`, "Host: h", AUTH, "Connection: close"]);
+      t.match(await rawExchange(gateway.port, bytes), /^HTTP\/1\.1 400 /, version);
+    }
+    const coded = rawRequest([`POST ${POSTS} HTTP/1.0`, AUTH, "Transfer-Encoding: chunked"], chunked("{}"));
+    t.match(await rawExchange(gateway.port, coded), /^HTTP\/1\.1 400 /);
+  },
+);

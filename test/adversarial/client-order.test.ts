@@ -1,9 +1,10 @@
 /**
- * Attack: requests one behind the other on a connection: writes that may overtake each other, writes behind one that is the
- * last, and a later one whose answer breaks off while an earlier one has none.
- * Amplifier: of two writes the first wins; a write is done and never answered; a connection that no limit closes is one of
- * `server.maxConnections` for good.
- * Defence: a request is not begun before its turn, nor behind the last. Whoever breaks off has the connection, and closes it.
+ * Attack: pipelined requests: writes that could overtake each other, writes after a request with `Connection:
+ * close`, and a later request whose response breaks off while an earlier one has none.
+ * Amplifier: the first of two writes wins. Or a write is carried out and never answered. Or a connection that
+ * no timeout closes occupies one of `server.maxConnections` for good.
+ * Defence: the gateway starts a request only after the previous one is answered, and none after the last. A
+ * response that breaks off closes the connection.
  */
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -35,7 +36,7 @@ function write(to: readonly [string, string], title: string, ...more: string[]):
   return rawRequest([...head, ...more], text);
 }
 
-t.test("writes on one connection reach the CMS in their order, however long the first takes", async (t) => {
+t.test("pipelined writes reach the CMS in their order, however long the first takes", async (t) => {
   const gateway = await startTestGateway(line.url, unhurried({ partners: { collections: ["posts"] } }));
   t.teardown(() => gateway.stop());
   const { id } = await cms.payload.create({ collection: "posts", data: { tenant: 1, title: "zero" } });
@@ -50,7 +51,7 @@ t.test("writes on one connection reach the CMS in their order, however long the 
       write([method, `/${id}`], "one") + (method === "PATCH" ? write([method, `/${id}`], "two") : "") + last,
     );
     await until("the first write at the CMS", () => held.length >= 1);
-    // Whatever else had begun by now would reach the CMS before this one's answer.
+    // A write that had already started would reach the CMS before this request is answered.
     t.equal((await fetch(`${gateway.url}/admin`)).status, 200);
     t.equal(held.length, 1);
     line.stage(carries);
@@ -66,18 +67,18 @@ t.test("writes on one connection reach the CMS in their order, however long the 
   }
 });
 
-t.test("a write behind one that closes the connection is not done", async (t) => {
+t.test("does not carry out a write after a request with Connection: close", async (t) => {
   const gateway = await startTestGateway(line.url, unhurried({ partners: { collections: ["posts"] } }));
   t.teardown(() => gateway.stop());
   const { totalDocs } = await cms.payload.count({ collection: "posts" });
   const client = await rawConnect(gateway.port);
   client.send(write(["POST", ""], "last", LAST) + write(["POST", ""], "behind"));
-  t.match((await client.end()).text, /^HTTP\/1\.1 201 (?:(?!HTTP\/1)[^])*$/, "one answer");
+  t.match((await client.end()).text, /^HTTP\/1\.1 201 (?:(?!HTTP\/1)[^])*$/, "one response");
   t.equal((await fetch(`${gateway.url}/admin`)).status, 200);
   t.equal((await cms.payload.count({ collection: "posts" })).totalDocs, totalDocs + 1);
 });
 
-t.test("a connection ends with an answer that breaks off, whatever was sent before it", async (t) => {
+t.test("a response that breaks off closes the connection, whatever was sent before it", async (t) => {
   const server = { maxConnections: CONNECTIONS, idleTimeout: "1h", keepAliveTimeout: "1h" };
   const gateway = await startTestGateway(line.url, unhurried({ server }));
   t.teardown(async () => {

@@ -1,9 +1,11 @@
 /**
- * Attack: requests sent one behind the other without a look at the answers, with the client gone, the connection at its
- * end, or bytes that Node loses in between.
- * Amplifier: Node hands over every request that it can read. Begun at once they overtake each other, and are carried out
- * though the client was told that nothing behind this answer would be, or though what it sent was the body of another.
- * Defence: a request begins when the one before it on its connection is answered, and not at all behind the last answer.
+ * Attack: pipelined requests from a client that does not wait for responses, followed by a disconnect, a
+ * closing response, or bytes that Node loses.
+ * Amplifier: Node emits every request that it can parse. Requests started at once overtake each other. The
+ * CMS would carry them out although the gateway announced that it closes after this response, or although the
+ * bytes were the body of another request.
+ * Defence: a request starts when the previous one on its connection is answered, and never after the last
+ * response.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import t, { type Test } from "tap";
@@ -13,22 +15,24 @@ import { requestsRead, type RequestsRead } from "../support/requests-read.ts";
 import { until } from "../support/until.ts";
 import { startOrigin } from "../unit/http/proxy/front.ts";
 
-/** A gateway and the CMS behind it, which answers what has `slow` in its path when it is told to. */
+/** A gateway and its CMS, which delays responses to paths that contain `slow` until `release` is called. */
 interface Site {
   readonly gateway: TestGateway;
-  /** What reached the CMS, as `GET /api/x`, in order. */
+  /** The requests that reached the CMS, as `GET /api/x`, in order. */
   readonly asked: readonly string[];
-  /** Resolves once so much has reached it. */
+  /** Resolves when the CMS has received that many requests. */
   readonly reached: (count: number) => Promise<unknown>;
-  /** What the gateway has read. */
+  /** The requests and bytes that the gateway has read. */
   readonly read: RequestsRead;
-  /** Another request to its end. What began before it has reached the CMS by then. */
+  /**
+   * Sends another request and waits for its end. Every request started earlier has reached the CMS by then.
+   */
   readonly roundTrip: () => Promise<void>;
-  /** Lets the slow ones be answered, from now on at once. */
+  /** Lets the CMS answer the slow requests, and later ones at once. */
   readonly release: () => void;
 }
 
-/** `server` are settings of that section. No limit ends anything while the machine has other work: a head half read waits. */
+/** `server` holds settings of that section. No timeout ends anything while the machine is busy. */
 async function startSlow(t: Test, server: Record<string, unknown> = {}): Promise<Site> {
   const asked: string[] = [];
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -56,7 +60,7 @@ async function startSlow(t: Test, server: Record<string, unknown> = {}): Promise
   return { gateway, asked, reached, release, read, roundTrip };
 }
 
-/** Resolves once the gateway has read so many bytes of the connection that brought a request. */
+/** Resolves when the gateway has read that many bytes of the connection of a request. */
 function bytesRead({ socket }: IncomingMessage, bytes: string): Promise<unknown> {
   return until(
     `${bytes.length} bytes at the gateway`,
@@ -71,7 +75,7 @@ const remove = (name: string) => rawRequest([`DELETE /api/p/${name} HTTP/1.1`, "
 const post = (name: string, body = "{}") =>
   rawRequest([`POST /api/p/${name} HTTP/1.1`, "Host: h", `Content-Length: ${body.length}`], body);
 
-t.test("a request begins when the one before it is answered (RFC 9112, 9.3.2)", async (t) => {
+t.test("a request starts when the previous one is answered (RFC 9112, 9.3.2)", async (t) => {
   const { gateway, asked, reached, release, read, roundTrip } = await startSlow(t);
   const client = await rawConnect(gateway.port);
   client.send(get("slow") + remove("x") + post("y") + get("z", LAST));
@@ -84,7 +88,7 @@ t.test("a request begins when the one before it is answered (RFC 9112, 9.3.2)", 
   t.strictSame(asked, ["GET /api/p/slow", "DELETE /api/p/x", "POST /api/p/y", "GET /api/p/z"]);
 });
 
-t.test("one that waits for that does not begin where its client leaves", async (t) => {
+t.test("a queued request does not start if its client disconnects", async (t) => {
   for (const leave of ["end", "resetAndDestroy"] as const) {
     const { gateway, asked, reached, release, read, roundTrip } = await startSlow(t);
     const client = await rawConnect(gateway.port);
@@ -100,7 +104,7 @@ t.test("one that waits for that does not begin where its client leaves", async (
   }
 });
 
-t.test("nothing is done behind an answer that says it is the last (RFC 9112, 9.6)", async (t) => {
+t.test("no request is carried out after a response that closes the connection (RFC 9112, 9.6)", async (t) => {
   const { gateway, asked, roundTrip } = await startSlow(t, { maxRequestsPerConnection: 2 });
   const four = ["1", "2", "3", "4"].map((name) => post(name)).join("");
   t.equal((await rawExchange(gateway.port, four)).match(/HTTP\/1\.1 200/g)?.length, 2);
@@ -120,7 +124,7 @@ t.test("nothing is done behind an answer that says it is the last (RFC 9112, 9.6
   t.equal(asked.length, 2);
 });
 
-t.test("a drain ends a connection behind the request that is under way", async (t) => {
+t.test("a drain closes a connection after its request in flight", async (t) => {
   const limits = { drainDelay: "0s", drainTimeout: "1h" };
   const { gateway, asked, reached, release, read } = await startSlow(t, limits);
   const client = await rawConnect(gateway.port);
@@ -140,7 +144,7 @@ t.test("a drain ends a connection behind the request that is under way", async (
   t.strictSame(asked, ["POST /api/p/slow"]);
 });
 
-t.test("an upgrade that is ignored is the last: Node loses what stands behind it", async (t) => {
+t.test("an ignored upgrade ends the connection, because Node loses the bytes that follow it", async (t) => {
   const { gateway, asked, read, roundTrip } = await startSlow(t);
   const upgrade = [LAST.replace("close", "Upgrade"), "Upgrade: websocket"];
   const ignored = rawRequest(["GET /partners/2026-02/t/posts HTTP/1.1", "Host: h", ...upgrade]);
@@ -163,7 +167,7 @@ t.test("an upgrade that is ignored is the last: Node loses what stands behind it
   );
 });
 
-t.test("a long row is answered to its end", async (t) => {
+t.test("answers 3,000 pipelined requests to the end", async (t) => {
   const { gateway, asked, reached, release } = await startSlow(t);
   const client = await rawConnect(gateway.port);
   client.send(get("slow") + get("x").repeat(3_000) + get("y", LAST));
@@ -173,10 +177,11 @@ t.test("a long row is answered to its end", async (t) => {
   t.equal(asked.at(-1), "GET /api/p/y");
 });
 
-t.test("what cannot be read ends a connection behind the request that is under way", async (t) => {
+t.test("bytes that do not parse close the connection after its request in flight", async (t) => {
   const { gateway, asked, reached, release, read, roundTrip } = await startSlow(t);
   const client = await rawConnect(gateway.port);
-  // One byte more than it says, as a length in characters makes it; then more of the same.
+  // The body is one byte longer than its Content-Length, as a length counted in characters makes it. More
+  // requests follow.
   const broken = `${post("slow", "\u00fc")}}`;
   const more = remove("x") + post("y");
   client.send(broken);
@@ -195,27 +200,33 @@ t.test("what cannot be read ends a connection behind the request that is under w
   t.equal(told.length, 1);
 });
 
-t.test("an answer that has begun is ended, and the connection behind it", async (t) => {
-  const begun = Promise.withResolvers<ServerResponse>();
-  const { url } = await startOrigin(t, (request, response) => {
-    response.write("begun");
-    // The gateway itself asks it, too.
-    if (request.url?.endsWith("/long") === true) begun.resolve(response);
-  });
-  const gateway = await startTestGateway(url.href);
-  t.teardown(() => gateway.stop());
-  const client = await rawConnect(gateway.port);
-  client.send(get("long"));
-  await client.until(/begun/);
-  client.send("no request\r\n\r\n");
-  await until("the gateway that has noticed", () => gateway.lines().at(-1)?.["code"] === "request.malformed");
-  (await begun.promise).end("ended");
-  const { text } = await client.end();
-  t.match(text, /begun[^]*ended/);
-  t.notMatch(text, / 400 /);
-});
+t.test(
+  "a response that has begun is completed before bytes that do not parse close the connection",
+  async (t) => {
+    const begun = Promise.withResolvers<ServerResponse>();
+    const { url } = await startOrigin(t, (request, response) => {
+      response.write("begun");
+      // The gateway itself sends requests to the origin, too.
+      if (request.url?.endsWith("/long") === true) begun.resolve(response);
+    });
+    const gateway = await startTestGateway(url.href);
+    t.teardown(() => gateway.stop());
+    const client = await rawConnect(gateway.port);
+    client.send(get("long"));
+    await client.until(/begun/);
+    client.send("no request\r\n\r\n");
+    await until(
+      "the gateway to report the malformed request",
+      () => gateway.lines().at(-1)?.["code"] === "request.malformed",
+    );
+    (await begun.promise).end("ended");
+    const { text } = await client.end();
+    t.match(text, /begun[^]*ended/);
+    t.notMatch(text, / 400 /);
+  },
+);
 
-t.test("but an answer that waits for the rest of its request is cut", async (t) => {
+t.test("a response whose request is incomplete is cut off when the rest does not parse", async (t) => {
   const { url } = await startOrigin(t, (_request, response) => void response.write("begun"));
   const gateway = await startTestGateway(url.href);
   t.teardown(() => gateway.stop());
@@ -227,7 +238,7 @@ t.test("but an answer that waits for the rest of its request is cut", async (t) 
   t.notMatch(text, / 400 /);
 });
 
-t.test("and where none is under way it is told once, whatever follows", async (t) => {
+t.test("sends one 400 if no request is in flight, whatever bytes follow", async (t) => {
   const { gateway } = await startSlow(t);
   const client = await rawConnect(gateway.port);
   client.socket.on("data", () => client.send("more\r\n\r\n"));

@@ -1,9 +1,10 @@
 /**
- * Attack: clients that are slow on purpose, or leave halfway: headers byte by byte, bodies that stop, silence.
- * Amplifier: whatever is held meanwhile. A proxy that opens its connection to the CMS with the first byte of a body is
- * out of them after as many slow clients as it has connections.
- * Defence: time limits for headers and for pauses within bodies; a partner's body is read whole before the CMS is asked;
- * a client that leaves takes its request to the CMS along.
+ * Attack: clients that are slow on purpose or disconnect halfway: headers byte by byte, bodies that stop,
+ * silence.
+ * Amplifier: every resource held meanwhile. If a proxy takes an upstream connection at the first byte of a
+ * body, as many slow clients as it has connections exhaust its pool.
+ * Defence: timeouts for headers and for pauses within bodies. The gateway reads a partner's body whole before
+ * it sends the request to the CMS. A client that disconnects cancels its request to the CMS.
  */
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -17,7 +18,7 @@ import { until } from "../support/until.ts";
 
 /** The longest pause within a body, in milliseconds. */
 const PAUSE_MS = 10_000;
-/** How long an unread body is read after its answer (`server/respond.ts`), in milliseconds. */
+/** How long the gateway reads an unread body after its response (`server/respond.ts`), in milliseconds. */
 const LINGER_MS = 2_000;
 
 const cms = await startCms();
@@ -51,39 +52,42 @@ function connectMany(n: number, port = gateway.port): Promise<RawClient[]> {
   return Promise.all(Array.from({ length: n }, () => rawConnect(port)));
 }
 
-t.test("50 clients whose headers do not come keep no other client waiting", async (t) => {
+t.test("50 clients with incomplete headers delay no other client", async (t) => {
   const slow = await connectMany(50);
-  // One write: when the first request is answered, the beginning of the second has been read, too.
+  // One write, so the gateway has read the beginning of the second request when it answers the first.
   for (const client of slow) client.send(`${GET}GET /partners/2026-02 HTTP/1.1\r\nHost: h\r\nX-Slow: `);
   await Promise.all(slow.map((client) => client.until(/^HTTP\/1\.1 200 [^]*\r\n\r\n\{/)));
   t.equal((await get()).status, 200);
   for (const client of slow) client.socket.destroy();
 });
 
-t.test("headers that do not come end in 400 and a closed connection, and so does silence", async (t) => {
-  const hasty = await startTestGateway(line.url, { server: { headersTimeout: "1s" } });
-  t.teardown(() => hasty.stop());
-  const [silent, ...slow] = await connectMany(50, hasty.port);
-  for (const client of slow) client.send("GET /partners/2026-02 HTTP/1.1\r\nHost: h\r\nX-Slow: ");
-  const ends = await Promise.all(slow.map((client) => client.end()));
-  for (const { text } of ends) t.match(text, STALLED);
-  t.match(
-    hasty.lines().find(({ code }) => code === "request.stalled"),
-    { status: 400 },
-  );
-  await silent?.end();
-});
+t.test(
+  "answers incomplete headers with 400 and closes the connection, and closes a silent connection",
+  async (t) => {
+    const hasty = await startTestGateway(line.url, { server: { headersTimeout: "1s" } });
+    t.teardown(() => hasty.stop());
+    const [silent, ...slow] = await connectMany(50, hasty.port);
+    for (const client of slow) client.send("GET /partners/2026-02 HTTP/1.1\r\nHost: h\r\nX-Slow: ");
+    const ends = await Promise.all(slow.map((client) => client.end()));
+    for (const { text } of ends) t.match(text, STALLED);
+    t.match(
+      hasty.lines().find(({ code }) => code === "request.stalled"),
+      { status: 400 },
+    );
+    await silent?.end();
+  },
+);
 
-t.test("200 bodies that stop hold no connection to the CMS, which has two", async (t) => {
+t.test("200 bodies that stop use none of the two connections to the CMS", async (t) => {
   cms.takeRequests();
   const slow = await connectMany(200);
   for (const client of slow) client.send(rawRequest([...POST, "Content-Length: 100"]));
-  // The gateway asks for a body when it begins to read it.
+  // The gateway sends 100 Continue when it begins to read the body.
   await Promise.all(slow.map((client) => client.until(/100 Continue/)));
   for (const client of slow) client.send('{"title":');
   const load = await samplesOf(gateway, "gateway_load");
   t.match(load, { "of=requests": 200, "of=upstream_connections": 0, "of=upstream_waiting": 0 });
-  for (let i = 0; i < 10; i++) t.equal((await get()).status, 200, "others are served meanwhile");
+  for (let i = 0; i < 10; i++) t.equal((await get()).status, 200, "other requests are served meanwhile");
   gateway.clock.move(PAUSE_MS);
   await Promise.all(slow.map((client) => client.until(STALLED)));
   gateway.clock.move(LINGER_MS);
@@ -94,7 +98,7 @@ t.test("200 bodies that stop hold no connection to the CMS, which has two", asyn
   );
 });
 
-t.test("a body whose pauses are short is accepted, however long it takes in all", async (t) => {
+t.test("accepts a body with short pauses, however long it takes in all", async (t) => {
   const body = '{"title":"slow but honest"}';
   const client = await rawConnect(gateway.port);
   const end = await serverEnd(client);
@@ -109,7 +113,7 @@ t.test("a body whose pauses are short is accepted, however long it takes in all"
   t.match((await client.end()).text, /\r\n\r\nHTTP\/1\.1 201 /);
 });
 
-t.test("a client that leaves takes its request to the CMS along", async (t) => {
+t.test("a client that disconnects cancels its request to the CMS", async (t) => {
   const held = hold(t, /^GET \/api\/posts\?/);
   const leaving = await rawConnect(gateway.port);
   leaving.send(GET);
@@ -120,35 +124,38 @@ t.test("a client that leaves takes its request to the CMS along", async (t) => {
   t.match(await lineOf(gateway, "request.stalled", "forward"), { status: 400 });
 });
 
-t.test("the first of those who wait for one lookup leaves, the others get their answer", async (t) => {
-  const fresh = await startStillGateway(line.url, SETTINGS);
-  t.teardown(() => fresh.stop());
-  const held = hold(t, new RegExp(`^GET /api/users/me[^]*${cms.keys.partnerA}`));
-  const first = await rawConnect(fresh.port);
-  first.send(GET);
-  const lookup = await held.first;
-  const second = get(fresh.port);
-  await until("the second request", async () => {
-    const load = await samplesOf(fresh, "gateway_load");
-    return load["of=requests"] === 2;
-  });
-  first.socket.destroy();
-  await lineOf(fresh, "request.stalled", "authenticate");
-  lookup.forward((chunk) => void lookup.gateway.write(chunk));
-  t.equal((await second).status, 200);
-  t.equal(held.count(), 1, "one lookup for both");
-});
+t.test(
+  "if the first client of a shared lookup disconnects, the others still get their responses",
+  async (t) => {
+    const fresh = await startStillGateway(line.url, SETTINGS);
+    t.teardown(() => fresh.stop());
+    const held = hold(t, new RegExp(`^GET /api/users/me[^]*${cms.keys.partnerA}`));
+    const first = await rawConnect(fresh.port);
+    first.send(GET);
+    const lookup = await held.first;
+    const second = get(fresh.port);
+    await until("the second request", async () => {
+      const load = await samplesOf(fresh, "gateway_load");
+      return load["of=requests"] === 2;
+    });
+    first.socket.destroy();
+    await lineOf(fresh, "request.stalled", "authenticate");
+    lookup.forward((chunk) => void lookup.gateway.write(chunk));
+    t.equal((await second).status, 200);
+    t.equal(held.count(), 1, "one lookup for both");
+  },
+);
 
-t.test("a client that closes its half right after asking harms no other", async (t) => {
+t.test("a client that half-closes its connection after its request affects no other client", async (t) => {
   for (let i = 0; i < 20; i++) {
     const client = await rawConnect(gateway.port);
     client.socket.end(GET);
-    t.match((await client.end()).text, /^$|^HTTP\/1\.1 200 [^]*\}$/, "all of an answer or nothing");
+    t.match((await client.end()).text, /^$|^HTTP\/1\.1 200 [^]*\}$/, "a complete response or nothing");
   }
   t.equal((await get()).status, 200);
 });
 
-/** Holds the requests that match on their way to the CMS, until the test forwards them. */
+/** Holds the matching requests on their way to the CMS until the test forwards them. */
 function hold(t: Test, only: RegExp) {
   const first = Promise.withResolvers<OnWire>();
   let count = 0;
@@ -160,7 +167,7 @@ function hold(t: Test, only: RegExp) {
   return { first: inTime(first.promise, () => `a request like ${String(only)}`), count: () => count };
 }
 
-/** The log's line of a request that ended with that code in that stage, once it is written. */
+/** Resolves with the access log line of a request that ended with that code in that stage. */
 function lineOf({ lines }: Pick<TestGateway, "lines">, code: string, stage: string) {
   return until(`${code} in the log`, () =>
     lines().find((entry) => entry["code"] === code && entry["stage"] === stage),

@@ -1,8 +1,10 @@
 /**
- * Attack: ask for large answers on many connections, and read none of them.
- * Amplifier: an answer stays in memory until its client has taken it: a request of some hundred bytes holds megabytes.
- * Defence: the bytes of answers that are not read are bounded, for each user and in all, and not only their number. What
- * is over the bound gets a small answer; what is read, or whose client leaves, makes room at once.
+ * Attack: a client requests large responses on many connections and reads none of them.
+ * Amplifier: the gateway holds a response in memory until its client has read it, so a request of some
+ * hundred bytes holds megabytes.
+ * Defence: limits on the bytes of unread responses, per user and in all, besides their number. A response
+ * over the limit is replaced by a small error. A read response or a disconnected client releases its bytes at
+ * once.
  */
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -20,13 +22,13 @@ t.teardown(async () => {
   await cms.close();
 });
 
-/** More than the kernel's buffers of one connection hold, in bytes. */
+/** More bytes than the kernel's buffers of one connection hold. */
 const LARGE = 12_000_000;
-/** Two of them fit, and five in twice as much. */
+/** Two such responses fit, and five fit in twice as much. */
 const MOST = "30MiB";
 const POSTS = "/partners/2026-02/tenant-a/posts";
 const text = "x".repeat(LARGE);
-// Past Payload's own limit of a text, which it looks at when it writes.
+// Written past Payload's own limit of a text's length, which applies to writes.
 const { id } = await cms.payload.db.create({
   collection: "posts",
   data: { tenant: 1, title: "large", text },
@@ -35,10 +37,10 @@ const { docs } = await cms.payload.find({ collection: "posts", where: { tenant: 
 const written = docs[0]?.id ?? 0;
 const READ = `GET ${POSTS}/${id}`;
 const WRITE = `PATCH ${POSTS}/${written}`;
-/** The answer to a write: the CMS's own is small. */
+/** The response to a write; the CMS's own would be small. */
 const LARGE_ANSWER = answerOf("200 OK", JSON.stringify({ doc: { id: written, tenant: 1, text } }));
 
-/** The CMS carries out each write when `go` is called; its answer is a large one. */
+/** Stages writes: the CMS carries out each when `go` is called, and its response is a large one. */
 function stageWrites(t: Test): (() => void)[] {
   const held: (() => void)[] = [];
   t.teardown(() => line.stage(carries));
@@ -62,7 +64,7 @@ async function start(t: Test, limits: Record<string, string>): Promise<TestGatew
   return gateway;
 }
 
-/** Sends a request whose answer nobody reads before `resume`. Resolves when it is on its way. */
+/** Sends a request whose response stays unread until `resume`. Resolves when the request is on its way. */
 async function send(to: TestGateway, request: string, key: KeyName = "partnerA"): Promise<RawClient> {
   const client = await rawConnect(to.port);
   client.socket.pause();
@@ -73,7 +75,10 @@ async function send(to: TestGateway, request: string, key: KeyName = "partnerA")
   return client;
 }
 
-/** What the log says of each request after the first `from`, when there are so many. */
+/**
+ * Resolves with the outcomes in the access log after the first `from` requests, once there are `count` of
+ * them.
+ */
 async function outcomes(of: TestGateway, from: number, count: number): Promise<string[]> {
   const lines = () => of.lines().filter(({ msg }) => msg === "request");
   await until(`${count} requests to be logged`, () => lines().length >= from + count);
@@ -82,7 +87,7 @@ async function outcomes(of: TestGateway, from: number, count: number): Promise<s
     .map(({ status, code = "" }) => `${String(status)} ${String(code)}`.trim());
 }
 
-/** The outcome of one more request. */
+/** Sends one more request and resolves with its outcome. */
 async function next(of: TestGateway, request: string, key?: KeyName) {
   const from = of.lines().filter(({ msg }) => msg === "request").length;
   const client = await send(of, request, key);
@@ -92,38 +97,39 @@ async function next(of: TestGateway, request: string, key?: KeyName) {
 
 const SMALL = `GET ${POSTS}?limit=1&sort=id`;
 
-t.test(
-  "answers that a user does not read have room up to a limit, and are nobody else's affair",
-  async (t) => {
-    const gateway = await start(t, { unsentPerKey: MOST });
-    const first = await next(gateway, READ);
-    const second = await next(gateway, READ);
-    t.strictSame([first.outcome, second.outcome], ["200", "200"]);
-    t.equal((await next(gateway, READ)).outcome, "429 key.busy", "no room for a third");
-    t.equal((await next(gateway, SMALL)).outcome, "200", "there is for a small one");
-    t.equal((await next(gateway, SMALL.replace("GET", "HEAD"))).outcome, "200", "and for a head");
-    const writes = stageWrites(t);
-    const writing = next(gateway, WRITE);
-    await until("the write at the CMS", () => writes.length === 1);
-    writes[0]?.();
-    t.equal((await writing).outcome, "200", "a write that was done is answered");
-    line.stage(carries);
-    const asked = line.asked.length;
-    t.equal((await next(gateway, SMALL)).outcome, "429 key.busy", "by now nothing is begun");
-    t.equal((await next(gateway, WRITE)).outcome, "429 key.busy");
-    t.equal(line.asked.length, asked, "the CMS is not asked");
-    t.equal((await next(gateway, READ, "partnerAC")).outcome, "200", "of another user");
+t.test("limits the bytes of one user's unread responses (429) without affecting other users", async (t) => {
+  const gateway = await start(t, { unsentPerKey: MOST });
+  const first = await next(gateway, READ);
+  const second = await next(gateway, READ);
+  t.strictSame([first.outcome, second.outcome], ["200", "200"]);
+  t.equal((await next(gateway, READ)).outcome, "429 key.busy", "no space for a third");
+  t.equal((await next(gateway, SMALL)).outcome, "200", "space for a small one");
+  t.equal(
+    (await next(gateway, SMALL.replace("GET", "HEAD"))).outcome,
+    "200",
+    "space for the response to a HEAD",
+  );
+  const writes = stageWrites(t);
+  const writing = next(gateway, WRITE);
+  await until("the write at the CMS", () => writes.length === 1);
+  writes[0]?.();
+  t.equal((await writing).outcome, "200", "the response to a completed write is sent");
+  line.stage(carries);
+  const asked = line.asked.length;
+  t.equal((await next(gateway, SMALL)).outcome, "429 key.busy", "no further request is started");
+  t.equal((await next(gateway, WRITE)).outcome, "429 key.busy");
+  t.equal(line.asked.length, asked, "the CMS receives no request");
+  t.equal((await next(gateway, READ, "partnerAC")).outcome, "200", "another user is served");
 
-    first.client.socket.resume();
-    t.match((await first.client.end()).text, /\}$/, "read to its end");
-    await until("room by what was read", async () => (await next(gateway, SMALL)).outcome === "200");
-    t.equal((await next(gateway, READ)).outcome, "429 key.busy");
-    second.client.socket.destroy();
-    await until("room by who has left", async () => (await next(gateway, READ)).outcome === "200");
-  },
-);
+  first.client.socket.resume();
+  t.match((await first.client.end()).text, /\}$/, "the response is complete");
+  await until("space after a response was read", async () => (await next(gateway, SMALL)).outcome === "200");
+  t.equal((await next(gateway, READ)).outcome, "429 key.busy");
+  second.client.socket.destroy();
+  await until("space after a client disconnected", async () => (await next(gateway, READ)).outcome === "200");
+});
 
-t.test("what has come from the CMS counts before the answer is whole", async (t) => {
+t.test("counts the bytes received from the CMS before the response is complete", async (t) => {
   const gateway = await start(t, { unsentPerKey: MOST });
   const half = Buffer.concat([
     Buffer.from("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99000000\r\n\r\n"),
@@ -141,12 +147,12 @@ t.test("what has come from the CMS counts before the answer is whole", async (t)
   ];
   await until("two half answers", () => taken.length === 2);
   await Promise.all(taken);
-  await until("no room for another", async () => (await next(gateway, READ)).outcome === "429 key.busy");
+  await until("no space for another", async () => (await next(gateway, READ)).outcome === "429 key.busy");
   stalled[0]?.socket.destroy();
-  await until("room by who has left", async () => (await next(gateway, READ)).outcome === "200");
+  await until("space after a client disconnected", async () => (await next(gateway, READ)).outcome === "200");
 });
 
-t.test("so have all together", async (t) => {
+t.test("limits the bytes of all unread responses (503)", async (t) => {
   const gateway = await start(t, { unsent: MOST });
   for (const key of ["partnerA", "partnerAC"] as const)
     t.equal((await next(gateway, READ, key)).outcome, "200");
@@ -154,19 +160,19 @@ t.test("so have all together", async (t) => {
   t.equal((await next(gateway, SMALL, "partnerAC")).outcome, "200");
 });
 
-t.test("of writes that were under way together no more is kept than twice the limit", async (t) => {
+t.test("holds at most twice the limit for the responses to concurrent writes", async (t) => {
   const gateway = await start(t, { unsentPerKey: MOST });
   t.equal((await next(gateway, SMALL)).outcome, "200");
   const held = stageWrites(t);
   const from = gateway.lines().filter(({ msg }) => msg === "request").length;
   for (let i = 0; i < 6; i += 1) await send(gateway, WRITE);
-  await until("all at the CMS", () => held.length === 6);
+  await until("all writes at the CMS", () => held.length === 6);
   for (const go of held) go();
   const seen = await outcomes(gateway, from, 6);
   t.strictSame(seen.toSorted(), ["200", "200", "200", "200", "200", "500 answer.unsent"]);
 });
 
-t.test("an answer that is larger than the limit is given to who has no other", async (t) => {
+t.test("sends a response larger than the limit to a user without other unread responses", async (t) => {
   for (const [limits, refusal] of [
     [{ unsentPerKey: "1MiB" }, "429 key.busy"],
     [{ unsent: "1MiB" }, "503 gateway.busy"],

@@ -1,9 +1,10 @@
 /**
- * Attack: the CMS's side of the wire says something that is no honest answer: control bytes in headers, a compressed
- * bomb, JSON without a floor, a wrong label, ten times the largest answer.
- * Amplifier: a gateway that passes it on, unpacks it, walks it, or lets it crash the process for everybody.
- * Defence: none of its headers is copied, nothing is unpacked, sizes are bounded while they come, and whatever cannot be
- * read is one 500 whose reason is in the log alone.
+ * Attack: the CMS, or a host on its connection, sends invalid responses: control bytes in headers, a
+ * compression bomb, JSON nested too deep, a wrong Content-Type, ten times the largest response.
+ * Amplifier: a gateway that forwards, decompresses or traverses it, or that crashes and so fails every
+ * client.
+ * Defence: the gateway copies none of its headers, decompresses nothing, and limits sizes while it receives.
+ * An unreadable response is a 500 whose reason only the log holds.
  */
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import t, { type Test } from "tap";
@@ -38,7 +39,7 @@ function ask(method = "GET"): Promise<Response> {
   });
 }
 
-/** Stages an answer to what is forwarded; lookups stay healthy. */
+/** Stages a response to forwarded requests; lookups stay healthy. */
 function stage(fault: Fault): void {
   line.stage(fault, /^(?:GET|POST) \/api\/posts/);
 }
@@ -50,13 +51,13 @@ function list(body: string, more: readonly string[] = []): Fault {
 const deep = (n: number) => `${'{"a":'.repeat(n)}1${"}".repeat(n)}`;
 const DOCS = '{"docs":[{"id":1,"tenant":1,"title":"ok"}],"totalDocs":1}';
 
-t.test("it is healthy, and so are the answers that this file stages", async (t) => {
+t.test("the CMS and the staged responses are valid without a fault", async (t) => {
   t.equal((await ask()).status, 200);
   stage(list(DOCS));
   t.match(await (await ask()).json(), { docs: [{ id: 1, tenant: 1, title: "ok" }] });
 });
 
-t.test("none of its headers reaches a partner, however they are written", async (t) => {
+t.test("no header of the CMS reaches a partner, however it is written", async (t) => {
   stage(list(DOCS, ["set-cookie: a=1", "x-powered-by: p", "location: http://evil/", "x-request-id: theirs"]));
   const answer = await ask();
   t.strictSame([...answer.headers.keys()].toSorted(), [
@@ -91,11 +92,11 @@ t.test("none of its headers reaches a partner, however they are written", async 
   t.ok([200, 502].includes((await ask()).status));
 });
 
-t.test("what is compressed, or wrongly labelled, is 500 and is not unpacked", async (t) => {
+t.test("rejects a compressed or wrongly labelled response with 500 and does not decompress it", async (t) => {
   const bomb = gzipSync(`{"docs":[${" ".repeat(30_000_000)}]}`);
   t.ok(bomb.length < 1_000_000, `a bomb of ${bomb.length} bytes`);
   for (const [name, fault] of [
-    // Unpacked, each of them would be 200, but for a bomb that is over the limit then.
+    // Decompressed, each of them would be a 200, except for a bomb over the limit.
     ["a bomb", says(answerOf("200 OK", bomb, ["content-encoding: gzip"]))],
     ["gzip", says(answerOf("200 OK", gzipSync(DOCS), ["content-encoding: gzip"]))],
     ["brotli", says(answerOf("200 OK", brotliCompressSync(DOCS), ["content-encoding: br"]))],
@@ -128,14 +129,14 @@ async function readsNoMore(t: Test, framing: string, piece: Buffer): Promise<voi
   t.ok(written() > 1_048_576 && written() < 100_000_000, `${written()} bytes`);
 }
 
-t.test("an answer beyond the limit is 500, and is not read to its end", async (t) => {
+t.test("rejects a response over the limit with 500 and stops reading it", async (t) => {
   const piece = Buffer.alloc(65_536, " ");
   await readsNoMore(t, "content-length: 900000000", piece);
   const chunk = Buffer.concat([Buffer.from("10000\r\n"), piece, Buffer.from("\r\n")]);
   await readsNoMore(t, "transfer-encoding: chunked", chunk);
 });
 
-t.test("JSON without a floor is 500, in every place", async (t) => {
+t.test("rejects JSON that is nested too deep with 500, wherever the depth is", async (t) => {
   for (const [name, body] of [
     ["objects", `{"docs":[{"id":1,"tenant":1,"x":${deep(100_000)}}]}`],
     ["lists", `{"docs":[{"id":1,"tenant":1,"x":${"[".repeat(200_000)}${"]".repeat(200_000)}}]}`],
@@ -145,19 +146,26 @@ t.test("JSON without a floor is 500, in every place", async (t) => {
     const answer = await ask();
     t.equal(answer.status, 500, name);
     t.match(await answer.json(), { error: "Server Error", requestId: String }, name);
-    t.match(gateway.lines().at(-1), { code: "upstream.failed", status: 500 }, `${name}: the CMS is to blame`);
+    t.match(
+      gateway.lines().at(-1),
+      { code: "upstream.failed", status: 500 },
+      `${name}: the log blames the CMS`,
+    );
   }
   await line.heal();
-  t.equal((await ask()).status, 200, "and the next is served");
+  t.equal((await ask()).status, 200, "the next request is served");
 });
 
-t.test("a write that was answered with another record is no 404: it has happened", async (t) => {
-  line.stage(list('{"doc":{"id":9,"tenant":1},"message":"Updated"}'), /^PATCH /);
-  const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts/3`, {
-    method: "PATCH",
-    headers: { authorization: `users API-Key ${cms.keys.partnerA}` },
-    body: "{}",
-  });
-  t.equal(answer.status, 500);
-  await line.heal();
-});
+t.test(
+  "answers 500 instead of 404 if the response to a write holds another record, because the write happened",
+  async (t) => {
+    line.stage(list('{"doc":{"id":9,"tenant":1},"message":"Updated"}'), /^PATCH /);
+    const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts/3`, {
+      method: "PATCH",
+      headers: { authorization: `users API-Key ${cms.keys.partnerA}` },
+      body: "{}",
+    });
+    t.equal(answer.status, 500);
+    await line.heal();
+  },
+);

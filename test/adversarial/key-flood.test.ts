@@ -1,8 +1,9 @@
 /**
- * Attack: thousands of invented keys, each of which only the CMS can tell from a good one.
- * Amplifier: a cache in which known absences push out good keys; lookups that take every connection; a map per key.
- * Defence: absences have a cache of their own; looking up keys that never were good has a lane of its own, with a bounded
- * queue; what cannot be looked up is 503 and leaves nothing behind.
+ * Attack: thousands of invented keys, which only the CMS can tell from valid ones.
+ * Amplifier: a cache in which unknown keys evict known keys, lookups that take every connection, a map entry
+ * per key.
+ * Defence: unknown keys have a cache of their own. Lookups of keys that were never valid have a separate
+ * concurrency limit and a bounded queue. A key that cannot be looked up is a 503 and leaves no state.
  */
 import { randomUUID } from "node:crypto";
 import { Agent, request as httpRequest } from "node:http";
@@ -36,7 +37,7 @@ function ask(port: number, key: string): Promise<number> {
   });
 }
 
-/** Does this to lookups of invented keys; returns how many there were since. */
+/** Stages `fault` for lookups of invented keys. Returns a function that counts them. */
 function stageStrange(t: Test, fault: Fault): () => number {
   let lookups = 0;
   line.stage((request) => {
@@ -54,11 +55,11 @@ function inventKeys(n: number): string[] {
 const ABSENT = 100;
 
 t.test(
-  "2,000 invented keys are 2,000 times 401; a bounded number is remembered, and no good key pushed out",
+  "answers 2,000 invented keys with 401, caches a bounded number of them, and evicts no valid key",
   async (t) => {
     const settings = {
       partners: { collections: ["posts"] },
-      // Every key is to be looked up: that there is also a rate for that is shown in redis-tiers.
+      // The test needs a lookup of every key; the rate limit on lookups has its test in redis-tiers.
       cache: { lookupsPerSecond: 1_000_000, keys: 10, absent: ABSENT },
       upstream: { keyLookups: 32 },
     };
@@ -76,19 +77,19 @@ t.test(
     await refuse(keys);
     t.equal(lookups(), 2_000);
     await refuse(keys.slice(-ABSENT));
-    t.equal(lookups(), 2_000, "the last ones are remembered");
+    t.equal(lookups(), 2_000, "the last ones are cached");
     await refuse(keys.slice(0, ABSENT));
-    t.equal(lookups(), 2_000 + ABSENT, "nothing is left of the first ones: they are looked up again");
+    t.equal(lookups(), 2_000 + ABSENT, "the first ones were evicted and are looked up again");
     t.equal(await ask(gateway.port, goodKey), 200);
     t.match(
       gateway.lines().at(-1),
       { keyVia: "memory", tenantVia: "memory" },
-      "the good key was still known",
+      "the valid key was still cached",
     );
   },
 );
 
-t.test("while lookups of unknown keys hang, known keys are served, and unknown ones get 503", async (t) => {
+t.test("while lookups of unknown keys hang, known keys are served and unknown ones get 503", async (t) => {
   const gateway = await startStillGateway(line.url, {
     partners: { collections: ["posts"] },
     upstream: { connections: 8, keyLookups: 4 },
@@ -105,8 +106,8 @@ t.test("while lookups of unknown keys hang, known keys are served, and unknown o
   for (let i = 0; i < 20; i++) t.equal(await ask(gateway.port, goodKey), 200);
   gateway.clock.move(1_000);
   t.equal(await ask(gateway.port, goodKey), 200);
-  t.match(gateway.lines().at(-1), { keyVia: "cms" }, "also where their keys have to be looked up again");
-  t.strictSame(settled, refused, "4 are asked, 16 wait, the others are refused at once");
+  t.match(gateway.lines().at(-1), { keyVia: "cms" }, "even if their keys have expired and need a lookup");
+  t.strictSame(settled, refused, "4 lookups run, 16 wait, and the others are rejected at once");
   t.equal(lookups(), 4);
   agent.destroy();
   await Promise.all(flood);

@@ -1,6 +1,7 @@
-// Attack: headers and framing of any kind on native traffic, where nearly everything passes.
-// Amplifier: the CMS and Next.js believe what a proxy says of its client, of the tenant, and of their own routing.
-// Defence: whatever is sent, it is one request at the CMS, and what only the gateway may say only the gateway has said.
+// Attack: headers and framing of any kind on native traffic, which is forwarded nearly unchanged.
+// Amplifier: the CMS and Next.js trust what a proxy says about its client, the tenant and their own routing.
+// Defence: each request becomes one request at the CMS, and only the gateway sets the headers reserved for
+// it.
 import * as fc from "fast-check";
 import tap from "tap";
 
@@ -14,10 +15,13 @@ tap.teardown(() => site.close());
 
 const RUNS = { numRuns: 600 };
 
-/** Names that speak for the gateway or for Next.js itself, folded; hop-by-hop ones; those that name another client. */
+/**
+ * Reserved names of the gateway or of Next.js, folded; hop-by-hop names; names that state another client
+ * address.
+ */
 const NEVER =
   /^(?:x-basker-tenant-(?:id|slug)|x-middleware-(?!prefetch).*|x-invoke-.*|x-forwarded-uri|x-real-ip|x-matched-path|forwarded|expect|te|trailer|keep-alive|proxy-authorization)$/;
-/** What the gateway says itself, once. */
+/** The headers that the gateway sets itself, once. */
 const OWN: Readonly<Record<string, RegExp>> = {
   "x-forwarded-for": /^127\.0\.0\.1$/,
   "x-forwarded-proto": /^http$/,
@@ -26,7 +30,7 @@ const OWN: Readonly<Record<string, RegExp>> = {
   host: /^gateway$/,
 };
 
-/** What a native request to the CMS carries that only the gateway, or nobody, may say. */
+/** Lists the headers of a native request to the CMS that only the gateway may set, or that must not occur. */
 function forgeries({ rawHeaders }: RecordedRequest): string[] {
   const said = rawHeaders.flatMap((name, i) =>
     i % 2 === 0 ? [[name.toLowerCase().replace(/[_.]/g, "-"), rawHeaders[i + 1] ?? ""] as const] : [],
@@ -40,7 +44,7 @@ function forgeries({ rawHeaders }: RecordedRequest): string[] {
 }
 
 await tap.test(
-  "whatever an editor's browser sends is one request at the CMS, with no forged header",
+  "every request of an editor's browser is one request at the CMS, without a forged header",
   async (t) => {
     let arrived = 0;
     const native = fc.tuple(
@@ -50,13 +54,10 @@ await tap.test(
     await fc.assert(
       fc.asyncProperty(native, async ([drawn, to]) => {
         await rawExchange(site.gateway.port, bytesOf({ ...drawn, path: to }, []));
-        // Whether a sender of a write is one of the CMS's users is a question of the gateway's own.
+        // The gateway itself asks the CMS whether the client of a write is one of its users.
         const requests = site.cms.takeRequests().filter(({ path }) => path !== "/api/users/me?depth=0");
         arrived += requests.length;
-        none([
-          ...(requests.length > 1 ? ["one request has become two"] : []),
-          ...requests.flatMap(forgeries),
-        ]);
+        none([...(requests.length > 1 ? ["one request became two"] : []), ...requests.flatMap(forgeries)]);
       }),
       RUNS,
     );

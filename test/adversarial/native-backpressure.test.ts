@@ -1,7 +1,9 @@
 /**
- * Attack: a receiver that takes nothing, at either end, while the other has hundreds of megabytes to send.
- * Amplifier: a proxy that reads what it cannot write on: one slow receiver and one fast sender fill its memory.
- * Defence: a sender is read from as fast as its receiver takes, and a receiver that takes nothing is given up in time.
+ * Attack: a receiver at either end reads nothing while the other end has hundreds of megabytes to send.
+ * Amplifier: a proxy that reads more than it can write: one slow receiver and one fast sender fill its
+ * memory.
+ * Defence: the gateway reads a sender only as fast as its receiver reads, and times out a receiver that reads
+ * nothing.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -17,15 +19,18 @@ const GET = rawRequest(["GET /api/posts HTTP/1.1", "Host: h"]);
 const UPGRADE = rawRequest(["GET /hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"]);
 /** Longer than any test: `endIdleTime` ends it. */
 const IDLE_MS = 3_600_000;
-/** A small request besides those that a test is about, and its answer. */
+/** A small request besides those under test, and its response. */
 const SMALL = "GET /small ";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-/** What a sender has to send, and what it can get rid of while the receiver takes nothing, in bytes: buffers, mostly the kernel's. */
+/**
+ * How many bytes a sender has to send, and how many of them buffers (mostly the kernel's) take while the
+ * receiver reads nothing.
+ */
 const MOST = 200_000_000;
 const CHUNK = Buffer.alloc(65_536);
 const FEW = 60_000_000;
 
-t.test("a CMS that stops reading an upload is given up with 504", async (t) => {
+t.test("ends an upload with 504 if the CMS stops reading it", async (t) => {
   const origin = await badOrigin((socket, head) => {
     if (head.startsWith(SMALL)) socket.write(OK);
     else socket.pause();
@@ -40,41 +45,44 @@ t.test("a CMS that stops reading an upload is given up with 504", async (t) => {
     () => end.bytesRead,
     () => ask(front, { path: "/small" }),
   );
-  t.ok(read < FEW, `held back after ${String(read)} bytes`);
+  t.ok(read < FEW, `stopped after ${String(read)} bytes`);
   endIdleTime(end, IDLE_MS);
   t.match(await client.until(/\}$/), /^HTTP\/1\.1 504 /);
   t.match(front.failures, [{ code: "upstream.timeout" }]);
   client.socket.destroy();
 });
 
-t.test("a client that stops reading stops the CMS from sending, and is dropped", async (t) => {
-  let sent = (): number => 0;
-  let answer: ServerResponse | undefined;
-  const origin = await startOrigin(t, (request, response) => {
-    if (request.url === "/small") response.end();
-    else {
-      answer = response;
-      sent = pour(response, CHUNK, MOST);
-    }
-  });
-  const front = await startFront(t, origin.url, { idleTimeoutMs: IDLE_MS });
-  const client = await rawConnect(front.port);
-  client.socket.pause();
-  client.send(GET);
-  const pouring = await until("the request at the CMS", () => answer);
-  await untilStill(
-    () => sent(),
-    () => ask(front, { path: "/small" }),
-  );
-  t.ok(sent() > 0 && sent() < FEW, `held back after ${String(sent())} bytes`);
-  const cancelled = closed(pouring);
-  endIdleTime(await serverEnd(client), IDLE_MS);
-  await inTime(cancelled, () => "the answer to be cancelled");
-  t.match(front.failures, [{ code: "request.stalled" }]);
-  client.socket.destroy();
-});
+t.test(
+  "a client that stops reading pauses the CMS's response, and is disconnected after the idle timeout",
+  async (t) => {
+    let sent = (): number => 0;
+    let answer: ServerResponse | undefined;
+    const origin = await startOrigin(t, (request, response) => {
+      if (request.url === "/small") response.end();
+      else {
+        answer = response;
+        sent = pour(response, CHUNK, MOST);
+      }
+    });
+    const front = await startFront(t, origin.url, { idleTimeoutMs: IDLE_MS });
+    const client = await rawConnect(front.port);
+    client.socket.pause();
+    client.send(GET);
+    const pouring = await until("the request at the CMS", () => answer);
+    await untilStill(
+      () => sent(),
+      () => ask(front, { path: "/small" }),
+    );
+    t.ok(sent() > 0 && sent() < FEW, `stopped after ${String(sent())} bytes`);
+    const cancelled = closed(pouring);
+    endIdleTime(await serverEnd(client), IDLE_MS);
+    await inTime(cancelled, () => "the answer to be cancelled");
+    t.match(front.failures, [{ code: "request.stalled" }]);
+    client.socket.destroy();
+  },
+);
 
-t.test("a large refusal of a handshake goes at the client's pace", async (t) => {
+t.test("a large rejection of a handshake is sent as fast as the client reads", async (t) => {
   let sent = (): number => 0;
   let peer: Socket | undefined;
   const origin = await badOrigin((socket, head) => {
@@ -96,7 +104,7 @@ t.test("a large refusal of a handshake goes at the client's pace", async (t) => 
     () => sent(),
     () => ask(front, { path: "/small" }),
   );
-  t.ok(sent() > 0 && sent() < FEW, `held back after ${String(sent())} bytes`);
+  t.ok(sent() > 0 && sent() < FEW, `stopped after ${String(sent())} bytes`);
   const cut = closed(pouring);
   endIdleTime(await serverEnd(client), IDLE_MS);
   await inTime(cut, () => "the connection to the CMS to close");

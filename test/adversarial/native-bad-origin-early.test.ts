@@ -1,6 +1,7 @@
-// Attack: a CMS, or a server in front of it, answers an upload early and closes while the client still sends.
-// Amplifier: the close discards what was not read, so that TCP resets the connection and the next write to it fails.
-// Defence: a write that fails ends no connection whose answer may be waiting to be read.
+// Attack: the CMS, or a server in front of it, answers an upload early and closes while the client still
+// sends.
+// Amplifier: the close discards unread bytes, so TCP resets the connection and the next write to it fails.
+// Defence: a failed write does not end a connection that may still hold an unread response.
 import type { IncomingMessage } from "node:http";
 import t, { type Test } from "tap";
 import { badOrigin } from "../support/bad-origin.ts";
@@ -11,8 +12,8 @@ const UPLOAD = rawRequest(["POST /api/media HTTP/1.1", "Host: h", "Content-Lengt
 const REFUSAL = "HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 4\r\n\r\nmuch";
 
 /**
- * A front before an origin that says `text` and resets the connection. Where `isWritten`, the next part of the body is
- * written in the same turn, so that the write fails before the answer can be read.
+ * Starts a front before an origin that sends `text` and resets the connection. If `isWritten`, the next part
+ * of the body is written in the same tick, so the write fails before the response can be read.
  */
 async function frontOf(t: Test, text: string, isWritten: boolean) {
   let upload: IncomingMessage | undefined;
@@ -30,8 +31,8 @@ async function frontOf(t: Test, text: string, isWritten: boolean) {
 }
 
 for (const isWritten of [false, true]) {
-  const order = isWritten ? "where a write fails first" : "where the answer is read first";
-  t.test(`an early refusal is relayed ${order}`, async (t) => {
+  const order = isWritten ? "if a write fails first" : "if the response is read first";
+  t.test(`relays an early rejection ${order}`, async (t) => {
     const front = await frontOf(t, REFUSAL, isWritten);
     for (let nth = 0; nth < 3; nth += 1) {
       const client = await rawConnect(front.port);
@@ -42,7 +43,7 @@ for (const isWritten of [false, true]) {
     t.strictSame(front.failures, []);
   });
 
-  t.test(`a connection that ends without an answer is 502 ${order}`, async (t) => {
+  t.test(`answers 502 to a connection that ends without a response ${order}`, async (t) => {
     for (const text of ["", "HTTP/1.1 413 Payload"]) {
       const front = await frontOf(t, text, isWritten);
       const client = await rawConnect(front.port);

@@ -1,7 +1,10 @@
 /**
- * Attack: a CMS (or what stands between) that breaks off, stalls, or answers what HTTP does not allow.
- * Amplifier: a proxy that pipes without an error path, so that the client waits for ever or the process dies of a header.
- * Defence: an answer is judged before its head goes out; one that breaks off later takes the client's connection with it.
+ * Attack: the CMS (or a server in front of it) breaks off, stalls, or sends a response that HTTP does not
+ * allow.
+ * Amplifier: a proxy that pipes without an error path, so the client waits forever or an invalid header ends
+ * the process.
+ * Defence: the gateway validates a response before it sends the head. If the response breaks off later, the
+ * gateway closes the client's connection.
  */
 import t from "tap";
 import type { NativeOptions } from "../../src/http/proxy/proxy.ts";
@@ -49,18 +52,18 @@ const CUT: Record<string, string> = {
 };
 
 for (const [name, text] of Object.entries(CUT)) {
-  t.test(`${name} that breaks off takes the client's connection with it`, async (t) => {
+  t.test(`${name} that breaks off closes the client's connection`, async (t) => {
     for (const breakOff of [answersAndCloses, answersAndResets]) {
       const front = await frontOf(t, breakOff(text));
       const answer = await rawExchange(front.port, GET);
       t.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-      t.notMatch(answer, /\r\n0\r\n\r\n$/, "no clean end");
+      t.notMatch(answer, /\r\n0\r\n\r\n$/, "no regular end");
       t.match(front.failures, [{ requestId: "id-1", code: "upstream.unreachable" }]);
-      t.equal(front.failures.length, 1, "told once");
+      t.equal(front.failures.length, 1, "reported once");
     }
   });
 
-  t.test(`${name} that stalls is cut off when nothing has moved for the idle time`, async (t) => {
+  t.test(`${name} that stalls is cut off after the idle timeout`, async (t) => {
     const front = await frontOf(t, answers(text), { idleTimeoutMs: IDLE_MS });
     const client = await rawConnect(front.port);
     client.send(GET);
@@ -68,13 +71,13 @@ for (const [name, text] of Object.entries(CUT)) {
     endIdleTime(await serverEnd(client), IDLE_MS);
     const answer = (await client.end()).text;
     t.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*half/);
-    t.notMatch(answer, /\r\n0\r\n\r\n$/, "no clean end");
+    t.notMatch(answer, /\r\n0\r\n\r\n$/, "no regular end");
     t.match(front.failures, [{ code: "upstream.timeout" }]);
   });
 }
 
 t.test(
-  "to an HTTP/1.0 client, whose bodies end with the connection, a broken body ends with a reset",
+  "resets the connection of an HTTP/1.0 client when a body breaks off, since a close would mean a complete body",
   async (t) => {
     const front = await frontOf(t, answersAndCloses(CUT["a chunked body"] ?? ""));
     const client = await rawConnect(front.port);
@@ -83,14 +86,14 @@ t.test(
   },
 );
 
-t.test("a broken answer to an upgrade closes the client's socket", async (t) => {
+t.test("a broken response to an upgrade closes the client's socket", async (t) => {
   const front = await frontOf(t, answersAndCloses(CUT["a body with a length"] ?? ""));
   const answer = await rawExchange(front.port, UPGRADE);
   t.match(answer, /^HTTP\/1\.1 200 OK\r\n.*half$/s);
   t.match(front.failures, [{ code: "upstream.unreachable" }]);
 });
 
-t.test("a 101 that nobody asked for is 502", async (t) => {
+t.test("answers 502 to an unrequested 101", async (t) => {
   const head = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"];
   const origin = await badOrigin(answers(rawRequest(head)));
   t.teardown(() => origin.close());
@@ -99,13 +102,13 @@ t.test("a 101 that nobody asked for is 502", async (t) => {
   t.match(front.failures, [{ code: "upstream.unreachable" }]);
 });
 
-t.test("an answer that HTTP does not allow is 502", async (t) => {
+t.test("answers 502 to a response that HTTP does not allow", async (t) => {
   const refused: Record<string, string> = {
     "a status below 100": "HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n",
     "both framings": "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a coding we cannot undo": "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "two lengths": "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-    "a 100 that nobody asked for": "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+    "an unrequested 100": "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
     "no HTTP": "SSH-2.0-OpenSSH_9.2\r\n",
     "a control character in a header": "HTTP/1.1 200 OK\r\nX-A: a\u0001b\r\nContent-Length: 0\r\n\r\n",
   };
@@ -116,7 +119,7 @@ t.test("an answer that HTTP does not allow is 502", async (t) => {
   }
 });
 
-t.test("an answer that is merely odd is passed on in good order", async (t) => {
+t.test("relays an unusual but valid response in canonical form", async (t) => {
   const odd: Record<string, [string, RegExp]> = {
     "a control character in the reason": [
       "HTTP/1.1 200 O\u0001K\r\nContent-Length: 2\r\n\r\nok",
@@ -127,15 +130,15 @@ t.test("an answer that is merely odd is passed on in good order", async (t) => {
       "HTTP/1.1 200 OK\r\nTrailer: x\r\nContent-Length: 2\r\n\r\nok",
       /^HTTP\/1\.1 200 OK\r\n(?!.*trailer).*\r\n\r\nok$/is,
     ],
-    "a status nobody knows": [
+    "an unknown status": [
       "HTTP/1.1 999 Denied\r\nContent-Length: 2\r\n\r\nok",
       /^HTTP\/1\.1 999 Denied\r\n.*\r\n\r\nok$/s,
     ],
-    "hints before it": [
+    "early hints before it": [
       "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
       /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 204 No Content\r\n[^]*\r\n\r\n$/,
     ],
-    "hints that are none": [
+    "invalid early hints": [
       "HTTP/1.1 103 Early Hints\r\nLink: a; b\r\nSet-Cookie: a=1\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
       /^HTTP\/1\.1 204 No Content\r\n(?!.*Set-Cookie)[^]*\r\n\r\n$/,
     ],
@@ -151,25 +154,28 @@ t.test("an answer that is merely odd is passed on in good order", async (t) => {
   }
 });
 
-t.test("rubbish in mid-answer closes the connection and not the process", async (t) => {
-  const origin = await badOrigin(
-    answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
-  );
-  t.teardown(() => origin.close());
-  const front = await startFront(t, origin.url);
-  for (let i = 0; i < 2; i++) {
-    const client = await rawConnect(front.port);
-    client.send(GET);
-    await client.until(/half/);
-    for (const socket of origin.sockets) socket.write("rubbish");
-    const { text } = await client.end();
-    t.notMatch(text, /"error"|\r\n0\r\n\r\n$/, "neither an envelope in the body nor a clean end");
-  }
-  t.match(front.failures, [{ code: "upstream.unreachable" }, { code: "upstream.unreachable" }]);
-  t.equal(front.failures.length, 2, "one for each");
-});
+t.test(
+  "garbage in the middle of a response closes the connection and does not end the process",
+  async (t) => {
+    const origin = await badOrigin(
+      answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
+    );
+    t.teardown(() => origin.close());
+    const front = await startFront(t, origin.url);
+    for (let i = 0; i < 2; i++) {
+      const client = await rawConnect(front.port);
+      client.send(GET);
+      await client.until(/half/);
+      for (const socket of origin.sockets) socket.write("rubbish");
+      const { text } = await client.end();
+      t.notMatch(text, /"error"|\r\n0\r\n\r\n$/, "neither an envelope in the body nor a regular end");
+    }
+    t.match(front.failures, [{ code: "upstream.unreachable" }, { code: "upstream.unreachable" }]);
+    t.equal(front.failures.length, 2, "one for each");
+  },
+);
 
-t.test("a second answer to one request never meets the next client", async (t) => {
+t.test("a second response to one request never reaches the next client", async (t) => {
   const front = await frontOf(t, (socket, _head, nth) => {
     const answer = `HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nnth ${String(nth)}`;
     socket.write(nth === 1 ? answer + "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nevil!" : answer);
@@ -177,7 +183,7 @@ t.test("a second answer to one request never meets the next client", async (t) =
   for (let i = 1; i <= 5; i++) t.notMatch(await rawExchange(front.port, LAST_GET), /evil/);
 });
 
-t.test("a CMS that hangs up, resets or is not there is 502, and a slow one 504", async (t) => {
+t.test("answers 502 if the CMS hangs up, resets or refuses connections, and 504 if it is slow", async (t) => {
   const deaf = await deafOrigin();
   t.teardown(() => deaf.close());
   const cases: [string, Promise<Front>, RegExp][] = [
@@ -195,7 +201,7 @@ t.test("a CMS that hangs up, resets or is not there is 502, and a slow one 504",
   }
 });
 
-t.test("a request given up for slowness is cancelled at the CMS", async (t) => {
+t.test("cancels a timed-out request at the CMS", async (t) => {
   const origin = await badOrigin(isSilent);
   t.teardown(() => origin.close());
   const clock = handClock();
@@ -212,8 +218,8 @@ t.test("a request given up for slowness is cancelled at the CMS", async (t) => {
   client.send(GET);
   await until("the second request at the CMS", () => origin.received.length === 2);
   clock.move(100);
-  t.match(await client.until(/\}[^]*\}$/), /504[^]*504/, "the client's connection is as good as before");
+  t.match(await client.until(/\}[^]*\}$/), /504[^]*504/, "the client's connection is still usable");
   await front.native.close();
-  t.equal(front.failures.length, 2, "and the cancelling is not taken for a failure of its own");
+  t.equal(front.failures.length, 2, "the cancellation is not reported as another failure");
   client.socket.destroy();
 });

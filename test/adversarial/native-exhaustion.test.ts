@@ -1,7 +1,9 @@
 /**
- * Attack: clients that go away, stop reading or stop sending at the moment when it costs the gateway most.
- * Amplifier: each leaves a connection to the CMS, a listener or a buffer behind, until there are none left for anybody.
- * Defence: what a client was given ends with it, on both sides and at once, and whoever moves no byte in time is cut off.
+ * Attack: clients that disconnect, stop reading or stop sending at the most expensive moment for the gateway.
+ * Amplifier: each leaves a connection to the CMS, a listener or a buffer behind, until none is left for any
+ * client.
+ * Defence: a client's resources are released with its connection, on both sides and at once. The idle timeout
+ * cuts off a connection that moves no byte.
  */
 import type { Socket } from "node:net";
 import t from "tap";
@@ -33,7 +35,7 @@ const ABANDONED: Record<string, string> = {
 };
 
 for (const [when, request] of Object.entries(ABANDONED)) {
-  t.test(`a client that leaves ${when} leaves nothing behind at the CMS`, async (t) => {
+  t.test(`a client that disconnects ${when} leaves no connection to the CMS behind`, async (t) => {
     let arrived = 0;
     const all = Promise.withResolvers<void>();
     const origin = await badOrigin(() => {
@@ -53,27 +55,30 @@ for (const [when, request] of Object.entries(ABANDONED)) {
     await deserted(origin);
     t.equal(origin.sockets.size, 0);
     await front.native.close();
-    t.strictSame(front.failures, [], "a client that leaves is no failure");
+    t.strictSame(front.failures, [], "a disconnected client is not a failure");
   });
 }
 
-t.test("a client that leaves in mid-answer leaves nothing behind at the CMS", async (t) => {
-  const origin = await badOrigin((socket) => {
-    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegun");
-  });
-  t.teardown(() => origin.close());
-  const front = await startFront(t, origin.url);
-  const clients = await Promise.all(Array.from({ length: LEAVERS }, () => rawConnect(front.port)));
-  for (const client of clients) client.send(GET);
-  await Promise.all(clients.map((client) => client.until(/begun/)));
-  for (const client of clients) client.socket.destroy();
-  await deserted(origin);
-  t.equal(origin.sockets.size, 0);
-  await front.native.close();
-  t.strictSame(front.failures, []);
-});
+t.test(
+  "a client that disconnects in the middle of a response leaves no connection to the CMS behind",
+  async (t) => {
+    const origin = await badOrigin((socket) => {
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegun");
+    });
+    t.teardown(() => origin.close());
+    const front = await startFront(t, origin.url);
+    const clients = await Promise.all(Array.from({ length: LEAVERS }, () => rawConnect(front.port)));
+    for (const client of clients) client.send(GET);
+    await Promise.all(clients.map((client) => client.until(/begun/)));
+    for (const client of clients) client.socket.destroy();
+    await deserted(origin);
+    t.equal(origin.sockets.size, 0);
+    await front.native.close();
+    t.strictSame(front.failures, []);
+  },
+);
 
-t.test("an upload that the CMS has answered early gives its connection back at once", async (t) => {
+t.test("an upload that the CMS has answered early releases its connection at once", async (t) => {
   const origin = await badOrigin((socket) => {
     socket.write("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 4\r\n\r\nmuch");
   });
@@ -83,27 +88,27 @@ t.test("an upload that the CMS has answered early gives its connection back at o
   client.send(UPLOAD);
   t.match(await client.until(/much$/), /^HTTP\/1\.1 413 /);
   await deserted(origin);
-  t.equal(client.socket.destroyed, false, "the client may finish what it is sending");
+  t.equal(client.socket.destroyed, false, "the client may finish its upload");
   client.send(Buffer.alloc(1_000_000 - "first".length));
   client.send(GET);
-  t.match(await client.until(/much[^]*much$/), /413[^]*413/, "and use its connection again");
+  t.match(await client.until(/much[^]*much$/), /413[^]*413/, "the client reuses its connection");
   client.socket.destroy();
 });
 
-t.test("a client that stops sending is told so and dropped", async (t) => {
+t.test("answers 400 to a client that stops sending, and closes its connection", async (t) => {
   const origin = await badOrigin(isSilent);
   t.teardown(() => origin.close());
   const front = await startFront(t, origin.url, { idleTimeoutMs: IDLE_MS });
   const client = await rawConnect(front.port);
   client.send(UPLOAD);
-  await until("the CMS to have the beginning", () => origin.received[0]?.endsWith("first"));
+  await until("the CMS to receive the beginning", () => origin.received[0]?.endsWith("first"));
   endIdleTime(await serverEnd(client), IDLE_MS);
   t.match((await client.end()).text, /^HTTP\/1\.1 400 .*"message":"Malformed request"/s);
   await deserted(origin);
   t.match(front.failures, [{ code: "request.stalled" }]);
 });
 
-t.test("either end of a tunnel that goes takes the other with it", async (t) => {
+t.test("when either end of a tunnel closes, the gateway closes the other", async (t) => {
   const origin = await badOrigin((socket) => void socket.write(`${SWITCH}hello`));
   t.teardown(() => origin.close());
   const front = await startFront(t, origin.url);
@@ -124,7 +129,7 @@ t.test("either end of a tunnel that goes takes the other with it", async (t) => 
   }
 });
 
-t.test("a tunnel whose CMS ignores that the client has gone is closed after the idle time", async (t) => {
+t.test("closes a tunnel after the idle timeout if the CMS ignores that the client has closed", async (t) => {
   const origin = await badOrigin((socket) => void socket.write(`${SWITCH}hello`), { allowHalfOpen: true });
   t.teardown(() => origin.close());
   const front = await startFront(t, origin.url, { idleTimeoutMs: 150 });

@@ -1,7 +1,10 @@
 /**
- * Attack: request headers that speak for the gateway, for the client's address or for Next.js itself, or that make a hop drop one.
- * Amplifier: spellings that only the CMS reads as the same name, and events that a proxy library does not raise for every request.
- * Defence: everything of that kind is removed by its folded name before the call, and the gateway's own headers are set last.
+ * Attack: request headers that state what the gateway, the client's address or Next.js itself would state, or
+ * that make a hop drop one.
+ * Amplifier: spellings that only the CMS reads as the same name, and events that a proxy library does not
+ * emit for every request.
+ * Defence: the gateway removes all such headers by their folded names before the call, and sets its own
+ * headers last.
  */
 import t from "tap";
 import { answersAndCloses, badOrigin } from "../support/bad-origin.ts";
@@ -11,7 +14,7 @@ import { type Origin, startFront, startOrigin } from "../unit/http/proxy/front.t
 
 const ADDRESS = { "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "h" };
 
-/** Sends a request with these header lines and returns the headers that the origin saw. */
+/** Sends a request with these header lines and returns the headers that the origin received. */
 async function seenBy(
   origin: Origin,
   port: number,
@@ -42,7 +45,7 @@ t.test("Expect: 100-continue does not carry a reserved header past its removal",
   t.equal(origin.seen[0]?.body, "{}");
 });
 
-t.test("a reserved name is removed in every spelling", async (t) => {
+t.test("removes a reserved name in every spelling", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   for (const name of [
@@ -58,7 +61,7 @@ t.test("a reserved name is removed in every spelling", async (t) => {
   }
 });
 
-t.test("a reserved name is removed from an upgrade as well", async (t) => {
+t.test("removes a reserved name from an upgrade as well", async (t) => {
   const origin = await badOrigin(answersAndCloses("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
   t.teardown(() => origin.close());
   const front = await startFront(t, origin.url);
@@ -72,7 +75,7 @@ t.test("a reserved name is removed from an upgrade as well", async (t) => {
   t.match(origin.received[0], /\r\nconnection: upgrade\r\nupgrade: websocket\r\n/);
 });
 
-t.test("a nomination removes the client's headers and none of the gateway's", async (t) => {
+t.test("a Connection header removes the client's headers and none of the gateway's", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const nominated = [
@@ -100,7 +103,7 @@ t.test("a nomination removes the client's headers and none of the gateway's", as
   t.equal(headers["accept"], undefined);
 });
 
-t.test("hop-by-hop headers of the client end at the gateway", async (t) => {
+t.test("removes the client's hop-by-hop headers", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const lines = [
@@ -124,7 +127,7 @@ t.test("hop-by-hop headers of the client end at the gateway", async (t) => {
   }
 });
 
-t.test("hop-by-hop headers of the CMS end at the gateway", async (t) => {
+t.test("removes the CMS's hop-by-hop headers", async (t) => {
   const head = [
     "HTTP/1.1 200 OK",
     "Connection: close, X-Hop",
@@ -148,20 +151,23 @@ t.test("hop-by-hop headers of the CMS end at the gateway", async (t) => {
   t.match(answer, /\r\nx-request-id: id-1\r\n/);
 });
 
-t.test("a client that closes its connection does not close the CMS's, and is not told to stay", async (t) => {
-  const { origin, front } = await startKept(t);
-  for (let i = 0; i < 5; i++) {
-    const answer = await rawExchange(
-      front.port,
-      rawRequest(["GET /api HTTP/1.1", "Host: h", "Connection: close"]),
-    );
-    t.match(answer, /\r\nConnection: close\r\n/);
-    t.equal(origin.seen.at(-1)?.headers.connection, "keep-alive");
-  }
-  t.equal(origin.connections(), 1);
-});
+t.test(
+  "a client that closes its connection does not close the one to the CMS, and gets no Keep-Alive header",
+  async (t) => {
+    const { origin, front } = await startKept(t);
+    for (let i = 0; i < 5; i++) {
+      const answer = await rawExchange(
+        front.port,
+        rawRequest(["GET /api HTTP/1.1", "Host: h", "Connection: close"]),
+      );
+      t.match(answer, /\r\nConnection: close\r\n/);
+      t.equal(origin.seen.at(-1)?.headers.connection, "keep-alive");
+    }
+    t.equal(origin.connections(), 1);
+  },
+);
 
-t.test("what an untrusted peer says of the client is replaced by what its socket says", async (t) => {
+t.test("replaces what an untrusted peer says about the client by the address of its socket", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const names = [
@@ -189,7 +195,7 @@ t.test("what an untrusted peer says of the client is replaced by what its socket
   t.match(headers, { ...ADDRESS, "x-forwarded-port": String(front.port) });
 });
 
-t.test("what a trusted peer says of the client is kept, and the peer added", async (t) => {
+t.test("keeps what a trusted peer says about the client and appends the peer", async (t) => {
   const asked: string[] = [];
   const isTrustedPeer = (address: string): boolean => asked.push(address) > 0;
   const origin = await startOrigin(t);
@@ -211,7 +217,7 @@ t.test("what a trusted peer says of the client is kept, and the peer added", asy
     "x-forwarded-host": "www",
     "x-real-ip": "9.9.9.9",
   });
-  t.equal(headers["x_forwarded_for"], undefined, "an alias may be the client's, passed on unseen");
+  t.equal(headers["x_forwarded_for"], undefined, "the CMS would read an alias with the client's value");
   t.strictSame(asked, ["127.0.0.1"]);
-  t.match(await seenBy(origin, front.port, []), ADDRESS, "and what it does not say is filled in");
+  t.match(await seenBy(origin, front.port, []), ADDRESS, "missing values are filled in");
 });

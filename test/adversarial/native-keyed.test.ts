@@ -1,7 +1,8 @@
 /**
  * Attack: a partner's API key on a native path, where no tenant, version or ownership rule applies.
- * Amplifier: any second door (an upgrade, a method, a spelling) that was not thought of when the guard was put at the first.
- * Defence: the forwarding functions themselves refuse every request that offers a key, whatever its path, and ask nobody.
+ * Amplifier: a second entry (an upgrade, a method, a spelling) that the guard of the first does not cover.
+ * Defence: the forwarding functions themselves reject every request with a key, whatever its path, without a
+ * lookup.
  */
 import t from "tap";
 import { handClock } from "../support/clock.ts";
@@ -11,7 +12,7 @@ import { startFront, startOrigin } from "../unit/http/proxy/front.ts";
 const FORBIDDEN =
   /^HTTP\/1\.1 403 Forbidden\r\n.*"message":"API keys must use the Partners API at \/partners\/:version\/:tenant\/\*"/s;
 
-t.test("a key is refused however it is spelt and wherever it points", async (t) => {
+t.test("rejects a key in any spelling and on any path", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const values = [
@@ -37,10 +38,14 @@ t.test("a key is refused however it is spelt and wherever it points", async (t) 
       t.match(await rawExchange(front.port, rawRequest(head)), FORBIDDEN, `${value} on ${target}`);
     }
   }
-  t.equal(origin.connections(), 0, "the CMS was not asked, so a good key and a bad one look alike");
+  t.equal(
+    origin.connections(),
+    0,
+    "the CMS received nothing, so a valid key and an invalid one get the same response",
+  );
 });
 
-t.test("a key is refused with every method, and with a body that comes late", async (t) => {
+t.test("rejects a key with every method, and with a body that arrives later", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"]) {
@@ -59,7 +64,7 @@ t.test("a key is refused with every method, and with a body that comes late", as
   t.equal(origin.connections(), 0);
 });
 
-t.test("a key is refused on an upgrade, with the envelope on the socket", async (t) => {
+t.test("rejects a key on an upgrade, with the error envelope on the socket", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const answer = await rawExchange(
@@ -77,7 +82,7 @@ t.test("a key is refused on an upgrade, with the envelope on the socket", async 
   t.equal(origin.connections(), 0);
 });
 
-t.test("a key is refused though the Connection header nominates it away", async (t) => {
+t.test("rejects a key although the Connection header names Authorization", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const head = [
@@ -90,9 +95,9 @@ t.test("a key is refused though the Connection header nominates it away", async 
   t.equal(origin.connections(), 0);
 });
 
-t.test("the refusal reaches a client that is still sending", async (t) => {
+t.test("the rejection reaches a client that is still sending", async (t) => {
   const origin = await startOrigin(t);
-  // What it sends after the answer is read for two seconds of a clock that stands still.
+  // The gateway reads the rest of the request for two seconds of a clock that stands still.
   const front = await startFront(t, origin.url, { clock: handClock() });
   const head = [
     "POST /api/media HTTP/1.1",
@@ -109,7 +114,7 @@ t.test("the refusal reaches a client that is still sending", async (t) => {
   t.equal(reset, false);
 });
 
-t.test("a client that resets while it is refused an upgrade does no harm", async (t) => {
+t.test("a client that resets while its upgrade is rejected has no effect on others", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const head = [
@@ -127,7 +132,7 @@ t.test("a client that resets while it is refused an upgrade does no harm", async
   t.match(await rawExchange(front.port, rawRequest(head)), FORBIDDEN);
 });
 
-t.test("a session's token is none of it", async (t) => {
+t.test("forwards a session's token, which is not a key", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   for (const value of ["JWT eyJ.e30.x", "Bearer abc", "Basic YTpi"]) {
@@ -137,7 +142,7 @@ t.test("a session's token is none of it", async (t) => {
   }
 });
 
-t.test("the log hears of a refusal, under the id that the client was given", async (t) => {
+t.test("logs a rejection under the request id in the response", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const head = [

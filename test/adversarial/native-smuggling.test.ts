@@ -1,7 +1,9 @@
 /**
- * Attack: a request whose length the gateway and the CMS read differently, so that its body becomes a request of its own.
- * Amplifier: kept-alive connections to the CMS, on which the hidden request is answered to, or takes bytes from, another user.
- * Defence: only one-way framing is let in, and the framing that was read is the framing that is sent.
+ * Attack: a request whose length the gateway and the CMS read differently, so that its body becomes a request
+ * of its own.
+ * Amplifier: kept-alive connections to the CMS, on which the hidden request is answered to another user or
+ * takes bytes from that user's request.
+ * Defence: the gateway accepts only unambiguous framing and forwards the framing that it has parsed.
  */
 import { once } from "node:events";
 import t from "tap";
@@ -28,12 +30,13 @@ for (const method of ["DELETE", "OPTIONS", "GET", "HEAD", "POST", "PATCH"]) {
       ["/api/one", "/api/two"],
     );
     t.equal(origin.seen[0]?.body, HIDDEN);
-    // As an attack needs it, or where a body is unheard of not even that.
+    // The attack needs one kept-alive connection. For methods that rarely have a body, the gateway does not
+    // reuse it.
     t.equal(origin.connections(), method === "POST" || method === "PATCH" ? 1 : 2);
   });
 }
 
-t.test("a DELETE with a length arrives whole", async (t) => {
+t.test("a DELETE with a Content-Length arrives whole", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const head = ["DELETE /api/posts HTTP/1.1", "Host: cms", "Content-Length: 8", "Connection: close"];
@@ -41,7 +44,7 @@ t.test("a DELETE with a length arrives whole", async (t) => {
   t.match(origin.seen[0], { method: "DELETE", body: '{"a": 1}' });
 });
 
-t.test("on the wire to the CMS the body of a chunked DELETE is still in a frame", async (t) => {
+t.test("forwards the body of a chunked DELETE with its framing", async (t) => {
   const origin = await badOrigin(answersAndCloses("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   t.teardown(() => origin.close());
   const front = await startFront(t, origin.url);
@@ -56,7 +59,7 @@ t.test("on the wire to the CMS the body of a chunked DELETE is still in a frame"
   t.match(rest.join("\r\n\r\n"), isWhole ? /^GET \/hidden / : /^(?:[0-9a-f]+\r\nGET \/hidden |$)/);
 });
 
-t.test("a nominated content-length leaves no body without a frame", async (t) => {
+t.test("a Content-Length named by Connection leaves no body without framing", async (t) => {
   for (const method of ["DELETE", "GET", "OPTIONS", "POST"]) {
     const origin = await startOrigin(t);
     const front = await startFront(t, origin.url);
@@ -76,7 +79,7 @@ t.test("a nominated content-length leaves no body without a frame", async (t) =>
   }
 });
 
-t.test("framing and headers that can be read in two ways are refused and end the connection", async (t) => {
+t.test("rejects ambiguous framing and headers, and closes the connection", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const ambiguous: Record<string, string[]> = {
@@ -109,7 +112,7 @@ t.test("framing and headers that can be read in two ways are refused and end the
   t.equal(origin.connections(), 0);
 });
 
-t.test("an upgrade that announces a body does not eat the next user's request", async (t) => {
+t.test("an upgrade with a body does not consume the next user's request", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const bodies = {
@@ -125,7 +128,7 @@ t.test("an upgrade that announces a body does not eat the next user's request", 
   t.equal(origin.connections(), 0);
 });
 
-t.test("an upgrade behind an unanswered request does not mix its bytes into the answer", async (t) => {
+t.test("an upgrade after an unanswered request does not mix its bytes into the response", async (t) => {
   const origin = await startOrigin(t, () => undefined);
   origin.server.on("upgrade", (_request, socket) => {
     socket.on("error", () => socket.destroy());
@@ -139,7 +142,7 @@ t.test("an upgrade behind an unanswered request does not mix its bytes into the 
   t.equal((await client.end()).text, "");
 });
 
-t.test("what does not parse gets no answer in the middle of another one", async (t) => {
+t.test("bytes that do not parse get no response in the middle of another one", async (t) => {
   const begun = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun";
   const origin = await badOrigin(answers(begun));
   const gateway = await startTestGateway(origin.url.origin);

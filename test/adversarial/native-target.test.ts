@@ -1,7 +1,10 @@
 /**
- * Attack: a request target that the gateway's judge and the CMS read as two different paths, or that no parser can read.
- * Amplifier: a proxy library that parses the target as a URL rewrites it after every check, and throws at what it cannot parse.
- * Defence: what is not plain is refused, what is plain is sent as it was written, and nothing thrown gets past the proxy.
+ * Attack: a request target that the gateway and the CMS read as two different paths, or that no parser
+ * accepts.
+ * Amplifier: a proxy library that parses the target as a URL rewrites it after every check, and throws at one
+ * it cannot parse.
+ * Defence: the gateway rejects an ambiguous target, forwards a plain one as it was written, and handles every
+ * exception.
  */
 import t from "tap";
 import { rawExchange, rawRequest } from "../support/raw.ts";
@@ -25,7 +28,7 @@ const DOUBTFUL = [
   "/api#users",
 ];
 
-t.test("a target that no URL parser takes is refused, and the next request is served", async (t) => {
+t.test("rejects a target that no URL parser accepts, and serves the next request", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   for (const target of CRASHERS) {
@@ -42,7 +45,7 @@ t.test("a target that no URL parser takes is refused, and the next request is se
   t.match(await rawExchange(front.port, rawRequest(head)), /^HTTP\/1\.1 200 OK/);
 });
 
-t.test("a target that could be read as another path is refused at both doors", async (t) => {
+t.test("rejects a target that could be read as another path, for requests and upgrades", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   for (const target of DOUBTFUL) {
@@ -57,7 +60,7 @@ t.test("a target that could be read as another path is refused at both doors", a
   t.equal(origin.connections(), 0);
 });
 
-t.test("a plain target arrives as it was written", async (t) => {
+t.test("forwards a plain target as it was written", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const targets = [
@@ -76,7 +79,7 @@ t.test("a plain target arrives as it was written", async (t) => {
   }
 });
 
-t.test("TRACE and CONNECT are refused", async (t) => {
+t.test("rejects TRACE and CONNECT", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   t.match(await rawExchange(front.port, rawRequest(["TRACE /api HTTP/1.1", "Host: h"])), /^HTTP\/1\.1 400 /);
@@ -88,7 +91,7 @@ t.test("TRACE and CONNECT are refused", async (t) => {
   t.equal(origin.connections(), 0);
 });
 
-t.test("an upgrade that is no WebSocket handshake is refused with an answer", async (t) => {
+t.test("answers an upgrade that is not a WebSocket handshake with a rejection", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const upgrades: Record<string, string[]> = {

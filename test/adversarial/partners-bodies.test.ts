@@ -1,6 +1,8 @@
-// Attack: a body that says whose the record is, in one of the many ways in which a body can say it.
-// Amplifier: Payload takes numbers, strings, objects, dotted names, the last of duplicate keys, and a form's `_payload`.
-// Defence: a body is parsed whatever its type, then written anew: the tenant stamped on, dotted names and oddities left out.
+// Attack: a body that names the record's tenant, in each of the ways in which a body can.
+// Amplifier: Payload accepts numbers, strings, objects, dotted names, the last of duplicate keys, and a
+// form's `_payload`.
+// Defence: the gateway parses a body whatever its type, and serialises it anew with its own tenant and
+// without dotted names and unusual ones.
 import tap, { type Test } from "tap";
 
 import { objectOf, type Sent, words } from "../support/isolation.ts";
@@ -9,7 +11,7 @@ import { startPartnerA } from "../support/partner-a.ts";
 
 const { site, a, lawful } = await startPartnerA(tap);
 
-/** Members that might say "C" to some reader. JSON text, since keys may come twice. */
+/** Members that some parser might read as tenant C. They are JSON text, since keys may be repeated. */
 const CLAIMS = [
   ...words(`
     "tenant":3 "tenant":"3" "tenant":{"id":3} "tenant":{"value":3,"relationTo":"tenants"} "tenant":[3]
@@ -29,7 +31,7 @@ const CLAIMS = [
   '"tenant ":3',
 ];
 
-/** What must hold of a write that came through: it is A's, and the CMS was told nothing else. */
+/** Asserts that a completed write belongs to tenant A and that the CMS received no other tenant. */
 async function isOurs(t: Test, collection: "posts" | "events" | "pages", id: number): Promise<void> {
   const requests = lawful(t);
   const written = requests.filter(({ method }) => method !== "GET");
@@ -40,7 +42,7 @@ async function isOurs(t: Test, collection: "posts" | "events" | "pages", id: num
   t.match(await site.cms.payload.findByID({ collection, id, depth: 0 }), { tenant: 1 });
 }
 
-await tap.test("no claim in a body makes a record another's, and none moves or takes one", async (t) => {
+await tap.test("no tenant in a body creates, moves or takes over a record", async (t) => {
   const before = await snapshotOf(site.cms);
   for (const claim of CLAIMS) {
     const body = `{"title":"by A","startDate":"2031-01-01",${claim}}`;
@@ -60,11 +62,11 @@ await tap.test("no claim in a body makes a record another's, and none moves or t
     /"(?:version_)?tenant_id":[234]/.test(row),
   );
   t.strictSame(foreign, []);
-  t.notOk("tenant" in {}, "no prototype has been touched");
+  t.notOk("tenant" in {}, "no prototype is modified");
 });
 
-await tap.test("nested names are the CMS's affair, and reach no other record", async (t) => {
-  // An array's and a block's row with the id of one of B's and C's.
+await tap.test("forwards nested names to the CMS, and they change no other record", async (t) => {
+  // The rows of an array and a block, with the ids of a row of B's and one of C's.
   const before = await snapshotOf(site.cms);
   for (const body of [
     { sessions_list: [{ id: "650000001000000000000026", label: "taken" }] },
@@ -82,7 +84,7 @@ await tap.test("nested names are the CMS's affair, and reach no other record", a
   t.notOk(rows.some((row) => row.includes("dotted")));
 });
 
-await tap.test("a prototype in a body is refused, at any depth", async (t) => {
+await tap.test("rejects a prototype in a body at any depth with 400", async (t) => {
   for (const body of [
     '{"__proto__":{"tenant":3}}',
     '{"title":"x","__proto__":3}',
@@ -109,7 +111,7 @@ await tap.test("a prototype in a body is refused, at any depth", async (t) => {
   );
 });
 
-/** A form with these parts, and the type that says so. */
+/** A multipart form with these parts, and its content type. */
 function form(...parts: readonly (readonly [string, string])[]): Sent {
   const text = parts.map(
     ([name, value]) => `--x\r\ncontent-disposition: form-data; ${name}\r\n\r\n${value}\r\n`,
@@ -123,7 +125,7 @@ function form(...parts: readonly (readonly [string, string])[]): Sent {
 const payloadPart = ['name="_payload"', '{"title":"by form","tenant":3,"startDate":"2031-01-01"}'] as const;
 const filePart = ['name="file"; filename="x.png"\r\ncontent-type: image/png', "png"] as const;
 
-await tap.test("a body that is not JSON never reaches the CMS, whatever it says it is", async (t) => {
+await tap.test("a body that is not JSON never reaches the CMS, whatever its Content-Type", async (t) => {
   const before = await snapshotOf(site.cms);
   const bodies: Sent[] = [
     form(payloadPart),
@@ -176,7 +178,7 @@ await tap.test("a body that is not JSON never reaches the CMS, whatever it says 
   t.strictSame(differences(before, await snapshotOf(site.cms)), []);
 });
 
-await tap.test("JSON is judged and sent on as JSON, whatever type it goes by", async (t) => {
+await tap.test("validates and forwards JSON as JSON, whatever its Content-Type", async (t) => {
   for (const type of [
     ...words(`
       application/json Application/JSON application/json;charset=utf-7 text/plain
@@ -201,7 +203,7 @@ await tap.test("JSON is judged and sent on as JSON, whatever type it goes by", a
   }
 });
 
-await tap.test("the cookie that fills in a tenant for Payload fills in nothing here", async (t) => {
+await tap.test("the cookie by which Payload fills in a tenant has no effect", async (t) => {
   const headers = { cookie: "payload-tenant=3; payload-token=x", "x-tenant": "3", "payload-tenant": "3" };
   for (const [path, body] of [
     ["tenant-a/events?depth=0", { title: "x", startDate: "2031-01-01" }],
@@ -213,7 +215,7 @@ await tap.test("the cookie that fills in a tenant for Payload fills in nothing h
   lawful(t);
 });
 
-await tap.test("the body of a DELETE or a GET is nobody's business", async (t) => {
+await tap.test("ignores the body of a DELETE or a GET", async (t) => {
   const body = { tenant: 3, where: { tenant: { equals: 3 } } };
   t.equal((await a.ask("DELETE", "tenant-a/posts/49", { body })).status, 404);
   t.match(await a.ask("DELETE", "tenant-a/posts/9?depth=0", { body }), {

@@ -1,6 +1,8 @@
-// Attack: use a key on what the CMS has beside the records: users, tenants, globals, GraphQL, jobs, locks, login.
-// Amplifier: there a partner may rewrite its own memberships, another's password and key, or a group's shared collections.
-// Defence: only listed collections exist under /partners, by name, and a key on any native path is refused unasked.
+// Attack: a key used for endpoints besides the records: users, tenants, globals, GraphQL, jobs, locks, login.
+// Amplifier: there a partner could rewrite its own memberships, another user's password and key, or a group's
+// shared collections.
+// Defence: /partners exposes only listed collections, by exact name. A key on any native path is rejected
+// without a lookup.
 import tap from "tap";
 
 import { loadConfig } from "../../src/config/load.ts";
@@ -13,7 +15,7 @@ tap.beforeEach(() => site.cms.reset());
 
 const METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"] as const;
 
-/** Below `/api`: every endpoint that Payload and the plugin have, with a body that would do harm. */
+/** Every endpoint of Payload and the plugin below `/api`, with a harmful body. */
 const ENDPOINTS: readonly (readonly [string, unknown?])[] = [
   ["users"],
   ["users/1"],
@@ -62,24 +64,27 @@ const ENDPOINTS: readonly (readonly [string, unknown?])[] = [
   ["media/paste-url?src=http://127.0.0.1:1/x.png"],
 ];
 
-await tap.test("none of it is there under /partners, for a partner or an administrator", async (t) => {
-  const before = await snapshotOf(site.cms);
-  for (const key of ["partnerA", "admin"] as const) {
-    for (const [endpoint, body] of ENDPOINTS) {
-      for (const method of METHODS) {
-        const sent = body === undefined || method === "GET" || method === "HEAD" ? {} : { body };
-        const reply = await site.as(key).ask(method, `tenant-a/${endpoint}`, sent);
-        t.equal(reply.status, 404, `${method} ${endpoint}`);
-        if (method !== "HEAD") t.equal(reply.json["message"], "Route not found", `${method} ${endpoint}`);
+await tap.test(
+  "none of these endpoints exists under /partners, for a partner or an administrator",
+  async (t) => {
+    const before = await snapshotOf(site.cms);
+    for (const key of ["partnerA", "admin"] as const) {
+      for (const [endpoint, body] of ENDPOINTS) {
+        for (const method of METHODS) {
+          const sent = body === undefined || method === "GET" || method === "HEAD" ? {} : { body };
+          const reply = await site.as(key).ask(method, `tenant-a/${endpoint}`, sent);
+          t.equal(reply.status, 404, `${method} ${endpoint}`);
+          if (method !== "HEAD") t.equal(reply.json["message"], "Route not found", `${method} ${endpoint}`);
+        }
       }
     }
-  }
-  const seen = site.cms.takeRequests().map(({ method, path }) => `${method} ${path.split("?", 1)[0]}`);
-  t.strictSame([...new Set(seen)].toSorted(), ["GET /api/tenants", "GET /api/users/me"]);
-  t.strictSame(differences(before, await snapshotOf(site.cms)), []);
-});
+    const seen = site.cms.takeRequests().map(({ method, path }) => `${method} ${path.split("?", 1)[0]}`);
+    t.strictSame([...new Set(seen)].toSorted(), ["GET /api/tenants", "GET /api/users/me"]);
+    t.strictSame(differences(before, await snapshotOf(site.cms)), []);
+  },
+);
 
-await tap.test("a collection is exposed by its exact name alone", async (t) => {
+await tap.test("exposes a collection by its exact name only", async (t) => {
   const a = site.as("partnerA");
   for (const name of words(`
       Posts POSTS posts%20 posts. posts%00x p%C3%B3sts post postss posts,users posts+ posts- __proto__
@@ -90,10 +95,10 @@ await tap.test("a collection is exposed by its exact name alone", async (t) => {
   }
   const seen = site.cms.takeRequests().filter(({ path }) => !/^\/api\/(?:users\/me|tenants)\?/.test(path));
   t.strictSame(seen, []);
-  t.equal((await a.ask("GET", "tenant-a/p%6fsts")).status, 200, "an escaped letter is the letter");
+  t.equal((await a.ask("GET", "tenant-a/p%6fsts")).status, 200, "a percent-encoded letter equals the letter");
 });
 
-await tap.test("no configuration can expose users, tenants or the CMS's own", (t) => {
+await tap.test("no configuration can expose users, tenants or the CMS's own collections", (t) => {
   const forbidden = [
     "users",
     "tenants",
@@ -117,7 +122,9 @@ await tap.test("no configuration can expose users, tenants or the CMS's own", (t
   t.end();
 });
 
-/** What a CMS could take for an API key: of any user collection, in any case, beside another scheme. */
+/**
+ * Values that a CMS could accept as an API key: of any user collection, in any case, beside another scheme.
+ */
 const SCHEMES = [
   "users API-Key {key}",
   "users api-key {key}",
@@ -130,7 +137,7 @@ const SCHEMES = [
   "users API-Key {key}, Bearer x",
 ];
 
-await tap.test("a key on a native path is refused, whatever the path, the method and the key", async (t) => {
+await tap.test("rejects a key on a native path, whatever the path, the method and the key", async (t) => {
   const before = await snapshotOf(site.cms);
   const paths = ENDPOINTS.map(([endpoint]) => `/api/${endpoint}`);
   for (const path of [
@@ -157,6 +164,6 @@ await tap.test("a key on a native path is refused, whatever the path, the method
       t.match(reply, { status: 403, json: { message: /^API keys must use the Partners API/ } }, scheme);
     }
   }
-  t.strictSame(site.cms.takeRequests(), [], "and the CMS has heard of none");
+  t.strictSame(site.cms.takeRequests(), [], "the CMS received no request");
   t.strictSame(differences(before, await snapshotOf(site.cms)), []);
 });

@@ -1,6 +1,8 @@
-// Attack: describe one's own upload as another tenant's file, then read that file by it, or delete the two together.
-// Amplifier: Payload takes a file's name, place and sizes from a JSON body, fetches a `url`, and deletes by name.
-// Defence: what the CMS knows of a file cannot be written by partners, and no form with a file in it gets through.
+// Attack: a partner describes its own upload as another tenant's file, then reads or deletes that file
+// through its record.
+// Amplifier: Payload accepts a file's name, location and sizes in a JSON body, fetches a `url`, and deletes
+// by name.
+// Defence: partners cannot write a file's metadata, and the gateway rejects every form with a file.
 import tap, { type Test } from "tap";
 
 import { clientOf } from "../support/cms/client.ts";
@@ -14,7 +16,7 @@ const a = site.as("partnerA");
 const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
 const editor = clientOf(site.cms.url, `users API-Key ${site.cms.keys.admin}`);
 
-/** Facts of a file, as C's file has them; `url` would make Payload fetch. */
+/** Metadata of a file, with the values of C's file; `url` would make Payload fetch. */
 const CLAIMS: readonly Json[] = [
   { filename: "c-1.png" },
   { filename: "../files/c-note.txt" },
@@ -31,12 +33,12 @@ const CLAIMS: readonly Json[] = [
   { filename: null, url: null, mimeType: null },
 ];
 
-/** The record of A's own picture or note, as the CMS has it. */
+/** The record of A's own picture or note, as the CMS stores it. */
 async function recordOf(collection: "media" | "files"): Promise<Json> {
   return { ...(await site.cms.payload.findByID({ collection, id: 1, depth: 0 })) };
 }
 
-/** Each tenant's first picture and note can still be fetched. */
+/** Asserts that each tenant's first picture and note can still be downloaded. */
 async function holdsFiles(t: Test, letters: string): Promise<void> {
   for (const letter of letters) {
     for (const path of [`/api/media/file/${letter}-1.png`, `/api/files/file/${letter}-note.txt`]) {
@@ -48,7 +50,7 @@ async function holdsFiles(t: Test, letters: string): Promise<void> {
 }
 
 for (const collection of ["media", "files"] as const) {
-  await tap.test(`no fact of a file in ${collection} can be written`, async (t) => {
+  await tap.test(`no metadata of a file in ${collection} can be written`, async (t) => {
     const { title: _, updatedAt: __, ...before } = await recordOf(collection);
     for (const claim of CLAIMS) {
       for (const method of ["PATCH", "PUT"]) {
@@ -68,7 +70,7 @@ for (const collection of ["media", "files"] as const) {
     await holdsFiles(t, "abcd");
   });
 
-  await tap.test(`a deleted record of ${collection} takes its own file with it and no other`, async (t) => {
+  await tap.test(`deleting a record of ${collection} deletes its own file and no other`, async (t) => {
     for (const claim of CLAIMS) {
       await site.cms.reset();
       await a.ask("PATCH", `tenant-a/${collection}/1`, { body: claim });
@@ -77,7 +79,7 @@ for (const collection of ["media", "files"] as const) {
     }
   });
 
-  await tap.test(`no record of ${collection} is made from a description, a URL or a form`, async (t) => {
+  await tap.test(`creates no record of ${collection} from metadata, a URL or a form`, async (t) => {
     const count = async (): Promise<number> => (await site.cms.payload.count({ collection })).totalDocs;
     const before = await count();
     for (const claim of CLAIMS) {

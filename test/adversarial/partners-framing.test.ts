@@ -1,6 +1,9 @@
-// Attack: bytes in which one server sees one request and the next server two, or another length, or another version.
-// Amplifier: what is left over of one partner's request becomes the beginning of the next one's, with its key.
-// Defence: a message with two readings is refused and its connection closed; the CMS gets a message framed anew.
+// Attack: bytes that one server reads as one request and the next server as two, or with another length or
+// version.
+// Amplifier: the rest of one partner's request becomes the beginning of the next partner's, with that
+// partner's key.
+// Defence: the gateway rejects an ambiguous message and closes the connection. The CMS receives a message
+// with new framing.
 import tap from "tap";
 
 import { bodyOf, POSTS, startWireOfA, statuses } from "../support/partner-a.ts";
@@ -8,7 +11,7 @@ import { chunked, rawConnect, rawExchange, rawRequest } from "../support/raw.ts"
 
 const { common: COMMON, port, reached } = await startWireOfA(tap);
 
-/** Requests whose end or whose meaning can be read in two ways. `SMUGGLED` follows where one of them ends. */
+/** Requests whose end or meaning is ambiguous. `SMUGGLED` follows one possible end. */
 const SMUGGLED = "GET /api/users HTTP/1.1\r\nHost: x\r\n\r\n";
 const AMBIGUOUS: Readonly<Record<string, readonly [readonly string[], string]>> = {
   "length and chunks": [["Content-Length: 5", "Transfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`],
@@ -31,12 +34,12 @@ const AMBIGUOUS: Readonly<Record<string, readonly [readonly string[], string]>> 
   "a line without a colon": [["x-basker-tenant-id"], ""],
   "a NUL in a value": [["x-basker-tenant-slug: tenant-a\0"], ""],
   "a bare CR in a value": [["x-a: b\rx-basker-tenant-id: 3"], ""],
-  "a chunk size that is none": [["Transfer-Encoding: chunked"], "zz\r\n{}\r\n0\r\n\r\n"],
+  "an invalid chunk size": [["Transfer-Encoding: chunked"], "zz\r\n{}\r\n0\r\n\r\n"],
 };
 
-await tap.test("a request that can be read in two ways is refused and its connection closed", async (t) => {
+await tap.test("rejects an ambiguous request and closes its connection", async (t) => {
   for (const [name, [lines, body]] of Object.entries(AMBIGUOUS)) {
-    // A GET is answered without its body, so a fault in that shows too late for a refusal.
+    // A GET is answered before its body is read, so a fault in the body shows too late for a rejection.
     for (const method of lines[0] === "Transfer-Encoding: chunked" ? ["POST"] : ["POST", "GET"]) {
       const text = await rawExchange(
         port,
@@ -49,7 +52,7 @@ await tap.test("a request that can be read in two ways is refused and its connec
   }
 });
 
-await tap.test("a host that is none, or one of two, is refused; HTTP/1.0 may leave it out", async (t) => {
+await tap.test("rejects an invalid or second Host; HTTP/1.0 may omit it", async (t) => {
   const [, ...common] = COMMON;
   t.match(COMMON[0], /^Host: /);
   for (const hosts of [
@@ -71,7 +74,7 @@ await tap.test("a host that is none, or one of two, is refused; HTTP/1.0 may lea
   t.strictSame(statuses(old), [200]);
 });
 
-await tap.test("a tunnel is refused in the envelope", async (t) => {
+await tap.test("rejects CONNECT with the error envelope", async (t) => {
   for (const target of ["cms:443", POSTS]) {
     const text = await rawExchange(port, rawRequest([`CONNECT ${target} HTTP/1.1`, ...COMMON]));
     t.strictSame(statuses(text), [400], target);
@@ -79,7 +82,7 @@ await tap.test("a tunnel is refused in the envelope", async (t) => {
   }
 });
 
-await tap.test("what follows a body is a request of its own, and judged as one", async (t) => {
+await tap.test("the bytes after a body are a separate request, with its own checks", async (t) => {
   const body = '{"title":"x"}';
   const client = await rawConnect(port);
   const keyed = rawRequest(["GET /api/users HTTP/1.1", ...COMMON]);
@@ -97,13 +100,14 @@ await tap.test("what follows a body is a request of its own, and judged as one",
   t.equal(reached(t, "a pipeline"), 3);
 });
 
-await tap.test("a body that is not read does not become the next request", async (t) => {
+await tap.test("an unread body does not become the next request", async (t) => {
   const cases = [
     [`${POSTS}/49`, 404],
     ["/partners/2026-02/tenant-c/posts", 404],
     ["/partners/1999-01/tenant-a/posts", 400],
   ] as const;
-  // Together: the gateway waits a while for the rest of each body before it closes the connection.
+  // All at once, because the gateway waits some time for the rest of each body before it closes the
+  // connection.
   const texts = cases.map(([target]) => {
     const head = [`POST ${target} HTTP/1.1`, ...COMMON, `Content-Length: ${SMUGGLED.length + 9}`];
     return rawExchange(port, rawRequest(head, SMUGGLED));
@@ -113,46 +117,43 @@ await tap.test("a body that is not read does not become the next request", async
   t.equal(reached(t, "unread bodies"), 0);
 });
 
-await tap.test(
-  "a request of another version of HTTP gets what it would get of this one, or nothing",
-  async (t) => {
-    for (const version of [
-      "HTTP/1.0",
-      "HTTP/0.9",
-      "HTTP/2.0",
-      "HTTP/3.0",
-      "HTTP/1.2",
-      "HTTP/1.1.1",
-      "http/1.1",
-      "ICY/1.0",
-      "",
-    ]) {
-      for (const [path, method] of [
-        [`${POSTS}/2`, "GET"],
-        [`${POSTS}/49`, "DELETE"],
-        ["/api/posts/2", "GET"],
-      ] as const) {
-        const text = await rawExchange(
-          port,
-          rawRequest([`${method} ${path} ${version}`, ...COMMON, "Connection: close"]),
-        );
-        const [status] = statuses(text);
-        const isOwn = path === `${POSTS}/2`;
-        t.ok(
-          status === 400 || status === (isOwn ? 200 : path === "/api/posts/2" ? 403 : 404),
-          `${version} ${path}: ${status}`,
-        );
-        if (status === 200) t.match(bodyOf(text), { id: 2, tenant: 1 });
-      }
+await tap.test("a request of another HTTP version gets the same response as HTTP/1.1, or none", async (t) => {
+  for (const version of [
+    "HTTP/1.0",
+    "HTTP/0.9",
+    "HTTP/2.0",
+    "HTTP/3.0",
+    "HTTP/1.2",
+    "HTTP/1.1.1",
+    "http/1.1",
+    "ICY/1.0",
+    "",
+  ]) {
+    for (const [path, method] of [
+      [`${POSTS}/2`, "GET"],
+      [`${POSTS}/49`, "DELETE"],
+      ["/api/posts/2", "GET"],
+    ] as const) {
+      const text = await rawExchange(
+        port,
+        rawRequest([`${method} ${path} ${version}`, ...COMMON, "Connection: close"]),
+      );
+      const [status] = statuses(text);
+      const isOwn = path === `${POSTS}/2`;
+      t.ok(
+        status === 400 || status === (isOwn ? 200 : path === "/api/posts/2" ? 403 : 404),
+        `${version} ${path}: ${status}`,
+      );
+      if (status === 200) t.match(bodyOf(text), { id: 2, tenant: 1 });
     }
-    for (const line of [`get ${POSTS} HTTP/1.1`, "PRI * HTTP/2.0", "GET", `GET${POSTS} HTTP/1.1`]) {
-      t.strictSame(statuses(await rawExchange(port, rawRequest([line, ...COMMON]))), [400], line);
-    }
-    reached(t, "versions");
-  },
-);
+  }
+  for (const line of [`get ${POSTS} HTTP/1.1`, "PRI * HTTP/2.0", "GET", `GET${POSTS} HTTP/1.1`]) {
+    t.strictSame(statuses(await rawExchange(port, rawRequest([line, ...COMMON]))), [400], line);
+  }
+  reached(t, "versions");
+});
 
-await tap.test("chunks in a message of HTTP/1.0 are bad framing (RFC 9112, 6.1)", async (t) => {
+await tap.test("rejects chunked coding in HTTP/1.0 as bad framing (RFC 9112, 6.1)", async (t) => {
   for (const target of [POSTS, `${POSTS}?draft=true`]) {
     const head = [`POST ${target} HTTP/1.0`, ...COMMON, "Transfer-Encoding: chunked"];
     t.strictSame(statuses(await rawExchange(port, rawRequest(head, chunked('{"title":"x"}')))), [400]);

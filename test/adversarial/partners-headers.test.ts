@@ -1,6 +1,8 @@
-// Attack: headers that are dropped, doubled, misread or taken for framing on the way, so that two servers see two requests.
-// Amplifier: a proxy that honours `Connection` drops what it has just set; one that reads lengths otherwise eats the next request.
-// Defence: framing with two readings is refused, and the request to the CMS has its own framing and its own headers.
+// Attack: headers that a server drops, duplicates, misreads or takes for framing, so that two servers see two
+// requests.
+// Amplifier: a proxy that honours `Connection` drops the header that it has just set. A proxy that reads
+// lengths otherwise consumes the next request.
+// Defence: ambiguous framing is rejected, and the request to the CMS has its own framing and its own headers.
 import tap from "tap";
 
 import { words } from "../support/isolation.ts";
@@ -9,7 +11,7 @@ import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 
 const { authorization, common: COMMON, port, send, reached } = await startWireOfA(tap);
 
-await tap.test("Connection cannot drop what the gateway sets, nor keep what it removes", async (t) => {
+await tap.test("Connection cannot remove the gateway's headers, nor keep those it removes", async (t) => {
   for (const nominated of [
     ...words(`
       x-basker-tenant-id x-basker-tenant-slug authorization host accept where
@@ -38,7 +40,7 @@ await tap.test("Connection cannot drop what the gateway sets, nor keep what it r
   }
 });
 
-await tap.test("aliases of the tenant headers name nothing and go nowhere", async (t) => {
+await tap.test("aliases of the tenant headers select no tenant and are not forwarded", async (t) => {
   for (const alias of words(`
       X_Basker_Tenant_Id x.basker.tenant.id X-Basker_Tenant-Id x-basker.tenant-id X-BASKER-TENANT_ID
       x-basker-tenant-id- x--basker-tenant-id HTTP_X_BASKER_TENANT_ID x-tenant-id basker-tenant-id
@@ -46,12 +48,12 @@ await tap.test("aliases of the tenant headers name nothing and go nowhere", asyn
     const read = await send([`GET ${POSTS}/2 HTTP/1.1`, ...COMMON, `${alias}: 3`]);
     t.match(bodyOf(read), { id: 2, tenant: 1 }, alias);
     const other = await send(["GET /partners/2026-02/tenant-c/posts/49 HTTP/1.1", ...COMMON, `${alias}: 1`]);
-    t.strictSame(statuses(other), [404], `${alias} does not even name one's own`);
+    t.strictSame(statuses(other), [404], `${alias} does not select the client's own tenant`);
     t.equal(reached(t, alias), 1);
   }
 });
 
-await tap.test("tenant headers given twice differently resolve nothing; the same twice, once", async (t) => {
+await tap.test("rejects two different values of a tenant header, and accepts two equal ones", async (t) => {
   for (const [header, one, other] of [
     ["x-basker-tenant-id", "1", "3"],
     ["x-basker-tenant-slug", "tenant-a", "tenant-c"],
@@ -77,7 +79,7 @@ await tap.test("tenant headers given twice differently resolve nothing; the same
   }
 });
 
-await tap.test("a request of two hosts, or of none, is refused", async (t) => {
+await tap.test("rejects a request with two Hosts or without one", async (t) => {
   for (const lines of [
     [authorization],
     ["Host: gateway", "Host: evil", authorization],
@@ -89,7 +91,7 @@ await tap.test("a request of two hosts, or of none, is refused", async (t) => {
   t.equal(reached(t, "hosts"), 1);
 });
 
-await tap.test("a request that will be refused is not invited to send its body", async (t) => {
+await tap.test("sends no 100 Continue to a request that it will reject", async (t) => {
   const length = ["Expect: 100-continue", "Content-Length: 13"];
   for (const [target, status] of [
     [`${POSTS}/1`, 404],
@@ -106,7 +108,7 @@ await tap.test("a request that will be refused is not invited to send its body",
   t.equal(reached(t, "Expect"), 1);
 });
 
-await tap.test("nothing under the Partners API changes its protocol", async (t) => {
+await tap.test("ignores upgrades under the Partners API", async (t) => {
   for (const upgrade of ["websocket", "h2c", "TLS/1.0", "websocket, h2c", "x"]) {
     const lines = [`GET ${POSTS}/2 HTTP/1.1`, ...COMMON, "Connection: Upgrade", `Upgrade: ${upgrade}`];
     const handshake = [
@@ -127,6 +129,6 @@ await tap.test("nothing under the Partners API changes its protocol", async (t) 
     port,
     rawRequest([...keyed, "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]),
   );
-  t.strictSame(statuses(text), [403], "and natively, a key does not get a socket");
+  t.strictSame(statuses(text), [403], "a native upgrade with a key is rejected");
   t.equal(reached(t, "keyed upgrade"), 0);
 });

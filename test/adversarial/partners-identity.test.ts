@@ -1,6 +1,6 @@
-// Attack: be somebody else: another scheme, a cookie beside a bad key, two keys, a token where a key is due.
-// Amplifier: Payload's `me` answers 200 to everybody, and takes a cookie's user where the key is nobody's.
-// Defence: one exact form of key, asked about with nothing beside it; only the key's own user counts.
+// Attack: impersonation: another scheme, a cookie beside an invalid key, two keys, a token in place of a key.
+// Amplifier: Payload's `me` answers 200 to every client, and uses a cookie's user if the key is invalid.
+// Defence: one exact form of key, looked up without any other credential. Only the key's own user counts.
 import tap from "tap";
 
 import { createPayloadCms } from "../../src/cms/payload/payload.ts";
@@ -21,7 +21,7 @@ const token = String(login["token"]);
 
 const UNAUTHORIZED = { status: 401, json: { error: "Unauthorized", message: "Valid API key required" } };
 
-await tap.test("every value that is not one key in the one form is the same refusal", async (t) => {
+await tap.test("every value but one key in the exact form gets the same 401", async (t) => {
   const key = keys.partnerA;
   const refused = faceOf(await site.as("partnerA", "").ask("GET", "tenant-a/posts"));
   for (const value of [
@@ -63,7 +63,7 @@ await tap.test("every value that is not one key in the one form is the same refu
     t.equal(path, "/api/users/me?depth=0");
 });
 
-await tap.test("two Authorization headers are no key, in either order", async (t) => {
+await tap.test("rejects two Authorization headers, in either order", async (t) => {
   const valid = `users API-Key ${keys.partnerA}`;
   for (const authorization of [
     [valid, valid],
@@ -77,7 +77,7 @@ await tap.test("two Authorization headers are no key, in either order", async (t
   t.strictSame(site.cms.takeRequests(), []);
 });
 
-await tap.test("a good session beside a bad key is nobody", async (t) => {
+await tap.test("a valid session beside an invalid key gets 401", async (t) => {
   for (const value of ["users API-Key nobody", `users API-Key ${keys.disabled}`, "", `JWT ${token}`]) {
     for (const headers of [
       { cookie: `payload-token=${token}` },
@@ -96,7 +96,7 @@ await tap.test("a good session beside a bad key is nobody", async (t) => {
   }
 });
 
-await tap.test("an administrator's session beside a partner's key is the partner", async (t) => {
+await tap.test("an administrator's session beside a partner's key adds no rights", async (t) => {
   const headers = { cookie: `payload-token=${token}` };
   const a = site.as("partnerA");
   t.equal((await a.ask("GET", "tenant-c/posts", { headers })).status, 404);
@@ -105,7 +105,7 @@ await tap.test("an administrator's session beside a partner's key is the partner
   t.strictSame(breaches(site.cms.takeRequests(), { tenant: 1, scope: [1], key: "partnerA" }), []);
 });
 
-await tap.test("a key in a query, a body or a path is no key", async (t) => {
+await tap.test("a key in a query, a body or a path is not accepted", async (t) => {
   const nobody = site.as("partnerA", "");
   const key = encodeURIComponent(keys.partnerA);
   for (const path of [
@@ -119,7 +119,7 @@ await tap.test("a key in a query, a body or a path is no key", async (t) => {
   t.strictSame(site.cms.takeRequests(), []);
 });
 
-/** Whose key it is, where the CMS's answer to that question is this user. */
+/** The user of the key, if the CMS answers the lookup with `user`. */
 async function identified(user: unknown): Promise<unknown> {
   const config = loadConfig({ env: { UPSTREAM_URL: "http://cms.invalid" }, readFile: () => "" });
   const body = Buffer.from(JSON.stringify({ user, message: "Account" }));
@@ -129,7 +129,7 @@ async function identified(user: unknown): Promise<unknown> {
   return cms.identify(new Secret("key"), { requestId: "id", signal: new AbortController().signal, note });
 }
 
-await tap.test("a user whom the CMS found otherwise than by the key is nobody", async (t) => {
+await tap.test("rejects a user that the CMS has found by another strategy than the key", async (t) => {
   const user = {
     id: 1,
     collection: "users",
@@ -152,18 +152,21 @@ await tap.test("a user whom the CMS found otherwise than by the key is nobody", 
   }
 });
 
-await tap.test("without a key nothing is told apart: versions, tenants, collections, records", async (t) => {
-  for (const key of ["", "users API-Key nobody"]) {
-    const nobody = site.as("partnerA", key);
-    const [first = "", ...others] = await Promise.all(
-      words(`
+await tap.test(
+  "without a key, versions, tenants, collections and records get the same response",
+  async (t) => {
+    for (const key of ["", "users API-Key nobody"]) {
+      const nobody = site.as("partnerA", key);
+      const [first = "", ...others] = await Promise.all(
+        words(`
           /partners/2026-02/tenant-a/posts/1 /partners/2026-02/tenant-x/posts/1
           /partners/1999-01/tenant-a/posts /partners/2026-02/tenant-a/nosuch /partners/2026-02/tenant-a
           /partners/2026-02 /partners/x /partners/2026-02/tenant-a/posts/count
           /partners/2026-02/tenant-a/users
         `).map(async (path) => faceOf(await nobody.call("GET", path))),
-    );
-    t.match(first, /^\[401,/);
-    for (const other of others) t.equal(other, first);
-  }
-});
+      );
+      t.match(first, /^\[401,/);
+      for (const other of others) t.equal(other, first);
+    }
+  },
+);

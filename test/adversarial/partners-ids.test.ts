@@ -1,6 +1,8 @@
-// Attack: an id that the gateway and the CMS read differently, a word in its place that means something, or none at all.
-// Amplifier: Payload reads ids by parseFloat after decoding, matches endpoint names in any case, and writes in bulk by `where`.
-// Defence: only the canonical spelling is an id, reserved words and deeper paths are no routes, a write without an id is refused.
+// Attack: an id that the gateway and the CMS read differently, a reserved word in its place, or none.
+// Amplifier: Payload reads ids by parseFloat after decoding, matches endpoint names in any case, and writes
+// in bulk by `where`.
+// Defence: only the canonical spelling is an id, reserved words and deeper paths are no routes, and a write
+// without an id is rejected.
 import tap from "tap";
 
 import { breaches, faceOf, startSite, type Law, words } from "../support/isolation.ts";
@@ -15,12 +17,12 @@ const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
 const body = { title: "by A", tenant: 1 };
 const METHODS = ["GET", "HEAD", "PATCH", "PUT", "DELETE"] as const;
 
-/** What a write sends; reads send nothing. */
+/** The body of a write; reads send none. */
 function sentBy(method: string): { body?: unknown } {
   return method === "PATCH" || method === "PUT" || method === "POST" ? { body } : {};
 }
 
-/** Spellings that parseFloat, or a database, or a URL parser takes for record 1 or another. */
+/** Spellings that parseFloat, a database or a URL parser reads as record 1 or another. */
 const SPELLINGS = words(`
     1abc 01 001 1.0 1. 1e0 1E0 10e-1 +1 %201 1%20 1+ 1,2 1, 1_0 1n 0x1 0b1 0o1 -1 -0 0 NaN Infinity
     -Infinity null undefined true %5B1%5D %EF%BC%91 %D9%A1 %C2%B9 1%C2%A0 %E2%80%8B1 1%CC%81 (1) '1' 1*
@@ -29,7 +31,7 @@ const SPELLINGS = words(`
   `);
 
 await tap.test(
-  "a spelling that is no id is the same as a missing record, and never reaches the CMS",
+  "an invalid spelling of an id gets the same 404 as a missing record and never reaches the CMS",
   async (t) => {
     const before = await snapshotOf(site.cms);
     for (const method of METHODS) {
@@ -38,7 +40,7 @@ await tap.test(
       for (const id of SPELLINGS) {
         const reply = await a.ask(method, `tenant-a/posts/${id}`, sentBy(method));
         if (!/[[\]{}]/.test(id)) t.equal(faceOf(reply), missing, `${method} ${id}`);
-        else t.equal(reply.status, 400, `${method} ${id}: not even a segment`);
+        else t.equal(reply.status, 400, `${method} ${id}: not a valid path segment`);
         t.strictSame(site.cms.takeRequests(), [], `${method} ${id}`);
       }
     }
@@ -46,7 +48,7 @@ await tap.test(
   },
 );
 
-await tap.test("a spelling that hides a separator or a control character is malformed", async (t) => {
+await tap.test("rejects a spelling that hides a separator or a control character as malformed", async (t) => {
   const before = await snapshotOf(site.cms);
   for (const id of [
     "1%2F2",
@@ -71,7 +73,7 @@ await tap.test("a spelling that hides a separator or a control character is malf
   t.strictSame(differences(before, await snapshotOf(site.cms)), []);
 });
 
-await tap.test("an escaped digit is the digit, and stands for that record only", async (t) => {
+await tap.test("a percent-encoded digit equals the digit and names that record only", async (t) => {
   t.match(await a.ask("GET", "tenant-a/posts/%31%30?depth=0"), { status: 200, json: { id: 10, tenant: 1 } });
   t.equal((await a.ask("GET", "tenant-a/posts/%349")).status, 404);
   t.strictSame(breaches(site.cms.takeRequests(), A), []);
@@ -83,7 +85,7 @@ const SUBRESOURCES = words(`
     1/x 1/x/y 49/ count/ 1/2
   `);
 
-await tap.test("what hangs under a collection in the CMS is not there", async (t) => {
+await tap.test("the CMS's sub-resources of a collection are no routes", async (t) => {
   const before = await snapshotOf(site.cms);
   for (const collection of ["posts", "pages", "events", "media"]) {
     for (const path of SUBRESOURCES.filter((each) => each !== "49/")) {
@@ -138,7 +140,7 @@ await tap.test("there are no writes in bulk", async (t) => {
   t.strictSame(differences(before, await snapshotOf(site.cms)), []);
 });
 
-await tap.test("a where beside an id does not spread a write over more records", async (t) => {
+await tap.test("a where beside an id does not extend a write to more records", async (t) => {
   const before = await snapshotOf(site.cms);
   for (const query of [
     "?where={}",

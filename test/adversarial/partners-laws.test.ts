@@ -1,6 +1,6 @@
-// Attack: whatever nobody has thought of: any query, and any body.
-// Amplifier: a list of known tricks is as long as its author's patience; the space that a parser accepts is not.
-// Defence: the laws hold for all of it, and are tried on what a generator makes up, with the dangerous words among it.
+// Attack: random queries and bodies.
+// Amplifier: a list of known attacks is finite; the input that a parser accepts is not.
+// Defence: the rules hold for generated input, which includes the dangerous words.
 import * as fc from "fast-check";
 import tap from "tap";
 
@@ -51,7 +51,10 @@ const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
     fc.array(fc.tuple(word, tie("tree")), { maxLength: 3 }).map((entries) => Object.fromEntries(entries)),
   ),
 }));
-/** A condition as a client would honestly write it, so that not everything is refused at the first look. */
+/**
+ * A condition as a valid client would write it, so that the gateway does not reject every generated one at
+ * once.
+ */
 const { honest } = fc.letrec<{ honest: unknown }>((tie) => ({
   honest: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
@@ -70,7 +73,7 @@ const { honest } = fc.letrec<{ honest: unknown }>((tie) => ({
 }));
 const scopes = fc.uniqueArray(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 3 });
 
-/** A value in brackets, as qs would write it. */
+/** A value in brackets, as qs would serialise it. */
 function bracketed(value: unknown, name: string): string[] {
   if (typeof value !== "object" || value === null) return [`${name}=${encodeURIComponent(String(value))}`];
   return Object.entries(value).flatMap(([key, inner]) =>
@@ -93,21 +96,21 @@ const query = fc
   .array(parameter, { maxLength: 4 })
   .map((parameters) => parameters.join("&").replaceAll("#", ""));
 
-/** What is wrong with a condition below the constraint: the law's words, or nothing. */
+/** The rule that a condition below the constraint breaks, or undefined. */
 function unlawful(where: unknown): string | undefined {
   if (!isJson(where)) return "not an object";
   const entries = Object.entries(where);
-  if (entries.length > 1) return "two members side by side, of which Payload may count the last alone";
+  if (entries.length > 1) return "two members side by side, of which Payload may use only the last";
   for (const [name, content] of entries) {
     if (name !== "and" && name !== "or")
-      return isFieldAllowed(name) && isJson(content) ? questionIn(content) : `asks by ${name}`;
-    if (!Array.isArray(content)) return `${name} is no list`;
+      return isFieldAllowed(name) && isJson(content) ? questionIn(content) : `compares ${name}`;
+    if (!Array.isArray(content)) return `${name} is not a list`;
     return content.map(unlawful).find((problem) => problem !== undefined);
   }
   return undefined;
 }
 
-/** Of what is compared with, what could be a question of its own. */
+/** The first operand that could be a nested query, as a problem. */
 function questionIn(conditions: Json): string | undefined {
   const isScalar = (value: unknown): boolean => typeof value !== "object" || value === null;
   const odd = Object.values(conditions).find(
@@ -128,16 +131,18 @@ function isFieldAllowed(name: string): boolean {
 const KNOWN =
   /^(?:where|limit|depth|page|pagination|sort|locale|fallback-locale|draft|(?:select|populate)\[[^&=]*\]|joins\[events\]\[where\]\[tenant\]\[in\])$/;
 
-/** The `where` of a query that went out; fails where there is not exactly one, or a parameter that is not known. */
+/**
+ * Returns the `where` of a query to the CMS. Throws unless there is exactly one and every parameter is known.
+ */
 function whereOf(sent: string): Json {
   const parameters = new URLSearchParams(sent);
   const names = [...parameters.keys()];
-  if (new Set(names).size !== names.length) throw new Error(`a parameter twice: ${sent}`);
+  if (new Set(names).size !== names.length) throw new Error(`a duplicate parameter: ${sent}`);
   for (const name of names) if (!KNOWN.test(name)) throw new Error(`an unknown parameter: ${name}`);
   return objectOf(parameters.get("where") ?? "");
 }
 
-await tap.test("whatever is asked, the scope comes first and the rest below the same `and`", (t) => {
+await tap.test("for any query, the scope comes first and the rest below the same `and`", (t) => {
   let narrowed = 0;
   fc.assert(
     fc.property(query, scopes, (asked, scope) => {
@@ -149,15 +154,15 @@ await tap.test("whatever is asked, the scope comes first and the rest below the 
     }),
     RUNS,
   );
-  t.ok(narrowed > 20, `${narrowed} of the queries were conditions that went through`);
+  t.ok(narrowed > 20, `${narrowed} of the queries were accepted conditions`);
   t.end();
 });
 
-await tap.test("whatever is asked beside an id, the CMS is asked for that record in that scope", (t) => {
+await tap.test("for any query beside an id, the CMS is asked for that record in that scope", (t) => {
   fc.assert(
     fc.property(query, scopes, fc.integer({ min: 1 }), (asked, scope, id) => {
       const where = whereOf(readOneQuery(readQuery(asked), "venues", { settings, tenant, scope, id }));
-      // And a write has no where at all.
+      // A write has no where at all.
       const none = whereOf(writeQuery(readQuery(asked), "pages", settings));
       const expected = [{ and: [{ id: { equals: id } }, { tenant: { in: scope } }] }, {}];
       return JSON.stringify([where, none]) === JSON.stringify(expected);
@@ -167,7 +172,7 @@ await tap.test("whatever is asked beside an id, the CMS is asked for that record
   t.end();
 });
 
-await tap.test("whatever is in a body, it is stamped with one tenant and nothing that reads like it", (t) => {
+await tap.test("any body is stamped with one tenant and no other member that could be read as one", (t) => {
   const key = fc.oneof(
     fc.constantFrom("tenant", "tenant.id", "tenant[id]", "__proto__", "title", "id", "url"),
     word,
@@ -191,7 +196,7 @@ await tap.test("whatever is in a body, it is stamped with one tenant and nothing
       const isStamped = isNew ? stamped["tenant"] === tenantId : !Object.hasOwn(stamped, "tenant");
       const isOdd = names.some((name) => /[.[\]]|^__proto__$/.test(name) || (!isNew && name === "id"));
       const isFact = collection === "media" && names.includes("url");
-      // What is harmless stays as it was.
+      // Harmless members stay unchanged.
       const isKept = JSON.stringify(stamped["title"]) === JSON.stringify(fields["title"]);
       return isStamped && !isOdd && !isFact && isKept;
     }),
@@ -200,7 +205,7 @@ await tap.test("whatever is in a body, it is stamped with one tenant and nothing
   t.end();
 });
 
-await tap.test("and so it is on the wire", async (t) => {
+await tap.test("the same rules hold for the requests that the CMS receives", async (t) => {
   const site = await startSite();
   t.teardown(() => site.close());
   const a = site.as("partnerA");

@@ -1,7 +1,9 @@
-// Attack: a condition or an order by something in another record, answered yes or no by what the list then holds.
-// Amplifier: Payload follows dots, its SQL adapters also `__`, and a join field needs neither to ask about others' records;
-// under `contains` of a relation to many it takes a whole question about the records there.
-// Defence: only fields of the record itself are compared or sorted by; what is not, matches nothing or does not sort.
+// Attack: a condition or a sort order by a field of another record, whose value the resulting list then
+// reveals.
+// Amplifier: Payload follows dots, its SQL adapters also `__`. A join field needs neither to compare other
+// records. Under `contains`, a to-many relation accepts a whole query about the related records.
+// Defence: only fields of the record itself can be compared or sorted by. Any other condition matches
+// nothing, and any other sort order is dropped.
 import tap from "tap";
 
 import { breaches, docsOf, faceOf, startSite, type Law } from "../support/isolation.ts";
@@ -15,8 +17,8 @@ const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
 const SHARED: Law = { ...A, scope: [1, 2] };
 
 /**
- * What can be asked about other records, each with a value that is so and one that is not (event 3 is at C's venue 51,
- * page 3 shows C's media 7, page 2 is related to C's event 50, venue 4 has C's event 52).
+ * Conditions on other records, each with a true and a false value (event 3 is at C's venue 51, page 3 shows
+ * C's media 7, page 2 is related to C's event 50, venue 4 has C's event 52).
  */
 const QUESTIONS: readonly (readonly [string, string, unknown, unknown])[] = [
   ["events", "venue.tenant", 3, 77],
@@ -60,7 +62,7 @@ const QUESTIONS: readonly (readonly [string, string, unknown, unknown])[] = [
   ["pages", "related.tenant", 3, 77],
 ];
 
-await tap.test("no condition on another record can be told true from false", async (t) => {
+await tap.test("a true condition on another record gets the same response as a false one", async (t) => {
   for (const [collection, path, truth, untruth] of QUESTIONS) {
     const conditions = [
       (value: unknown) => ({ [path]: { equals: value } }),
@@ -90,7 +92,10 @@ await tap.test("no condition on another record can be told true from false", asy
   }
 });
 
-/** Questions put in place of a value, by a relation to many: C's event 72 is on A's stage 4, and hosted by A's user. */
+/**
+ * Nested queries in place of a value, by a to-many relation: C's event 72 is on A's stage 4, with A's user as
+ * a host.
+ */
 const WITHIN: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ["stages", { tenant: { equals: 1 } }],
   ["stages", { title: { like: "A venue" } }],
@@ -103,7 +108,7 @@ const WITHIN: readonly (readonly [string, Readonly<Record<string, unknown>>])[] 
   ["hosts", { relationTo: "users", value: 2, email: { like: "partner-a" } }],
 ];
 
-await tap.test("no question in place of a value reaches the CMS", async (t) => {
+await tap.test("no nested query in place of a value reaches the CMS", async (t) => {
   const c = site.as("partnerC");
   const events = "tenant-c/events?depth=0&where";
   for (const [field, question] of WITHIN) {
@@ -126,18 +131,18 @@ await tap.test("no question in place of a value reaches the CMS", async (t) => {
   t.match(
     own,
     { json: { totalDocs: 1, docs: [{ id: 72, stages: [4] }] } },
-    "what it holds itself may be asked",
+    "the record's own ids can be compared",
   );
   t.match(
     await c.ask("GET", "tenant-c/events/72?depth=2"),
     { json: { stages: [4], hosts: [2] } },
-    "and is an id",
+    "the value is an id",
   );
   const by = encodeURIComponent(JSON.stringify({ related: { equals: { relationTo: "events", value: 50 } } }));
   t.match(await a.ask("GET", `tenant-a/pages?depth=0&where=${by}`), { json: { docs: [{ id: 2 }] } });
 });
 
-await tap.test("no order by another record, or by what is secret, reaches the CMS", async (t) => {
+await tap.test("no sort order by another record or by a secret field reaches the CMS", async (t) => {
   const secrets = [
     "hash",
     "salt",
@@ -185,7 +190,7 @@ await tap.test("no order by another record, or by what is secret, reaches the CM
   }
 });
 
-await tap.test("an honest order survives beside one that is dropped", async (t) => {
+await tap.test("keeps a valid sort order beside one that is dropped", async (t) => {
   const reply = await a.ask("GET", "tenant-a/pages?depth=0&limit=2&sort=venue.tenant,id,hash");
   t.strictSame(
     docsOf(reply).map(({ id }) => id),
@@ -193,24 +198,28 @@ await tap.test("an honest order survives beside one that is dropped", async (t) 
   );
 });
 
-await tap.test("a path that is declared the record's own may be asked by", async (t) => {
+await tap.test("a path declared as the record's own can be compared", async (t) => {
   const reply = await a.ask("GET", "tenant-a/events?depth=0&limit=100&where[location.city][equals]=Oslo");
   t.equal(reply.json["totalDocs"], 12);
 });
 
-await tap.test("a join field that nobody declared is no oracle either", async (t) => {
+await tap.test("an undeclared join field reveals no other record", async (t) => {
   const bare = await startSite({});
   t.teardown(() => bare.close());
   const caller = bare.as("partnerA");
   for (const depth of [0, 1, 2]) {
     const { events } = (await caller.ask("GET", `tenant-a/venues/4?depth=${depth}`)).json;
-    t.notMatch(JSON.stringify(events), /52|C event/, "its list does not show what is not provably one's own");
+    t.notMatch(
+      JSON.stringify(events),
+      /52|C event/,
+      "its list shows only records that are provably the tenant's own",
+    );
   }
   for (const operator of ["equals", "in", "not_equals"]) {
     const [there, not] = await Promise.all(
       [52, 53].map((id) => caller.ask("GET", `tenant-a/venues?depth=0&where[events][${operator}]=${id}`)),
     );
-    // Venue 4, which is A's, is the place of C's event 52 and of no event 53.
+    // A's venue 4 has C's event 52 and no event 53.
     t.equal(there && faceOf(there), not && faceOf(not), operator);
   }
 });

@@ -1,6 +1,9 @@
-// Attack: tell the CMS that a request is another one than the gateway judged: another method, path, user or tenant.
-// Amplifier: Payload re-runs a POST as GET on a header's word and glues its body to the URL; Next.js has headers of its own.
-// Defence: the request to the CMS begins with an empty header bag and a method of ours; nothing of the client's is copied.
+// Attack: headers and parameters that present a request to the CMS as another: another method, path, user or
+// tenant.
+// Amplifier: Payload re-runs a POST as GET if a header says so and appends its body to the URL. Next.js has
+// headers of its own.
+// Defence: the request to the CMS starts with no headers and with the gateway's method. Nothing of the
+// client's is copied.
 import tap, { type Test } from "tap";
 
 import { type Sent, words } from "../support/isolation.ts";
@@ -14,7 +17,7 @@ const OVERRIDES = words(`
     X-Original-Method x_http_method_override X.Http.Method.Override _method X-Forwarded-Method
   `);
 
-/** Sends a request whose method is fixed by the wire, and holds that the CMS got that method, in scope. */
+/** Sends a request and asserts that the CMS received the same method, in scope. Returns the status. */
 async function goesAs(t: Test, line: string, sent: Sent): Promise<number> {
   const [method = "", path = ""] = line.split(" ");
   const { status } = await a.ask(method, path, sent);
@@ -46,7 +49,7 @@ await tap.test("no header or parameter changes the method", async (t) => {
   t.strictSame(differences(before, await snapshotOf(site.cms)), []);
 });
 
-await tap.test("a POST stays a POST of JSON, whatever form its body has", async (t) => {
+await tap.test("a POST stays a POST of JSON, whatever the form of its body", async (t) => {
   const forms = [
     "where[tenant][equals]=3&depth=0",
     "x=1&where[or][0][tenant][equals]=3",
@@ -76,7 +79,7 @@ await tap.test("a POST stays a POST of JSON, whatever form its body has", async 
   }
 });
 
-/** What one or another server, framework or proxy takes for an instruction or an identity. */
+/** Headers that some server, framework or proxy takes for an instruction or an identity. */
 const MAGIC: Readonly<Record<string, string>> = {
   "x-middleware-subrequest": "middleware:middleware:middleware:middleware:middleware",
   "x-middleware-rewrite": "/api/users",
@@ -130,7 +133,7 @@ const MAGIC: Readonly<Record<string, string>> = {
   "sec-fetch-site": "same-origin",
 };
 
-await tap.test("no header of the client's reaches the CMS or changes the answer", async (t) => {
+await tap.test("no header of the client reaches the CMS or changes the response", async (t) => {
   const before = await snapshotOf(site.cms);
   const plain = await a.ask("GET", "tenant-a/posts/1");
   site.cms.takeRequests();
@@ -151,7 +154,7 @@ await tap.test("no header of the client's reaches the CMS or changes the answer"
   t.strictSame(differences(before, await snapshotOf(site.cms)), []);
 });
 
-await tap.test("all of them together change nothing either", async (t) => {
+await tap.test("all these headers together change nothing either", async (t) => {
   const headers = { ...MAGIC, ...Object.fromEntries(OVERRIDES.map((name) => [name, "DELETE"])) };
   t.equal((await a.ask("GET", "tenant-a/posts/1", { headers })).status, 200);
   t.match(await a.ask("PATCH", "tenant-a/posts/2?depth=0", { headers, body: { title: "x" } }), {

@@ -1,6 +1,7 @@
-// Attack: a request target that the gateway judges as one path and the CMS, or a server between, takes for another.
-// Amplifier: Next.js resolves dots and escapes, turns backslashes, and answers doubled slashes by another address.
-// Defence: one reading of a path, at the door; what could be read in two ways is refused, and the CMS's path is built anew.
+// Attack: a request target that the gateway reads as one path and the CMS, or a server between them, as
+// another.
+// Amplifier: Next.js resolves dots and escapes, converts backslashes, and redirects doubled slashes.
+// Defence: the gateway parses the path once, rejects an ambiguous one, and builds the CMS's path anew.
 import tap from "tap";
 
 import { breaches, objectOf, startSite, words } from "../support/isolation.ts";
@@ -12,7 +13,10 @@ tap.beforeEach(() => void site.cms.takeRequests());
 
 const authorization = `Authorization: users API-Key ${site.cms.keys.partnerA}`;
 
-/** What comes back for a target exactly as it is given, and what the CMS saw besides the gateway's own questions. */
+/**
+ * Sends a target exactly as given. Returns the response and the CMS's requests without the gateway's own
+ * lookups.
+ */
 async function sends(target: string, method = "GET", header = authorization) {
   const text = await rawExchange(
     site.gateway.port,
@@ -28,7 +32,10 @@ async function sends(target: string, method = "GET", header = authorization) {
 
 const T = "/partners/2026-02/tenant-a";
 
-/** Ways out of, into and round the Partners API; each is refused, with a key, before the CMS hears of it. */
+/**
+ * Paths out of, into and around the Partners API. The gateway rejects each, with a key, before the CMS
+ * receives it.
+ */
 const VECTORS = [
   // Dots, in every escape.
   ...words(`
@@ -39,7 +46,7 @@ const VECTORS = [
     /./partners/2026-02/tenant-a/posts /admin/..%2fpartners/2026-02/tenant-a ${T}/..;/tenant-c/posts
     ${T}/..;x=1/users ${T}/.;/posts ${T};x=1/posts ${T}/posts;x=1 ${T}/posts;/49
   `),
-  // Separators that are none, or are hidden.
+  // False and hidden separators.
   ...words(`
     ${T}%2fposts ${T}%2f..%2fusers ${T}%2f..%2ftenant-c/posts ${T}/posts%2f49 ${T}/posts%2F..%2Fusers
     ${T}/posts/1%2f..%2f49 ${T}/posts/1%5c..%5c49 ${T}\\posts ${T}/..\\..\\api\\users
@@ -47,14 +54,14 @@ const VECTORS = [
     /partners//2026-02/tenant-a/posts /partners/2026-02//tenant-a/posts
     ///partners/2026-02/tenant-a/posts ${T}// //10.10.10.10/ //api/users
   `),
-  // Ends that are none, bytes that are none.
+  // False ends and invalid bytes.
   ...words(`
     ${T}/posts%00 ${T}/posts/1%00 ${T}%00/posts ${T}/posts%23 ${T}/posts%3fwhere=1 ${T}/posts#/../users
     ${T}/posts/1# ${T}/posts/1#/../49 ${T}/posts?limit=1#/../users ${T}/posts%0d%0aX:y ${T}/posts%09
     ${T}/%7f ${T}/posts\u00e9 ${T}/\u00ff ${T}/posts/1" ${T}/posts/<1> ${T}/posts/1|2 ${T}/posts/1^2
   `),
   `${T}/posts\t`,
-  // Twice escaped, badly escaped, overlong, wide.
+  // Double escapes, invalid escapes, overlong and wide characters.
   ...words(`
     ${T}/%252e%252e/users ${T}/posts/%2531 ${T}/posts/%25%32%66 ${T}/posts/% ${T}/posts/%zz
     ${T}/posts/%2 ${T}/%c0%ae%c0%ae/users ${T}/%c0%af ${T}/posts/%e0%80%af ${T}/posts/%ff
@@ -70,7 +77,7 @@ const VECTORS = [
     /\\partners/2026-02/tenant-a/posts partners/2026-02/tenant-a/posts
   `),
   "\\partners\\2026-02\\tenant-a\\posts",
-  // The CMS's own, in its spellings and ours.
+  // The CMS's own paths, in its spellings and ours.
   ...words(`
     /api /api/ /api/users /api/posts/49 /Api/users /API/users /%61pi/users /api%2fusers /api%2Fposts/49
     /./api/users /api/./users /api/../api/users /api;x/users /api\\users /\\api/users /api%00
@@ -78,14 +85,14 @@ const VECTORS = [
     /_next/../api/users /admin /_next/data / /favicon.ico /.well-known/x /robots.txt /livez /readyz
     /metrics
   `),
-  // Targets that are no path.
+  // Targets that are not paths.
   ...words(`
     http://evil/api/users http://gateway/api/users http://evil/partners/2026-02/tenant-a/posts
     http://gateway:1/partners/2026-02/tenant-a/posts http://gateway/partners/2026-02/tenant-a/../posts
     HTTP://x/api https://cms/partners/2026-02/tenant-a/posts/49 //evil/partners/2026-02/tenant-a/posts
     * evil:80 ?x ;x http:/api/users file:///etc/passwd http://evil@gateway/api/users javascript:1
   `),
-  // Tenants and collections that are nearly so.
+  // Near misses of tenants and collections.
   ...words(`
     /partners/2026-02/tenant-a./posts /partners/2026-02/tenant-a%20/posts
     /partners/2026-02/%20tenant-a/posts /partners/2026-02/TENANT-A/posts
@@ -97,7 +104,7 @@ const VECTORS = [
   `),
 ];
 
-await tap.test("no spelling of a path gets anything but a refusal", async (t) => {
+await tap.test("every spelling of a path is rejected", async (t) => {
   for (const target of VECTORS) {
     for (const method of ["GET", "DELETE"]) {
       const { status, body, problems, others } = await sends(target, method);
@@ -109,12 +116,12 @@ await tap.test("no spelling of a path gets anything but a refusal", async (t) =>
   }
 });
 
-/** A record that is not the caller's has to be looked for: the one vector that is a good request. */
+/** True for the lookup of a record that is not the caller's: the only vector that is a valid request. */
 function isCheck(path: string, target: string): boolean {
   return target === `${T}/posts/49` && path.startsWith("/api/posts?where=");
 }
 
-await tap.test("nor does it without a key, where it is under the Partners API", async (t) => {
+await tap.test("every spelling under the Partners API is rejected without a key, too", async (t) => {
   for (const target of VECTORS.filter(
     (each) => /partners/i.test(each) && !/^\/(?:api|admin|_next)\//.test(each),
   )) {
@@ -124,7 +131,7 @@ await tap.test("nor does it without a key, where it is under the Partners API", 
   }
 });
 
-await tap.test("a target that is refused says so in the envelope", async (t) => {
+await tap.test("a rejected target gets the error envelope", async (t) => {
   for (const target of [
     `${T}/../x`,
     `${T}//posts`,
@@ -138,7 +145,7 @@ await tap.test("a target that is refused says so in the envelope", async (t) => 
   }
 });
 
-await tap.test("what is not part of a path names no tenant, method or record", async (t) => {
+await tap.test("a query selects no tenant, method or record", async (t) => {
   for (const query of words(`
       tenant=tenant-c tenant=3 tenantId=3&tenantSlug=tenant-c x-basker-tenant-id=3 id=49 _method=DELETE
       where=/../../users path=/api/users ..%2f..%2fapi%2fusers /../users //evil/ ?x?y url=http://evil
@@ -151,7 +158,7 @@ await tap.test("what is not part of a path names no tenant, method or record", a
   }
 });
 
-await tap.test("one trailing slash is nothing, and an escaped letter is the letter", async (t) => {
+await tap.test("ignores one trailing slash, and a percent-encoded letter equals the letter", async (t) => {
   for (const target of [
     `${T}/posts/2/`,
     `${T}/%70osts/2`,

@@ -1,6 +1,8 @@
-// Attack: let one's own record point at somebody else's, and read that one in the answer.
-// Amplifier: Payload populates any relation, in the answers of writes too, and its joins list whatever points back.
-// Defence: a populated record leaves only where it is provably in scope; another becomes its id, and secrets go everywhere.
+// Attack: a partner's own record references another tenant's record, to read that one in the response.
+// Amplifier: Payload populates any relation, also in the responses to writes, and its joins list every record
+// that points back.
+// Defence: a populated record is shown only if it is provably in scope. Any other becomes its id, and secrets
+// are removed everywhere.
 import tap, { type Test } from "tap";
 
 import {
@@ -23,7 +25,10 @@ tap.beforeEach(() => site.cms.reset());
 const a = site.as("partnerA");
 const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
 const SHARED: Law = { ...A, scope: [1, 2] };
-/** Only in records of C and D, in users, in what tenants and groups hold, and in B's unshared collections. */
+/**
+ * Text that occurs only in records of C and D, in users, in contents of tenants and groups, and in B's
+ * unshared collections.
+ */
 const FOREIGN =
   /"[CD] (?:page|event|venue|media|post|session|quote)|"B (?:page|media|post)|[bcd]-\d\.png|@cms\.test|installedApps|North group|super-admin|hasAPIKey|_strategy/;
 const DEPTHS = [
@@ -36,7 +41,7 @@ const DEPTHS = [
   "?depth=2&draft=true",
 ];
 
-/** Every member of any object in `value` that holds an object with an id in numbers: what has been populated. */
+/** Every object with a numeric id anywhere inside `value`: the populated records. */
 function populated(value: unknown): Json[] {
   if (Array.isArray(value)) return value.flatMap(populated);
   if (!isJson(value)) return [];
@@ -46,7 +51,7 @@ function populated(value: unknown): Json[] {
   ]);
 }
 
-/** Holds that everything populated is in A's scope, or one of the categories, which are open. */
+/** Asserts that every populated record is in A's scope or one of the categories, which are open. */
 function holdsToScope(t: Test, text: string, name: string): void {
   t.notMatch(text, FOREIGN, name);
   for (const record of populated(objectOf(text))) {
@@ -56,7 +61,7 @@ function holdsToScope(t: Test, text: string, name: string): void {
   }
 }
 
-await tap.test("lists and reads of every collection populate nothing of others", async (t) => {
+await tap.test("lists and reads of every collection populate no other tenant's record", async (t) => {
   for (const collection of ["events", "venues", "pages", "posts", "media", "files"]) {
     const law = collection === "events" || collection === "venues" ? SHARED : A;
     for (const query of DEPTHS) {
@@ -72,7 +77,7 @@ await tap.test("lists and reads of every collection populate nothing of others",
   }
 });
 
-await tap.test("what points at others shows their ids alone", async (t) => {
+await tap.test("a relation to another tenant's record shows only its id", async (t) => {
   t.match((await a.ask("GET", "tenant-a/events/3?depth=2")).json, { venue: 51, organiser: 2, tenant: 1 });
   t.match((await a.ask("GET", "tenant-a/pages/3?depth=2")).json, { hero: 7 });
   t.match((await a.ask("GET", "tenant-a/pages/2?depth=2")).json, {
@@ -87,8 +92,8 @@ await tap.test("what points at others shows their ids alone", async (t) => {
   t.match((await a.ask("GET", "tenant-a/events/2?depth=2")).json, { venue: { id: 26, tenant: 2 } }, "shared");
 });
 
-await tap.test("the answer of a write shows no more than a read would", async (t) => {
-  // Where relations are declared, a body cannot point at others in the first place.
+await tap.test("the response to a write shows no more than a read would", async (t) => {
+  // If relations are declared, a body cannot reference other tenants' records in the first place.
   const bare = await startSite({ ...FIXTURE_SETTINGS, cms: { ...FIXTURE_SETTINGS.cms, relations: {} } });
   t.teardown(() => bare.close());
   const a = bare.as("partnerA");
@@ -129,58 +134,52 @@ await tap.test("the answer of a write shows no more than a read would", async (t
   }
 });
 
-await tap.test(
-  "a collection of users behind a relation does not become readable by any selection",
-  async (t) => {
-    for (const query of [
-      "select[organiser]=true&depth=1",
-      "select[organiser]=true&depth=1&populate[users][email]=true",
-      "select[organiser][email]=true&depth=2",
-      "select[tenant]=true&depth=2&populate[tenants][installedApps]=true",
-    ]) {
-      const reply = await a.ask("GET", `tenant-a/events/1?${query}`);
-      t.equal(reply.status, 200, query);
-      holdsToScope(t, reply.text, query);
-      for (const name of ["organiser", "tenant"]) t.notOk(isJson(reply.json[name]), `${name} is a number`);
-    }
-  },
-);
+await tap.test("no selection makes a related collection of users readable", async (t) => {
+  for (const query of [
+    "select[organiser]=true&depth=1",
+    "select[organiser]=true&depth=1&populate[users][email]=true",
+    "select[organiser][email]=true&depth=2",
+    "select[tenant]=true&depth=2&populate[tenants][installedApps]=true",
+  ]) {
+    const reply = await a.ask("GET", `tenant-a/events/1?${query}`);
+    t.equal(reply.status, 200, query);
+    holdsToScope(t, reply.text, query);
+    for (const name of ["organiser", "tenant"]) t.notOk(isJson(reply.json[name]), `${name} is a number`);
+  }
+});
 
 const SECRETS = words(`
   password salt hash apiKey apiKeyIndex enableAPIKey resetPasswordToken resetPasswordExpiration sessions lockUntil
   loginAttempts
 `);
 
-await tap.test(
-  "a CMS that gives secrets away, as Payload did to 3.89, gives them to the gateway only",
-  (t) => {
-    const secrets = Object.fromEntries(SECRETS.map((name) => [name, `secret-${name}`]));
-    const user = { id: 9, email: "partner-c@cms.test", collection: "users", ...secrets };
-    const record = {
-      id: 1,
-      tenant: { id: 1, slug: "tenant-a", installedApps: ["x"], createdBy: user },
-      title: "t",
-      ...secrets,
-      organiser: user,
-      staff: [user, { relationTo: "users", value: user }, { user, note: secrets }],
-      group: { deep: [{ deeper: { ...secrets, organiser: user } }] },
-      joined: { docs: [user, { relationTo: "users", value: user }], hasNextPage: false, ...secrets },
-    };
-    for (const kind of ["list", "read", "create", "update", "delete"] as const) {
-      const doc = structuredClone(record);
-      const text = translated(
-        kind,
-        kind === "list" || kind === "read" ? { docs: [doc], ...secrets } : { doc, ...secrets },
-      );
-      t.notMatch(text, /secret-|cms\.test|installedApps/, kind);
-      for (const name of SECRETS) t.notOk(text.includes(`"${name}"`), `${kind} ${name}`);
-      t.match(text, /"title":"t"/);
-    }
-    t.end();
-  },
-);
+await tap.test("removes secrets from the CMS's responses, which Payload up to 3.89 contained", (t) => {
+  const secrets = Object.fromEntries(SECRETS.map((name) => [name, `secret-${name}`]));
+  const user = { id: 9, email: "partner-c@cms.test", collection: "users", ...secrets };
+  const record = {
+    id: 1,
+    tenant: { id: 1, slug: "tenant-a", installedApps: ["x"], createdBy: user },
+    title: "t",
+    ...secrets,
+    organiser: user,
+    staff: [user, { relationTo: "users", value: user }, { user, note: secrets }],
+    group: { deep: [{ deeper: { ...secrets, organiser: user } }] },
+    joined: { docs: [user, { relationTo: "users", value: user }], hasNextPage: false, ...secrets },
+  };
+  for (const kind of ["list", "read", "create", "update", "delete"] as const) {
+    const doc = structuredClone(record);
+    const text = translated(
+      kind,
+      kind === "list" || kind === "read" ? { docs: [doc], ...secrets } : { doc, ...secrets },
+    );
+    t.notMatch(text, /secret-|cms\.test|installedApps/, kind);
+    for (const name of SECRETS) t.notOk(text.includes(`"${name}"`), `${kind} ${name}`);
+    t.match(text, /"title":"t"/);
+  }
+  t.end();
+});
 
-await tap.test("a CMS that answers with another's record after all is not believed", (t) => {
+await tap.test("never returns a record of another tenant, even if the CMS does", (t) => {
   for (const tenant of [3, "3", { id: 3 }, null, { slug: "tenant-a" }]) {
     for (const kind of ["list", "read", "create", "update", "delete"] as const) {
       const doc = { id: 1, tenant, title: "foreign" };
@@ -195,7 +194,7 @@ await tap.test("a CMS that answers with another's record after all is not believ
   t.end();
 });
 
-await tap.test("a record that looks like a polymorphic relation still has to prove its owner", (t) => {
+await tap.test("a record that looks like a polymorphic relation still has to prove its tenant", (t) => {
   const foreign = { id: 9, tenant: 2, title: "foreign", relationTo: "pages", value: { id: 3, tenant: 1 } };
   const own = { relationTo: "pages", value: { id: 3, tenant: 1 } };
   const node = {
@@ -217,7 +216,7 @@ await tap.test("a record that looks like a polymorphic relation still has to pro
 });
 
 await tap.test(
-  "where a relation is declared, what has an id is a record, however little of it shows",
+  "in a declared relation, an object with an id is a record, however few of its fields show",
   (t) => {
     const [asRow, asRecord] = [{}, { cms: { relations: { events: { venues: "venues" } } } }].map(
       (settings) => {
@@ -226,7 +225,11 @@ await tap.test(
       },
     );
     t.strictSame(asRecord?.["venues"], ["v-9"]);
-    t.strictSame(asRow?.["venues"], [{ id: "v-9", title: "foreign" }], "rows of an array have ids as well");
+    t.strictSame(
+      asRow?.["venues"],
+      [{ id: "v-9", title: "foreign" }],
+      "the rows of an array have ids as well",
+    );
     t.end();
   },
 );

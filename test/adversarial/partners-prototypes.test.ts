@@ -1,6 +1,7 @@
-// Attack: JSON of a partner's own that names a collection or field as JavaScript names what every object has.
-// Amplifier: read as settings of that collection it is a function; the list that holds the record is a 500, to a group-mate too.
-// Defence: only what the configuration says itself counts.
+// Attack: a partner's JSON names a collection or field like a member of Object.prototype.
+// Amplifier: a lookup of that collection's settings returns a function, and every list with the record is a
+// 500, also for other members of the group.
+// Defence: the gateway reads only own members of the configuration.
 import tap from "tap";
 
 import { payloadSettings, whereLimits } from "../../src/cms/payload/settings.ts";
@@ -10,7 +11,7 @@ import { translated } from "../support/translated.ts";
 const NAMES = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"];
 const PAGE = { totalDocs: 1, limit: 10, totalPages: 1, page: 1, pagingCounter: 1, hasNextPage: false };
 
-await tap.test("a record that names what every object has is a record like any other", (t) => {
+await tap.test("returns a record that names a member of Object.prototype like any other", (t) => {
   for (const name of NAMES) {
     const relation = { relationTo: name, value: { id: 3, tenant: 1, [name]: { id: 5, title: "x" } } };
     const record = { id: 1, tenant: 1, embed: relation, list: [relation] };
@@ -21,7 +22,7 @@ await tap.test("a record that names what every object has is a record like any o
   t.end();
 });
 
-await tap.test("nor has a collection of such a name any settings but its own", (t) => {
+await tap.test("a collection named like a member of Object.prototype has only its own settings", (t) => {
   const settings = payloadSettings(
     configFor("http://cms.invalid", { partners: { collections: ["constructor"] } }),
   );

@@ -1,7 +1,8 @@
-// Attack: write to a record in the moment between the question whose it is and the write, while an editor moves it away.
-// Amplifier: Payload writes by id without asking again, and a stamped tenant then takes the record back from its new owner.
-// Defence: an update carries no tenant, so that it cannot undo the move, and an answer with a record of another tenant's is a
-// 500 that shows nothing of it.
+// Attack: a write to a record between the ownership check and the write, while an editor moves the record to
+// another tenant.
+// Amplifier: Payload writes by id without another check, and a stamped tenant then moves the record back.
+// Defence: an update carries no tenant, so it cannot undo the move. A response with another tenant's record
+// becomes a 500 that shows none of it.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
@@ -16,7 +17,7 @@ const cms = await startCms();
 tap.teardown(() => cms.close());
 tap.beforeEach(() => cms.reset());
 
-/** Gives the CMS's own answer, unpacked. */
+/** Relays the CMS's own response, decompressed. */
 async function pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = "GET", url = "/", headers } = incoming;
   const kept = Object.entries(headers).filter(([name]) => /^(?:authorization|content-type|x-)/.test(name));
@@ -29,7 +30,7 @@ async function pass(incoming: IncomingMessage, response: ServerResponse): Promis
   response.end(Buffer.from(await answer.arrayBuffer()));
 }
 
-/** The URL of a way to the CMS on which `before` happens just before the first write goes through. */
+/** The URL of a proxy to the CMS that runs `before` just before it forwards the first write. */
 async function interrupted(t: Test, before: () => Promise<unknown>): Promise<string> {
   let isFirst = true;
   const server = createServer((incoming, response) => {
@@ -45,7 +46,9 @@ async function interrupted(t: Test, before: () => Promise<unknown>): Promise<str
   return `http://127.0.0.1:${address.port}`;
 }
 
-/** Sends A's write to event 9, which is moved to C just before; gives the answer and the record afterwards. */
+/**
+ * Sends A's write to event 9, which moves to C just before. Returns the response and the record afterwards.
+ */
 async function race(t: Test, method: "PATCH" | "PUT" | "DELETE") {
   const move = (): Promise<unknown> =>
     cms.payload.update({ collection: "events", id: 9, data: { tenant: 3 } });
@@ -64,17 +67,17 @@ async function race(t: Test, method: "PATCH" | "PUT" | "DELETE") {
 
 const UNSEEN = { error: "Server Error", message: "Unexpected error while processing the request" };
 
-await tap.test("a change that comes after the move does not take the record back", async (t) => {
+await tap.test("an update after the move does not take the record back", async (t) => {
   for (const method of ["PATCH", "PUT"] as const) {
     await cms.reset();
     const { text, ...outcome } = await race(t, method);
     const record = { tenant: 3, title: "written late" };
     t.match(outcome, { status: 500, failures: 1, record }, method);
-    t.match(JSON.parse(text), UNSEEN, "and its answer shows nothing of the record");
+    t.match(JSON.parse(text), UNSEEN, "its response shows nothing of the record");
   }
 });
 
-await tap.test("a deletion that comes after the move shows nothing of the record", async (t) => {
+await tap.test("a deletion after the move shows nothing of the record", async (t) => {
   const { text, ...outcome } = await race(t, "DELETE");
   t.match(outcome, { status: 500, failures: 1, record: undefined });
   t.match(JSON.parse(text), UNSEEN);

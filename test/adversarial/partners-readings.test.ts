@@ -1,6 +1,6 @@
-// Attack: any selection, any id, any path, and any record that a CMS might answer with.
-// Amplifier: each is a language of its own, in which the same thing can be said in more ways than a list can hold.
-// Defence: what comes out of each reading obeys a law that can be checked without knowing what went in.
+// Attack: any selection, id or path, and any record in a response of the CMS.
+// Amplifier: each is a language in which one meaning has more spellings than a list can hold.
+// Defence: the output of each parser obeys a rule that can be checked without knowledge of the input.
 import * as fc from "fast-check";
 import tap from "tap";
 
@@ -23,7 +23,7 @@ const settings = payloadSettings(
 );
 const RUNS = { numRuns: 2000 };
 
-await tap.test("a selection names no secret, and can always be made to show whose a record is", (t) => {
+await tap.test("a selection names no secret, and always allows the gateway to select the tenant", (t) => {
   const fields = fc.dictionary(
     fc.constantFrom("tenant", "title", "location", "city", "apiKey", "hash"),
     tieSelect(2),
@@ -41,7 +41,7 @@ await tap.test("a selection names no secret, and can always be made to show whos
   t.end();
 });
 
-/** A `select`'s value as qs reads it: the words, or more of the same. */
+/** The value of a `select` as qs parses it: the words, or nested ones. */
 function tieSelect(depth: number): fc.Arbitrary<unknown> {
   const flag = fc.constantFrom("true", "false");
   return depth === 0
@@ -49,7 +49,7 @@ function tieSelect(depth: number): fc.Arbitrary<unknown> {
     : fc.oneof(flag, fc.dictionary(fc.constantFrom("city", "zone", "tenant"), tieSelect(depth - 1)));
 }
 
-await tap.test("a spelling is an id only where it cannot be read as another", (t) => {
+await tap.test("accepts a spelling of an id only if it cannot be read as another", (t) => {
   const nearly = fc.tuple(
     fc.constantFrom("", "0", "+", "-", " ", "0x"),
     fc.integer(),
@@ -73,7 +73,7 @@ await tap.test("a spelling is an id only where it cannot be read as another", (t
   t.end();
 });
 
-await tap.test("a path that is read has segments that no parser could split or climb by", (t) => {
+await tap.test("an accepted path has no segments that a parser could split or use to climb", (t) => {
   const piece = fc.constantFrom(
     "/",
     "..",
@@ -112,7 +112,7 @@ await tap.test("a path that is read has segments that no parser could split or c
 const group = { memberIds: [1, 2], sharedCollections: ["events", "venues"] };
 const tenantA = mint<Tenant>({ id: 1, slug: "tenant-a", installedApps: [], group });
 
-/** A record as a CMS populates it. It says of itself in `says` whether A may see it where its collection is not known. */
+/** A record as a CMS populates it. Its `says` states whether A may see it if its collection is unknown. */
 function recordBy(tenant: number, form: string, rest: Json): Json {
   const owner = form === "object" ? { id: tenant, slug: `tenant-${tenant}`, mark: "FOREIGN" } : tenant;
   const fields = { id: tenant * 100, title: tenant === 1 ? "own" : "FOREIGN", ...rest };
@@ -120,7 +120,10 @@ function recordBy(tenant: number, form: string, rest: Json): Json {
   return form === "unseen" ? { ...fields, title: "FOREIGN" } : { ...fields, tenant: owner };
 }
 
-/** Values in which records of A and of others lie at any depth, in lists, groups, joins and polymorphic relations. */
+/**
+ * Values with records of A and of other tenants at any depth, in lists, groups, joins and polymorphic
+ * relations.
+ */
 const { value: anything } = fc.letrec<{ value: unknown; record: Json }>((tie) => ({
   record: fc
     .tuple(
@@ -158,7 +161,7 @@ function namesIn(value: unknown): string[] {
   return isJson(value) ? Object.entries(value).flatMap(([name, inner]) => [name, ...namesIn(inner)]) : [];
 }
 
-await tap.test("whatever a record holds, nothing of others and nothing secret is left in it", (t) => {
+await tap.test("removes every record of another tenant and every secret from any record", (t) => {
   let kept = 0;
   fc.assert(
     fc.property(fc.dictionary(fc.constantFrom("x", "venue", "events", "hash"), anything), (rest) => {
@@ -170,11 +173,11 @@ await tap.test("whatever a record holds, nothing of others and nothing secret is
     }),
     RUNS,
   );
-  t.ok(kept > 100, `${kept} records kept something populated`);
+  t.ok(kept > 100, `${kept} records kept a populated record`);
   t.end();
 });
 
-await tap.test("a record of which nothing is said to have changed is as it came, in every version", (t) => {
+await tap.test("an unmodified record is returned as it came, in every version", (t) => {
   const names = versionNames({ pages: { rename: { heading: "title" }, remove: ["x"] } });
   let untouched = 0;
   fc.assert(
@@ -194,6 +197,6 @@ await tap.test("a record of which nothing is said to have changed is as it came,
     ),
     RUNS,
   );
-  t.ok(untouched > 30, `${untouched} records left as they came`);
+  t.ok(untouched > 30, `${untouched} records were returned as they came`);
   t.end();
 });

@@ -1,6 +1,9 @@
-// Attack: parameters that shape an answer so that whose a record is cannot be seen, or that more comes than was meant.
-// Amplifier: `select` can blank the tenant, `depth` follows relations anywhere, `joins` and `limit` have no bounds in Payload.
-// Defence: the scope is asked for, not read off the answer; every parameter is taken apart, bounded, or dropped.
+// Attack: parameters that shape a response so that a record's tenant is hidden, or that more records come
+// than allowed.
+// Amplifier: `select` can hide the tenant, `depth` follows any relation, `joins` and `limit` have no bounds
+// in Payload.
+// Defence: the scope is part of the query instead of a check of the response. Every parameter is parsed,
+// bounded or dropped.
 import tap, { type Test } from "tap";
 
 import { breaches, docsOf, isJson, startSite, type Law, type Reply } from "../support/isolation.ts";
@@ -11,11 +14,14 @@ tap.beforeEach(() => void site.cms.takeRequests());
 
 const a = site.as("partnerA");
 const SHARED: Law = { tenant: 1, scope: [1, 2], key: "partnerA" };
-/** Words that are only in records of C and D, in users and in what tenants hold. */
+/** Text that occurs only in records of C and D, in users, and in contents of tenants. */
 const FOREIGN =
   /"[CD] (?:page|event|venue|media|post|session|quote)|[cd]-\d\.png|@cms\.test|installedApps|North group/;
 
-/** Asks for something shared and holds that nothing of others came, and nothing unknown went. */
+/**
+ * Reads a shared collection. Asserts that no other tenant's record came and no unknown parameter was
+ * forwarded.
+ */
 async function asks(t: Test, path: string): Promise<Reply> {
   const reply = await a.ask("GET", `tenant-a/${path}`);
   const requests = site.cms.takeRequests();
@@ -26,7 +32,7 @@ async function asks(t: Test, path: string): Promise<Reply> {
     const parameters = new URL(target, "http://cms.invalid").searchParams;
     for (const name of parameters.keys()) t.match(name, KNOWN, path);
     const limit = Number(parameters.get("limit"));
-    // To Payload a limit of 0 is none.
+    // For Payload, a limit of 0 means no limit.
     t.ok(Number(parameters.get("depth")) <= 2 && limit >= 1 && limit <= 100, target);
     t.equal(new Set(parameters.keys()).size, parameters.size, `${path}: each parameter once`);
   }
@@ -38,7 +44,7 @@ async function asks(t: Test, path: string): Promise<Reply> {
 const KNOWN =
   /^(?:where|limit|depth|page|pagination|sort|locale|fallback-locale|draft|(?:select|populate)\[.*\]|joins\[events\]\[where\]\[tenant\]\[in\])$/;
 
-await tap.test("select cannot hide or forge whose a record is", async (t) => {
+await tap.test("select cannot hide or forge a record's tenant", async (t) => {
   const selections = [
     "select[title]=true",
     "select[tenant]=false",
@@ -71,8 +77,8 @@ await tap.test("select cannot hide or forge whose a record is", async (t) => {
   }
 });
 
-await tap.test("populate cannot show what may not leave", async (t) => {
-  // Event 3 is at C's venue 51, event 2 at B's venue 26, which is shared.
+await tap.test("populate cannot show a withheld record or field", async (t) => {
+  // Event 3 is at C's venue 51, event 2 at B's shared venue 26.
   const populations = [
     "populate[venues][title]=true",
     "populate[venues][tenant]=false",
@@ -98,7 +104,7 @@ await tap.test("populate cannot show what may not leave", async (t) => {
   }
 });
 
-await tap.test("joins cannot be asked for otherwise than in scope", async (t) => {
+await tap.test("joins are always in scope", async (t) => {
   // Venue 4 is A's and lists event 4 (A) and event 52 (C).
   for (const joins of [
     "joins=false",
@@ -120,12 +126,12 @@ await tap.test("joins cannot be asked for otherwise than in scope", async (t) =>
         [4],
         joins,
       );
-      t.notOk(isJson(events) && "totalDocs" in events, "how many there are in all is not told");
+      t.notOk(isJson(events) && "totalDocs" in events, "the total count is not shown");
     }
   }
 });
 
-await tap.test("depth and number have bounds whatever they are spelt like", async (t) => {
+await tap.test("depth and limit are bounded in any spelling", async (t) => {
   for (const value of [
     "0",
     "1",
@@ -153,7 +159,7 @@ await tap.test("depth and number have bounds whatever they are spelt like", asyn
   t.equal(docsOf(await asks(t, "events?limit=0&pagination=false")).length, 48);
 });
 
-await tap.test("whatever else Payload takes is dropped", async (t) => {
+await tap.test("drops every other parameter of Payload", async (t) => {
   for (const query of [
     "trash=true",
     "overrideAccess=true&overrideLock=true&showHiddenFields=true&disableErrors=true",

@@ -1,7 +1,8 @@
 /**
- * Attack: a partner sends a `createdAt` that is no date, which Payload takes unchecked into its transaction.
- * Amplifier: on SQLite the transaction stays open, and from then on every request of everybody is a 500.
- * Defence: the two timestamps are ISO 8601 dates, or the request is a 422 that the CMS never sees.
+ * Attack: a partner sends a `createdAt` that is not a date, which Payload uses unchecked in its transaction.
+ * Amplifier: on SQLite the transaction stays open, and from then on every client's request is a 500.
+ * Defence: both timestamps must be ISO 8601 dates. Otherwise the response is a 422, and the CMS receives
+ * nothing.
  */
 import tap from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -21,7 +22,10 @@ const send = (method: string, path: string, body: unknown) =>
     body: JSON.stringify(body),
   });
 
-/** The last three are dates to JavaScript, and to some databases; the last of all by its parts in another order. */
+/**
+ * JavaScript and some databases accept the last three as dates, the very last with its parts in another
+ * order.
+ */
 const NO_DATES = [
   "never",
   "",
@@ -36,7 +40,7 @@ const NO_DATES = [
   "0001-01-32",
 ];
 
-await tap.test("a timestamp that is no date is 422, and does not reach the CMS", async (t) => {
+await tap.test("rejects a timestamp that is not a date with 422 and does not forward it", async (t) => {
   await send("POST", "posts", {});
   cms.takeRequests();
   for (const name of ["createdAt", "updatedAt"]) {
@@ -54,16 +58,13 @@ await tap.test("a timestamp that is no date is 422, and does not reach the CMS",
   t.notOk(cms.takeRequests().some(({ method }) => method !== "GET"));
 });
 
-await tap.test(
-  "one that is a date is the partner's to give, as when records are brought from elsewhere",
-  async (t) => {
-    const made = await send("POST", "posts?depth=0", { title: "old", createdAt: "2001-02-03T04:05:06.000Z" });
-    t.equal(made.status, 201);
-    t.match(await made.json(), { createdAt: "2001-02-03T04:05:06.000Z" });
-  },
-);
+await tap.test("accepts a valid timestamp, so that records can be imported with their dates", async (t) => {
+  const made = await send("POST", "posts?depth=0", { title: "old", createdAt: "2001-02-03T04:05:06.000Z" });
+  t.equal(made.status, 201);
+  t.match(await made.json(), { createdAt: "2001-02-03T04:05:06.000Z" });
+});
 
-await tap.test("a lock that is no moment is 422, and not the CMS's failure", async (t) => {
+await tap.test("rejects a lock that is not a date with 422 and does not blame the CMS", async (t) => {
   cms.takeRequests();
   for (const lock of [
     "2026-99-99T99:99:99Z",
@@ -82,7 +83,7 @@ await tap.test("a lock that is no moment is 422, and not the CMS's failure", asy
 });
 
 await tap.test(
-  "a record's going into the trash is a date as well, else nobody could list the trash",
+  "rejects a deletedAt that is not a date, which would break every list of the trash",
   async (t) => {
     for (const value of NO_DATES.filter((one) => one !== null)) {
       const response = await send("PATCH", "venues/1", { deletedAt: value });
@@ -92,6 +93,6 @@ await tap.test(
     for (const deletedAt of [null, "2026-01-01T00:00:00.000Z"])
       t.match(await (await send("PATCH", "venues/1?depth=0", { deletedAt })).json(), { deletedAt });
     const { docs } = await cms.payload.find({ collection: "venues", trash: true, limit: 200, depth: 0 });
-    t.equal(docs.length, 96, "all of every tenant's, trash and all");
+    t.equal(docs.length, 96, "all records of every tenant, including the trash");
   },
 );

@@ -1,6 +1,8 @@
-// Attack: a client's `where` that ends, outruns, overrides or steps beside the tenant's constraint.
-// Amplifier: Payload reads brackets, JSON, lists and dots, keeps the last of `and` and `or`, and takes `{}` for everything.
-// Defence: the query is taken apart and one JSON `where` is put together anew, the constraint first in its one `and`.
+// Attack: a client's `where` that terminates, overrides, extends or bypasses the tenant's constraint.
+// Amplifier: Payload reads brackets, JSON, lists and dots, keeps the last of `and` and `or`, and treats `{}`
+// as every record.
+// Defence: the gateway parses the query and serialises one JSON `where` anew, with the constraint first in
+// its one `and`.
 import tap, { type Test } from "tap";
 
 import { breaches, docsOf, isJson, objectOf, startSite, type Law, type Reply } from "../support/isolation.ts";
@@ -18,7 +20,7 @@ function json(value: unknown): string {
   return `where=${encodeURIComponent(typeof value === "string" ? value : JSON.stringify(value))}`;
 }
 
-/** Lists by `query` and holds that nobody else's record came and that the CMS was asked in scope only. */
+/** Lists by `query`. Asserts that no other tenant's record came and that the CMS's requests were in scope. */
 async function lists(t: Test, collection: keyof typeof SCOPES, query: string): Promise<Reply> {
   const name = `${collection}?${query.length > 90 ? `${query.slice(0, 90)}…` : query}`;
   const scope: readonly number[] = SCOPES[collection];
@@ -53,7 +55,7 @@ const nested = (depth: number, name = "and"): string =>
   `${`{"${name}":[`.repeat(depth)}{"tenant":{"equals":3}}${"]}".repeat(depth)}`;
 const brackets = (depth: number): string => `where${"[and][0]".repeat(depth)}[tenant][equals]=3`;
 
-await tap.test("no way to ask for another tenant finds anything of it", async (t) => {
+await tap.test("no condition finds a record of another tenant", async (t) => {
   const queries = [
     "where[tenant][equals]=3",
     "where%5Btenant%5D%5Bequals%5D=3",
@@ -113,7 +115,7 @@ await tap.test("no way to ask for another tenant finds anything of it", async (t
   for (const query of queries) for (const each of ["pages", "venues"] as const) await lists(t, each, query);
 });
 
-await tap.test("a where that says nothing leaves the tenant's constraint as it is", async (t) => {
+await tap.test("an empty where leaves the tenant's constraint unchanged", async (t) => {
   const queries = [
     "where=",
     "where",
@@ -137,7 +139,7 @@ await tap.test("a where that says nothing leaves the tenant's constraint as it i
   }
 });
 
-await tap.test("a where that cannot be read matches nothing", async (t) => {
+await tap.test("a where that does not parse matches nothing", async (t) => {
   const queries = [
     "where={bad",
     "where=x",
@@ -183,10 +185,10 @@ await tap.test("a where that cannot be read matches nothing", async (t) => {
   ];
   for (const query of queries)
     t.match(await lists(t, "pages", query), { status: 200, json: NOTHING }, query.slice(0, 90));
-  t.equal(Object.hasOwn(Object.prototype, "tenant"), false, "no prototype has been touched");
+  t.equal(Object.hasOwn(Object.prototype, "tenant"), false, "no prototype is modified");
 });
 
-await tap.test("parameters beyond those that a parser keeps do not push the constraint out", async (t) => {
+await tap.test("parameters beyond a parser's limit do not displace the constraint", async (t) => {
   for (const count of [998, 999, 1000, 1001, 3000]) {
     for (const query of ["where[or][0][id][exists]=true", json(others), "where[tenant][equals]=3"]) {
       const before = await lists(t, "pages", `${"x=1&".repeat(count)}${query}`);
@@ -196,12 +198,12 @@ await tap.test("parameters beyond those that a parser keeps do not push the cons
   }
 });
 
-await tap.test("an exact number of a large list is passed on, in scope", async (t) => {
+await tap.test("forwards the 1,000 ids of the longest allowed list, in scope", async (t) => {
   const ids = Array.from({ length: 1000 }, (_, i) => i);
   t.equal((await lists(t, "pages", json({ id: { in: ids } }))).json["totalDocs"], 24);
 });
 
-await tap.test("a where beside an id changes nothing of what the id means", async (t) => {
+await tap.test("a where beside an id does not change the meaning of the id", async (t) => {
   for (const query of [
     json(others),
     json({}),
@@ -224,5 +226,5 @@ await tap.test("a where beside an id changes nothing of what the id means", asyn
     }
   }
   const { docs } = (await lists(t, "pages", "where[id][equals]=1")).json;
-  t.ok(Array.isArray(docs) && docs.length === 1 && docs.every(isJson), "an honest where still narrows");
+  t.ok(Array.isArray(docs) && docs.length === 1 && docs.every(isJson), "a valid where still narrows");
 });

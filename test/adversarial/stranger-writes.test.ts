@@ -1,9 +1,11 @@
 /**
- * Attack: requests without a login that are not safe, as many as one likes: refused ones, ones that some endpoint answers,
- * ones whose sender leaves before the answer.
- * Amplifier: each may have changed whose a key is, so that everybody forgets, and every key in use is looked up again.
- * Defence: what the CMS has refused makes nobody forget; what a stranger may have changed is forgotten for all strangers
- * together, once in five seconds, and no answer but the first waits for it. A user of the CMS waits for nobody.
+ * Attack: any number of unauthenticated unsafe requests: rejected ones, ones that some endpoint answers, ones
+ * whose client disconnects before the response.
+ * Amplifier: each may have changed a key's user, so every replica invalidates its cache, and every key in use
+ * needs another lookup.
+ * Defence: a write that the CMS rejected invalidates nothing. All unauthenticated writes together cause one
+ * invalidation in 5 s, and only the first response waits for it. A write of a CMS user is never delayed by
+ * them.
  */
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -31,7 +33,7 @@ async function start(t: Test): Promise<StillGateway> {
   return gateway;
 }
 
-/** How often a gateway has made everybody forget. */
+/** How many invalidations of all keys a gateway has made. */
 async function invalidations(gateway: StillGateway): Promise<number> {
   const samples = await samplesOf(gateway, "gateway_revocation_seconds_count", TOKEN);
   return Object.values(samples).reduce((sum, one) => sum + one, 0);
@@ -48,7 +50,7 @@ async function write(gateway: StillGateway, path: string, { method = "POST", hea
   return answer.status;
 }
 
-t.test("what the CMS has refused makes nobody forget", async (t) => {
+t.test("a write that the CMS rejects invalidates nothing", async (t) => {
   const gateway = await start(t);
   t.equal(await judge(gateway, KEY), "good");
   const asked = line.asked.length;
@@ -78,7 +80,7 @@ const STRANGERS: Readonly<Record<string, Record<string, string>>> = {
 
 for (const [who, headers] of Object.entries(STRANGERS)) {
   for (const status of ["200 OK", "303 See Other", "400 Bad Request", "500 Internal Server Error"]) {
-    t.test(`writes ${who} that are answered ${status}: everybody forgets once in a while`, async (t) => {
+    t.test(`writes ${who} answered with ${status} share one invalidation in 5 s`, async (t) => {
       const gateway = await start(t);
       const admin = await administrator(gateway);
       t.equal(await judge(gateway, KEY), "good");
@@ -86,22 +88,33 @@ for (const [who, headers] of Object.entries(STRANGERS)) {
       t.teardown(() => line.heal());
       const [before, code] = [await invalidations(gateway), Number(status.slice(0, 3))];
       t.equal(await write(gateway, "/api/webhook", { headers }), code);
-      t.equal(await invalidations(gateway), before + 1, "the first is followed up at once");
+      t.equal(await invalidations(gateway), before + 1, "the first invalidates at once");
       const flood = Array.from({ length: 50 }, () => write(gateway, "/api/webhook", { headers }));
-      t.strictSame([...new Set(await Promise.all(flood))], [code], "their answers do not wait");
-      t.equal(await invalidations(gateway), before + 1, "nobody forgets for them yet");
+      t.strictSame([...new Set(await Promise.all(flood))], [code], "their responses do not wait");
+      t.equal(await invalidations(gateway), before + 1, "no invalidation for them yet");
       await admin.write("PATCH", "/api/users/7", { name: `changed ${status}` });
-      t.equal(await invalidations(gateway), before + 2, "a user's write waits for no stranger's");
+      t.equal(
+        await invalidations(gateway),
+        before + 2,
+        "a user's write does not wait for unauthenticated ones",
+      );
       gateway.clock.move(APART_MS);
-      await until("all of them to be followed up", async () => (await invalidations(gateway)) === before + 3);
+      await until(
+        "one invalidation for all of them",
+        async () => (await invalidations(gateway)) === before + 3,
+      );
       gateway.clock.move(APART_MS);
       t.equal(await write(gateway, "/api/webhook", { headers }), code);
-      t.equal(await invalidations(gateway), before + 4, "once, and the next is followed up at once again");
+      t.equal(
+        await invalidations(gateway),
+        before + 4,
+        "one for all, and the next invalidates at once again",
+      );
     });
   }
 }
 
-t.test("strangers who leave before the answer", async (t) => {
+t.test("unauthenticated clients that disconnect before the response share one invalidation", async (t) => {
   const gateway = await start(t);
   line.stage(() => undefined, /^POST \/api\/webhook /);
   t.teardown(() => line.heal());
@@ -112,6 +125,6 @@ t.test("strangers who leave before the answer", async (t) => {
     await line.carried(asked + n);
     client.socket.destroy();
   }
-  await until("the first to be followed up", async () => (await invalidations(gateway)) > 0);
+  await until("the first invalidation", async () => (await invalidations(gateway)) > 0);
   t.equal(await invalidations(gateway), 1);
 });

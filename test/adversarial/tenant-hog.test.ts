@@ -1,8 +1,9 @@
 /**
- * Attack: one tenant's requests are slow (a list that the CMS takes for ever over), and there are many, by several keys;
- * or one user's, of several tenants.
- * Amplifier: the connections to the CMS, and the queue for them, which all tenants share.
- * Defence: no tenant and no user has more than its part of either; what is over it waits in its own part, the rest is 429 at once.
+ * Attack: one tenant sends many slow requests (such as a list that takes the CMS forever) with several keys.
+ * Or one user does so for several tenants.
+ * Amplifier: the connection pool to the CMS and its queue, which all tenants share.
+ * Defence: no tenant and no user has more than its share of either. A request over the share waits in the
+ * share's own queue; if that is full, it gets 429 at once.
  */
 import t, { type Test } from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -15,7 +16,7 @@ import { until } from "../support/until.ts";
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
 const gateway = await startStillGateway(line.url, {
-  // Or the flood, which asks for one and the same, would be a single request.
+  // Otherwise the flood of equal requests would share one request to the CMS.
   partners: { collections: ["posts"], shareReads: false },
   upstream: { connections: 4, queue: 8, tenantShare: 0.5 },
 });
@@ -43,7 +44,7 @@ const A = { tenant: "tenant-a", key: "partnerA" } as const;
 const ALSO_A = { tenant: "tenant-a", key: "partnerAC" } as const;
 const B = { tenant: "tenant-b", key: "partnerB" } as const;
 
-/** Never answers requests that match; returns how many there were. */
+/** Never answers matching requests. Returns a function that counts them. */
 function hangAt(t: Test, only: RegExp): () => number {
   let count = 0;
   line.stage(() => (count += 1), only);
@@ -53,13 +54,13 @@ function hangAt(t: Test, only: RegExp): () => number {
 
 /** Resolves when no request holds a connection to the CMS or waits for one. */
 async function untilIdle(): Promise<void> {
-  await until("all places to be given back", async () => {
+  await until("all connections to be released", async () => {
     const load = await samplesOf(gateway, "gateway_load");
     return load["of=upstream_connections"] === 0 && load["of=upstream_waiting"] === 0;
   });
 }
 
-t.test("a tenant's slow requests take no connection that another needs", async (t) => {
+t.test("a tenant's slow requests leave the connections of other tenants free", async (t) => {
   for (const one of [A, ALSO_A, B]) t.equal((await ask(one)).status, 200);
   const hanging = hangAt(t, /^(?:GET|PATCH) \/api\/posts[^]*\r\nx-basker-tenant-slug: tenant-a\r\n/);
   const leaving = new AbortController();
@@ -72,7 +73,7 @@ t.test("a tenant's slow requests take no connection that another needs", async (
   await until("two requests at the CMS and 14 refusals", () => hanging() >= 2 && settled.length >= 14);
   for (let i = 0; i < 10; i += 1) t.equal((await ask(B)).status, 200);
   const refused = await ask({ ...A, id: 1 });
-  t.equal(refused.status, 429, "so does a write, of which the owner is asked first");
+  t.equal(refused.status, 429, "a write is rejected as well, at its ownership check");
   t.equal(refused.headers.get("retry-after"), "1");
   t.match(await refused.json(), {
     error: "Too Many Requests",
@@ -82,7 +83,7 @@ t.test("a tenant's slow requests take no connection that another needs", async (
   t.strictSame(
     settled,
     Array.from({ length: 14 }, () => 429),
-    "two are asked, four wait, whosever keys they come with; the others are refused at once",
+    "two are sent and four wait, whichever keys they use; the others are rejected at once",
   );
   t.equal(hanging(), 2);
 
@@ -92,10 +93,14 @@ t.test("a tenant's slow requests take no connection that another needs", async (
   await untilIdle();
   const again = await Promise.all([A, ALSO_A, A, ALSO_A, A, ALSO_A].map((one) => ask(one)));
   const statuses = again.map(({ status }) => status);
-  t.strictSame(statuses, [200, 200, 200, 200, 200, 200], "given back by those who left");
+  t.strictSame(
+    statuses,
+    [200, 200, 200, 200, 200, 200],
+    "the clients that disconnected released their slots",
+  );
 });
 
-t.test("a user of two tenants has no more than one share of both together", async (t) => {
+t.test("a user of two tenants gets one share for both together", async (t) => {
   const C = { tenant: "tenant-c", key: "partnerAC" } as const;
   for (const one of [ALSO_A, C, B]) t.equal((await ask(one)).status, 200);
   const hanging = hangAt(t, /^GET \/api\/posts[^]*\r\nx-basker-tenant-slug: tenant-[ac]\r\n/);
@@ -106,17 +111,17 @@ t.test("a user of two tenants has no more than one share of both together", asyn
     ask({ ...(i % 2 === 0 ? ALSO_A : C), signal: leaving.signal }).then(({ status }) => settled.push(status)),
   );
   for (const one of flood) one.catch(() => undefined);
-  await until("every request to be asked, to wait or to be refused", async () => {
+  await until("every request to be sent, to wait or to be rejected", async () => {
     const waiting = (await samplesOf(gateway, "gateway_load"))["of=upstream_waiting"] ?? 0;
     return hanging() + waiting + settled.length === flood.length;
   });
-  // Where the user had every connection, the others would wait for it until the test ends.
+  // If the user had every connection, the others would wait for one until the test ends.
   if (!t.equal(hanging(), 2, "half of the connections")) return;
   for (let i = 0; i < 10; i += 1) t.equal((await ask(B)).status, 200);
   t.strictSame(
     settled,
     Array.from({ length: 14 }, () => 429),
-    "four wait, the others are refused at once",
+    "four wait, the others are rejected at once",
   );
   leaving.abort();
   await Promise.allSettled(flood);
@@ -124,7 +129,7 @@ t.test("a user of two tenants has no more than one share of both together", asyn
   await untilIdle();
 });
 
-t.test("a user who asks for ever new tenants has no tenant, and no more than a share either", async (t) => {
+t.test("a user who requests ever new tenants gets no more than one share of the lookups", async (t) => {
   const hanging = hangAt(t, /^GET \/api\/tenants/);
   const leaving = new AbortController();
   const settled: number[] = [];
@@ -140,7 +145,7 @@ t.test("a user who asks for ever new tenants has no tenant, and no more than a s
   t.strictSame(
     settled,
     Array.from({ length: 14 }, () => 503),
-    "of a fact that others may wait for as well: it could not be asked for",
+    "503, because a tenant lookup can be shared with other requests",
   );
   t.equal(hanging(), 2);
   leaving.abort();

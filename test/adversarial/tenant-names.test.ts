@@ -1,9 +1,9 @@
 /**
- * Attack: a tenant whose slug no header can hold, named by its path.
- * Amplifier: a request that cannot even be written fails like a CMS that is gone, and takes a connection along; enough
- * of them, and everybody is shut out.
- * Defence: the slug goes to the CMS percent-encoded where a header needs it, and what cannot be written is refused
- * before it costs a connection or counts against the CMS.
+ * Attack: a path names a tenant whose slug is not a valid header value.
+ * Amplifier: a request that cannot be written fails like an unreachable CMS and costs a connection. Enough of
+ * them open the circuit breaker for every client.
+ * Defence: the slug is percent-encoded if a header requires it. A request that cannot be written is rejected
+ * before it takes a connection or counts against the CMS.
  */
 import t from "tap";
 import { startSite } from "../support/isolation.ts";
@@ -13,7 +13,7 @@ t.teardown(() => site.close());
 t.beforeEach(() => site.cms.reset());
 
 for (const slug of ["日本", "tenänt", "a b", "100%", "😀", "x, y"]) {
-  t.test(`a tenant called ${slug} is served, and nobody else suffers`, async (t) => {
+  t.test(`a tenant called ${slug} is served, and other tenants are not affected`, async (t) => {
     await site.cms.payload.update({ collection: "tenants", id: 4, data: { slug } });
     site.cms.takeRequests();
     const d = site.as("partnerD");
@@ -21,7 +21,7 @@ for (const slug of ["日本", "tenänt", "a b", "100%", "😀", "x, y"]) {
       const byId = { headers: { "x-basker-tenant-id": "4" } };
       t.equal((await d.ask("GET", "x/posts?limit=1", byId)).status, 200);
     }
-    // Some names can be read in two ways where they stand in a path.
+    // Some names are ambiguous in a path.
     const byPath = await d.ask("GET", `${encodeURIComponent(slug)}/posts?limit=1`);
     t.equal(byPath.status, slug.includes("%") ? 400 : 200);
     const told = site.cms

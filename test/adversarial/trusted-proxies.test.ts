@@ -1,7 +1,9 @@
 /**
- * Attack: a client names itself, or its protocol, by the headers that a proxy would add (`X-Forwarded-*`).
- * Amplifier: the CMS believes them: it limits, logs and builds links by them.
- * Defence: they are believed of peers in a configured block of addresses alone, and there is none by default.
+ * Attack: a client states its address or its protocol by the headers that a proxy would add
+ * (`X-Forwarded-*`).
+ * Amplifier: the CMS trusts them: it uses them for rate limits, logs and links.
+ * Defence: the gateway trusts them only from peers in a configured address block, and by default there is
+ * none.
  */
 import t from "tap";
 import { startCms } from "../support/cms/server.ts";
@@ -23,7 +25,7 @@ const CASES: readonly (readonly [readonly string[], boolean])[] = [
 for (const [trustedProxies, isTrusted] of CASES) {
   const name = trustedProxies.join(" and ") || "nobody";
   t.test(
-    `where ${name} is trusted, a peer at 127.0.0.1 ${isTrusted ? "is" : "is not"} believed`,
+    `with ${name} trusted, forwarded headers of a peer at 127.0.0.1 ${isTrusted ? "are" : "are not"} accepted`,
     async (t) => {
       const gateway = await startTestGateway(cms.url, { server: { trustedProxies } });
       t.teardown(() => gateway.stop());

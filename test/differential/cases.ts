@@ -205,4 +205,16 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
       { do: "update", in: "sinks", nth: 2, data: {}, query: {}, lock: "main" },
     ],
   },
+  {
+    name: "an update that moves a record to the trash shows the virtual fields of the record",
+    steps: [
+      {
+        do: "update",
+        in: "sinks",
+        nth: 0,
+        data: { deletedAt: "2026-05-01T00:00:00.000Z" },
+        query: { depth: "0" },
+      },
+    ],
+  },
 ];

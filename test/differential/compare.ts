@@ -9,7 +9,7 @@ export interface Difference {
 }
 
 /** Ids that a database or Payload makes up: of rows (24 hex digits) and, with UUIDs, of records. */
-const MADE_UP = /^(?:[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const MADE_UP = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])/g;
 
 /** Compares two values. Made-up ids are equal where each stands for the other wherever it occurs. */
 export class Comparison {
@@ -63,8 +63,15 @@ export class Comparison {
     return undefined;
   }
 
+  /** True for texts that are equal but for made-up ids, which messages quote as well. */
   #stands(direct: string, partner: string): boolean {
-    if (!MADE_UP.test(direct) || !MADE_UP.test(partner)) return false;
+    const [ours, theirs] = [direct.match(MADE_UP) ?? [], partner.match(MADE_UP) ?? []];
+    if (ours.length === 0 || ours.length !== theirs.length) return false;
+    if (direct.replaceAll(MADE_UP, "") !== partner.replaceAll(MADE_UP, "")) return false;
+    return ours.every((id, i) => this.#isSameId(id, theirs[i] ?? ""));
+  }
+
+  #isSameId(direct: string, partner: string): boolean {
     if (!this.#there.has(direct) && !this.#back.has(partner)) {
       this.#there.set(direct, partner);
       this.#back.set(partner, direct);

@@ -30,7 +30,7 @@ t.teardown(() => rmSync(dir, { recursive: true, force: true }));
 interface Audit {
   readonly code: number;
   readonly text: string;
-  /** Severities by check. */
+  /** The severities, by check. */
   readonly found: Readonly<Record<string, string>>;
   readonly seen: Readonly<Record<string, string>>;
 }
@@ -49,7 +49,7 @@ async function auditOf(
   return { code: ran.code, text: ran.out + ran.err, found: by("severity"), seen: by("seen") };
 }
 
-t.test("a live CMS is told by what it does, and nothing is written", async (t) => {
+t.test("audits a live CMS by its responses, and writes nothing", async (t) => {
   const count = async () => (await cms.payload.count({ collection: "users" })).totalDocs;
   const before = await count();
   cms.takeRequests();
@@ -74,39 +74,42 @@ t.test("a live CMS is told by what it does, and nothing is written", async (t) =
   t.match(text, "cms.joins: {venues: {events: <collection>}}");
   t.match(seen["cms.reach"], /create or delete users, tenants, tenant-groups, and read categories, secrets/);
   t.match(seen["cms.collections"], /blogs, people/);
-  t.equal(code, 1, "a finding of medium weight");
+  t.equal(code, 1, "a finding of medium severity");
   t.notMatch(text, cms.keys.partnerA);
   const asked = cms.takeRequests();
   t.ok(asked.length < 100, `${asked.length} requests`);
   t.strictSame(
     asked.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`),
     ["POST /api/users/me?depth=0"],
-    "the question about method overrides, to a path that takes no POST",
+    "the request about method overrides goes to a path that accepts no POST",
   );
   t.equal(await count(), before);
 });
 
-t.test("what a sample withholds is named until it is declared, a breach before all", async (t) => {
-  const given = { KEY: cms.keys.partnerA, CONFIG_FILE: DECLARED };
-  const { seen, text } = await auditOf(cms.url, ["--key-env", "KEY"], given);
-  t.match(text, "no declaration changes venues.events: ");
-  t.match(text, "cms.relations: {events: {category: <collection>}}");
-  t.notMatch(text, /cms\.(?:relations|joins): \{\w+: \{(?:venue|events)/);
-  t.notMatch(seen["cms.withheld"], /foreign|C venue/);
-  const deaf = await startDeafCms(cms.url);
-  t.teardown(() => deaf.close());
-  const { found } = await auditOf(deaf.url, ["--key-env", "KEY"], { ...given, CONFIG_FILE: EVENTS });
-  t.equal(found["cms.withheld"], "high", "the CMS did not hold to the gateway's condition");
-});
+t.test(
+  "names withheld sample values until a setting declares them, and ranks a breach highest",
+  async (t) => {
+    const given = { KEY: cms.keys.partnerA, CONFIG_FILE: DECLARED };
+    const { seen, text } = await auditOf(cms.url, ["--key-env", "KEY"], given);
+    t.match(text, "no declaration changes venues.events: ");
+    t.match(text, "cms.relations: {events: {category: <collection>}}");
+    t.notMatch(text, /cms\.(?:relations|joins): \{\w+: \{(?:venue|events)/);
+    t.notMatch(seen["cms.withheld"], /foreign|C venue/);
+    const deaf = await startDeafCms(cms.url);
+    t.teardown(() => deaf.close());
+    const { found } = await auditOf(deaf.url, ["--key-env", "KEY"], { ...given, CONFIG_FILE: EVENTS });
+    t.equal(found["cms.withheld"], "high", "the CMS ignored the gateway's condition");
+  },
+);
 
-t.test("a collection that belongs to no tenant is told apart", async (t) => {
+t.test("identifies a collection without a tenant field", async (t) => {
   const given = { KEY: cms.keys.partnerA, CONFIG_FILE: CATEGORIES };
   const { found, seen } = await auditOf(cms.url, ["--key-env", "KEY"], given);
   t.equal(found["cms.tenant-field"], "medium");
   t.match(seen["cms.tenant-field"], /field tenant: categories;/);
 });
 
-t.test("without a key, and for a key that is nobody's, it says what it could not see", async (t) => {
+t.test("without a key, and with an unknown one, reports the checks that it could not run", async (t) => {
   const asked = [auditOf(cms.url), auditOf(cms.url, ["--key-env", "KEY"], { KEY: "nobody" })] as const;
   const [without, stranger] = await Promise.all(asked);
   t.match(without.found, {
@@ -119,8 +122,8 @@ t.test("without a key, and for a key that is nobody's, it says what it could not
   t.match(stranger.found, { "cms.key-leak": "unknown", "cms.tenant-headers": "unknown" });
 });
 
-t.test("an old, talkative, credulous CMS is found out", async (t) => {
-  // What Payload 3.90 no longer does, or only with settings that no fixture should have.
+t.test("finds a CMS that is old, reveals details and trusts forged headers", async (t) => {
+  // Behaviour that Payload 3.90 no longer has, or only with settings that no fixture should have.
   const old = createServer((request, response) => {
     const url = request.url ?? "";
     const isKeyed = request.headers.authorization !== undefined;
@@ -141,7 +144,7 @@ t.test("an old, talkative, credulous CMS is found out", async (t) => {
       return answer(200, { collections: { pages: { read: true }, drafts: { read: true } } });
     return answer(200, { docs: [{ id: isClaimed ? 2 : 1 }] });
   }).listen(0, "127.0.0.1");
-  // So that nobody waits for it: how long is another test's affair.
+  // No keep-alive, so that the audit need not wait for it. Another test measures the idle timeout.
   old.keepAliveTimeout = 1;
   await once(old, "listening");
   t.teardown(() => {
@@ -167,7 +170,10 @@ t.test("an old, talkative, credulous CMS is found out", async (t) => {
   t.notMatch(text, "in-clear");
 });
 
-/** Says that a key is nobody's. Without a key, as the audit asks for the idle time, it closes the connection at once. */
+/**
+ * A CMS that answers a key with no user. It closes a connection without a key at once, which the audit uses
+ * to measure the idle timeout.
+ */
 function startHasty(): Promise<BadOrigin> {
   return badOrigin((socket, head) => {
     const body = '{"user":null}';
@@ -178,7 +184,7 @@ function startHasty(): Promise<BadOrigin> {
   });
 }
 
-t.test("a CMS that closes idle connections before we do is measured", async (t) => {
+t.test("reports a CMS that closes idle connections before the gateway does", async (t) => {
   const hasty = await startHasty();
   t.teardown(() => hasty.close());
   const { found, seen } = await auditOf(hasty.url.origin);
@@ -186,7 +192,7 @@ t.test("a CMS that closes idle connections before we do is measured", async (t) 
   t.match(seen["cms.keep-alive"], /closes an idle connection after \d+ ms \(upstream\.keepAlive 4000 ms/);
 });
 
-t.test("who stands at a public address is told by a key that must be refused there", async (t) => {
+t.test("identifies the server at a public address by its response to an invalid key", async (t) => {
   const gateway = await startTestGateway(cms.url);
   const hasty = await startHasty();
   const other = await badOrigin((socket) => socket.end("HTTP/1.1 204 No Content\r\n\r\n"));
@@ -207,7 +213,7 @@ t.test("who stands at a public address is told by a key that must be refused the
   t.equal(code, 1);
 });
 
-t.test("where partners are the CMS must not answer; where the gateway is it must", async (t) => {
+t.test("--outside: the CMS must not answer from the partners' network, and the gateway must", async (t) => {
   const open = await auditOf(cms.url, ["--outside"]);
   t.match(open, { code: 1, found: { "cms.answers": "high" } });
   const nobody = "http://127.0.0.1:1";
@@ -215,13 +221,13 @@ t.test("where partners are the CMS must not answer; where the gateway is it must
   t.match(await auditOf(nobody), { code: 1, found: { "cms.answers": "high" } });
 });
 
-t.test("people get the gravest first, each with what to change", async (t) => {
+t.test("prints the most severe findings first, each with a remedy", async (t) => {
   const { code, out } = await runCli(["audit", "--offline"], { UPSTREAM_URL: "http://cms.example.com" });
   t.equal(code, 1);
   t.match(
     out,
     /^medium +config\.plain-upstream: .*\n +-> use https:\/\/[^]*\nlow +config\.service-key[^]*\nnote /,
   );
-  t.notOk(out.includes("\u001b"), "no colours where nobody watches");
+  t.notOk(out.includes("\u001b"), "no colours without a terminal");
   t.equal((await runCli(["audit", "--public", "nonsense"], {})).code, 2);
 });

@@ -14,7 +14,7 @@ import { proofOf, runCli } from "../support/prove.ts";
 const root = join(import.meta.dirname, "../..");
 const UPSTREAM_URL = "http://127.0.0.1:9";
 
-t.test("every command explains itself, with examples", async (t) => {
+t.test("every command has a help text with examples", async (t) => {
   const overview = await runCli(["--help"]);
   t.equal(overview.code, 0);
   t.match(overview.out, /Exit codes: 0 .* 1 .* 2 /);
@@ -27,18 +27,18 @@ t.test("every command explains itself, with examples", async (t) => {
   }
 });
 
-t.test("a command line that makes no sense is exit 2, with what was meant", async (t) => {
+t.test("an invalid command line exits with 2 and a suggestion", async (t) => {
   for (const [argv, said] of [
     [[], /Usage/],
     [["prov"], /there is no command prov; did you mean prove\?/],
     [["quarantine"], /known are start, check, /],
     [["check", "--liv"], /there is no flag --liv; did you mean --live\?/],
-    [["check", "now"], /what is "now"\?/],
+    [["check", "now"], /unexpected argument "now"/],
     [["check", "--live=yes"], /--live/],
     [["explain"], /a method and a path/],
     [["explain", "GET", "/x", "--header", "nothing"], /expected name: value/],
     [["prove"], /--gateway is needed[^]*PROVE_KEY_A[^]*PROVE_KEY_B/],
-    [["prove", "--write"], /say --yes as well[^]*--samples/],
+    [["prove", "--write"], /add --yes[^]*--samples/],
     [["prove", "--gateway", "http://a/b"], /--gateway is needed: an origin/],
     [["prove", "--only", "nothing"], /there is no such block/],
     [["prove", "--concurrency", "0"], /--concurrency 0: a number of at least 1/],
@@ -68,7 +68,7 @@ t.test("check prints every problem, or the whole configuration without secrets",
   t.match(fine.out, /serviceKey: "?\[secret\]/);
   t.match(fine.out, /redis:\/\/\[secret\]@127\.0\.0\.1:6379/);
   t.notMatch(fine.out, /s3cret/);
-  t.notOk(fine.out.includes("\u001b"), "no colours where nobody watches");
+  t.notOk(fine.out.includes("\u001b"), "no colours without a terminal");
 });
 
 t.test(
@@ -88,7 +88,7 @@ t.test(
   },
 );
 
-t.test("check --live asks the CMS, and whether it knows the gateway's own key", async (t) => {
+t.test("check --live sends requests to the CMS and verifies the gateway's own key", async (t) => {
   const cms = await startCms({ record: false });
   t.teardown(() => cms.close());
   t.equal((await runCli(["check", "--live"], { UPSTREAM_URL: cms.url })).code, 0);
@@ -98,7 +98,7 @@ t.test("check --live asks the CMS, and whether it knows the gateway's own key", 
   );
   const stranger = await runCli(["check", "--live"], { UPSTREAM_URL: cms.url, CMS_SERVICE_KEY: "nobody" });
   t.equal(stranger.code, 1);
-  t.match(stranger.err, /cms\.serviceKey .* nobody's key/);
+  t.match(stranger.err, /cms\.serviceKey .* no user with this key/);
   const slashed = await startOrigin(t, (request, response) => {
     response.writeHead(308, { location: `${request.url ?? ""}/` }).end();
   });
@@ -108,10 +108,10 @@ t.test("check --live asks the CMS, and whether it knows the gateway's own key", 
   );
   const away = await runCli(["check", "--live", "--json"], { UPSTREAM_URL });
   t.equal(away.code, 1);
-  t.match(JSON.parse(away.out), { ok: false, problems: [/could not be asked/] });
+  t.match(JSON.parse(away.out), { ok: false, problems: [/could not be probed/] });
 });
 
-t.test("samples must be found again, and be JSON objects", async (t) => {
+t.test("prove --samples accepts only JSON objects with a marker", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "partners-gateway-cli-"));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
   const file = join(dir, "samples.json");
@@ -121,7 +121,7 @@ t.test("samples must be found again, and be JSON objects", async (t) => {
   t.match(err, /pages: put \{marker\}[^]*posts: a body is a JSON object/);
 });
 
-t.test("a key that does not reach its own tenant ends a proof before it begins", async (t) => {
+t.test("prove stops before its first case if a key does not reach its own tenant", async (t) => {
   const cms = await startCms({ record: false });
   t.teardown(() => cms.close());
   const argv = ["prove", "--gateway", cms.url, "--tenant-a", "tenant-a", "--tenant-b", "tenant-b"];
@@ -131,7 +131,7 @@ t.test("a key that does not reach its own tenant ends a proof before it begins",
   t.match(err, /Key A cannot list pages of its own tenant tenant-a: 404/);
 });
 
-t.test("with nothing of either tenant to look for, nothing counts as proven", async (t) => {
+t.test("prove proves nothing if neither tenant has a record", async (t) => {
   const cms = await startCms({ record: false });
   const gateway = await startTestGateway(cms.url, { partners: { collections: ["media"] } });
   t.teardown(async () => {
@@ -146,7 +146,7 @@ t.test("with nothing of either tenant to look for, nothing counts as proven", as
 });
 
 for (const entry of [["src/main.ts"], ["src/cli/main.ts", "start"]]) {
-  t.test(`${entry.join(" ")} serves until SIGTERM, and then ends with 0`, async (t) => {
+  t.test(`${entry.join(" ")} serves until SIGTERM, and then exits with 0`, async (t) => {
     const child = spawn(process.execPath, entry, {
       cwd: root,
       env: { ...process.env, UPSTREAM_URL, HOST: "127.0.0.1", PORT: "0", ADMIN_PORT: "0" },

@@ -7,7 +7,7 @@ import t from "tap";
 const root = join(import.meta.dirname, "../..");
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 
-/** What the demo prints, up to its last line. */
+/** The lines that the demo prints, up to its last one. */
 async function startDemo(): Promise<{ lines: string[]; stop: () => Promise<number | null> }> {
   const child = spawn("npm", ["run", "--silent", "demo"], {
     cwd: root,
@@ -29,7 +29,10 @@ async function startDemo(): Promise<{ lines: string[]; stop: () => Promise<numbe
   return { lines, stop };
 }
 
-/** Runs a printed line as a reader would: with curl, or, on a machine without, by reading its few options. */
+/**
+ * Runs a printed line as a reader would, with curl. On a machine without curl, it parses the few options and
+ * uses fetch.
+ */
 async function run(command: string): Promise<{ status: number; body: string }> {
   if (hasCurl) {
     const printed = spawnSync("sh", ["-c", command], { encoding: "utf8" }).stdout.trimEnd().split("\n");
@@ -51,7 +54,7 @@ async function run(command: string): Promise<{ status: number; body: string }> {
 
 t.setTimeout(0);
 
-t.test("every line that npm run demo prints works as printed", async (t) => {
+t.test("every command that npm run demo prints works as printed", async (t) => {
   const { lines, stop } = await startDemo();
   t.teardown(stop);
   const commands = lines.flatMap((line, i) =>

@@ -39,7 +39,7 @@ const stagesIn = (told: Record<string, unknown>): unknown[] =>
       )
     : [];
 
-t.test("a list is taken through every stage up to the one that would send it", async (t) => {
+t.test("takes a list through every stage up to the one that would send it", async (t) => {
   cms.takeRequests();
   const { code, told } = await explained("GET", "/partners/2026-02/tenant-a/events?limit=5&depth=0");
   t.equal(code, 0);
@@ -73,11 +73,11 @@ t.test("a list is taken through every stage up to the one that would send it", a
   });
   t.notOk(
     cms.takeRequests().some(({ path }) => path.startsWith("/api/events")),
-    "and is not sent",
+    "it is not sent",
   );
 });
 
-t.test("the request it shows is the one that the gateway sends", async (t) => {
+t.test("shows the same upstream request that the gateway sends", async (t) => {
   const target =
     "/partners/2026-02/tenant-a/pages?where[title][like]=page&sort=-title&depth=1&select[title]=true";
   const { told } = await explained("GET", target);
@@ -93,7 +93,7 @@ t.test("the request it shows is the one that the gateway sends", async (t) => {
     t.match(told, { upstream: { headers: { [name]: sent?.headers[name] } } });
 });
 
-t.test("a write shows the body as the CMS would get it, and whose record it is was asked", async (t) => {
+t.test("shows the body of a write as the CMS would receive it, after the ownership lookup", async (t) => {
   const { told } = await explained("PATCH", "/partners/2026-02/tenant-a/events/2", "--body", body);
   t.match(told, {
     verdict: "ready",
@@ -105,7 +105,7 @@ t.test("a write shows the body as the CMS would get it, and whose record it is w
   t.equal(event["title"], "A event 2", "nothing was written");
 });
 
-t.test("a refusal names the stage, the code and what the partner gets", async (t) => {
+t.test("a rejection names the stage, the code and the partner's response", async (t) => {
   const foreign = await explained("DELETE", "/partners/2026-02/tenant-a/events/50");
   t.equal(foreign.code, 1);
   t.equal(stagesIn(foreign.told).at(-1), "authorise refused");
@@ -121,7 +121,7 @@ t.test("a refusal names the stage, the code and what the partner gets", async (t
   t.match(nobody.told, { answer: { status: 401 } });
 });
 
-t.test("headers count as on the wire", async (t) => {
+t.test("parses --header like a header on the wire", async (t) => {
   const { told } = await explained(
     "GET",
     "/partners/2026-02/x/events",
@@ -133,7 +133,7 @@ t.test("headers count as on the wire", async (t) => {
   t.match(told, { verdict: "ready", upstream: { headers: { "x-basker-tenant-slug": "tenant-a" } } });
 });
 
-t.test("native paths are told apart by the server's own questions", async (t) => {
+t.test("applies the server's routing to native paths", async (t) => {
   t.match((await explained("GET", "/api/events")).told, { verdict: "refused", answer: { status: 403 } });
   t.match((await explained("GET", "/nowhere")).told, { verdict: "refused", answer: { status: 403 } });
   t.match((await explained("GET", "/api/%2e%2e/x")).told, { verdict: "refused", answer: { status: 400 } });
@@ -142,7 +142,7 @@ t.test("native paths are told apart by the server's own questions", async (t) =>
   t.equal(code, 0);
 });
 
-t.test("with --send the shape of the answer is shown", async (t) => {
+t.test("shows the shape of the response with --send", async (t) => {
   const { told, code } = await explained(
     "GET",
     "/partners/2026-02/tenant-a/events?limit=2&depth=0",
@@ -156,7 +156,7 @@ t.test("with --send the shape of the answer is shown", async (t) => {
   t.notMatch(JSON.stringify(told["answer"]), /A event/);
 });
 
-t.test("for people it prints a line a stage and the request", async (t) => {
+t.test("prints one line per stage and the request, without --json", async (t) => {
   const { out, code } = await runCli(
     ["explain", "GET", "/partners/2026-02/tenant-a/events", "--key-env", "KEY"],
     env,
@@ -169,7 +169,7 @@ t.test("for people it prints a line a stage and the request", async (t) => {
   t.notOk(out.includes(cms.keys.partnerA));
 });
 
-t.test("it runs as a process and ends by itself", async (t) => {
+t.test("runs as a process and exits by itself", async (t) => {
   const child = spawn(
     process.execPath,
     ["src/cli/main.ts", "explain", "GET", "/partners/2026-02/tenant-a/events", "--key-env", "KEY", "--json"],

@@ -6,7 +6,7 @@ import { until } from "../support/until.ts";
 
 const run = promisify(execFile);
 
-/** Loaded before the program: at this signal the process reports the tag that V8 makes of all its flags. */
+/** Preloaded into the program: at this signal the process prints the tag that V8 derives from all its flags. */
 const TOLD = "SIGUSR2";
 const TELLS = `data:text/javascript,${encodeURIComponent(`
   import { writeSync } from "node:fs";
@@ -14,13 +14,13 @@ const TELLS = `data:text/javascript,${encodeURIComponent(`
   const tell = () => JSON.stringify({ msg: "flags", tag: cachedDataVersionTag() });
   process.on("${TOLD}", () => writeSync(1, tell() + "\\n"));`)}`;
 
-/** The tag of a process that is started with `flags`. */
+/** The tag of a process started with `flags`. */
 async function tagOf(flags: readonly string[]): Promise<number> {
   const { stdout } = await run(process.execPath, [...flags, "-p", "v8.cachedDataVersionTag()"], { env: {} });
   return Number(stdout);
 }
 
-t.test("the gateway runs with the flags of V8 that the program sets", async (t) => {
+t.test("the gateway runs with the V8 flags that the program sets", async (t) => {
   const program = await startProgram("http://127.0.0.1:1", { preload: TELLS });
   t.teardown(() => program.stop());
   program.signal(TOLD);

@@ -6,11 +6,15 @@ import t, { type Test } from "tap";
 import { inTime } from "../support/raw.ts";
 import { until } from "../support/until.ts";
 
-// The destination of the log can fill up or go away. Requests are served all the same, and SIGTERM ends the process.
+// The destination of the log can fill up or close. The gateway still serves requests, and SIGTERM still ends
+// it.
 
 t.setTimeout(0);
 
-/** Loaded before the program: it says on standard error where each server listens, which its log cannot. */
+/**
+ * Preloaded into the program: prints the address of each listening server to standard error, because the log
+ * may be lost.
+ */
 const TELLS = `data:text/javascript,${encodeURIComponent(`
   import { Server } from "node:net";
   const listen = Server.prototype.listen;
@@ -23,7 +27,9 @@ const TELLS = `data:text/javascript,${encodeURIComponent(`
   };`)}`;
 const [HOST, ADMIN_HOST] = ["127.0.0.1", "127.0.0.2"];
 
-/** The program with its standard output at `out`, alive; and what it says on standard error. */
+/**
+ * Starts the program with its standard output at `out`. Resolves when it listens, with its standard error.
+ */
 async function startWith(t: Test, out: number | "pipe") {
   const child = spawn(process.execPath, ["--import", TELLS, join(import.meta.dirname, "../../src/main.ts")], {
     env: {
@@ -49,7 +55,7 @@ async function startWith(t: Test, out: number | "pipe") {
 
 type Started = Awaited<ReturnType<typeof startWith>>;
 
-/** More lines than are gathered before they are written. */
+/** Sends requests for more lines than the log buffers before a write. */
 async function fillLog(t: Test, origin: string): Promise<void> {
   const statuses = new Set<number>();
   for (let i = 0; i < 40; i += 1) {
@@ -62,30 +68,30 @@ async function fillLog(t: Test, origin: string): Promise<void> {
 
 async function judge(t: Test, { child, origins, said }: Started): Promise<void> {
   await fillLog(t, origins.own);
-  await until("a word about it", () => said().includes("the log cannot be written"));
-  // More lines are lost, and at the end the last ones once more.
+  await until("the report on standard error", () => said().includes("the log cannot be written"));
+  // More lines are lost, and the last ones again at the end.
   await fillLog(t, origins.own);
   t.ok((await fetch(`${origins.admin}/livez`)).ok);
   const ended = once(child, "close");
   child.kill("SIGTERM");
   const [code]: unknown[] = await inTime(ended, () => "the end");
   t.equal(code, 0);
-  t.equal(said().split("the log cannot be written").length, 2, "said once");
+  t.equal(said().split("the log cannot be written").length, 2, "reported once");
 }
 
-t.test("a full disk beneath the log costs its lines and nothing else", async (t) => {
+t.test("a full disk under the log loses its lines and nothing else", async (t) => {
   const full = openSync("/dev/full", "w");
   t.teardown(() => closeSync(full));
   await judge(t, await startWith(t, full));
 });
 
-t.test("a reader of the log that goes away costs its lines and nothing else", async (t) => {
+t.test("a closed reader of the log loses its lines and nothing else", async (t) => {
   const started = await startWith(t, "pipe");
   started.child.stdout?.destroy();
   await judge(t, started);
 });
 
-t.test("a reader of the log that stalls keeps no request waiting, and loses no line", async (t) => {
+t.test("a reader of the log that stalls delays no request and loses no line", async (t) => {
   const { child, origins, said } = await startWith(t, "pipe");
   const ids: string[] = [];
   // Far more lines than the pipe holds.

@@ -6,7 +6,10 @@ import { startProgram, type Program } from "../support/program.ts";
 import { runCli } from "../support/prove.ts";
 import { until } from "../support/until.ts";
 
-/** An upstream that leads back to the gateway: a request is refused where it comes back, and goes round no further. */
+/**
+ * An upstream that leads back to the gateway. The gateway rejects a request that returns, so it passes the
+ * loop once.
+ */
 
 const SETTINGS = { native: { prefixes: ["/"] }, upstream: { healthInterval: "1h" } };
 
@@ -33,7 +36,7 @@ const loops = (program: Program) =>
     .filter(({ msg, code, method }) => msg === "request" && code === "gateway.loop" && method === "POST");
 
 for (const size of [1, 2, 3])
-  t.test(`a ring of ${size} refuses a request that comes back, at its first gateway`, async (t) => {
+  t.test(`a ring of ${size} rejects a returning request at its first gateway`, async (t) => {
     const [first, ...others] = await ringOf(t, size);
     if (first === undefined) throw new Error("no gateway");
     for (const path of ["/", "/api/pages?limit=1", "/admin/login"]) {
@@ -42,13 +45,13 @@ for (const size of [1, 2, 3])
       t.equal(answer.headers.get("proxy-status"), "partners-gateway; error=proxy_loop_detected");
       t.match(await answer.json(), { error: "Bad Gateway", message: "Upstream service unavailable" });
     }
-    await until("the lines", () => loops(first).length === 3);
+    await until("the log lines", () => loops(first).length === 3);
     t.match(loops(first)[0], { level: 50, cause: "the upstream leads back to this gateway" });
     for (const other of others)
-      t.strictSame(loops(other), [], "it has passed there, and comes back no second time");
+      t.strictSame(loops(other), [], "the request has passed here once and does not return");
   });
 
-t.test("gateways in a chain are no loop, and a mark that a client makes up means nothing", async (t) => {
+t.test("accepts gateways in a chain, and ignores a forged loop mark", async (t) => {
   const seen: (string | undefined)[] = [];
   const cms = createServer(({ headers }, response) => {
     seen.push(String(headers["cdn-loop"]));
@@ -77,7 +80,7 @@ t.test("gateways in a chain are no loop, and a mark that a client makes up means
   );
 });
 
-t.test("a partner's request before a gateway as its CMS ends, and is the partner's 503", async (t) => {
+t.test("a partner's request to a gateway that is its own CMS ends with 503", async (t) => {
   const [gateway] = await ringOf(t, 1);
   if (gateway === undefined) throw new Error("no gateway");
   const headers = { authorization: "users API-Key some-key" };
@@ -85,11 +88,11 @@ t.test("a partner's request before a gateway as its CMS ends, and is the partner
   t.equal(answer.status, 503);
   const refusedCodes = () =>
     gateway.lines().flatMap(({ code }) => (code === "gateway.loop" || code === "native.keyed" ? [code] : []));
-  await until("the line", () => refusedCodes().length > 0);
-  t.strictSame([...new Set(refusedCodes())], ["gateway.loop"], "before all else");
+  await until("the log line", () => refusedCodes().length > 0);
+  t.strictSame([...new Set(refusedCodes())], ["gateway.loop"], "before any other check");
 });
 
-t.test("check --live names an upstream that is a gateway", async (t) => {
+t.test("check --live reports an upstream that is a gateway", async (t) => {
   for (const keys of ["refuse", "observe"]) {
     const [gateway] = await ringOf(t, 1, { ...SETTINGS, native: { prefixes: ["/"], keys } });
     const { code, err } = await runCli(["check", "--live"], { UPSTREAM_URL: gateway?.url });

@@ -11,8 +11,8 @@ import { startCms } from "../support/cms/server.ts";
 import { until } from "../support/until.ts";
 
 /**
- * Somebody has a Payload, reads the README and does what it says: its commands are taken out of it and run as they
- * stand, only the CMS's address is theirs (and the ports are free ones, since other tests run at the same time).
+ * Follows the README like a new user with a Payload: runs the README's own commands unchanged, except for the
+ * address of the CMS and free ports, because other tests run at the same time.
  */
 
 t.setTimeout(0);
@@ -31,7 +31,7 @@ function section(heading: string): string {
   return after.split("\n## ")[0] ?? "";
 }
 
-/** The shell's lines in a section, with this CMS's address in the place of the README's. */
+/** The shell commands of a section, with the test's CMS in place of the README's. */
 function commandsOf(heading: string): string[] {
   const blocks = [...section(heading).matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block = ""]) => block);
   return blocks
@@ -42,7 +42,10 @@ function commandsOf(heading: string): string[] {
     .map((line) => line.replaceAll(PLACEHOLDER, cms.url));
 }
 
-/** Runs a line of the README; the process is npm's own, as a service manager would have it. Its group is killed at last. */
+/**
+ * Runs a line of the README in its own process group, as a service manager would run npm. The teardown kills
+ * the group.
+ */
 function run(command: string, env: Record<string, string> = {}): ChildProcessByStdio<null, Readable, null> {
   const child = spawn("sh", ["-c", `exec env ${command}`], {
     cwd: root,
@@ -54,20 +57,20 @@ function run(command: string, env: Record<string, string> = {}): ChildProcessByS
     try {
       process.kill(-(child.pid ?? 0), "SIGKILL");
     } catch {
-      // Nobody of that group is left.
+      // The process group has already ended.
     }
   });
   return child;
 }
 
-t.test("the ports that the README names are those of a gateway that nobody configured", async (t) => {
+t.test("the README names the default ports", async (t) => {
   const { server } = loadConfig({ env: { UPSTREAM_URL: cms.url }, readFile: () => "" });
   t.match(section("Run it"), `listens on ${server.port}, with`);
   t.match(section("Run it"), `on http://127.0.0.1:${server.adminPort}.`);
 });
 
 t.test(
-  "the README's line starts a gateway before a CMS that is there, and a partner reads through it",
+  "the README's command starts a gateway for a running CMS, and a partner reads through it",
   async (t) => {
     const commands = commandsOf("Run it");
     t.strictSame(commands, [`UPSTREAM_URL=${cms.url} npm start`]);
@@ -92,23 +95,31 @@ t.test(
       depth: 0,
     });
     t.equal(docs.length, 3);
-    t.strictSame(new Set(own.docs.map((doc) => doc["tenant"])), new Set([1]), "and they are that tenant's");
+    t.strictSame(
+      new Set(own.docs.map((doc) => doc["tenant"])),
+      new Set([1]),
+      "all records belong to that tenant",
+    );
 
-    t.equal((await fetch(`${gateway}/api/posts`, { headers: KEY })).status, 403, "there is no way past it");
+    t.equal(
+      (await fetch(`${gateway}/api/posts`, { headers: KEY })).status,
+      403,
+      "the CMS is not reachable around the gateway",
+    );
     const paths = [...section("Run it").matchAll(/`(\/\w+)`/g)].map(([, path = ""]) => path);
     t.strictSame(paths.slice(0, 3), ["/livez", "/readyz", "/metrics"]);
-    // Ready is from the first probe that the CMS answered.
-    await until("/readyz to say yes", async () => (await fetch(`${admin}/readyz`)).ok);
+    // The gateway is ready after the first probe that the CMS answered.
+    await until("/readyz to answer 200", async () => (await fetch(`${admin}/readyz`)).ok);
     for (const path of ["/", ...paths.slice(0, 3)]) t.equal((await fetch(admin + path)).status, 200, path);
 
-    // npm hands it on to what it started: a shell in between would die of it, and leave the gateway running.
+    // npm forwards the signal to its child. A shell in between would exit and leave the gateway running.
     child.kill("SIGTERM");
-    t.strictSame(await ended, [0, null], "and SIGTERM ends it");
-    await t.rejects(fetch(`${admin}/livez`), "all of it");
+    t.strictSame(await ended, [0, null], "SIGTERM ends it");
+    await t.rejects(fetch(`${admin}/livez`), "every server has closed");
   },
 );
 
-t.test("the README's check says that all is well, or what is not", async (t) => {
+t.test("the README's check command reports success, or what is wrong", async (t) => {
   const command = commandsOf("Ask it, prove it").find((line) => line.includes("check --live")) ?? "exit 99";
   const well = run(command, { UPSTREAM_URL: cms.url });
   const [said, [code]] = await Promise.all([text(well.stdout), once(well, "close")]);

@@ -8,13 +8,13 @@ import { proofOf, reportIn, runCli, WRITE } from "../support/prove.ts";
 import { READ_MUTANTS } from "../support/read-mutants.ts";
 import { WRITE_MUTANTS } from "../support/write-mutants.ts";
 
-// `prove` against gateways that are broken, each in one way.
+// Runs `prove` against broken gateways, each with one fault.
 t.setTimeout(0);
 
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
 
-/** Runs the blocks that have to see the mutant; resolves to those that did. */
+/** Runs the blocks that must detect the mutant. Resolves with those that did. */
 async function caughtBy(mutant: Mutant, flags: readonly string[]): Promise<string[]> {
   const broken = await startMutant(mutant, cms.url);
   try {
@@ -31,7 +31,7 @@ async function caughtBy(mutant: Mutant, flags: readonly string[]): Promise<strin
   }
 }
 
-/** Tries each of them, `lanes` at a time. */
+/** Tries each mutant, `lanes` at a time. */
 async function tryAll(mutants: readonly Mutant[], lanes: number, judge: (mutant: Mutant) => Promise<void>) {
   const waiting = [...mutants];
   const work = async (): Promise<void> => {
@@ -40,7 +40,7 @@ async function tryAll(mutants: readonly Mutant[], lanes: number, judge: (mutant:
   await Promise.all(Array.from({ length: lanes }, work));
 }
 
-t.test("gateways with one law switched off each are caught", async (t) => {
+t.test("prove catches every gateway with one rule switched off", async (t) => {
   let caught = 0;
   const judge = async (mutant: Mutant, flags: readonly string[]): Promise<void> => {
     const blocks = await caughtBy(mutant, flags);

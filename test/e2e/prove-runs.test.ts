@@ -7,13 +7,13 @@ import { sqlClient } from "../support/cms/database.ts";
 import { proofOf, runCli, startProved, tableCounts, WRITE } from "../support/prove.ts";
 import { until } from "../support/until.ts";
 
-// Proofs of less than everything, by other ways.
+// Partial proofs and other ways to run one.
 t.setTimeout(0);
 
 const root = join(import.meta.dirname, "../..");
 const { cms, url } = await startProved(t);
 
-/** How many posts a proof has made and not yet removed. */
+/** How many posts a proof has created and not yet removed. */
 async function made(): Promise<number> {
   const { rows } = await sqlClient(cms.payload).execute(
     "SELECT count(*) AS n FROM posts WHERE title LIKE 'Post prove-%'",
@@ -21,7 +21,7 @@ async function made(): Promise<number> {
   return Number(rows[0]?.["n"]);
 }
 
-t.test("a shared collection that is not declared is said to leak", async (t) => {
+t.test("reports a shared collection that is not declared as a leak", async (t) => {
   const { argv, env } = proofOf(url, true);
   const undeclared = argv.filter((word) => word !== "--shared" && word !== "events,venues");
   const ran = await runCli([...undeclared, "--only", "versions"], env);
@@ -29,7 +29,7 @@ t.test("a shared collection that is not declared is said to leak", async (t) => 
   t.match(ran.out, /both keys list events .*--shared events/);
 });
 
-t.test("as a process it prints one JSON document, and nothing of the keys", async (t) => {
+t.test("prints one JSON document without the keys when run as a process", async (t) => {
   const { argv, env } = proofOf(url);
   const child = spawn(process.execPath, ["src/cli/main.ts", ...argv, "--json", "--only", "versions,keys"], {
     cwd: root,
@@ -39,11 +39,11 @@ t.test("as a process it prints one JSON document, and nothing of the keys", asyn
   const report: unknown = JSON.parse(out);
   t.match(report, { holds: true, mode: "read-only", failures: [] });
   t.equal(child.exitCode, 0);
-  t.equal(err, "", "no progress where nobody watches");
+  t.equal(err, "", "no progress without a terminal");
   for (const key of Object.values(env)) t.notOk(out.includes(key));
 });
 
-t.test("interrupted, it removes what it has made", async (t) => {
+t.test("removes its records after SIGINT", async (t) => {
   const before = await tableCounts(cms);
   const { argv, env } = proofOf(url);
   const child = spawn(

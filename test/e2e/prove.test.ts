@@ -5,7 +5,7 @@ t.setTimeout(0);
 
 const { cms, url } = await startProved(t);
 
-t.test("everything holds of the gateway before a real CMS, and nothing is left behind", async (t) => {
+t.test("every case passes for the gateway before a real CMS, and no record is left behind", async (t) => {
   const before = await tableCounts(cms);
   const { argv, env } = proofOf(url);
   const ran = await runCli([...argv, ...WRITE, "--json"], env);

@@ -6,7 +6,7 @@ import { hangs, startFaultyLine } from "../support/faults.ts";
 import { startProgram, type Program } from "../support/program.ts";
 import { until } from "../support/until.ts";
 
-/** What stays in files when Node is asked to write down how a process was: reports and heap snapshots. */
+/** The secrets in the files that Node writes about a process: reports and heap snapshots. */
 
 t.setTimeout(0);
 
@@ -18,7 +18,7 @@ t.teardown(async () => {
 });
 
 const POSTS = "/partners/2026-02/tenant-a/posts";
-/** The gateway's own: they stay in memory as long as it runs. */
+/** The gateway's own secrets, which stay in memory while it runs. */
 const OWN = { serviceKey: cms.keys.service, redisPassword: "PLANTED-redis-password" };
 const OTHERS = {
   partner: cms.keys.partnerA,
@@ -49,9 +49,9 @@ async function ask(program: Program, key: string): Promise<number> {
   return (await fetch(program.url + POSTS, { headers })).status;
 }
 
-/** The one file that Node writes there, as soon as it is whole. */
+/** The one file that Node writes there, once it is complete. */
 function written(dir: string, isWhole: (text: string) => boolean): Promise<string> {
-  return until(`a whole file in ${dir}`, () => {
+  return until(`a complete file in ${dir}`, () => {
     const [name] = readdirSync(dir);
     const text = name === undefined ? "" : readFileSync(join(dir, name), "utf8");
     return isWhole(text) && text;
@@ -70,7 +70,7 @@ function holds(t: Test, text: string, names: Readonly<Record<string, string>>): 
   for (const [name, secret] of Object.entries(names)) t.notOk(text.includes(secret), name);
 }
 
-t.test("a report that somebody asks for by a signal holds no environment", async (t) => {
+t.test("a report requested by a signal holds no environment", async (t) => {
   const { program, dir } = await start(t, "--report-on-signal --report-signal=SIGURG");
   t.equal(await ask(program, OTHERS.partner), 200);
   program.signal("SIGURG");
@@ -80,7 +80,7 @@ t.test("a report that somebody asks for by a signal holds no environment", async
   holds(t, report, { ...OWN, ...OTHERS });
 });
 
-t.test("of a process that used its memory up there is no report that would hold it", async (t) => {
+t.test("an out-of-memory error writes no report, which would hold secrets", async (t) => {
   const { program, dir } = await start(t, "--report-on-fatalerror --max-old-space-size=64");
   t.match(program.output(), /No report will be written of a fatal error: .*Add --report-exclude-env/);
   program.signal("SIGWINCH");
@@ -90,21 +90,24 @@ t.test("of a process that used its memory up there is no report that would hold 
   holds(t, program.output(), { ...OWN, ...OTHERS });
 });
 
-t.test("and one without it, where Node's options say so", async (t) => {
-  const { program, dir } = await start(
-    t,
-    "--report-on-fatalerror --report-exclude-env --max-old-space-size=64",
-  );
-  t.notMatch(program.output(), "No report");
-  program.signal("SIGWINCH");
-  await program.ended;
-  const report = await written(dir, isJson);
-  t.match(JSON.parse(report), { header: { trigger: "OOMError" } });
-  holds(t, report, { ...OWN, ...OTHERS });
-});
+t.test(
+  "an out-of-memory error writes a report without the environment if Node's options exclude it",
+  async (t) => {
+    const { program, dir } = await start(
+      t,
+      "--report-on-fatalerror --report-exclude-env --max-old-space-size=64",
+    );
+    t.notMatch(program.output(), "No report");
+    program.signal("SIGWINCH");
+    await program.ended;
+    const report = await written(dir, isJson);
+    t.match(JSON.parse(report), { header: { trigger: "OOMError" } });
+    holds(t, report, { ...OWN, ...OTHERS });
+  },
+);
 
 t.test(
-  "a heap snapshot holds the gateway's own secrets, and callers' keys while they are answered",
+  "a heap snapshot holds the gateway's own secrets, and clients' keys only while their requests are in flight",
   async (t) => {
     const { program, dir } = await start(t, "--heapsnapshot-signal=SIGURG");
     const snapshot = async (): Promise<string> => {
@@ -115,8 +118,8 @@ t.test(
     };
     t.equal(await ask(program, OTHERS.partner), 200);
     t.equal(await ask(program, OTHERS.stranger), 401);
-    // The connections of both close after their answers; the gateway has their keys until then.
-    const idle = await until("a snapshot without the key of any caller", async () => {
+    // Both connections close after their responses; the gateway holds their keys until then.
+    const idle = await until("a snapshot without any client's key", async () => {
       const text = await snapshot();
       return !Object.values(OTHERS).some((secret) => text.includes(secret)) && text;
     });
@@ -127,7 +130,7 @@ t.test(
     const isAsked = (): boolean => line.asked.slice(before).some((asked) => asked.includes("/users/"));
     const under = ask(program, OTHERS.stranger.replace("nobody", "somebody")).catch(() => 0);
     while (!isAsked()) await line.carried(line.asked.length + 1);
-    t.ok((await snapshot()).includes("PLANTED-key-of-somebody"), "a key under way is found");
+    t.ok((await snapshot()).includes("PLANTED-key-of-somebody"), "the key of a request in flight is found");
     await line.heal();
     await under;
   },

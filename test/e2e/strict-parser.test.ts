@@ -6,7 +6,7 @@ import { chunked, rawExchange, rawRequest } from "../support/raw.ts";
 const cms = await startCms();
 t.teardown(() => cms.close());
 
-/** What Node takes where its parser is made lenient, and another server reads in another way. */
+/** Messages that Node accepts with a lenient parser and another server may read differently. */
 const LENIENT: Readonly<Record<string, readonly [readonly string[], string]>> = {
   "a control character in a value": [["X-A: b\u0001c"], ""],
   "a length beside chunks": [["Content-Length: 5", "Transfer-Encoding: chunked"], chunked("{}")],
@@ -14,7 +14,7 @@ const LENIENT: Readonly<Record<string, readonly [readonly string[], string]>> = 
   "a blank after a chunk's size": [["Transfer-Encoding: chunked"], "2 \r\n{}\r\n0\r\n\r\n"],
 };
 
-t.test("nobody can make the parser lenient, not by NODE_OPTIONS either", async (t) => {
+t.test("the parser stays strict, even if NODE_OPTIONS makes it lenient", async (t) => {
   const program = await startProgram(cms.url, { env: { NODE_OPTIONS: "--insecure-http-parser" } });
   t.teardown(() => program.signal("SIGKILL"));
   cms.takeRequests();
@@ -29,5 +29,5 @@ t.test("nobody can make the parser lenient, not by NODE_OPTIONS either", async (
     }
   }
   const arrived = cms.takeRequests().filter(({ path, bodyBytes }) => path === "/api/posts" && bodyBytes > 0);
-  t.strictSame(arrived, [], "nothing of it was read by the CMS");
+  t.strictSame(arrived, [], "the CMS received nothing of it");
 });

@@ -6,7 +6,7 @@ import { startProgram, type Program } from "../support/program.ts";
 import { inTime } from "../support/raw.ts";
 import { until } from "../support/until.ts";
 
-/** Traces as a collector gets them from the program, in front of a real CMS. */
+/** Traces of the program before a real CMS, as a collector receives them. */
 
 const cms = await startCms();
 const collector = await startCollector();
@@ -19,9 +19,12 @@ const CLIENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const AUTH = `users API-Key ${cms.keys.partnerA}`;
 
-/** At its end a gateway waits so many milliseconds for the last spans to be delivered: here as long as that takes. */
+/**
+ * How long a gateway waits at its end for the last spans to be delivered, in milliseconds. The test holds
+ * this timer, so the wait has no limit.
+ */
 const LAST_WAIT = 2_000;
-/** So many milliseconds after a span the gateway delivers all it has. */
+/** How long after a span the gateway delivers its spans, in milliseconds. */
 const BATCH = 1_000;
 
 async function start(
@@ -48,7 +51,7 @@ const traceparents = (): (string | undefined)[] =>
   cms.takeRequests().map(({ headers }) => headers["traceparent"]?.toString());
 
 t.test(
-  "a partner request is a span, its requests to the CMS are spans below it, in the client's trace",
+  "a partner request is a span in the client's trace, with a child span for each request to the CMS",
   async (t) => {
     const held = heldTimers(LAST_WAIT, BATCH);
     const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, held);
@@ -60,7 +63,7 @@ t.test(
     });
     const seen = traceparents().filter((value) => value !== undefined);
     program.signal("SIGTERM");
-    t.equal(await inTime(program.ended, () => "the end"), 0, "what was not sent yet is sent on the way out");
+    t.equal(await inTime(program.ended, () => "the end"), 0, "pending spans are sent at the end");
     const spans = await inTime(collector.until(5), () => collector.text());
     const server = spans.filter(({ kind }) => kind === 2);
     const asked = spans.filter(({ kind }) => kind === 3);
@@ -97,7 +100,7 @@ t.test(
     t.strictSame(
       seen,
       asked.map(({ spanId }) => `00-${TRACE}-${spanId}-01`),
-      "and the CMS is told of each",
+      "the CMS receives each span's id",
     );
     const line = program.lines().find((entry) => entry["requestId"] === requestId);
     t.equal(line?.["traceId"], TRACE, "the log names the trace");
@@ -105,7 +108,7 @@ t.test(
   },
 );
 
-t.test("a malformed traceparent begins a trace of our own, and is not passed on", async (t) => {
+t.test("starts a new trace for a malformed traceparent and does not forward it", async (t) => {
   const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
   cms.takeRequests();
   for (const traceparent of [
@@ -121,7 +124,7 @@ t.test("a malformed traceparent begins a trace of our own, and is not passed on"
   }
 });
 
-t.test("native requests pass a traceparent on as it came", async (t) => {
+t.test("forwards the traceparent of a native request unchanged", async (t) => {
   const program = await start(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
   cms.takeRequests();
   await (await fetch(`${program.url}/api/posts?limit=1`, { headers: { traceparent: CLIENT } })).arrayBuffer();
@@ -131,25 +134,25 @@ t.test("native requests pass a traceparent on as it came", async (t) => {
   );
 });
 
-t.test("without the variable there is no trace, and nothing of OpenTelemetry is loaded", async (t) => {
+t.test("without the variable, sends no trace and loads no part of OpenTelemetry", async (t) => {
   const program = await start(t);
   cms.takeRequests();
   await ask(program, "/partners/2026-02/tenant-a/posts?limit=1", { traceparent: CLIENT });
   t.ok(
     traceparents().every((value) => value === undefined),
-    "the bag of headers begins empty",
+    "the carrier of headers begins empty",
   );
   t.ok(program.lines().every((entry) => !("traceId" in entry)));
 });
 
-t.test("a collector that is gone fails no request, and is reported once a minute", async (t) => {
+t.test("an unreachable collector fails no request and is reported at most once a minute", async (t) => {
   const program = await start(t, {
     OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1",
     OTEL_EXPORTER_OTLP_TIMEOUT: "500",
   });
   for (let i = 0; i < 20; i += 1) t.ok(await ask(program, "/partners/2026-02/tenant-a/posts?limit=1"));
   const complaints = () => program.lines().filter(({ msg }) => msg === "traces are not delivered");
-  await until("a report of it", () => complaints().length > 0);
+  await until("the report", () => complaints().length > 0);
   for (let i = 0; i < 20; i += 1) await ask(program, "/partners/2026-02/tenant-a/posts?limit=1");
   program.signal("SIGTERM");
   t.equal(await inTime(program.ended, () => "the end"), 0);
@@ -157,11 +160,11 @@ t.test("a collector that is gone fails no request, and is reported once a minute
   t.strictSame(
     times.filter((time, i) => time - (times[i - 1] ?? -Infinity) < 59_000),
     [],
-    "the second, if the machine is that slow, a minute after the first",
+    "the second report, if the machine is that slow, comes at least a minute after the first",
   );
 });
 
-t.test("a wrong endpoint or share is said, and starts without traces", async (t) => {
+t.test("reports a wrong endpoint or sampling ratio and starts without traces", async (t) => {
   const wrong = [
     { OTEL_EXPORTER_OTLP_ENDPOINT: "collector" },
     { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER_ARG: "ten" },

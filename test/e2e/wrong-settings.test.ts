@@ -11,7 +11,7 @@ import { startCms } from "../support/cms/server.ts";
 import { runCli } from "../support/prove.ts";
 import { startRedis } from "../support/redis.ts";
 
-/** Each thing that a person gets wrong is answered by one message, and the message says what to change. */
+/** Every mistake in the settings gets one message that says what to change. */
 
 const dir = mkdtempSync(join(tmpdir(), "wrong-settings-"));
 const file = join(dir, "gateway.yaml");
@@ -24,7 +24,7 @@ const taken = createServer().listen(0, "127.0.0.1");
 await once(taken, "listening");
 const address = taken.address();
 const takenPort = String(typeof address === "object" && address !== null ? address.port : 0);
-/** A port on which nobody listens. */
+/** A port without a listener. */
 const nobody = 1;
 t.teardown(async () => {
   taken.close();
@@ -73,12 +73,17 @@ const WRONG: readonly Wrong[] = [
     /2026-02 is listed twice; remove one$/,
   ],
   [
-    "dates of a version that is not supported",
+    "dates of an unsupported version",
     "partners: {versionSettings: {2024-01: {}}}",
     {},
     /2024-01 is no supported version; known are 2025-07, 2026-02$/,
   ],
-  ["a port that is no number", "", { PORT: "eighty" }, /^server\.port \(PORT\): expected a port number from/],
+  [
+    "a port that is not a number",
+    "",
+    { PORT: "eighty" },
+    /^server\.port \(PORT\): expected a port number from/,
+  ],
   [
     "a port out of range",
     "server: {port: 70000}",
@@ -107,12 +112,7 @@ const WRONG: readonly Wrong[] = [
   ],
   ["a list that is not closed", "server:\n  trustedProxies: [", {}, /:2:20 Flow sequence/],
   ["a key twice", "log: {}\nlog: {}", {}, /:2:1 Map keys must be unique$/],
-  [
-    "a file that is not there",
-    "",
-    { CONFIG_FILE: "/nowhere/x.yaml" },
-    /CONFIG_FILE \/nowhere\/x\.yaml: ENOENT/,
-  ],
+  ["a missing file", "", { CONFIG_FILE: "/nowhere/x.yaml" }, /CONFIG_FILE \/nowhere\/x\.yaml: ENOENT/],
   [
     "a secret twice",
     "",
@@ -125,16 +125,16 @@ const WRONG: readonly Wrong[] = [
     { ADMIN_TOKEN_FILE: "/nowhere/t" },
     /\(ADMIN_TOKEN_FILE\): cannot be read: ENOENT/,
   ],
-  ["a log level", "", { LOG_LEVEL: "loud" }, /\(LOG_LEVEL\): .*"fatal"\|"error"/],
+  ["an unknown log level", "", { LOG_LEVEL: "loud" }, /\(LOG_LEVEL\): .*"fatal"\|"error"/],
   [
-    "a name for a proxy",
+    "a host name as a trusted proxy",
     "server: {trustedProxies: [lb]}",
     {},
     /trustedProxies\.0: expected an address or a CIDR/,
   ],
 ];
 
-/** The one problem that the CLI tells, be it of the configuration or of what it was pointed at. */
+/** The one problem that the CLI reports, about the configuration or about the servers in it. */
 async function problemOf(
   argv: readonly string[],
   yaml: string,
@@ -153,34 +153,32 @@ async function problemOf(
 }
 
 for (const [what, yaml, env, said] of WRONG)
-  t.test(`${what} is told before the start`, async (t) =>
-    t.match(await problemOf(["check"], yaml, env), said),
-  );
+  t.test(`check reports ${what}`, async (t) => t.match(await problemOf(["check"], yaml, env), said));
 
-/** For a Redis, or a process, that takes its time to answer. */
+/** For a Redis or a process that is slow to answer. */
 const PATIENT = "redis: {connectTimeout: 2m, commandTimeout: 2m}";
 
 const LIVE: readonly Wrong[] = [
   [
-    "a CMS that is not there",
+    "an unreachable CMS",
     "",
     { UPSTREAM_URL: `http://127.0.0.1:${nobody}` },
     /upstream\.url: the CMS at .*ECONNREFUSED/,
   ],
   [
-    "a website that is no CMS",
+    "a website that is not a CMS",
     "",
     { UPSTREAM_URL: website.url.origin },
-    /upstream\.url: the CMS at .* could not be asked/,
+    /upstream\.url: the CMS at .* could not be probed/,
   ],
   [
-    "a service key of nobody",
+    "an unknown service key",
     "",
     { CMS_SERVICE_KEY: "nobody" },
-    /\(CMS_SERVICE_KEY\): the CMS says it is nobody's key$/,
+    /\(CMS_SERVICE_KEY\): the CMS knows no user with this key$/,
   ],
   [
-    "a Redis that is not there",
+    "an unreachable Redis",
     PATIENT,
     { REDIS_URL: `redis://127.0.0.1:${nobody}` },
     /\(REDIS_URL\): .*ECONNREFUSED/,
@@ -189,25 +187,30 @@ const LIVE: readonly Wrong[] = [
     "a wrong Redis password",
     PATIENT,
     { REDIS_URL: redisAt(":wrong@") },
-    /REDIS_PASSWORD.*: Redis does not take it \(WRONGPASS/,
+    /REDIS_PASSWORD.*: Redis rejects it \(WRONGPASS/,
   ],
   [
     "a Redis user without rights",
     PATIENT,
     { REDIS_URL: redisAt(""), REDIS_USERNAME: "x", REDIS_PASSWORD: "y" },
-    /does not take it with redis\.username/,
+    /rejects it with redis\.username/,
   ],
-  ["a missing Redis password", PATIENT, { REDIS_URL: redisAt("") }, /\(REDIS_PASSWORD\): Redis wants one/],
+  [
+    "a missing Redis password",
+    PATIENT,
+    { REDIS_URL: redisAt("") },
+    /\(REDIS_PASSWORD\): Redis requires a password/,
+  ],
 ];
 
 for (const [what, yaml, env, said] of LIVE)
-  t.test(`${what} is told by check --live`, async (t) => {
+  t.test(`check --live reports ${what}`, async (t) => {
     const problem = await problemOf(["check", "--live"], yaml, env);
     t.match(problem, said);
     t.notMatch(problem, "wrong@");
   });
 
-t.test("a right Redis password is no problem", async (t) => {
+t.test("check --live accepts the right Redis password", async (t) => {
   writeFileSync(file, PATIENT);
   const env = { UPSTREAM_URL: cms.url, CONFIG_FILE: file, REDIS_URL: redisAt(""), REDIS_PASSWORD: "right" };
   t.match(await runCli(["check", "--live"], env), { code: 0, err: /The CMS and Redis answer\./ });
@@ -232,7 +235,7 @@ const ADDRESSES: readonly [string, Record<string, string>, RegExp][] = [
 ];
 
 for (const [what, env, said] of ADDRESSES)
-  t.test(`${what} ends the start with one message`, async (t) => {
+  t.test(`the start fails with one message for ${what}`, async (t) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts")], {
       env: { UPSTREAM_URL: cms.url, HOST: "127.0.0.1", PORT: "0", ADMIN_PORT: "0", ...env },
     });

@@ -14,11 +14,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 /**
- * The Dockerfile's two bases, made from what this machine has (Linux with glibc), for where no registry of images can
- * be reached. They stand for the real ones in what they hold, not in its versions: for trying and testing only.
+ * Builds the Dockerfile's two base images from this machine's files (Linux with glibc), for use without an
+ * image registry. They have the same contents as the real ones, but other versions: for testing only.
  */
 
-/** The bases' names, as `docker build` takes them. */
+/** The names of the base images, as `docker build` takes them. */
 export const LOCAL_BASES = {
   BUILD_BASE: "partners-gateway-build-base:local",
   BASE: "partners-gateway-base:local",
@@ -26,12 +26,12 @@ export const LOCAL_BASES = {
 
 const NODE = "/usr/local/bin/node";
 const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
-/** What the Dockerfile's build stage and npm's own scripts call. */
+/** The programs that the Dockerfile's build stage and npm's scripts call. */
 const TOOLS = ["/bin/sh", "/usr/bin/env", "/usr/bin/find"];
 const USERS =
   "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n";
 
-/** Makes both with the engine that `docker` reaches. Throws with what is missing on this machine. */
+/** Builds both with docker's engine. Throws an error that names what is missing on this machine. */
 export function makeLocalBases(): void {
   const { BUILD_BASE, BASE } = LOCAL_BASES;
   importImage(BASE, { WORKDIR: "/home/nonroot", USER: "65532:65532" }, (root) => {
@@ -46,7 +46,7 @@ export function makeLocalBases(): void {
   });
 }
 
-/** An image of the files that `fill` puts under a root, and those that every base has. */
+/** Imports an image with the files that `fill` puts under a root and those that every base has. */
 function importImage(name: string, settings: Record<string, string>, fill: (root: string) => void): void {
   const dir = mkdtempSync(join(tmpdir(), "base-"));
   try {
@@ -68,22 +68,22 @@ function importImage(name: string, settings: Record<string, string>, fill: (root
   }
 }
 
-/** The shared libraries of a program, its loader among them, by the paths where it looks for them. */
+/** The shared libraries of a program, including its loader, by the paths where it looks for them. */
 function librariesOf(program: string): string[] {
   const told = execFileSync("ldd", [program], { encoding: "utf8" });
   return [...told.matchAll(/^\t(?:\S+ => )?(\/\S+) \(0x/gm)].map(([, path = ""]) => path);
 }
 
-/** A copy of what a path leads to. */
+/** Copies the file behind a path. */
 function put(root: string, path: string, as = path): void {
   mkdirSync(join(root, dirname(as)), { recursive: true });
   copyFileSync(path, join(root, as));
 }
 
-/** This machine's npm, its registry and the certificates by which it trusts that; none of its credentials. */
+/** Copies this machine's npm with its registry and the certificates for it, without credentials. */
 function putNpm(root: string): void {
   const cli = process.env["npm_execpath"];
-  if (cli === undefined) throw new Error("Which npm to put into the base is known under `npm run` only");
+  if (cli === undefined) throw new Error("npm's path is known only under `npm run`");
   const ask = (name: string): string =>
     execFileSync(process.execPath, [cli, "config", "get", name], { encoding: "utf8", cwd: tmpdir() }).trim();
   cpSync(join(dirname(cli), ".."), join(root, "usr/local/lib/node_modules/npm"), {

@@ -9,10 +9,10 @@ import { freePort } from "../support/free-port.ts";
 import { LOCAL_BASES, makeLocalBases } from "./bases.ts";
 
 /**
- * `npm run test:image`: builds the image and runs it in front of the real CMS. Needs a container engine that shares
- * this machine's network, and says so where there is none. IMAGE_BUILD_FLAGS are handed to `docker build`, so that a
- * machine that pulls from elsewhere can name its bases: `--build-arg BASE=...`. With `-- --local-bases` they are made of
- * what this machine has, and no registry of images is asked.
+ * `npm run test:image`: builds the image and runs it in front of the real CMS. It needs a container engine
+ * that shares this machine's network, and reports if there is none. IMAGE_BUILD_FLAGS are passed to `docker
+ * build`, so a machine with another registry can name its bases: `--build-arg BASE=...`. With `--
+ * --local-bases` the bases are built from this machine's files, without an image registry.
  */
 
 t.setTimeout(600_000);
@@ -41,7 +41,7 @@ if (values["local-bases"]) {
 }
 if (spawnSync("docker", ["build", ...flags, "-t", IMAGE, root], { stdio: "inherit" }).status !== 0) {
   process.stderr.write(
-    "The image could not be built (see above). Where no registry of images is reached: npm run test:image -- --local-bases\n",
+    "The image could not be built (see above). Without access to an image registry, use: npm run test:image -- --local-bases\n",
   );
   process.exit(1);
 }
@@ -56,13 +56,13 @@ t.teardown(() => {
 
 const healthOf = async (): Promise<string> => docker("inspect", "-f", "{{.State.Health.Status}}", NAME);
 
-/** From the engine's start of the process to its line `listening`, in milliseconds. */
+/** The time from the engine's start of the process to its line `listening`, in milliseconds. */
 function startTook(): number {
   const [, time = ""] = /"time":"([^"]+)"[^\n]*"msg":"listening"/.exec(docker("logs", NAME)) ?? [];
   return Date.parse(time) - Date.parse(docker("inspect", "-f", "{{.State.StartedAt}}", NAME));
 }
 
-/** Waits for what `look` says to be `wanted`; whoever runs this sets the limit. */
+/** Waits until `look` returns `wanted`; the test has the timeout. */
 async function until(look: () => Promise<string | number>, wanted: string | number): Promise<void> {
   while ((await look()) !== wanted) await new Promise((resolve) => void setTimeout(resolve, 100));
 }
@@ -74,14 +74,14 @@ async function statusOf(url: string, headers: Record<string, string> = {}): Prom
   );
 }
 
-t.test("it is small, and its user is nobody", async (t) => {
+t.test("is small, and its user is nobody", async (t) => {
   const size = Number(docker("inspect", "-f", "{{.Size}}", IMAGE));
   t.comment(`${Math.round(size / MEGABYTE)} MB`);
   t.ok(size < 200 * MEGABYTE, `${size} bytes`);
   t.equal(docker("inspect", "-f", "{{.Config.User}}", IMAGE), "65532:65532");
 });
 
-t.test("what runs has no shell, no npm and no compiler", async (t) => {
+t.test("has no shell, no npm and no compiler", async (t) => {
   for (const tool of ["/bin/sh", "/usr/local/bin/npm", "/app/node_modules/typescript/package.json"]) {
     const ran = spawnSync("docker", [
       "run",
@@ -98,7 +98,7 @@ t.test("what runs has no shell, no npm and no compiler", async (t) => {
   }
 });
 
-t.test("where the root can be written, the process still cannot change its program", async (t) => {
+t.test("the process cannot change its program even if the root is writable", async (t) => {
   const look = `
     const isOpen = (path) => { try { fs.accessSync(path, fs.constants.W_OK); return true; } catch { return false; } };
     const below = fs.readdirSync("/app", { recursive: true }).map((name) => "/app/" + name);
@@ -108,7 +108,7 @@ t.test("where the root can be written, the process still cannot change its progr
   t.strictSame(JSON.parse(docker(...run)), [true, []]);
 });
 
-t.test("another command of the binary runs in it", async (t) => {
+t.test("runs the binary's other commands", async (t) => {
   t.match(
     docker("run", "--rm", "--network", "host", IMAGE, "version"),
     /^partners-gateway \d+\.\d+\.\d+ \(Node\.js v24/,
@@ -120,9 +120,9 @@ t.test("another command of the binary runs in it", async (t) => {
   t.match(wrong.stderr, /set UPSTREAM_URL/);
 });
 
-t.test("on a root that cannot be written it serves, its health turns, and SIGTERM drains it", async (t) => {
+t.test("with a read-only root it serves, its health changes, and SIGTERM drains it", async (t) => {
   const limits = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-  // A start period of 0 would be the image's own.
+  // A start period of 0 would select the image's own.
   const health = ["--health-interval", "1s", "--health-retries", "1", "--health-start-period", "1s"];
   const env = {
     CONFIG_FILE: "/etc/gateway.yaml",
@@ -154,7 +154,7 @@ t.test("on a root that cannot be written it serves, its health turns, and SIGTER
   await until(healthOf, "healthy");
   t.pass("healthy once the CMS has answered");
   t.comment(`listening ${startTook()} ms after the engine started it`);
-  // Without the column pid the engine refuses.
+  // The engine requires the column pid.
   t.match(
     docker("top", NAME, "-eo", "pid,uid,args"),
     /^ *\d+ +65532 +\/usr\/local\/bin\/node dist\/main\.js start$/m,
@@ -165,6 +165,6 @@ t.test("on a root that cannot be written it serves, its health turns, and SIGTER
   docker("kill", "--signal", "TERM", NAME);
   await until(() => statusOf(`http://127.0.0.1:${adminPort}/readyz`), 503);
   t.equal(await statusOf(posts, key), 200, "it still answers while it drains");
-  t.equal(docker("wait", NAME), "0", "and ends with 0");
+  t.equal(docker("wait", NAME), "0", "it exits with 0");
   t.match(docker("logs", NAME), /"msg":"listening"/);
 });

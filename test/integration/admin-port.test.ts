@@ -18,7 +18,7 @@ t.teardown(async () => {
 const SHOWN = ["/", "/status.css", "/main.js", "/metrics", "/events"];
 const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString("base64")}`;
 
-/** A status, without waiting for the end of a stream that has none. */
+/** Resolves with the status and aborts the rest of the answer: an event stream has no end. */
 async function statusOf(url: string, headers: Record<string, string> = {}): Promise<number> {
   const controller = new AbortController();
   const { status } = await fetch(url, { headers, signal: controller.signal });
@@ -26,7 +26,7 @@ async function statusOf(url: string, headers: Record<string, string> = {}): Prom
   return status;
 }
 
-/** The same with a Host of one's own choice. */
+/** Resolves with the status of `/metrics` for this `Host` header. */
 function statusFor(port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const sent = httpRequest({ host: "127.0.0.1", port, path: "/metrics", headers: { host } }, (answer) => {
@@ -37,36 +37,36 @@ function statusFor(port: number, host: string): Promise<number> {
   });
 }
 
-t.test("with a token, page, events and metrics want it, as a bearer or as a password", async (t) => {
+t.test("with a token set, page, events and metrics require it, as a bearer or as a password", async (t) => {
   for (const path of SHOWN) {
     const url = `${closed.adminUrl}${path}`;
-    t.equal(await statusOf(url), 401, `${path} without`);
-    t.equal(await statusOf(url, { authorization: `Bearer ${TOKEN}x` }), 401, `${path} with a wrong one`);
+    t.equal(await statusOf(url), 401, `${path} without a token`);
+    t.equal(await statusOf(url, { authorization: `Bearer ${TOKEN}x` }), 401, `${path} with a wrong bearer`);
     t.equal(
-      await statusOf(url, { authorization: basic(`anybody:${TOKEN}x`) }),
+      await statusOf(url, { authorization: basic(`admin:${TOKEN}x`) }),
       401,
       `${path} with a wrong password`,
     );
-    t.equal(await statusOf(url, { authorization: basic(TOKEN) }), 401, `${path} with a name alone`);
-    t.equal(await statusOf(url, { authorization: `Bearer ${TOKEN}` }), 200, `${path} as a bearer`);
-    t.equal(await statusOf(url, { authorization: basic(`anybody:${TOKEN}`) }), 200, `${path} as a password`);
+    t.equal(await statusOf(url, { authorization: basic(TOKEN) }), 401, `${path} with a user name alone`);
+    t.equal(await statusOf(url, { authorization: `Bearer ${TOKEN}` }), 200, `${path} with the bearer`);
+    t.equal(await statusOf(url, { authorization: basic(`admin:${TOKEN}`) }), 200, `${path} as password`);
   }
   const asked = await fetch(`${closed.adminUrl}/`);
-  t.match(asked.headers.get("www-authenticate"), /^Basic realm="/, "a browser asks for it");
+  t.match(asked.headers.get("www-authenticate"), /^Basic realm="/, "the browser prompts for the password");
 });
 
-t.test("health never wants it, and a purge takes it as a bearer only", async (t) => {
+t.test("health endpoints need no token, and a purge accepts it only as a bearer token", async (t) => {
   for (const path of ["/livez", "/readyz"]) t.not(await statusOf(`${closed.adminUrl}${path}`), 401, path);
-  // A browser sends a remembered password along with a form of any other site.
+  // A browser adds a saved password to a form that any other site submits.
   const answer = await fetch(`${closed.adminUrl}/purge`, {
     method: "POST",
-    headers: { authorization: basic(`anybody:${TOKEN}`), "content-type": "text/plain" },
+    headers: { authorization: basic(`admin:${TOKEN}`), "content-type": "text/plain" },
     body: '{"all":true}',
   });
   t.equal(answer.status, 401);
 });
 
-t.test("without one, loopback shows itself under this machine's names alone", async (t) => {
+t.test("without a token, the admin port answers only a Host that names loopback", async (t) => {
   for (const host of [
     `127.0.0.1:${open.adminPort}`,
     "localhost",
@@ -78,7 +78,7 @@ t.test("without one, loopback shows itself under this machine's names alone", as
     t.equal(await statusFor(open.adminPort, host), 403, host);
 });
 
-t.test("every file of the page forbids what the page does not need, and is kept by nobody", async (t) => {
+t.test("every file of the page has a strict Content-Security-Policy and is never cached", async (t) => {
   for (const path of ["/", "/status.css", "/main.js", "/tables.js"]) {
     const answer = await fetch(`${open.adminUrl}${path}`);
     const policy = answer.headers.get("content-security-policy") ?? "";
@@ -88,12 +88,12 @@ t.test("every file of the page forbids what the page does not need, and is kept 
     t.equal(answer.headers.get("cache-control"), "no-store");
     t.equal(answer.headers.get("x-content-type-options"), "nosniff");
     const text = await answer.text();
-    t.notMatch(text, /(?:src|href|url\(|import)\s*[=(]?\s*["']?(?:https?:)?\/\//, "nothing from elsewhere");
+    t.notMatch(text, /(?:src|href|url\(|import)\s*[=(]?\s*["']?(?:https?:)?\/\//, "no other origin");
     t.notMatch(text, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b/);
   }
 });
 
-t.test("events carry what the log and the metrics carry, and neither keys nor bodies", async (t) => {
+t.test("events carry the data of the log and the metrics, and neither keys nor bodies", async (t) => {
   t.equal((await readPosts(open, "partnerA")).status, 200);
   t.equal((await readPosts(open, "disabled")).status, 401);
   const stream = await rawConnect(open.adminPort);
@@ -115,7 +115,7 @@ t.test("events carry what the log and the metrics carry, and neither keys nor bo
   stream.socket.destroy();
 });
 
-t.test("native requests are counted by what their client got, refused keys among them", async (t) => {
+t.test("native requests are counted by their client's status, including refused keys", async (t) => {
   await (await fetch(`${open.url}/api/posts?limit=1`)).arrayBuffer();
   const keyed = { authorization: `users API-Key ${cms.keys.partnerA}` };
   await (await fetch(`${open.url}/api/posts`, { headers: keyed })).arrayBuffer();

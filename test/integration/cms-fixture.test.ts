@@ -24,12 +24,12 @@ async function reads(t: Test, expected: Record<string, object>): Promise<void> {
   for (const [path, pattern] of Object.entries(expected)) t.match(await json(path), pattern, path);
 }
 
-/** Who the CMS says one is with this Authorization header. */
+/** The user that the CMS reports for this Authorization header. */
 async function me(value: string): Promise<unknown> {
   return (await json("/api/users/me?depth=0", { headers: { authorization: value } }))["user"];
 }
 
-/** The answer to a target that no HTTP client would send as it is. */
+/** Resolves with the raw answer to a target that no HTTP client would send unchanged. */
 async function raw(target: string, method = "GET"): Promise<string> {
   const head = ["Host: cms", `Authorization: ${authorization}`, "Connection: close"];
   return rawExchange(cms.port, [`${method} ${target} HTTP/1.1`, ...head]);
@@ -42,7 +42,7 @@ await tap.test("a user logs in by password", async (t) => {
   t.match(await me(`JWT ${String(token)}`), { email, _strategy: "local-jwt" });
 });
 
-await tap.test("a key is a user, and only in the exact scheme", async (t) => {
+await tap.test("a key identifies a user, and only in the exact scheme", async (t) => {
   t.match(await me(authorization), { id: 2, email: "partner-a@cms.test", tenants: [{ tenant: 1 }] });
   t.match(await me(`users API-Key ${cms.keys.partnerAC}`), { tenants: [{ tenant: 1 }, { tenant: 3 }] });
   t.match(await me(`users API-Key ${cms.keys.service}`), { roles: ["super-admin"], tenants: [] });
@@ -88,7 +88,7 @@ await tap.test("relations point across tenants, and joins list foreign records",
   });
 });
 
-await tap.test("a reset puts the seeded data back", async (t) => {
+await tap.test("a reset restores the seeded data", async (t) => {
   await call("/api/events/1", { method: "DELETE" });
   t.match(await write("PATCH", "/api/events/25", { tenant: 1, title: "moved" }), {
     doc: { tenant: { id: 1 } },
@@ -107,7 +107,7 @@ await tap.test("a reset puts the seeded data back", async (t) => {
   });
 });
 
-await tap.test("a failed write says why, one in bulk only in words", async (t) => {
+await tap.test("a failed write reports each field, and a failed bulk write only a message", async (t) => {
   t.match(await write("POST", "/api/events", { tenant: 1 }), {
     errors: [{ name: "ValidationError", data: { errors: [{ path: "title" }, { path: "startDate" }] } }],
   });
@@ -121,7 +121,7 @@ await tap.test("a failed write says why, one in bulk only in words", async (t) =
   });
 });
 
-await tap.test("a dotted key in a body, and two underscores in a query, are paths", async (t) => {
+await tap.test("a dotted key in a body, and a double underscore in a query, are read as paths", async (t) => {
   t.match(await write("PATCH", "/api/events/8?depth=0", { "tenant.id": 2 }), { doc: { tenant: 2 } });
   t.match(await write("PATCH", "/api/events/8?depth=0", { tenant: 1, "tenant.id": 2 }), {
     doc: { tenant: 1 },
@@ -129,7 +129,7 @@ await tap.test("a dotted key in a body, and two underscores in a query, are path
   t.match(await json("/api/events/count?where[tenant__slug][equals]=tenant-c"), { totalDocs: 24 });
 });
 
-await tap.test("files go up and come down again, ranges too", async (t) => {
+await tap.test("files can be uploaded and downloaded, also by ranges", async (t) => {
   const bytes = Buffer.alloc(3_000_000, "abcdefghij");
   const form = new FormData();
   form.set("_payload", JSON.stringify({ tenant: 1, title: "Large" }));
@@ -137,8 +137,8 @@ await tap.test("files go up and come down again, ranges too", async (t) => {
   const { doc } = await json("/api/files?depth=0", { method: "POST", body: form });
   t.match(doc, { filename: "large.bin", filesize: bytes.length, url: "/api/files/file/large.bin" });
   const [request] = cms.takeRequests();
-  t.ok(request && request.bodyBytes > bytes.length, "a large body is counted");
-  t.equal(request?.body, undefined, "and not kept");
+  t.ok(request && request.bodyBytes > bytes.length, "the size of a large body is recorded");
+  t.equal(request?.body, undefined, "and its bytes are not");
 
   t.ok(bytes.equals(Buffer.from(await (await call("/api/files/file/large.bin")).arrayBuffer())));
   const part = await call("/api/files/file/large.bin", { headers: { range: "bytes=5-8" } });
@@ -148,7 +148,7 @@ await tap.test("files go up and come down again, ranges too", async (t) => {
   t.equal((await call("/api/media/file/b-1.png")).headers.get("content-type"), "image/png");
 });
 
-await tap.test("a body may come in chunks, and be refused without being read", async (t) => {
+await tap.test("accepts a chunked body, and can refuse a body without reading it", async (t) => {
   const body = Readable.toWeb(
     Readable.from([Buffer.from('{"tenant":1,'), Buffer.from('"title":"chunked"}')]),
   );
@@ -160,7 +160,7 @@ await tap.test("a body may come in chunks, and be refused without being read", a
   t.equal(refused.status, 404);
 });
 
-await tap.test("GraphQL is there, by POST only", async (t) => {
+await tap.test("serves GraphQL by POST only", async (t) => {
   const query = "{ Pages(where: {tenant: {equals: 2}}, limit: 1) { totalDocs docs { id tenant { name } } } }";
   t.same(await write("POST", "/api/graphql", { query }), {
     data: { Pages: { totalDocs: 24, docs: [{ id: 48, tenant: { name: "Tenant B" } }] } },
@@ -172,7 +172,7 @@ await tap.test("GraphQL is there, by POST only", async (t) => {
   t.equal((await call("/api/GraphQL", { method: "POST", body: "{}" })).status, 404);
 });
 
-await tap.test("paths are handled as in front of a real Payload", async (t) => {
+await tap.test("treats paths as the server in front of a real Payload does", async (t) => {
   const partnerA = /"email":"partner-a@cms.test"/;
   const page = /^HTTP\/1.1 404 [^]*<html>/;
   const moved = /^HTTP\/1.1 308 [^]*location: \/api\/pages\r\n/i;
@@ -198,7 +198,7 @@ await tap.test("paths are handled as in front of a real Payload", async (t) => {
   t.match(await raw("/api/pages", "HEAD"), /^HTTP\/1.1 404 [^]*\r\n\r\n$/);
 });
 
-await tap.test("JSON is packed for those who take gzip", async (t) => {
+await tap.test("compresses JSON for a client that accepts gzip", async (t) => {
   const answer = await call("/api/pages/1", { headers: { "accept-encoding": "gzip" } });
   t.equal(answer.headers.get("content-encoding"), "gzip");
   t.match(answer.headers.get("vary"), /Accept-Encoding$/);
@@ -215,7 +215,7 @@ await tap.test("a WebSocket echoes", async (t) => {
   t.match(cms.takeRequests(), [{ method: "GET", path: "/_next/webpack-hmr?id=1", upgrade: true }]);
 });
 
-await tap.test("what reaches the CMS is recorded", async (t) => {
+await tap.test("records every request that reaches the CMS", async (t) => {
   await write("POST", "/api/posts?depth=0", { tenant: 1, title: "ø" });
   const [request, ...others] = cms.takeRequests();
   t.same(others, []);
@@ -229,7 +229,7 @@ await tap.test("what reaches the CMS is recorded", async (t) => {
   t.same(cms.requests, []);
 });
 
-await tap.test("it also runs as a process of its own, and ends on SIGTERM", async (t) => {
+await tap.test("also runs as a separate process, and exits on SIGTERM", async (t) => {
   const main = fileURLToPath(new URL("../support/cms/main.ts", import.meta.url));
   const child = spawn(process.execPath, [main, "--access", "tight"], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -241,7 +241,7 @@ await tap.test("it also runs as a process of its own, and ends on SIGTERM", asyn
   t.same(await once(child, "exit"), [0, null]);
 });
 
-await tap.test("a second CMS in the same process is another one, and can be tight", async (t) => {
+await tap.test("a second CMS in the same process is independent, and can have tight access", async (t) => {
   const tight = await startCms({ access: "tight" });
   t.teardown(() => tight.close());
   t.same(await clientOf(tight.url, authorization).json("/api/pages/count"), { totalDocs: 24 });

@@ -6,7 +6,7 @@ import { startCms } from "../support/cms/server.ts";
 import { chunked, rawConnect, rawRequest } from "../support/raw.ts";
 import { A, ROW, briefly, openHouse, refused, type Ask } from "./support-contract.ts";
 
-/** Section 5 of the contract, bodies, and the answers of section 6 that the CMS has to a body. */
+/** Section 5 of the contract (bodies), and the answers of section 6 that the CMS gives to a body. */
 
 const LIMIT = 1_048_576;
 
@@ -25,16 +25,16 @@ const head = (method: string, path: string, ...lines: string[]): string[] => [
   ...lines,
 ];
 
-/** The record as it is in the CMS. */
+/** The record as stored in the CMS. */
 const stored = (collection: "posts" | "events", id: number): Promise<unknown> =>
   cms.payload.findByID({ collection, id, depth: 0 });
 
-/** A JSON object of exactly so many bytes. */
+/** A JSON object of exactly this many bytes. */
 const objectOf = (bytes: number): string => `{"title":"padded"}${" ".repeat(bytes - 18)}`;
 
 const FORM = '--b\r\nContent-Disposition: form-data; name="_payload"\r\n\r\n{"title":"x"}\r\n--b--\r\n';
 
-await tap.test("400 Invalid JSON body: anything but a JSON object, empty included", async (t) => {
+await tap.test("answers 400 Invalid JSON body to an empty body and to all but a JSON object", async (t) => {
   const bodies: Record<string, Ask> = {
     "no body": {},
     empty: { body: "" },
@@ -67,7 +67,7 @@ await tap.test("400 Invalid JSON body: anything but a JSON object, empty include
   t.same(briefly(cms.takeRequests()), [], "none of them reached the CMS");
 });
 
-await tap.test("a body is JSON whatever its content type says", async (t) => {
+await tap.test("reads a body as JSON whatever its Content-Type", async (t) => {
   const types = [
     "text/plain",
     "application/x-www-form-urlencoded",
@@ -83,13 +83,13 @@ await tap.test("a body is JSON whatever its content type says", async (t) => {
       t.equal(
         cms.takeRequests().at(-1)?.headers["content-type"],
         "application/json",
-        "to the CMS it is JSON",
+        "the CMS receives it as JSON",
       );
     }
   }
 });
 
-await tap.test("413 Payload Too Large: larger than the limit, by its content-length, unread", async (t) => {
+await tap.test("answers 413 Payload Too Large by the Content-Length, without reading the body", async (t) => {
   for (const what of WRITES) {
     const [method = "", path = ""] = what.replace(`${A}/`, "").split(" ");
     const client = await rawConnect(port);
@@ -97,14 +97,14 @@ await tap.test("413 Payload Too Large: larger than the limit, by its content-len
     const text = await client.until(/\r\n\r\n\{.*\}$/s);
     t.match(text, /^HTTP\/1.1 413 /, what);
     t.match(text, `"error":"Payload Too Large","message":"Request body exceeds ${LIMIT} bytes"`);
-    t.notMatch(text, "100 Continue", "and not asked for");
+    t.notMatch(text, "100 Continue", "the gateway does not ask for the body");
     t.match(await client.end(), { reset: false }, "the connection is closed");
   }
   t.same(briefly(cms.takeRequests()), [], "none of them reached the CMS");
 });
 
-await tap.test("413 Payload Too Large: not lost on a client that sends all before it reads", async (t) => {
-  // What the client sends after the answer is read for two seconds of a clock that stands still.
+await tap.test("a client that sends its whole body before it reads still receives a 413", async (t) => {
+  // After the answer, the gateway drains the client's bytes for two seconds. This clock does not advance.
   const still = await openHouse(t, cms.url, { clock: handClock() });
   await still.ask(`GET ${A}/posts`);
   cms.takeRequests();
@@ -122,13 +122,13 @@ await tap.test("413 Payload Too Large: not lost on a client that sends all befor
         `{"error":"Payload Too Large","message":"Request body exceeds ${LIMIT} bytes","requestId"`,
       );
       t.match(text, /content-type: application\/json; charset=utf-8\r\n.*cache-control: no-store/is);
-      t.equal(reset, false, "a reset could overtake the answer");
+      t.equal(reset, false, "no reset, which could overtake the answer");
     }
   }
   t.same(briefly(cms.takeRequests()), [], "none of them reached the CMS");
 });
 
-await tap.test("a body of exactly the limit is taken, and the limit is configurable", async (t) => {
+await tap.test("accepts a body of exactly the limit, and the limit is configurable", async (t) => {
   t.match(await ask(`POST ${A}/posts`, { body: objectOf(LIMIT) }), { status: 201 });
   const other = await openHouse(t, cms.url, { limits: { body: "100B" } });
   t.match(await other.ask(`POST ${A}/posts`, { body: objectOf(100) }), { status: 201 });
@@ -136,7 +136,7 @@ await tap.test("a body of exactly the limit is taken, and the limit is configura
   refused(t, await other.ask(`POST ${A}/posts`, { body: objectOf(101) }), row);
 });
 
-await tap.test("DELETE bodies are dropped, and those of reads", async (t) => {
+await tap.test("drops the bodies of DELETE and of reads", async (t) => {
   const where = '{"where":{"id":{"exists":true}},"tenant":2}';
   const deleted = await ask(`DELETE ${A}/posts/2`, { body: where });
   t.match(deleted, { status: 200, json: { id: 2 } });
@@ -154,12 +154,12 @@ await tap.test("DELETE bodies are dropped, and those of reads", async (t) => {
       headers["content-type"],
     ]),
     requests.map(() => [0, undefined, undefined]),
-    "nothing of them reached the CMS",
+    "no byte of them reached the CMS",
   );
   t.equal((await cms.payload.count({ collection: "posts", where: { id: { in: [2, 3, 4] } } })).totalDocs, 0);
 });
 
-await tap.test("method overrides mean nothing to the gateway and never reach the CMS", async (t) => {
+await tap.test("ignores method overrides and never sends them to the CMS", async (t) => {
   const names = [
     "X-HTTP-Method-Override",
     "X-Payload-HTTP-Method-Override",
@@ -176,22 +176,22 @@ await tap.test("method overrides mean nothing to the gateway and never reach the
   t.equal((await ask(`POST ${A}/posts?_method=GET`, { headers: get, body: { title: "x" } })).status, 201);
   t.match(await ask(`GET ${A}/posts/6?_method=DELETE`, { headers }), { status: 200, json: { id: 6 } });
   t.match(await ask(`PATCH ${A}/posts/6?_method=DELETE`, { headers, body: {} }), { status: 200 });
-  t.match(await stored("posts", 6), { id: 6 }, "is still there");
+  t.match(await stored("posts", 6), { id: 6 }, "the record still exists");
   for (const { path, headers: sent } of cms.takeRequests()) {
     t.notMatch(`${path} ${JSON.stringify(sent)}`, /override|http-method|_method/i);
   }
 });
 
-await tap.test("409 Conflict: a unique field", async (t) => {
+await tap.test("answers 409 Conflict to a duplicate value of a unique field", async (t) => {
   const event = { title: "x", startDate: "2031-01-01" };
   refused(t, await ask(`POST ${A}/events`, { body: { ...event, code: "A-002" } }), ROW.conflict, "create");
   refused(t, await ask(`PATCH ${A}/events/1`, { body: { code: "A-002" } }), ROW.conflict, "update");
-  refused(t, await ask(`PUT ${A}/events/1`, { body: { code: "C-001" } }), ROW.conflict, "of any tenant");
+  refused(t, await ask(`PUT ${A}/events/1`, { body: { code: "C-001" } }), ROW.conflict, "another tenant's");
   const page = await ask(`POST ${A}/pages`, { body: { title: "x", slug: "page-1" } });
   refused(t, page, ROW.conflict, "unique together with the tenant");
 });
 
-await tap.test("409 Conflict: a document that somebody else has locked", async (t) => {
+await tap.test("answers 409 Conflict to a write of a document that another user has locked", async (t) => {
   await cms.payload.create({
     collection: "payload-locked-documents",
     data: {
@@ -205,14 +205,14 @@ await tap.test("409 Conflict: a document that somebody else has locked", async (
     t,
     await ask(`PATCH ${A}/events/7?overrideLock=true`, { body: { title: "x" } }),
     ROW.conflict,
-    "by force",
+    "with overrideLock",
   );
   refused(t, await ask(`DELETE ${A}/events/7`), ROW.conflict, "delete");
   t.same(await stored("events", 7), before);
-  t.match(await ask(`GET ${A}/events/7`), { status: 200 }, "may be read");
+  t.match(await ask(`GET ${A}/events/7`), { status: 200 }, "a locked document can be read");
 });
 
-await tap.test("422 Validation Failed: with the path and the message of each field", async (t) => {
+await tap.test("422 Validation Failed has the path and the message of each field", async (t) => {
   const required = "This field is required.";
   const date = { path: "startDate", message: '"soon" is not a valid date.' };
   const cases: readonly (readonly [path: string, body: unknown, errors: unknown])[] = [
@@ -226,7 +226,7 @@ await tap.test("422 Validation Failed: with the path and the message of each fie
   }
 });
 
-await tap.test("422 Validation Failed: an update names a field as a create does, by its path", async (t) => {
+await tap.test("422 Validation Failed names a field of an update by its path, as for a create", async (t) => {
   const long = "x".repeat(50_000);
   const bodies: Record<string, unknown> = {
     startDate: { title: "x", startDate: "soon", tenant: null },
@@ -246,5 +246,5 @@ await tap.test("422 Validation Failed: an update names a field as a create does,
   const body = { _status: "published" };
   const published = await ask(`PATCH ${A}/pages/${String(draft.json["id"])}`, { body });
   const missing = { status: 422, json: { errors: [{ path: "title" }] } };
-  t.match(published, missing, "a field that the body leaves out");
+  t.match(published, missing, "a required field that the body omits");
 });

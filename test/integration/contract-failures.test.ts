@@ -15,7 +15,7 @@ import {
   type Row,
 } from "./support-contract.ts";
 
-/** Section 6 of the contract where the CMS fails, or the line to it. */
+/** Section 6 of the contract when the CMS fails, or the connection to it. */
 
 const cms = await startCms();
 tap.teardown(() => cms.close());
@@ -26,7 +26,7 @@ const { ask } = await openHouse(tap, upstream);
 await ask(`GET ${A}/posts`);
 tap.afterEach(async () => void (await line.mend()));
 
-/** The request that carries each operation out, and which one of those to the CMS it comes to. */
+/** Each operation, and the request to the CMS that carries it out. */
 const OPERATIONS: readonly (readonly [what: string, carriedOutBy: RegExp])[] = [
   [`GET ${A}/posts`, /^GET .api.posts/],
   [`HEAD ${A}/posts/1`, /^GET .api.posts/],
@@ -38,7 +38,7 @@ const OPERATIONS: readonly (readonly [what: string, carriedOutBy: RegExp])[] = [
 ];
 const LOOKUPS = { key: /^GET .api.users.me/, tenant: /^GET .api.tenants/ };
 
-/** Asserts that every operation of which the request itself meets `how` gets this row. */
+/** Asserts that every operation gets this row if `how` happens to its request to the CMS. */
 async function everywhere(t: Test, how: Disturbance, row: Row): Promise<void> {
   for (const [what, carriedOutBy] of OPERATIONS) {
     line.disturb(carriedOutBy, how);
@@ -47,10 +47,10 @@ async function everywhere(t: Test, how: Disturbance, row: Row): Promise<void> {
     else refused(t, answer, row, what);
   }
   await line.mend();
-  t.match(await ask(`GET ${A}/posts/1`), { status: 200 }, "and is well again when the CMS is");
+  t.match(await ask(`GET ${A}/posts/1`), { status: 200 }, "the gateway recovers when the CMS does");
 }
 
-/** A gateway whose time stands still but for `timesOut`: the request meets `how`, and 250 ms are over. */
+/** Starts a gateway on a manual clock. `timesOut` applies `how`, advances 250 ms and expects 504. */
 async function onHandClock(t: Test, settings: Record<string, unknown>) {
   const clock = handClock();
   const house = await openHouse(t, upstream, { ...settings, clock });
@@ -63,9 +63,9 @@ async function onHandClock(t: Test, settings: Record<string, unknown>) {
     void answer.finally(() => (state.isAnswered = true));
     await disturbed;
     clock.move(249);
-    // By the end of a later request the gateway has read what the line has sent, and would have answered the first.
+    // Once a later request is answered, the gateway has read all from the line, and would have answered.
     refused(t, await house.ask("GET /partners/2025-10/tenant-a/pages"), unsupported("2025-10"));
-    t.notOk(state.isAnswered, `${what}: no answer before the time is over`);
+    t.notOk(state.isAnswered, `${what}: no answer before the timeout`);
     clock.move(1);
     refused(t, await inTime(answer, () => `the answer to ${what}`), ROW.timeout, what);
     await line.mend();
@@ -73,14 +73,14 @@ async function onHandClock(t: Test, settings: Record<string, unknown>) {
   return { house, timesOut };
 }
 
-await tap.test("502 Bad Gateway: refused", async (t) => {
+await tap.test("answers 502 Bad Gateway if the CMS refuses the connection", async (t) => {
   await line.refuse();
   for (const what of [`GET ${A}/posts`, `GET ${A}/posts/1`, `POST ${A}/posts`]) {
     refused(t, await ask(what, { body: { title: "x" } }), ROW.badGateway, what);
   }
 });
 
-await tap.test("502 Bad Gateway: reset, before an answer and in the middle of one", async (t) => {
+await tap.test("answers 502 Bad Gateway to a reset before the upstream answer or within it", async (t) => {
   await everywhere(t, reset, ROW.badGateway);
   await everywhere(
     t,
@@ -92,25 +92,25 @@ await tap.test("502 Bad Gateway: reset, before an answer and in the middle of on
   );
 });
 
-await tap.test("502 Bad Gateway: an answer that is no HTTP", async (t) => {
+await tap.test("answers 502 Bad Gateway to an upstream answer that is not HTTP", async (t) => {
   await everywhere(t, ({ req }) => void req.socket.end("SSH-2.0-OpenSSH_9.9\r\n\r\n"), ROW.badGateway);
 });
 
-await tap.test("504 Gateway Timeout: no answer within firstByteTimeout", async (t) => {
+await tap.test("answers 504 Gateway Timeout if no answer begins within firstByteTimeout", async (t) => {
   const { house, timesOut } = await onHandClock(t, { upstream: { firstByteTimeout: "250ms" } });
   await timesOut(`GET ${A}/posts`, hangs);
   await timesOut(`POST ${A}/posts`, hangs);
-  t.match(await house.ask(`GET ${A}/posts`), { status: 200 }, "and is well again when the CMS is");
+  t.match(await house.ask(`GET ${A}/posts`), { status: 200 }, "the gateway recovers when the CMS does");
 });
 
-await tap.test("504 Gateway Timeout: the deadline of the whole, an answer that stops included", async (t) => {
+await tap.test("answers 504 Gateway Timeout at the deadline, also within an upstream answer", async (t) => {
   const { timesOut } = await onHandClock(t, { partners: { deadline: "250ms" } });
   await timesOut(`GET ${A}/posts`, hangs);
   await timesOut(`GET ${A}/posts`, (response) => void response.writeHead(200, json).write('{"docs":['));
 });
 
 await tap.test(
-  "503 Service Unavailable: the key cannot be verified, and that is not remembered",
+  "answers 503 Service Unavailable if the key cannot be verified, and does not cache that",
   async (t) => {
     const failures: Record<string, Disturbance> = {
       reset,
@@ -119,26 +119,26 @@ await tap.test(
       "a 403": reply(403, { errors: [{ message: "Forbidden" }] }),
       "a 404": reply(404, { message: "Route not found" }),
       HTML: reply(200, "<html>", { "content-type": "text/html" }),
-      "JSON that says nothing of a user": reply(200, { message: "Account" }),
+      "JSON without a user": reply(200, { message: "Account" }),
       "a redirect": reply(302, "", { location: "/admin/login" }),
     };
     for (const [name, how] of Object.entries(failures)) {
-      for (const key of [cms.keys.partnerC, "nobodys"]) {
+      for (const key of [cms.keys.partnerC, "unknown"]) {
         const fresh = await openHouse(t, upstream);
         line.disturb(LOOKUPS.key, how);
         refused(t, await fresh.ask(`GET ${A}/posts`, { key }), ROW.unavailable, name);
         await line.mend();
-        const row = key === "nobodys" ? ROW.unauthorized : ROW.tenantNotFound;
-        refused(t, await fresh.ask(`GET ${A}/posts`, { key }), row, `${name}, and then the truth`);
+        const row = key === "unknown" ? ROW.unauthorized : ROW.tenantNotFound;
+        refused(t, await fresh.ask(`GET ${A}/posts`, { key }), row, `${name}, then the CMS answers`);
       }
     }
     await line.refuse();
-    refused(t, await ask(`GET ${A}/posts`, { key: cms.keys.partnerC }), ROW.unavailable, "refused");
-    refused(t, await ask(`GET ${A}/posts`, { key: "a b" }), ROW.unauthorized, "a malformed one needs no CMS");
+    refused(t, await ask(`GET ${A}/posts`, { key: cms.keys.partnerC }), ROW.unavailable, "not connected");
+    refused(t, await ask(`GET ${A}/posts`, { key: "a b" }), ROW.unauthorized, "a malformed key needs no CMS");
   },
 );
 
-await tap.test("503 Service Unavailable: neither can tenant or ownership be verified", async (t) => {
+await tap.test("answers 503 Service Unavailable if tenant or ownership cannot be verified", async (t) => {
   const path = "/partners/2026-02/tenant-c/posts";
   const { partnerC: key } = cms.keys;
   for (const how of [reset, reply(500, {}), reply(200, "<html>", { "content-type": "text/html" })]) {
@@ -146,7 +146,7 @@ await tap.test("503 Service Unavailable: neither can tenant or ownership be veri
     refused(t, await ask(`GET ${path}`, { key }), ROW.unavailable, "tenant");
   }
   await line.mend();
-  t.match(await ask(`GET ${path}`, { key }), { status: 200 }, "and is not remembered");
+  t.match(await ask(`GET ${path}`, { key }), { status: 200 }, "the failure is not cached");
   for (const how of [reset, reply(500, {}), reply(200, {})]) {
     line.disturb(/^GET .api.posts/, how);
     for (const method of ["PATCH", "DELETE"]) {
@@ -155,7 +155,7 @@ await tap.test("503 Service Unavailable: neither can tenant or ownership be veri
   }
 });
 
-await tap.test("503 Service Unavailable: over capacity", async (t) => {
+await tap.test("answers 503 Service Unavailable over capacity", async (t) => {
   const small = await openHouse(t, upstream, { limits: { inFlight: 1 } });
   t.match(await small.ask(`GET ${A}/pages/1`), { status: 200 });
   const disturbed = line.disturbed();
@@ -166,10 +166,10 @@ await tap.test("503 Service Unavailable: over capacity", async (t) => {
   await line.mend();
   release();
   await first;
-  t.match(await small.ask(`GET ${A}/pages/1`), { status: 200 }, "and has room again");
+  t.match(await small.ask(`GET ${A}/pages/1`), { status: 200 }, "capacity is free again");
 });
 
-await tap.test("429 Too Many Requests: of one user, after the version, before the tenant", async (t) => {
+await tap.test("answers 429 over a user's limit, after the version and before the tenant", async (t) => {
   const small = await openHouse(t, upstream, { limits: { inFlightPerKey: 1 } });
   const { admin } = cms.keys;
   for (const key of [cms.keys.partnerA, admin])
@@ -180,16 +180,16 @@ await tap.test("429 Too Many Requests: of one user, after the version, before th
   const release = await disturbed;
   refused(t, await small.ask(`GET ${A}/pages/1`), ROW.tooMany);
   refused(t, await small.ask("GET /partners/2025-10/tenant-a/pages"), unsupported("2025-10"));
-  refused(t, await small.ask("GET /partners/2026-02/nosuch/pages"), ROW.tooMany, "before the tenant");
-  refused(t, await small.ask("GET /partners/2026-02"), ROW.tooMany, "before whether there is one");
-  t.match(await small.ask(`GET ${A}/pages/1`, { key: admin }), { status: 200 }, "another's is not concerned");
+  refused(t, await small.ask("GET /partners/2026-02/nosuch/pages"), ROW.tooMany, "before the tenant lookup");
+  refused(t, await small.ask("GET /partners/2026-02"), ROW.tooMany, "before the check for a tenant segment");
+  t.match(await small.ask(`GET ${A}/pages/1`, { key: admin }), { status: 200 }, "another user is unaffected");
   await line.mend();
   release();
   await first;
-  t.match(await small.ask(`GET ${A}/pages/1`), { status: 200 }, "and has room again");
+  t.match(await small.ask(`GET ${A}/pages/1`), { status: 200 }, "capacity is free again");
 });
 
-await tap.test("500 Server Error: the CMS answered 5xx, or something that is not JSON", async (t) => {
+await tap.test("answers 500 Server Error if the CMS answers 5xx or anything but JSON", async (t) => {
   const html = { "content-type": "text/html" };
   const record = { docs: [{ id: 1, tenant: 1 }], doc: { id: 1, tenant: 1 } };
   const answers: Record<string, Disturbance> = {
@@ -197,11 +197,11 @@ await tap.test("500 Server Error: the CMS answered 5xx, or something that is not
     "a 502 of a proxy": reply(502, "<html>nginx</html>", html),
     "a 503": reply(503, { message: "maintenance" }, { ...json, "retry-after": "3600" }),
     "a page": reply(200, "<html>", html),
-    "JSON that says it is a page": reply(200, record, html),
-    "JSON that does not say so": reply(200, record, {}),
-    "half of it": reply(200, '{"docs":[{"id":1'),
-    "compressed unasked": reply(200, record, { ...json, "content-encoding": "gzip" }),
-    nothing: reply(204, ""),
+    "JSON with the Content-Type of HTML": reply(200, record, html),
+    "JSON without a Content-Type": reply(200, record, {}),
+    "truncated JSON": reply(200, '{"docs":[{"id":1'),
+    "compressed without Accept-Encoding": reply(200, record, { ...json, "content-encoding": "gzip" }),
+    "no content": reply(204, ""),
     "a redirect": reply(302, "", { location: "http://127.0.0.1:1/" }),
     "a list": reply(200, []),
     null: reply(200, null),
@@ -215,7 +215,7 @@ await tap.test("500 Server Error: the CMS answered 5xx, or something that is not
 const SECRETS = words(`password salt hash apiKey apiKeyIndex enableAPIKey resetPasswordToken
   resetPasswordExpiration sessions lockUntil loginAttempts`);
 
-await tap.test("upstream headers are an allow-list, and secrets never come out at any depth", async (t) => {
+await tap.test("upstream headers pass by an allow-list, and secrets are removed at any depth", async (t) => {
   const secrets = Object.fromEntries(SECRETS.map((name) => [name, "leaked"]));
   const doc = {
     id: 1,

@@ -13,7 +13,7 @@ import {
   words,
 } from "./support-contract.ts";
 
-/** Section 2 of the contract, keys, and what of section 6 follows from the CMS refusing one. */
+/** Section 2 of the contract (keys), and the part of section 6 about keys that the CMS refuses. */
 
 const cms = await startCms();
 tap.teardown(() => cms.close());
@@ -24,13 +24,13 @@ const good = `users API-Key ${partnerA}`;
 await ask(`GET ${A}/posts`);
 tap.beforeEach(() => cms.takeRequests());
 
-/** Asks with these `Authorization` headers. */
+/** Reads a post with these `Authorization` headers. */
 const asking = (...values: string[]) =>
   ask(`GET ${A}/posts/1`, { key: null, headers: values.flatMap((value) => ["Authorization", value]) });
 
 type Verb = "create" | "read" | "update" | "delete";
 
-/** Lets the CMS refuse every user one thing in posts until the end of `t`. */
+/** Makes the CMS refuse this operation on posts to every user until the end of `t`. */
 function forbid(t: Test, verb: Verb): void {
   const access = cms.payload.collections["posts"]?.config.access;
   const allowed = access?.[verb];
@@ -39,14 +39,14 @@ function forbid(t: Test, verb: Verb): void {
   t.teardown(() => (access[verb] = allowed));
 }
 
-await tap.test("Authorization: users API-Key <key>, and the name of the header in any case", async (t) => {
+await tap.test("accepts Authorization: users API-Key <key>, with the header name in any case", async (t) => {
   t.match(await asking(good), { status: 200, json: { id: 1 } });
   t.match(await ask(`GET ${A}/posts/1`, { key: null, headers: ["aUTHORIZATION", good] }), { status: 200 });
   t.match(await asking(`${good} `), { status: 200 }, "a trailing space is not part of the value in HTTP");
-  t.match(await asking(`\t${good}`), { status: 200 }, "nor is white space before it");
+  t.match(await asking(`\t${good}`), { status: 200 }, "leading white space is not part of the value either");
 });
 
-await tap.test("401 Unauthorized: no Authorization header, without asking the CMS", async (t) => {
+await tap.test("answers 401 Unauthorized without an Authorization header, without a lookup", async (t) => {
   refused(t, await ask(`GET ${A}/posts/1`, { key: null }), ROW.unauthorized);
   refused(t, await ask(`POST ${A}/posts`, { key: null, body: { title: "x" } }), ROW.unauthorized);
   refused(
@@ -58,7 +58,7 @@ await tap.test("401 Unauthorized: no Authorization header, without asking the CM
   t.same(briefly(cms.takeRequests()), []);
 });
 
-await tap.test("401 Unauthorized: does not follow the users API-Key format, without asking", async (t) => {
+await tap.test("answers 401 Unauthorized to any format but users API-Key, without a lookup", async (t) => {
   const values = {
     Bearer: `Bearer ${partnerA}`,
     "a bare API-Key": `API-Key ${partnerA}`,
@@ -85,7 +85,7 @@ await tap.test("401 Unauthorized: does not follow the users API-Key format, with
   t.same(briefly(cms.takeRequests()), []);
 });
 
-await tap.test("401 Unauthorized: two Authorization headers are malformed, without asking", async (t) => {
+await tap.test("answers 401 Unauthorized to two Authorization headers, without a lookup", async (t) => {
   refused(t, await asking(good, good), ROW.unauthorized, "the same twice");
   refused(t, await asking(good, "Bearer x"), ROW.unauthorized, "the good one first");
   refused(t, await asking("Bearer x", good), ROW.unauthorized, "the good one last");
@@ -93,26 +93,26 @@ await tap.test("401 Unauthorized: two Authorization headers are malformed, witho
   t.same(briefly(cms.takeRequests()), []);
 });
 
-await tap.test("401 Unauthorized: the key does not match any user, or is switched off", async (t) => {
-  refused(t, await asking("users API-Key nobodys"), ROW.unauthorized, "unknown");
+await tap.test("answers 401 Unauthorized to an unknown key and to a disabled key", async (t) => {
+  refused(t, await asking("users API-Key unknown"), ROW.unauthorized, "unknown");
   refused(t, await asking(`users API-Key ${partnerA.toUpperCase()}`), ROW.unauthorized, "in upper case");
   refused(t, await asking(`users API-Key ${disabled}`), ROW.unauthorized, "disabled");
   t.same(
     briefly(cms.takeRequests()),
     Array.from({ length: 3 }, () => "GET /api/users/me"),
   );
-  refused(t, await asking("users API-Key nobodys"), ROW.unauthorized, "unknown, again");
-  t.same(briefly(cms.takeRequests()), [], "what the CMS said is remembered");
+  refused(t, await asking("users API-Key unknown"), ROW.unauthorized, "unknown, again");
+  t.same(briefly(cms.takeRequests()), [], "the CMS's answer is cached");
 });
 
-await tap.test("missing, malformed and unknown keys give one and the same answer", async (t) => {
+await tap.test("missing, malformed and unknown keys get the same answer", async (t) => {
   const missing = await ask(`GET ${A}/posts/1`, { key: null });
-  for (const value of [`Bearer ${partnerA}`, "users API-Key nobodys", `users API-Key ${disabled}`]) {
+  for (const value of [`Bearer ${partnerA}`, "users API-Key unknown", `users API-Key ${disabled}`]) {
     indistinguishable(t, [await asking(value), missing], value);
   }
 });
 
-await tap.test("401 Unauthorized: a session of the CMS's is no key, with or without a bad one", async (t) => {
+await tap.test("answers 401 Unauthorized to a session of the CMS, with or without a bad key", async (t) => {
   const { email, password } = USERS.admin;
   const { token } = await cms.payload.login({ collection: "users", data: { email, password } });
   cms.takeRequests();
@@ -127,19 +127,19 @@ await tap.test("401 Unauthorized: a session of the CMS's is no key, with or with
   t.same(others, []);
 });
 
-await tap.test("the collection slug (`users`) is configurable", async (t) => {
-  // This CMS has no members, so such a gateway never becomes ready.
+await tap.test("the slug of the auth collection (`users`) is configurable", async (t) => {
+  // This CMS has no collection `members`, so the gateway never becomes ready.
   const gateway = await startTestGateway(cms.url, { cms: { users: "members" } });
   t.teardown(() => gateway.stop());
   const askOther = askerOf(gateway.port);
-  refused(t, await askOther(`GET ${A}/posts/1`), ROW.unauthorized, "users is not it any more");
+  refused(t, await askOther(`GET ${A}/posts/1`), ROW.unauthorized, "users is no longer the auth collection");
   t.notOk(cms.takeRequests().some(({ headers }) => headers.authorization?.includes(partnerA)));
   await askOther(`GET ${A}/posts/1`, { key: null, headers: ["Authorization", "members API-Key k"] });
   const asked = cms.takeRequests().find(({ headers }) => headers.authorization === "members API-Key k");
   t.equal(asked?.path, "/api/members/me?depth=0");
 });
 
-await tap.test("what is forwarded carries the partner's own key, and no other header of its", async (t) => {
+await tap.test("upstream requests carry the partner's own key and no other client header", async (t) => {
   const theirs =
     words(`Cookie X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto Forwarded X-Real-IP Origin Referer
     X-Middleware-Subrequest X-Anything Accept-Language If-None-Match Proxy-Authorization Content-Language Range`);
@@ -159,12 +159,12 @@ await tap.test("what is forwarded carries the partner's own key, and no other he
         /^(?:accept|accept-encoding|accept-language|authorization|connection|content-(?:type|length)|host)$/;
       const others = names.filter((name) => !own.test(name));
       t.same(others, ["x-basker-tenant-id", "x-basker-tenant-slug", "x-request-id", "cdn-loop"], what);
-      t.equal(sent["accept-language"], "en", "the language is not the client's");
+      t.equal(sent["accept-language"], "en", "Accept-Language is the gateway's");
     }
   }
 });
 
-await tap.test("a key of the gateway's own is for tenants only", async (t) => {
+await tap.test("the gateway's own key is used for tenant lookups only", async (t) => {
   const other = await openHouse(t, cms.url, { cms: { serviceKey: cms.keys.service } });
   cms.takeRequests();
   await other.ask(`PATCH ${A}/posts/1`, { body: { title: "x" } });
@@ -175,7 +175,7 @@ await tap.test("a key of the gateway's own is for tenants only", async (t) => {
   t.same([...new Set(asked)], ["users by the partner", "tenants by the gateway", "posts by the partner"]);
 });
 
-await tap.test("403: the CMS refuses its user, who is still somebody", async (t) => {
+await tap.test("answers 403 if the CMS refuses an action to a user whose key is still valid", async (t) => {
   const requests: readonly (readonly [Verb, string])[] = [
     ["create", `POST ${A}/posts`],
     ["update", `PATCH ${A}/posts/1`],
@@ -192,24 +192,24 @@ await tap.test("403: the CMS refuses its user, who is still somebody", async (t)
       asked.push(...briefly(cms.takeRequests()).filter((one) => one === "GET /api/users/me"));
     });
   }
-  t.equal(asked.length, 1, "and was asked for once more, for all that came within five seconds");
+  t.equal(asked.length, 1, "one lookup verified the key for all refusals within five seconds");
 });
 
-await tap.test("401: a key withdrawn since it was remembered, and it is forgotten", async (t) => {
+await tap.test("answers 401 to a cached key that was withdrawn in the CMS, and invalidates it", async (t) => {
   const b = "/partners/2026-02/tenant-b";
   t.match(await ask(`GET ${b}/posts/25`, { key: partnerB }), { status: 200 });
   const { id } = USERS.partnerB;
   await cms.payload.update({ collection: "users", id, data: { enableAPIKey: false } });
   cms.takeRequests();
   const answer = await ask(`PATCH ${b}/posts/25`, { key: partnerB, body: { title: "too late" } });
-  refused(t, answer, ROW.unauthorized, "the CMS no longer knows it");
+  refused(t, answer, ROW.unauthorized, "the CMS no longer accepts the key");
   t.equal(briefly(cms.takeRequests()).at(-1), "GET /api/users/me");
   t.match(await cms.payload.findByID({ collection: "posts", id: 25, depth: 0 }), { title: "B post 1" });
-  refused(t, await ask(`GET ${b}/posts/25`, { key: partnerB }), ROW.unauthorized, "forgotten");
-  t.same(briefly(cms.takeRequests()), [], "and remembered as nobody's");
+  refused(t, await ask(`GET ${b}/posts/25`, { key: partnerB }), ROW.unauthorized, "invalidated");
+  t.same(briefly(cms.takeRequests()), [], "the key is cached as unknown");
 });
 
-await tap.test("no key is in the log", (t) => {
+await tap.test("the log contains no key", (t) => {
   t.ok(house.lines().length > 40);
   for (const key of Object.values(cms.keys)) t.notOk(JSON.stringify(house.lines()).includes(key));
   t.end();

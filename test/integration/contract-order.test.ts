@@ -17,7 +17,7 @@ import {
   type Row,
 } from "./support-contract.ts";
 
-/** The published error reference row by row, the envelope, and the order of the checks: section 6 of the contract. */
+/** Section 6 of the contract: the published error reference by row, the envelope, the order of the checks. */
 
 const cms = await startCms();
 tap.teardown(() => cms.close());
@@ -28,7 +28,7 @@ const { partnerA } = cms.keys;
 await ask(`GET ${A}/posts`);
 tap.beforeEach(() => cms.takeRequests());
 
-await tap.test("the published error reference, row by row", async (t) => {
+await tap.test("every row of the published error reference is answered as published", async (t) => {
   const title = { body: { title: "x" } };
   const rows: readonly (readonly [row: Row, cause: string, what: string, ask?: Ask])[] = [
     [ROW.missingTenant, "No tenant header and no tenant path segment", `GET ${V}`],
@@ -43,7 +43,7 @@ await tap.test("the published error reference, row by row", async (t) => {
     [ROW.invalidBody, "The body of a PATCH is not valid JSON", `PATCH ${A}/posts/1`, { body: "{" }],
     [ROW.unauthorized, "No Authorization header", `GET ${A}/posts`, { key: null }],
     [ROW.unauthorized, "Not the users API-Key format", `GET ${A}/posts`, { key: " x" }],
-    [ROW.unauthorized, "The key does not match any user", `GET ${A}/posts`, { key: "nobodys" }],
+    [ROW.unauthorized, "The key does not match any user", `GET ${A}/posts`, { key: "unknown" }],
     [ROW.nativeKey, "API key sent to /api/ instead of /partners/", "GET /api/posts"],
     [ROW.tenantNotFound, "Tenant slug does not exist", `GET ${V}/nosuch/posts`],
     [ROW.tenantNotFound, "Tenant id does not exist", `GET ${V}`, { headers: ["x-basker-tenant-id", "99"] }],
@@ -60,16 +60,16 @@ await tap.test("the published error reference, row by row", async (t) => {
   }
 });
 
-await tap.test("500 Server Error: the CMS answered 5xx, of its own accord", async (t) => {
+await tap.test("answers 500 Server Error to a 5xx of the CMS, and logs the CMS's message", async (t) => {
   const event = { title: "x", startDate: "2031-01-01", venue: 99999 };
   const created = await ask(`POST ${A}/events`, { body: event });
-  refused(t, created, ROW.failed, "a relation to nothing");
+  refused(t, created, ROW.failed, "a relation to a missing record");
   const entry = house.lines().find(({ requestId }) => requestId === created.headers["x-request-id"]);
-  t.match(entry, { status: 500, code: "upstream.failed", upstreamStatus: 500 }, "the log knows of it");
-  t.match(JSON.stringify(entry), "Something went wrong.", "in the CMS's own words");
+  t.match(entry, { status: 500, code: "upstream.failed", upstreamStatus: 500 }, "with the upstream status");
+  t.match(JSON.stringify(entry), "Something went wrong.", "and the CMS's message");
 });
 
-await tap.test("500 An unexpected error occurred, Tenant context missing: only at the renderer", (t) => {
+await tap.test("the error renderer answers An unexpected error occurred and Tenant context missing", (t) => {
   const id = "a1b2c3d4-e5f6-4890-abcd-ef1234567890";
   const faults = {
     fault: toGatewayError(new Error("secret")),
@@ -81,7 +81,7 @@ await tap.test("500 An unexpected error occurred, Tenant context missing: only a
   }
   t.end();
 });
-/** A request in parts, each of which a rule may find fault with. */
+/** A request in parts; each part can violate a check. */
 interface Parts {
   readonly slash: string;
   readonly version: string;
@@ -106,12 +106,12 @@ const SOUND: Parts = {
   body: '{"title":"x"}',
 };
 
-/** The checks in their order, each with a way to fall foul of it alone. */
+/** The checks in their order, each with a change to `SOUND` that violates this check alone. */
 const CHECKS: readonly (readonly [check: string, row: Row, fault: Partial<Parts>])[] = [
   ["path is canonical", ROW.malformed, { slash: "//" }],
   ["route exists, by its shape", ROW.routeNotFound, { tail: "/versions", id: "/1" }],
   ["route exists, by its method", ROW.routeNotFound, { method: "PROPFIND" }],
-  ["key", ROW.unauthorized, { key: "nobodys" }],
+  ["key", ROW.unauthorized, { key: "unknown" }],
   ["version", unsupported("2025-10"), { version: "/2025-10" }],
   ["tenant given", ROW.missingTenant, { tenant: "", collection: "", id: "" }],
   ["tenant resolves", ROW.tenantNotFound, { tenant: "/tenant-b" }],
@@ -130,36 +130,36 @@ async function askParts(parts: Parts) {
   return ask(`${method} ${path}`, { key, body });
 }
 
-await tap.test("a sound request passes, and each fault alone gets its row", async (t) => {
+await tap.test("a valid request passes, and each fault alone gets its row", async (t) => {
   t.match(await askParts(SOUND), { status: 200 });
   for (const [check, row, fault] of CHECKS) refused(t, await askParts({ ...SOUND, ...fault }), row, check);
 });
 
-await tap.test("order of the checks: of two faults the earlier one answers", async (t) => {
+await tap.test("if two checks fail, the earlier check answers", async (t) => {
   let pairs = 0;
   for (const [i, [earlier, row, first]] of CHECKS.entries()) {
     for (const [later, , second] of CHECKS.slice(i + 1)) {
-      // Two faults of one part cannot be had together.
+      // Two faults in the same part cannot be combined.
       if (Object.keys(first).some((part) => part in second)) continue;
       pairs += 1;
       cms.takeRequests();
       refused(t, await askParts({ ...SOUND, ...second, ...first }), row, `${earlier}, before ${later}`);
       if (row !== ROW.documentNotFound && row !== ROW.tenantNotFound)
-        t.same(briefly(cms.takeRequests()), [], "without asking the CMS");
+        t.same(briefly(cms.takeRequests()), [], "without a request to the CMS");
     }
   }
   t.ok(pairs > 50, `${pairs} pairs`);
 });
 
-await tap.test("no tenant, version or collection fact is told to a caller without a key", async (t) => {
-  const sound = await askParts({ ...SOUND, key: "nobodys" });
+await tap.test("a client without a valid key learns nothing of tenants, versions, collections", async (t) => {
+  const sound = await askParts({ ...SOUND, key: "unknown" });
   for (const [check, row, fault] of CHECKS) {
     if (row === ROW.malformed || /route exists|too large/.test(check)) continue;
-    indistinguishable(t, [await askParts({ ...SOUND, ...fault, key: "nobodys" }), sound], check);
+    indistinguishable(t, [await askParts({ ...SOUND, ...fault, key: "unknown" }), sound], check);
   }
 });
 
-await tap.test("400 Malformed request: an ambiguous path", async (t) => {
+await tap.test("answers 400 Malformed request to an ambiguous path", async (t) => {
   const paths =
     words(String.raw`//partners/2026-02/tenant-a/posts ${V}//tenant-a/posts ${V}/tenant-a/../tenant-b/posts
     ${A}/./posts ${A}/%2e%2e/posts ${A}/posts%2f1 ${A}/posts%5C1 ${A}\posts ${A}/posts;x/1 ${A}/posts/1%3f
@@ -169,7 +169,7 @@ await tap.test("400 Malformed request: an ambiguous path", async (t) => {
   t.same(briefly(cms.takeRequests()), [], "none of them reached the CMS");
 });
 
-await tap.test("400 Malformed request: bad framing, and what is no HTTP, in the envelope too", async (t) => {
+await tap.test("answers 400 Malformed request, in the envelope, to bad framing and non-HTTP", async (t) => {
   const post = [`POST ${A}/posts HTTP/1.1`, "Host: a", `Authorization: users API-Key ${partnerA}`];
   const requests: Record<string, readonly string[]> = {
     "both framings": [...post, "Content-Length: 13", "Transfer-Encoding: chunked"],
@@ -200,7 +200,7 @@ await tap.test("400 Malformed request: bad framing, and what is no HTTP, in the 
   t.same(briefly(cms.takeRequests()), [], "none of them reached the CMS");
 });
 
-await tap.test("requestId: a UUID of ours on every answer, a client's own is only logged", async (t) => {
+await tap.test("requestId is a UUID of the gateway on every answer; a client's is only logged", async (t) => {
   const theirs = "0b6c1f34-8a55-4d3e-9b1a-3c2d1e0f9a8b";
   const headers = ["x-request-id", theirs, "X-Request-ID", "another"];
   const seen = new Set<unknown>();
@@ -220,5 +220,5 @@ await tap.test("requestId: a UUID of ours on every answer, a client's own is onl
     const entry = house.lines().find(({ requestId }) => requestId === id);
     t.match(entry, what.includes("nosuch") ? { requestId: id } : { clientRequestId: theirs }, what);
   }
-  t.equal(seen.size, 5, "each its own");
+  t.equal(seen.size, 5, "each answer has its own id");
 });

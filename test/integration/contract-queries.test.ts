@@ -12,7 +12,7 @@ import {
   type Json,
 } from "./support-contract.ts";
 
-/** Section 5 of the contract: queries, and the shape of what they get. */
+/** Section 5 of the contract: queries and the shape of their answers. */
 
 const cms = await startCms();
 tap.teardown(() => cms.close());
@@ -24,7 +24,7 @@ const MEMBERS = words(
   "docs totalDocs limit totalPages page pagingCounter hasPrevPage hasNextPage prevPage nextPage",
 );
 
-/** Asks, and gives what the CMS was asked for it: each parameter once, in the order of the query. */
+/** Resolves with the query of the request's last upstream request. Rejects if a parameter occurs twice. */
 async function sent(what: string, body?: unknown): Promise<Record<string, string>> {
   cms.takeRequests();
   const answer = await ask(what, body === undefined ? {} : { body });
@@ -34,12 +34,12 @@ async function sent(what: string, body?: unknown): Promise<Record<string, string
   return Object.fromEntries(query);
 }
 
-/** The first of tenant A's events in this order. */
+/** Resolves with the first of tenant A's events in this order. */
 async function firstEvent(sort: string): Promise<Json | undefined> {
   return docsOf(await ask(`GET ${A}/events?limit=1&where[tenant][equals]=1&sort=${sort}`))[0];
 }
 
-/** Asserts what the CMS is asked for each of these lists: the pattern is of the parameters. */
+/** Asserts for each list query that the parameters sent to the CMS match the pattern. */
 async function asks(t: Test, expected: Record<string, Json>): Promise<void> {
   for (const [query, pattern] of Object.entries(expected)) {
     t.match(await sent(`GET ${A}/pages?${query}`), pattern, query);
@@ -64,7 +64,7 @@ await tap.test("a list answer has exactly the ten members", async (t) => {
   }
 });
 
-await tap.test("limit: 10 by default, capped at 100, a bad value is the default", async (t) => {
+await tap.test("limit is 10 by default and at most 100; an invalid value means the default", async (t) => {
   for (let n = 0; n < 90; n += 1) {
     await cms.payload.create({ collection: "posts", data: { tenant: 1, title: `more ${n}` }, depth: 0 });
   }
@@ -79,11 +79,11 @@ await tap.test("limit: 10 by default, capped at 100, a bad value is the default"
   const capped = await openHouse(t, cms.url, { limits: { page: 5 } });
   for (const query of ["", "limit=6", "limit=0", "pagination=false", "pagination=false&limit=50"]) {
     const answer = await capped.ask(`GET ${A}/posts?${query}`);
-    t.equal(docsOf(answer).length, 5, `a cap of 5: ${query}`);
+    t.equal(docsOf(answer).length, 5, `limits.page of 5: ${query}`);
   }
 });
 
-await tap.test("page, and pagination=false", async (t) => {
+await tap.test("page selects a page, with and without pagination=false", async (t) => {
   const second = await ask(`GET ${A}/pages?page=2&limit=10`);
   t.match(second.json, { page: 2, prevPage: 1, nextPage: 3, hasPrevPage: true, pagingCounter: 11 });
   t.match(docsOf(second), [{ id: 14 }, { id: 13 }]);
@@ -95,16 +95,16 @@ await tap.test("page, and pagination=false", async (t) => {
   t.equal(docsOf(all).length, 24);
   t.notOk("pagination" in (await sent(`GET ${A}/pages?pagination=true`)));
   const uncounted = await ask(`GET ${A}/pages?pagination=false&limit=10&page=2`);
-  t.match(docsOf(uncounted), [{ id: 14 }, { id: 13 }], "without a count the second page is the second");
+  t.match(docsOf(uncounted), [{ id: 14 }, { id: 13 }], "without a count, page=2 is still the second page");
   for (const limit of ["", "&limit=0"])
     t.equal(
       docsOf(await ask(`GET ${A}/pages?pagination=false&page=2${limit}`)).length,
       24,
-      "no limit, no pages",
+      "without a limit there is only one page",
     );
 });
 
-await tap.test("sort: own fields, either way; a path into another record is dropped", async (t) => {
+await tap.test("sort takes own fields in either direction, and no path into another record", async (t) => {
   t.match(await firstEvent("id"), { id: 1 });
   t.match(await firstEvent("-title"), { title: "A event 9" });
   const dropped = [
@@ -122,7 +122,7 @@ await tap.test("sort: own fields, either way; a path into another record is drop
   t.match(await sent(`GET ${A}/events?sort=-title&sort=id`), { sort: "-title,id" });
 });
 
-await tap.test("depth is capped at 2, which is also the default", async (t) => {
+await tap.test("depth is at most 2, which is also the default", async (t) => {
   await asks(t, {
     "": { depth: "2" },
     "depth=0": { depth: "0" },
@@ -137,19 +137,19 @@ await tap.test("depth is capped at 2, which is also the default", async (t) => {
   t.match((await ask(`GET ${A}/pages/1?depth=1`)).json, { hero: { id: 1, tenant: 1 } });
 });
 
-await tap.test("locale and fallbackLocale", async (t) => {
+await tap.test("locale and fallbackLocale select the language of the answer", async (t) => {
   t.match((await ask(`GET ${A}/pages/3?locale=de`)).json, { title: "A Seite 3" });
-  t.match((await ask(`GET ${A}/pages/1?locale=de`)).json, { title: "A page 1" }, "falls back");
+  t.match((await ask(`GET ${A}/pages/1?locale=de`)).json, { title: "A page 1" }, "falls back to the default");
   t.notOk(
     "title" in (await ask(`GET ${A}/pages/1?locale=de&fallbackLocale=none`)).json,
-    "unless told not to",
+    "no fallback with fallbackLocale=none",
   );
   t.match(docsOf(await ask(`GET ${A}/pages?locale=de&sort=id&limit=3`)), [{}, {}, { title: "A Seite 3" }]);
   t.match((await ask(`GET ${A}/pages/1?locale=xx`)).json, { title: "A page 1" }, "a bad one is no error");
   t.match(await ask(`GET ${A}/pages/1?locale=de&locale=en`), { status: 200, json: { title: "A page 1" } });
 });
 
-await tap.test("draft: the newest version, on reads and writes", async (t) => {
+await tap.test("draft=true reads and writes the newest version", async (t) => {
   await asks(t, {
     "draft=true": { draft: "true" },
     "draft=false": { draft: undefined },
@@ -162,7 +162,7 @@ await tap.test("draft: the newest version, on reads and writes", async (t) => {
   t.match(docsOf(await ask(`GET ${A}/pages?draft=true&where[id][equals]=5`)), [{ content: "a draft" }]);
 });
 
-await tap.test("select and populate", async (t) => {
+await tap.test("select and populate choose the fields of the answer", async (t) => {
   t.same((await ask(`GET ${A}/pages/1?select[slug]=true&depth=0`)).json, { id: 1, slug: "page-1" });
   const [first] = docsOf(await ask(`GET ${A}/pages?select[content]=false&limit=1`));
   t.ok(first && "slug" in first && !("content" in first));
@@ -175,7 +175,7 @@ await tap.test("select and populate", async (t) => {
   t.notMatch(Object.keys(await sent(`GET ${A}/pages?select[apiKey]=true&select[hash]=true`)), /select/);
 });
 
-await tap.test("every other parameter is dropped before the CMS sees it", async (t) => {
+await tap.test("every other parameter is dropped and never reaches the CMS", async (t) => {
   const others =
     words(`_method=DELETE trash=true joins[events][limit]=0 overrideAccess=true user=1 x=y data={}
     fallback-locale[]=x overrideLock=true autosave=true publishAllLocales=true showHiddenFields=1 tenant=2
@@ -192,7 +192,7 @@ await tap.test("every other parameter is dropped before the CMS sees it", async 
   for (const [what, parameters, fields] of requests) {
     const { where = "", limit: _, pagination: __, ...rest } = await sent(`${what}?${parameters}`, fields);
     t.same(rest, { depth: "2" }, what);
-    t.notMatch(where, /exists|nosuch/, `${what}: the client's where is for lists only`);
+    t.notMatch(where, /exists|nosuch/, `${what}: only a list takes the client's where`);
   }
   const all = "locale=de&fallbackLocale=none&draft=true&select[title]=true&populate[media][alt]=true&depth=1";
   const kept = { depth: "1", locale: "de", "fallback-locale": "none", draft: "true" };
@@ -201,11 +201,11 @@ await tap.test("every other parameter is dropped before the CMS sees it", async 
     ...requests.slice(0, 3),
     [`POST ${A}/pages`, "", { title: "x" }] as const,
   ]) {
-    t.match(await sent(`${what}?${all}`, fields), { ...kept, ...chosen }, `${what}: what is known is kept`);
+    t.match(await sent(`${what}?${all}`, fields), { ...kept, ...chosen }, `${what}: known ones are kept`);
   }
 });
 
-await tap.test("single answers are flat, and know nothing of lists", async (t) => {
+await tap.test("a single document is flat, and its route ignores list parameters", async (t) => {
   const answer = await ask(`GET ${A}/pages/1?depth=0`);
   t.same(strangeHeaders(answer), []);
   const members = words("_status content createdAt hero id related slug tenant title updatedAt");
@@ -214,12 +214,12 @@ await tap.test("single answers are flat, and know nothing of lists", async (t) =
   t.match(
     await ask(`GET ${A}/pages/2?${query}`),
     { status: 200, json: { id: 2 } },
-    "a bad value is no error",
+    "an invalid value is no error",
   );
   refused(t, await ask(`GET ${A}/pages/99999?${query}`), ROW.documentNotFound);
 });
 
-await tap.test("fields that never leave are configurable, and hidden at any depth", async (t) => {
+await tap.test("secret fields are configurable and removed at every depth", async (t) => {
   const kept = await ask(`GET ${A}/events/1?depth=1`);
   t.match(kept.json, {
     location: { zone: /./ },

@@ -2,7 +2,7 @@ import tap from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { A, ROW, docsOf, indistinguishable, openHouse, queryOf, refused, words } from "./support-contract.ts";
 
-/** Section 3 of the contract, what a resolved tenant is held to, and `where` of section 5. */
+/** Section 3 of the contract (the scope of a resolved tenant), and `where` of section 5. */
 
 const cms = await startCms();
 tap.teardown(() => cms.close());
@@ -15,17 +15,17 @@ const { ask } = await openHouse(tap, cms.url, {
 await ask(`GET ${A}/posts`);
 tap.beforeEach(() => cms.takeRequests());
 
-/** The record as it is in the CMS. */
+/** The record as stored in the CMS. */
 const stored = (collection: "posts" | "events" | "venues", id: number): Promise<unknown> =>
   cms.payload.findByID({ collection, id, depth: 0 });
 
-/** The ids of a list, smallest first. */
+/** Resolves with the ids of a list in ascending order, or with the text of an error. */
 async function ids(query: string): Promise<unknown[]> {
   const answer = await ask(`GET ${A}/pages?limit=100&sort=id&${query}`);
   return answer.status === 200 ? docsOf(answer).map(({ id }) => id) : [answer.text];
 }
 
-await tap.test("every query carries the tenant constraint, put there by the gateway", async (t) => {
+await tap.test("every upstream query has the tenant constraint, which the gateway adds", async (t) => {
   const client = { title: { contains: "1" } };
   await ask(`GET ${A}/posts?where=${JSON.stringify(client)}`);
   await ask(`GET ${A}/posts`);
@@ -39,12 +39,12 @@ await tap.test("every query carries the tenant constraint, put there by the gate
     await ask(what, { body: { title: "x" } });
     for (const request of cms.takeRequests()) {
       const where = queryOf(request).get("where") ?? '"tenant":{"in":[1]}';
-      t.match(where, /"tenant":\{"(?:equals":1|in":\[1\])\}/, `${what}: never the group's, for a write`);
+      t.match(where, /"tenant":\{"(?:equals":1|in":\[1\])\}/, `${what}: a write never has the group`);
     }
   }
 });
 
-await tap.test("a client's where (brackets or JSON) can narrow, never widen", async (t) => {
+await tap.test("a client's where, in brackets or JSON, can narrow a list and never widen it", async (t) => {
   const b = encodeURIComponent(JSON.stringify({ or: [{ tenant: { equals: 2 } }, { id: { exists: true } }] }));
   const queries: Record<string, number> = {
     "": 24,
@@ -71,7 +71,7 @@ await tap.test("a client's where (brackets or JSON) can narrow, never widen", as
   }
 });
 
-await tap.test("where: the published operators, in brackets and in JSON", async (t) => {
+await tap.test("where accepts the published operators, in brackets and in JSON", async (t) => {
   const conditions: readonly (readonly [
     field: string,
     operator: string,
@@ -99,7 +99,7 @@ await tap.test("where: the published operators, in brackets and in JSON", async 
   t.same(await ids(`where=${encodeURIComponent(JSON.stringify(json))}`), [1, 5], "and, or, JSON");
 });
 
-await tap.test("where: the CMS's other read operators pass too", async (t) => {
+await tap.test("where accepts the CMS's other read operators as well", async (t) => {
   t.same(await ids("where[id][in]=1,2,49"), [1, 2]);
   t.same(await ids("where[and][0][id][less_than]=4&where[and][1][id][not_in]=1,2"), [3]);
   t.same(await ids("where[and][0][id][less_than]=3&where[and][1][id][not_equals]=1"), [2]);
@@ -108,7 +108,7 @@ await tap.test("where: the CMS's other read operators pass too", async (t) => {
   t.same(await ids("where[slug][exists]=false"), []);
 });
 
-await tap.test("where: one that cannot be parsed matches nothing, 200 with an empty list", async (t) => {
+await tap.test("a where that cannot be parsed matches nothing: 200 with an empty list", async (t) => {
   const deep = `${'{"and":['.repeat(40)}{"id":{"equals":1}}${"]}".repeat(40)}`;
   const unreadable = words(`where={bad where=x where=[] where=1 where=true where="x" where[id]=1 where[]=1
     where[id][nosuch]=1 where[id][equals][x]=1&where[and]=1 where[and]=1 where[or][0]=x where[nosuch][equals]=1
@@ -129,25 +129,25 @@ await tap.test("where: one that cannot be parsed matches nothing, 200 with an em
   t.notMatch(
     asked,
     /"nosuch":"1"|\$|apiKey|tenant__slug|\.title/,
-    "and what is no condition goes no further",
+    "an invalid condition is not sent to the CMS",
   );
   for (const query of ["where=", "where={}", "where=null"])
-    t.equal((await ids(query)).length, 24, `none: ${query}`);
+    t.equal((await ids(query)).length, 24, `no condition: ${query}`);
 });
 
-await tap.test("a group's shared collections: reads widen to the group", async (t) => {
+await tap.test("reads of a group's shared collections include the records of the group", async (t) => {
   t.match(await ask(`GET ${A}/events`), { json: { totalDocs: 48 } }, "a list");
   t.match(
     await ask(`GET ${A}/events/25`),
     { status: 200, json: { id: 25, tenant: 2 } },
-    "one of a group-mate",
+    "a record of another group member",
   );
   t.match(await ask(`GET ${A}/events?where[tenant][equals]=2`), { json: { totalDocs: 24 } });
-  refused(t, await ask(`GET ${A}/events/49`), ROW.documentNotFound, "one of outside the group");
+  refused(t, await ask(`GET ${A}/events/49`), ROW.documentNotFound, "a record outside the group");
   refused(t, await ask(`GET ${A}/posts/25`), ROW.documentNotFound, "of a collection that is not shared");
 });
 
-await tap.test("writes never do: a group-mate's record is 404, the same bytes as a missing id", async (t) => {
+await tap.test("a write to another group member's record gets the same 404 as a missing id", async (t) => {
   const before = [await stored("events", 25), await stored("posts", 25), await stored("events", 49)];
   cms.takeRequests();
   for (const method of ["PATCH", "PUT", "DELETE"]) {
@@ -161,17 +161,17 @@ await tap.test("writes never do: a group-mate's record is 404, the same bytes as
   }
   t.ok(
     cms.takeRequests().every(({ method }) => method === "GET"),
-    "the CMS was only asked",
+    "the CMS received reads only",
   );
   t.same([await stored("events", 25), await stored("posts", 25), await stored("events", 49)], before);
   indistinguishable(
     t,
     [await ask(`GET ${A}/posts/25`), await ask(`GET ${A}/posts/99999`)],
-    "nor can a read tell",
+    "a read shows no difference either",
   );
 });
 
-await tap.test("create stamps the tenant, update cannot move: the body's own is overwritten", async (t) => {
+await tap.test("create sets the tenant and update cannot change it, whatever the body has", async (t) => {
   const bodies = [
     { tenant: 2 },
     { tenant: "2" },
@@ -196,24 +196,24 @@ await tap.test("create stamps the tenant, update cannot move: the body's own is 
     }
     for (const { method, body: sent = "" } of cms.takeRequests().filter(({ method }) => method !== "GET")) {
       const stamped = method === "POST" ? { title: "t", tenant: 1 } : { title: "t" };
-      t.same(JSON.parse(sent), stamped, `to the CMS, ${method} ${name}`);
+      t.same(JSON.parse(sent), stamped, `sent to the CMS, ${method} ${name}`);
     }
   }
 });
 
 await tap.test(
-  "populated relations carry no other tenant's record out, but of a shared collection",
+  "populated relations contain no record of another tenant, except of a shared collection",
   async (t) => {
     const shown = async (path: string) => (await ask(`GET ${A}/${path}`)).json;
     t.match(await shown("events/1?depth=2"), { tenant: 1, venue: { id: 1, tenant: 1 }, organiser: Number });
     t.match(await shown("events/2?depth=2"), { venue: { id: 26, tenant: 2, title: "B venue 2" } }, "shared");
-    t.match(await shown("events/3?depth=2"), { venue: 51 }, "of outside the group: its id");
-    t.match(await shown("pages/3?depth=2"), { hero: 7 }, "not shared: its id");
+    t.match(await shown("events/3?depth=2"), { venue: 51 }, "outside the group: only its id");
+    t.match(await shown("pages/3?depth=2"), { hero: 7 }, "not shared: only its id");
     t.match(await shown("pages/2?depth=2"), { related: [{ value: 50 }, { relationTo: "pages", value: 26 }] });
     const joined = await shown("venues/4?depth=1");
     t.match(joined, { events: { docs: [{ id: 4 }] } });
     t.notMatch(JSON.stringify(joined), /C event|"id":52/, "a join lists no foreign record");
-    t.match(await shown("venues/4?depth=0"), { events: { docs: [4] } }, "nor its id");
+    t.match(await shown("venues/4?depth=0"), { events: { docs: [4] } }, "and no foreign id");
     const list = await shown("events?where[id][in]=2,3&depth=2&sort=id");
     t.match(list, { docs: [{ venue: { tenant: 2 } }, { venue: 51 }] }, "in a list");
     const written = await ask(`PATCH ${A}/events/3?depth=2`, { body: { title: "x" } });

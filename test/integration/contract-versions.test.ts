@@ -6,7 +6,7 @@ import { A, askerOf, openHouse, refused, unsupported } from "./support-contract.
 const cms = await startCms();
 tap.teardown(() => cms.close());
 
-await tap.test("a version's Deprecation and Sunset dates go out as headers, with a Link", async (t) => {
+await tap.test("answers of a deprecated version have Deprecation, Sunset and Link headers", async (t) => {
   const versionSettings = {
     "2025-07": { deprecation: "2026-02-01", sunset: "2027-02-01T12:00:00Z", link: "https://docs.test/move" },
   };
@@ -24,7 +24,7 @@ await tap.test("a version's Deprecation and Sunset dates go out as headers, with
     t.notOk(name in current.headers, `2026-02 has no ${name}`);
 });
 
-await tap.test("dates of a version that is not supported stop the start", async (t) => {
+await tap.test("dates of an unsupported version prevent the start", async (t) => {
   const partners = { versionSettings: { "2024-01": { sunset: "2027-02-01" } } };
   await t.rejects(
     openHouse(t, cms.url, { partners }),
@@ -33,7 +33,7 @@ await tap.test("dates of a version that is not supported stop the start", async 
 });
 
 await tap.test(
-  "from its sunset on a version is answered like an unsupported one, while the gateway runs",
+  "from its sunset on, a version is answered like an unsupported one, without a restart",
   async (t) => {
     let now = Date.parse("2026-07-31T23:59:59.999Z");
     const partners = { versionSettings: { "2025-07": { sunset: "2026-08-01" } } };
@@ -41,21 +41,21 @@ await tap.test(
     t.teardown(() => gateway.stop());
     const ask = askerOf(gateway.port);
     const old = "/partners/2025-07/tenant-a/posts?limit=1";
-    t.equal((await ask(`GET ${old}`)).status, 200, "the last millisecond before");
+    t.equal((await ask(`GET ${old}`)).status, 200, "one millisecond before the sunset");
     refused(t, await ask("GET /partners/2024-01/tenant-a/posts"), unsupported("2024-01"));
     const before = gateway.lines();
     now += 1;
-    refused(t, await ask(`GET ${old}`), unsupported("2025-07", "2026-02"), "the moment itself");
+    refused(t, await ask(`GET ${old}`), unsupported("2025-07", "2026-02"), "at the sunset");
     refused(t, await ask("GET /partners/2024-01/tenant-a/posts"), unsupported("2024-01", "2026-02"));
-    t.equal((await ask(`GET ${A}/posts?limit=1`)).status, 200, "the other version goes on");
-    t.equal((await ask(`GET ${old}`, { key: null })).status, 401, "and nothing is told without a key");
+    t.equal((await ask(`GET ${A}/posts?limit=1`)).status, 200, "the other version still works");
+    t.equal((await ask(`GET ${old}`, { key: null })).status, 401, "without a key the answer is 401");
 
     const facts = (lines: readonly Record<string, unknown>[]) =>
       lines
         .filter(({ version }) => version === "2025-07")
         .map(({ versionState, userId }) => [versionState, userId]);
-    t.same(facts(before), [["current", 2]], "the log says who called it");
-    t.same(facts(gateway.lines()).at(-1), ["sunset", 2], "after its sunset too");
+    t.same(facts(before), [["current", 2]], "the log records the user");
+    t.same(facts(gateway.lines()).at(-1), ["sunset", 2], "also after the sunset");
     const page = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
     for (const [version, state] of [
       ["2025-07", "current"],

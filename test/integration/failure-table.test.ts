@@ -34,9 +34,10 @@ import {
 } from "./support-failure-table.ts";
 
 /**
- * The failure table: each way in which the CMS can fail (a row) for each kind of request (a column), by name. A partner
- * hears what is true of its request: 503, nothing was done, not even its key could be checked; 502 and 504, it may have
- * happened; 500, the CMS said something that is no answer. Never a 4xx, never a part of an answer as a whole one.
+ * The failure table: each way the CMS can fail (a row) for each kind of request (a column). The partner's
+ * status says what is true of its request. 503: nothing was done, because the key could not be verified. 502
+ * and 504: the write may have happened. 500: the CMS's answer was invalid. A failure is never a 4xx, and a
+ * partial answer is never sent as a complete one.
  */
 
 const cms = await startCms({ record: false });
@@ -46,13 +47,13 @@ t.teardown(async () => {
   await cms.close();
 });
 
-// The clock of partner traffic stands still but for `whileTimePasses`.
+// The clock of partner traffic advances only in `whileTimePasses`.
 const SETTINGS = {
   partners: { collections: ["posts"], deadline: "30s" },
-  // A breaker that opened would answer for the rows below; it has tests of its own.
+  // An open breaker would answer in place of the CMS. The breaker has its own tests.
   upstream: { firstByteTimeout: "3500ms", idleTimeout: "3500ms", deadline: "4s", breakerFailures: 100_000 },
 };
-/** When an only target that is down is probed again. */
+/** The interval at which the gateway probes a single target that is down. */
 const PROBE_INTERVAL_MS = 1_000;
 const token = await loginTo(cms);
 
@@ -95,34 +96,45 @@ const ROWS: readonly Row[] = [
     endsAfter: "answered",
     written: true,
   },
-  { name: "dripping", fault: drips, warm: 504, native: "endless", endsAfter: "asked" },
+  {
+    name: "sending an answer without an end",
+    fault: drips,
+    warm: 504,
+    native: "endless",
+    endsAfter: "asked",
+  },
   { name: "answering 500", fault: json("500 X", error), warm: 500, native: 500 },
   { name: "answering 503", fault: json("503 X", error), warm: 500, native: 503 },
-  { name: "replaced by a page of its hosting, 502", fault: html("502 Bad Gateway"), warm: 500, native: 502 },
-  { name: "replaced by a page of its hosting, 200", fault: html("200 OK"), warm: 500, native: 200 },
-  { name: "answering half a JSON", fault: json("200 OK", `{"docs":[{"${TEXT}`), warm: 500, native: 200 },
-  { name: "answering nothing", fault: json("200 OK", ""), warm: 500, native: 200 },
+  { name: "replaced by a page of its host, 502", fault: html("502 Bad Gateway"), warm: 500, native: 502 },
+  { name: "replaced by a page of its host, 200", fault: html("200 OK"), warm: 500, native: 200 },
+  { name: "answering truncated JSON", fault: json("200 OK", `{"docs":[{"${TEXT}`), warm: 500, native: 200 },
+  { name: "answering with an empty body", fault: json("200 OK", ""), warm: 500, native: 200 },
   {
-    name: "answering a list of something else",
+    name: "answering JSON of another shape",
     fault: json("200 OK", `[["${TEXT}"]]`),
     warm: 500,
     native: 200,
   },
-  { name: "answering no HTTP", fault: saysAndCloses(`${TEXT}\r\n\r\n`), warm: 502, native: 502 },
   {
-    name: "too short",
+    name: "answering with something other than HTTP",
+    fault: saysAndCloses(`${TEXT}\r\n\r\n`),
+    warm: 502,
+    native: 502,
+  },
+  {
+    name: "sending less than its Content-Length",
     fault: saysAndCloses(`${OK}content-length: 90\r\n\r\n{"a":1}`),
     warm: 502,
     native: "cut",
   },
   {
-    name: "too long",
+    name: "sending more than its Content-Length",
     fault: says(`${OK}content-length: 2\r\n\r\n{}{"${TEXT}":1}`),
     warm: 500,
     native: "cut",
   },
   {
-    name: "of two lengths",
+    name: "sending two Content-Lengths",
     fault: says(`${OK}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`),
     warm: 502,
     native: 502,
@@ -130,13 +142,13 @@ const ROWS: readonly Row[] = [
 ];
 
 for (const [index, row] of ROWS.entries()) {
-  t.test(`the CMS is ${row.name}`, async (t) => {
+  t.test(`the CMS is ${row.name}: partner ${row.warm}, native ${row.native}`, async (t) => {
     const native = row.nativeLimit === undefined ? NATIVE : { ...NATIVE, [row.nativeLimit]: SHORT };
     const clock = handClock();
     const gateway = await startTestGateway(line.url, { ...SETTINGS, native }, { clock });
     t.teardown(() => gateway.stop());
     t.teardown(() => line.heal());
-    t.equal((await readPosts(gateway, "partnerA")).status, 200, "a key is in memory");
+    t.equal((await readPosts(gateway, "partnerA")).status, 200, "the key is cached");
     const record = index + 1;
 
     await (row.fault === "refuse" ? line.refuse() : line.stage(row.fault));
@@ -148,8 +160,8 @@ for (const [index, row] of ROWS.entries()) {
         nativeRead(t, { gateway, token, row }),
       ]),
     );
-    await fails(t, { gateway, answer: warm, status: row.warm, what: "partner read, key in memory" });
-    await fails(t, { gateway, answer: unknown, status: 503, what: "partner with a key not in memory" });
+    await fails(t, { gateway, answer: warm, status: row.warm, what: "partner read with a cached key" });
+    await fails(t, { gateway, answer: unknown, status: 503, what: "partner read with an uncached key" });
     await fails(t, { gateway, answer: unchecked, status: 503, what: "partner write that cannot be checked" });
 
     if (row.fault !== "refuse") {
@@ -158,17 +170,17 @@ for (const [index, row] of ROWS.entries()) {
       const lost = await whileTimePasses({ line, gateway, clock, row }, WRITE, () =>
         writePost(gateway, record, row.name),
       );
-      await fails(t, { gateway, answer: lost, status: row.warm, what: "partner write, lost" });
+      await fails(t, { gateway, answer: lost, status: row.warm, what: "partner write whose answer is lost" });
       const sent = line.asked.slice(before).filter((asked) => asked.startsWith("PATCH "));
-      t.equal(sent.length, 1, "it was sent once");
+      t.equal(sent.length, 1, "the write was sent once");
     }
 
     await line.heal();
     const { text } = await cms.payload.findByID({ collection: "posts", id: record });
-    t.equal(text === row.name, row.written === true, "the write has happened or not, as the CMS knows");
-    t.not(text, "unchecked", "an unchecked write has not");
-    t.equal((await readPosts(gateway, "partnerA")).status, 200, "afterwards all is well");
-    t.equal((await readPosts(gateway, "partnerAC")).status, 200, "nothing was remembered of the key");
+    t.equal(text === row.name, row.written === true, "the CMS's record shows whether the write happened");
+    t.not(text, "unchecked", "an unchecked write did not happen");
+    t.equal((await readPosts(gateway, "partnerA")).status, 200, "the gateway recovers");
+    t.equal((await readPosts(gateway, "partnerAC")).status, 200, "the failed lookup was not cached");
     t.equal((await writePost(gateway, record, "after")).status, 200);
   });
 }
@@ -192,7 +204,7 @@ t.test("the CMS is being deployed: requests after the close of its idle connecti
   );
 });
 
-t.test("the CMS is down for long: 503 at once, /readyz says so with 200, and a probe finds it", async (t) => {
+t.test("the CMS is down for long: 503 at once, /readyz is 200, and a probe finds it again", async (t) => {
   const clock = handClock();
   const upstream = { ...SETTINGS.upstream, breakerFailures: 2, breakerRetry: "300ms" };
   const gateway = await startTestGateway(line.url, { ...SETTINGS, upstream }, { clock });
@@ -201,14 +213,14 @@ t.test("the CMS is down for long: 503 at once, /readyz says so with 200, and a p
   await line.refuse();
   const statuses: number[] = [];
   for (let i = 0; i < 4; i++) statuses.push((await readPosts(gateway, "partnerA")).status);
-  t.strictSame(statuses, [502, 502, 503, 503], "502 while it is tried, then 503");
+  t.strictSame(statuses, [502, 502, 503, 503], "502 while the CMS is tried, then 503");
   const answer = await readPosts(gateway, "partnerA");
   t.equal(answer.headers.get("retry-after"), "1");
   const health = await fetch(`${gateway.adminUrl}/readyz`);
-  t.equal(health.status, 200, "taken out of service, it could not send partners the envelope");
+  t.equal(health.status, 200, "a gateway out of rotation could not send partners the envelope");
   t.match(await health.json(), { parts: { cms: "down" } });
   await line.heal();
-  t.equal((await readPosts(gateway, "partnerA")).status, 503, "the breaker is open until its time is over");
+  t.equal((await readPosts(gateway, "partnerA")).status, 503, "the breaker is open until a probe succeeds");
   clock.move(PROBE_INTERVAL_MS);
   const readyz = async (): Promise<string> => (await fetch(`${gateway.adminUrl}/readyz`)).text();
   await until("a probe that finds the CMS", async () => (await readyz()).includes('"cms":"ok"'));

@@ -3,7 +3,7 @@ import { sqlClient } from "../support/cms/database.ts";
 import { docsOf } from "../support/isolation.ts";
 import { startKitchen } from "../support/kitchen/site.ts";
 
-/** A date that is none: where it stands in a record already, and where a partner writes it. */
+/** An invalid date, either stored in a record already or written by a partner. */
 
 const kitchen = await startKitchen();
 const { site, ask, payload } = kitchen;
@@ -11,13 +11,13 @@ const sql = sqlClient(payload);
 
 const failures = () => site.gateway.lines().filter(({ code }) => code === "upstream.failed");
 
-/** Puts a text where Payload expects a date, as a draft can have it on SQLite. */
+/** Stores a text in place of a date, as a draft can have it on SQLite. */
 async function spoil(id: string | number): Promise<void> {
   await sql.execute(`UPDATE articles SET starts_at = 'notadate' WHERE id = ${id}`);
   await sql.execute(`UPDATE _articles_v SET version_starts_at = 'notadate' WHERE parent_id = ${id}`);
 }
 
-/** Articles by their titles, in the order in which they are made. */
+/** Creates articles with numbered titles and resolves with their ids in order of creation. */
 async function articles(count: number, prefix: string): Promise<(string | number)[]> {
   const ids: (string | number)[] = [];
   for (let n = 0; n < count; n += 1) {
@@ -29,7 +29,7 @@ async function articles(count: number, prefix: string): Promise<(string | number
   return ids;
 }
 
-await tap.test("a list goes out without a record that the CMS cannot read", async (t) => {
+await tap.test("a list leaves out a record that the CMS cannot read", async (t) => {
   const ids = await articles(25, "one");
   const bad = ids[12] ?? 0;
   await spoil(bad);
@@ -55,15 +55,15 @@ await tap.test("a list goes out without a record that the CMS cannot read", asyn
     "GET",
     "tenant-a/articles?limit=100&where[content][equals]=one&select[title]=true",
   );
-  t.equal(docsOf({ json }).length, 25, "without the date it can be read");
+  t.equal(docsOf({ json }).length, 25, "a selection without the date includes the record");
   t.match((await ask("GET", "tenant-a/articles?limit=100")).json, { totalDocs: 25, docs: { length: 24 } });
-  t.strictSame(failures(), [], "none is a failure of the CMS's");
+  t.strictSame(failures(), [], "no failure of the CMS is logged");
   const told = site.gateway.lines().find(({ msg }) => msg === "records that the CMS cannot read");
   t.match(told, { level: 40, collection: "articles", ids: [bad], requestId: /^[\w-]{36}$/ });
 });
 
 await tap.test(
-  "several such records are left out, and a list of nothing else is the CMS's failure",
+  "several unreadable records are left out, and a list with no other record is a 500",
   async (t) => {
     const ids = await articles(10, "two");
     const [first = 0, , , fourth = 0, , , , , , last = 0] = ids;
@@ -96,13 +96,13 @@ await tap.test("a draft with a value that the CMS cannot store is 422 with the f
     );
   const good = { ...body, startsAt: "2031-05-01" };
   t.match(await ask("POST", "tenant-a/articles?draft=true", { body: good }), { status: 201 });
-  t.equal(failures().length, before, "none is a failure of the CMS's");
+  t.equal(failures().length, before, "no failure of the CMS is logged");
   const [other = 0] = await articles(1, "four");
   const told = await ask("PATCH", `tenant-a/articles/${other}`, { body: { ...body, _status: "published" } });
-  t.match(told, { status: 422, json: { errors: [{ path: "startsAt" }] } }, "what the CMS itself validates");
+  t.match(told, { status: 422, json: { errors: [{ path: "startsAt" }] } }, "the CMS validates it itself");
 });
 
-await tap.test("a failure of the CMS's at a draft stays one", async (t) => {
+await tap.test("a failure of the CMS at a draft write is still a 500", async (t) => {
   const before = failures().length;
   const { status } = await ask("POST", "tenant-a/works?draft=true", {
     body: { title: "x", refusal: "error" },

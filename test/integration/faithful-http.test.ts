@@ -4,7 +4,7 @@ import { configFor, startTestGateway } from "../support/gateway.ts";
 import { rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { startOrigin } from "../unit/http/proxy/front.ts";
 
-/** HTTP as its specifications have it, where an earlier version of the gateway did otherwise. */
+/** HTTP as its specifications require it, in cases that an earlier version of the gateway got wrong. */
 
 const site = await startSite();
 tap.teardown(() => site.close());
@@ -14,7 +14,7 @@ const POSTS = "/partners/2026-02/tenant-a/posts";
 
 const post = (id: number) => site.cms.payload.findByID({ collection: "posts", id, depth: 0 });
 
-await tap.test("a write without length and coding has no body, which is known at once", async (t) => {
+await tap.test("a write without Content-Length or Transfer-Encoding is 400 without a wait", async (t) => {
   for (const [method, path] of [
     ["POST", POSTS],
     ["PATCH", `${POSTS}/1`],
@@ -25,14 +25,14 @@ await tap.test("a write without length and coding has no body, which is known at
     const text = await client.until(/"requestId":"[^"]+"\}/);
     t.match(text, /^HTTP\/1\.1 400 /, method);
     t.match(text, '"error":"Invalid JSON body"', method);
-    // The connection goes on: nothing of the request is left on it.
+    // The connection stays usable: no byte of the request is left on it.
     client.send(rawRequest([`DELETE ${POSTS}/99999 HTTP/1.1`, "Host: h", KEY]));
     await client.until(/Document not found for tenant/);
     client.socket.destroy();
   }
 });
 
-await tap.test("bytes behind a complete request do not cost its answer", async (t) => {
+await tap.test("extra bytes after a complete request do not affect its answer", async (t) => {
   const body = '{"title":"answered"}';
   const head = [`PATCH ${POSTS}/2 HTTP/1.1`, "Host: h", KEY, `Content-Length: ${body.length}`];
   for (const surplus of ["}", "\0\0\0", "GARBAGE\r\n\r\n", "GET"]) {
@@ -48,7 +48,7 @@ await tap.test("bytes behind a complete request do not cost its answer", async (
   }
 });
 
-await tap.test("framing that cannot be read is answered before the connection closes", async (t) => {
+await tap.test("invalid framing gets a 400 before the connection closes", async (t) => {
   const bodies = {
     "another coding": rawRequest(["POST /api/posts HTTP/1.1", "Host: h", "Transfer-Encoding: gzip"], "abc"),
     "chunked and then another": rawRequest(
@@ -59,7 +59,7 @@ await tap.test("framing that cannot be read is answered before the connection cl
       ["POST /api/posts HTTP/1.1", "Host: h", "Transfer-Encoding: chunked"],
       "zz\r\n",
     ),
-    "a bad chunk behind a good one": rawRequest(
+    "a bad chunk after a good one": rawRequest(
       ["POST /api/posts HTTP/1.1", "Host: h", "Transfer-Encoding: chunked"],
       "1\r\na\r\nzz\r\n",
     ),
@@ -73,7 +73,7 @@ await tap.test("framing that cannot be read is answered before the connection cl
 });
 
 await tap.test(
-  "an absolute-form target of our own authority is its origin-form, with the same laws",
+  "an absolute-form target with the gateway's authority is treated as origin-form, by the same rules",
   async (t) => {
     const own = `127.0.0.1:${port}`;
     const ask = (target: string, more: readonly string[] = []) =>
@@ -84,9 +84,9 @@ await tap.test(
     t.match(
       await ask(`http://${own}/api/pages?limit=1`, [KEY]),
       /^HTTP\/1\.1 403 /,
-      "no way round the key's law",
+      "the rule on keys applies",
     );
-    t.match(await ask(`http://${own}/api/..%2fpartners`), /^HTTP\/1\.1 400 /, "nor round that of paths");
+    t.match(await ask(`http://${own}/api/..%2fpartners`), /^HTTP\/1\.1 400 /, "the rule on paths applies");
     t.match(await ask(`http://${own}/nosuch`), /^HTTP\/1\.1 404 /);
     t.match(await ask(`http://${own}`), /^HTTP\/1\.1 404 /);
     for (const authority of ["evil.example", `evil@${own}`, `${own}.evil.example`, ""]) {
@@ -94,11 +94,11 @@ await tap.test(
       t.match(text, /^HTTP\/1\.1 40[04] /, authority);
     }
     const sent = site.cms.takeRequests().map(({ path }) => path);
-    t.ok(sent.length > 0 && sent.every((path) => path.startsWith("/api/")), "the CMS gets origin-form alone");
+    t.ok(sent.length > 0 && sent.every((path) => path.startsWith("/api/")), "the CMS receives origin-form");
   },
 );
 
-await tap.test("OPTIONS * is about the gateway, and answered by it", async (t) => {
+await tap.test("OPTIONS * is answered by the gateway itself", async (t) => {
   site.cms.takeRequests();
   const ask = (...lines: readonly string[]) =>
     rawExchange(port, rawRequest(["OPTIONS * HTTP/1.1", "Connection: close", ...lines]));
@@ -118,22 +118,22 @@ await tap.test("OPTIONS * is about the gateway, and answered by it", async (t) =
   t.match(await rawExchange(everything.port, rawRequest(lines)), /^HTTP\/1\.1 200 /);
   t.notOk(
     site.cms.takeRequests().some(({ method }) => method === "OPTIONS"),
-    "the CMS is not asked",
+    "the CMS receives no OPTIONS",
   );
 });
 
-await tap.test("a balancer's health check in HTTP/1.0 needs no Host", async (t) => {
+await tap.test("a health check by HTTP/1.0 needs no Host", async (t) => {
   t.match(await rawExchange(port, rawRequest(["GET /api/pages?limit=1 HTTP/1.0"])), /^HTTP\/1\.1 200 /);
   const [request] = site.cms.takeRequests();
-  t.equal(request?.headers.host, new URL(site.cms.url).host, "the CMS gets its own name");
+  t.equal(request?.headers.host, new URL(site.cms.url).host, "the CMS receives its own host name");
   t.notOk(request !== undefined && "x-forwarded-host" in request.headers);
   const odd = rawRequest(["GET /api/posts HTTP/1.0", "Host: a/b"]);
-  t.match(await rawExchange(port, odd), /^HTTP\/1\.1 400 /, "one that is given has to be one");
+  t.match(await rawExchange(port, odd), /^HTTP\/1\.1 400 /, "a Host that is present must be valid");
   const without = rawRequest(["GET /api/posts HTTP/1.1"]);
-  t.match(await rawExchange(port, without), /^HTTP\/1\.1 400 /, "HTTP/1.1 needs it");
+  t.match(await rawExchange(port, without), /^HTTP\/1\.1 400 /, "HTTP/1.1 requires Host");
 });
 
-await tap.test("a long head of an answer passes, up to a limit that is a setting", async (t) => {
+await tap.test("a long upstream response head passes, up to upstream.maxHeaderSize", async (t) => {
   const cookies = (count: number) => Array.from({ length: count }, (_, n) => `c${n}=${"x".repeat(3_900)}`);
   const origin = await startOrigin(t, (request, response) => {
     response.setHeader("set-cookie", cookies(Number(request.url?.split("/").at(-1))));
@@ -152,7 +152,7 @@ await tap.test("a long head of an answer passes, up to a limit that is a setting
   t.match(await ask(larger.port, 20), /^HTTP\/1\.1 200 [^]*whole$/);
 });
 
-await tap.test("early hints go on to a client that can read them", async (t) => {
+await tap.test("103 Early Hints are forwarded to an HTTP/1.1 client", async (t) => {
   const link = "</style.css>; rel=preload; as=style";
   const { url } = await startOrigin(t, (_request, response) => {
     response.writeEarlyHints({ link });
@@ -169,7 +169,7 @@ await tap.test("early hints go on to a client that can read them", async (t) => 
   t.match(await ask("1.0"), /^HTTP\/1\.1 200 [^]*whole$/);
 });
 
-await tap.test("a CMS whose paths end with a slash is asked so", async (t) => {
+await tap.test("cms.trailingSlash ends the paths of upstream requests with a slash", async (t) => {
   const origin = await startOrigin(t, (request, response) => {
     const [path = "", query = ""] = (request.url ?? "").split("?");
     if (!path.endsWith("/")) return void response.writeHead(308, { location: `${path}/?${query}` }).end();
@@ -183,11 +183,11 @@ await tap.test("a CMS whose paths end with a slash is asked so", async (t) => {
     });
     return status;
   };
-  t.equal(await ask({}), 503, "a redirect is no answer to who a key is");
+  t.equal(await ask({}), 503, "a redirect is not an answer to a key lookup");
   t.equal(await ask({ cms: { trailingSlash: true } }), 401);
 });
 
-await tap.test("a harmless path that would be all paths is refused", (t) => {
+await tap.test("the settings reject an entry of harmlessPaths that covers all paths", (t) => {
   const settings = { cms: { harmlessPaths: ["/"] } };
   t.throws(() => configFor("http://cms.invalid", settings), { message: /harmlessPaths.*such as \/admin/ });
   t.end();

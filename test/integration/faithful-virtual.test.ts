@@ -2,7 +2,7 @@ import tap from "tap";
 import { docsOf, isJson, type Json } from "../support/isolation.ts";
 import { startKitchen } from "../support/kitchen/site.ts";
 
-/** A virtual field shows the value of a related record, and only where that record would be shown. */
+/** A virtual field shows the value of a related record only if that record itself would be shown. */
 
 const kitchen = await startKitchen();
 const { site, ask, payload } = kitchen;
@@ -31,13 +31,13 @@ const SHAPES = [
   "select[tenant]=false&depth=0",
 ];
 
-await tap.test("a value of an own record is shown, at any depth and as the CMS selects it", async (t) => {
+await tap.test("a virtual field of an own record is shown at any depth, as the CMS selects it", async (t) => {
   const id = await made("gigs", { title: "mine", venue: own, stages: [own] });
   for (const shape of SHAPES)
     for (const path of [`gigs/${id}?${shape}`, `gigs?where[id][equals]=${id}&${shape}`]) {
       const { json } = await ask("GET", `tenant-a/${path}`);
       const record = docsOf({ json })[0] ?? json;
-      // Without its relation the CMS has no value for it, and with it shows the relation.
+      // Without the relation the CMS has no value for the field, and with it the CMS shows the relation too.
       const isExcluded = shape.includes("select[venue]=false");
       t.equal(record["venueTitle"], isExcluded ? undefined : "own hall", path);
       if (!shape.includes("select")) t.strictSame(record["stageTitles"], ["own hall"], path);
@@ -51,7 +51,7 @@ await tap.test("a value of an own record is shown, at any depth and as the CMS s
     }
 });
 
-await tap.test("a value of a foreign record, or of a user, is withheld", async (t) => {
+await tap.test("a virtual field of a foreign record or of a user is withheld", async (t) => {
   const id = await made("gigs", { title: "gig", venue: foreign, host: 1, stages: [own, foreign] });
   for (const shape of SHAPES)
     for (const path of [`gigs/${id}?${shape}`, `gigs?where[id][equals]=${id}&${shape}`]) {
@@ -62,7 +62,7 @@ await tap.test("a value of a foreign record, or of a user, is withheld", async (
     }
 });
 
-await tap.test("nor is a value of a localized relation shown in all locales at once", async (t) => {
+await tap.test("a virtual field of a foreign localized relation is withheld in every locale", async (t) => {
   const id = await made("gigs", { title: "gig", spot: { en: foreign } });
   for (const locale of ["en", "de", "all", "*"])
     for (const shape of ["", "&depth=0", "&select[spotTitle]=true"]) {
@@ -72,7 +72,7 @@ await tap.test("nor is a value of a localized relation shown in all locales at o
     }
 });
 
-await tap.test("nor does a write show it", async (t) => {
+await tap.test("the answer to a write withholds a foreign virtual field as well", async (t) => {
   const id = await made("gigs", { title: "gig" });
   for (const body of [{ venue: foreign }, { host: 1 }]) {
     const { text } = await ask("PATCH", `tenant-a/gigs/${id}?depth=0`, { body });
@@ -82,14 +82,14 @@ await tap.test("nor does a write show it", async (t) => {
   t.match(created, { status: 201, json: { venueTitle: "own hall" } });
 });
 
-await tap.test("a value that is empty is no secret", async (t) => {
+await tap.test("a virtual field without a relation is empty", async (t) => {
   const id = await made("gigs", { title: "bare" });
   const { json } = await ask("GET", `tenant-a/gigs/${id}?depth=0`);
   t.equal(json["venueTitle"] ?? null, null);
   t.equal(json["venue"], null);
 });
 
-await tap.test("nothing is asked or ordered by it", async (t) => {
+await tap.test("a virtual field can be neither queried nor sorted by", async (t) => {
   await made("gigs", { title: "gig", venue: foreign, host: 1 });
   for (const where of [
     "where[venueTitle][equals]=foreign hall",

@@ -3,7 +3,9 @@ import { type Json } from "../support/isolation.ts";
 import { startKitchen } from "../support/kitchen/site.ts";
 import { samplesOf } from "../support/scrape.ts";
 
-/** Values that do not prove to be the tenant's are counted by collection and path, as another thing than a breach. */
+/**
+ * Values that are not proven to be the tenant's are counted by collection and path, separately from breaches.
+ */
 
 const kitchen = await startKitchen();
 const { site, ask, payload } = kitchen;
@@ -35,7 +37,7 @@ async function made(collection: string, data: Json): Promise<string | number> {
 const own = await made("venues", { title: "own hall" });
 const foreign = await made("venues", { title: "foreign hall", tenant: 3 });
 
-await tap.test("nothing is counted where every value proves to be the tenant's", async (t) => {
+await tap.test("no value is counted if every value is proven to be the tenant's", async (t) => {
   const gig = await made("gigs", { title: "mine", venue: own });
   for (const path of [
     `gigs/${gig}?depth=0`,
@@ -47,7 +49,7 @@ await tap.test("nothing is counted where every value proves to be the tenant's",
   t.match(await ask("GET", `tenant-a/venues/${barn}`), { json: { gigs: { docs: [] } } });
   const hosted = await made("gigs", { title: "hosted", host: 2 });
   t.match(await ask("GET", `tenant-a/gigs/${hosted}?select[host]=true`), { status: 200, json: { host: 2 } });
-  t.strictSame(await withheld(), {}, "a user's record never leaves: that is a law, and not counted");
+  t.strictSame(await withheld(), {}, "a user's record is never returned, by rule, and is not counted");
 });
 
 await tap.test("a relation and the virtual fields behind it are counted by their paths", async (t) => {
@@ -61,17 +63,17 @@ await tap.test("a relation and the virtual fields behind it are counted by their
     "gigs.stageTitles": 1,
   });
   t.equal((await ask("GET", `tenant-a/gigs/${gig}?depth=0&select[title]=true`)).status, 200);
-  t.strictSame(await withheld(), {}, "what was not asked for is not withheld");
+  t.strictSame(await withheld(), {}, "a field outside the selection is not counted");
 });
 
-await tap.test("a relation that the client sees as an id at its depth is not withheld", async (t) => {
+await tap.test("a relation that its depth shows as an id is not counted", async (t) => {
   const gig = await made("gigs", { title: "gig", venue: foreign });
   t.match(await ask("GET", `tenant-a/gigs/${gig}?depth=0`), { status: 200, json: { venue: foreign } });
   t.strictSame(await withheld(), { "gigs.venueTitle": 1 });
 });
 
 await tap.test(
-  "a join that is left out is one value, and its path begins at a known collection",
+  "a join that is left out counts as one value, and its path begins at a known collection",
   async (t) => {
     const hall = await made("venues", { title: "hall" });
     for (let n = 0; n < 13; n += 1) await made("gigs", { title: `gig ${n}`, venue: hall });
@@ -80,11 +82,11 @@ await tap.test(
     t.strictSame(await withheld(), { "venues.gigs": 1 }, "own records beyond the page");
     const gig = await made("gigs", { title: "one", venue: hall });
     t.match(await ask("GET", `tenant-a/gigs/${gig}?depth=2`), { status: 200, json: { venue: { id: hall } } });
-    t.strictSame(await withheld(), { "gigs.venue.gigs": 1 }, "nobody declared that gigs.venue are venues");
+    t.strictSame(await withheld(), { "gigs.venue.gigs": 1 }, "no setting says that gigs.venue are venues");
   },
 );
 
-await tap.test("none of it is a breach", async (t) => {
+await tap.test("no withheld value counts as a breach", async (t) => {
   t.strictSame(await samplesOf(site.gateway, "gateway_isolation_total"), {});
   const lines = site.gateway.lines().filter(({ msg }) => msg === "records outside the scope");
   t.strictSame(lines, []);

@@ -4,7 +4,7 @@ import { HEARD, REFUSALS } from "../support/kitchen/hooks.ts";
 import { startKitchen } from "../support/kitchen/site.ts";
 import { objectOf, type Json } from "../support/isolation.ts";
 
-/** A partner's write is the CMS's own operation by id: its drafts, hooks, access rules and refusals are the partner's. */
+/** A partner's write is the CMS's own operation by id, with its drafts, hooks, access rules and refusals. */
 
 const kitchen = await startKitchen();
 const { site, ask, payload } = kitchen;
@@ -23,7 +23,7 @@ const main = (id: Id): Promise<Json> => payload.findByID({ collection: "articles
 const draft = (id: Id): Promise<Json> =>
   payload.findByID({ collection: "articles", id, depth: 0, draft: true });
 
-await tap.test("a draft that is published keeps what was written to it", async (t) => {
+await tap.test("publishing a draft keeps the values that were written to it", async (t) => {
   const { id } = await create("articles", { title: "one" }, "?draft=true");
   const at = `tenant-a/articles/${id}`;
   const saved = await ask("PATCH", `${at}?draft=true`, { body: { title: "two", content: "c" } });
@@ -33,39 +33,36 @@ await tap.test("a draft that is published keeps what was written to it", async (
   t.match(await main(id), { title: "two", content: "c", _status: "published" });
 });
 
-/** A published article with an editor's draft waiting. */
-async function waiting(): Promise<Id> {
+/** Creates a published article with an editor's unpublished draft. */
+async function withDraft(): Promise<Id> {
   const { id } = await create("articles", { title: "old", content: "old text", _status: "published" });
   const data = { title: "new", content: "new text" };
   await payload.update({ collection: "articles", id, data, draft: true });
   return id;
 }
 
-await tap.test("an editor's draft that a partner publishes is what goes live", async (t) => {
-  const id = await waiting();
+await tap.test("a partner's publish makes an editor's draft live", async (t) => {
+  const id = await withDraft();
   const { status, json } = await ask("PATCH", `tenant-a/articles/${id}`, { body: { _status: "published" } });
   t.match({ status, json }, { status: 200, json: { title: "new", content: "new text" } });
   t.match(await main(id), { title: "new", content: "new text", _status: "published" });
 });
 
-await tap.test(
-  "a field written to a page with a draft waiting keeps the page online and the draft",
-  async (t) => {
-    const id = await waiting();
-    const body = { startsAt: "2026-05-01T00:00:00.000Z" };
-    const { status, json } = await ask("PATCH", `tenant-a/articles/${id}`, { body });
-    t.match({ status, json }, { status: 200, json: { title: "old", _status: "published", ...body } });
-    t.match(await main(id), { title: "old", content: "old text", _status: "published", ...body });
-    const { docs } = await payload.findVersions({
-      collection: "articles",
-      where: { and: [{ parent: { equals: id } }, { "version.title": { equals: "new" } }] },
-    });
-    t.equal(docs.length, 1, "the draft is among the versions");
-  },
-);
+await tap.test("a write to a published page with a draft keeps the page online and the draft", async (t) => {
+  const id = await withDraft();
+  const body = { startsAt: "2026-05-01T00:00:00.000Z" };
+  const { status, json } = await ask("PATCH", `tenant-a/articles/${id}`, { body });
+  t.match({ status, json }, { status: 200, json: { title: "old", _status: "published", ...body } });
+  t.match(await main(id), { title: "old", content: "old text", _status: "published", ...body });
+  const { docs } = await payload.findVersions({
+    collection: "articles",
+    where: { and: [{ parent: { equals: id } }, { "version.title": { equals: "new" } }] },
+  });
+  t.equal(docs.length, 1, "the draft is among the versions");
+});
 
-await tap.test("a write to the draft of a published page leaves the page as it is", async (t) => {
-  const id = await waiting();
+await tap.test("a write to the draft of a published page leaves the page unchanged", async (t) => {
+  const id = await withDraft();
   const { status, json } = await ask("PATCH", `tenant-a/articles/${id}?draft=true`, {
     body: { content: "newer text" },
   });
@@ -74,7 +71,7 @@ await tap.test("a write to the draft of a published page leaves the page as it i
   t.match(await draft(id), { title: "new", content: "newer text" });
 });
 
-await tap.test("a record of which no version was ever stored can be written as a draft", async (t) => {
+await tap.test("a record without any stored version can be written as a draft", async (t) => {
   const { id } = await create("articles", { title: "older than drafts", _status: "published" });
   const sql = sqlClient(payload);
   await sql.execute(`DELETE FROM _articles_v WHERE parent_id = ${id}`);
@@ -83,8 +80,8 @@ await tap.test("a record of which no version was ever stored can be written as a
   t.match(await main(id), { content: null, _status: "published" });
 });
 
-await tap.test("a draft that was moved to another tenant is nobody's to publish here", async (t) => {
-  const id = await waiting();
+await tap.test("a record whose draft moved to another tenant cannot be written by the old one", async (t) => {
+  const id = await withDraft();
   await payload.update({ collection: "articles", id, data: { tenant: 2, title: "of B" }, draft: true });
   for (const body of [{ _status: "published" }, { content: "x" }, { _status: "draft" }])
     for (const query of ["", "?draft=true"]) {
@@ -112,7 +109,7 @@ const ENVELOPES: Readonly<Record<string, readonly [status: number, error: string
   error: [500, "Server Error"],
 };
 
-await tap.test("a hook's refusal keeps its class on create, update and delete", async (t) => {
+await tap.test("a hook's refusal keeps its error class on create, update and delete", async (t) => {
   t.strictSame(Object.keys(ENVELOPES), Object.keys(REFUSALS));
   for (const [refusal, [status, error]] of Object.entries(ENVELOPES)) {
     const { id } = await create("works", { title: "work", deletion: refusal });
@@ -134,7 +131,7 @@ await tap.test("a hook's refusal keeps its class on create, update and delete", 
   }
 });
 
-await tap.test("a 422 of an update names the fields as that of a create does", async (t) => {
+await tap.test("a 422 of an update names the fields as a 422 of a create does", async (t) => {
   const body = {
     title: "",
     sizes: [{ width: 1 }, {}],
@@ -153,14 +150,14 @@ await tap.test("a 422 of an update names the fields as that of a create does", a
   t.strictSame(updated.json["errors"], created.json["errors"]);
 });
 
-await tap.test("a unique value that is taken is 409, on create and update", async (t) => {
+await tap.test("a duplicate unique value is 409, on create and update", async (t) => {
   await create("works", { title: "first", code: "taken" });
   const { id } = await create("works", { title: "second" });
   t.equal((await ask("POST", "tenant-a/works", { body: { title: "third", code: "taken" } })).status, 409);
   t.equal((await ask("PATCH", `tenant-a/works/${id}`, { body: { code: "taken" } })).status, 409);
 });
 
-await tap.test("hooks see operations by id", async (t) => {
+await tap.test("hooks receive operations by id", async (t) => {
   const { id } = await create("works", { title: "work" });
   HEARD.length = 0;
   await ask("PATCH", `tenant-a/works/${id}`, { body: { title: "again" } });
@@ -171,7 +168,7 @@ await tap.test("hooks see operations by id", async (t) => {
   );
 });
 
-await tap.test("an update carries no tenant, however it is spelt", async (t) => {
+await tap.test("an update sends no tenant to the CMS, in any spelling", async (t) => {
   const { id } = await create("works", { title: "work" });
   const spellings: readonly Json[] = [
     { tenant: 2 },

@@ -4,7 +4,7 @@ import { idOf } from "../support/cms/seed.ts";
 import { breaches, docsOf, faceOf, startSite, type Law } from "../support/isolation.ts";
 import { differences, snapshotOf } from "../support/snapshot.ts";
 
-// Drafts live in a table of their own, with a tenant of their own. Every fourth page of the fixture is one.
+// Drafts are stored in a separate table with their own tenant. Every fourth page of the fixture is a draft.
 
 const site = await startSite();
 tap.teardown(() => site.close());
@@ -13,7 +13,7 @@ tap.beforeEach(() => site.cms.reset());
 const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
 const a = site.as("partnerA");
 
-await tap.test("a list of drafts is the tenant's", async (t) => {
+await tap.test("a list of drafts has only the tenant's records", async (t) => {
   for (const query of ["draft=true", "draft=true&where[_status][equals]=draft", "draft=true&locale=all"]) {
     const reply = await a.ask("GET", `tenant-a/pages?limit=100&depth=0&${query}`);
     t.equal(reply.status, 200);
@@ -23,7 +23,7 @@ await tap.test("a list of drafts is the tenant's", async (t) => {
   t.strictSame(breaches(site.cms.takeRequests(), A), []);
 });
 
-await tap.test("every draft of another tenant is missing, to read and to write", async (t) => {
+await tap.test("a draft of another tenant is answered as missing, for reads and writes", async (t) => {
   const before = await snapshotOf(site.cms);
   for (const owner of [2, 3, 4]) {
     for (const nth of [1, 4]) {
@@ -43,29 +43,26 @@ await tap.test("every draft of another tenant is missing, to read and to write",
   t.strictSame(differences(before, await snapshotOf(site.cms)), [], "no version was added either");
 });
 
-await tap.test(
-  "a draft, from which required fields may be missing, is never made without its tenant",
-  async (t) => {
-    for (const body of [
-      {},
-      { tenant: null },
-      { tenant: 2 },
-      { tenant: "" },
-      { "tenant.id": 2 },
-      { title: "new" },
-    ]) {
-      const made = await a.ask("POST", "tenant-a/pages?draft=true&depth=0", { body });
-      t.match(made, { status: 201, json: { tenant: 1, _status: "draft" } }, JSON.stringify(body));
-      const id = Number(made.json["id"]);
-      for (const draft of [true, false]) {
-        t.match(await site.cms.payload.findByID({ collection: "pages", id, draft, depth: 0 }), { tenant: 1 });
-      }
+await tap.test("a draft, which may lack required fields, is never created without its tenant", async (t) => {
+  for (const body of [
+    {},
+    { tenant: null },
+    { tenant: 2 },
+    { tenant: "" },
+    { "tenant.id": 2 },
+    { title: "new" },
+  ]) {
+    const made = await a.ask("POST", "tenant-a/pages?draft=true&depth=0", { body });
+    t.match(made, { status: 201, json: { tenant: 1, _status: "draft" } }, JSON.stringify(body));
+    const id = Number(made.json["id"]);
+    for (const draft of [true, false]) {
+      t.match(await site.cms.payload.findByID({ collection: "pages", id, draft, depth: 0 }), { tenant: 1 });
     }
-    t.strictSame(breaches(site.cms.takeRequests(), A), []);
-  },
-);
+  }
+  t.strictSame(breaches(site.cms.takeRequests(), A), []);
+});
 
-await tap.test("a new draft of one's own record stays one's own", async (t) => {
+await tap.test("a new draft of an own record keeps its tenant", async (t) => {
   for (const method of ["PATCH", "PUT"]) {
     const body = { tenant: 2, "tenant.id": 2, content: `drafted by ${method}` };
     const reply = await a.ask(method, "tenant-a/pages/5?draft=true&depth=0", { body });
@@ -80,9 +77,9 @@ await tap.test("a new draft of one's own record stays one's own", async (t) => {
 });
 
 await tap.test(
-  "a draft that an editor has handed to another tenant gives that one no hold on the record",
+  "a draft that an editor moved to another tenant gives that tenant no access to the record",
   async (t) => {
-    // The record is A's until the draft is published; only its newest version says B.
+    // The record is A's until the draft is published. Only its newest version has tenant B.
     await site.cms.payload.update({ collection: "pages", id: 6, data: { tenant: 2 }, draft: true });
     const before = await snapshotOf(site.cms);
     for (const method of ["PATCH", "PUT", "DELETE"]) {
@@ -97,7 +94,7 @@ await tap.test(
   },
 );
 
-await tap.test("the trash is the tenant's as well", async (t) => {
+await tap.test("the trash is limited to the tenant as well", async (t) => {
   await site.cms.payload.update({
     collection: "events",
     id: 49,

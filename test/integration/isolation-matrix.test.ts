@@ -15,12 +15,12 @@ import { differences, snapshotOf, type Snapshot } from "../support/snapshot.ts";
 import { NAMINGS, type Naming } from "../support/namings.ts";
 import { samplesOf } from "../support/scrape.ts";
 
-// Every operation of every partner on every tenant's records, under every way to name a tenant. One table, no sampling.
+// Every operation of every partner on every tenant's records, under every way to name a tenant.
 
 const OPERATIONS = ["list", "read", "create", "PATCH", "PUT", "DELETE"] as const;
 const TENANTS = [1, 2, 3, 4] as const;
 const CALLERS: readonly KeyName[] = ["partnerA", "partnerB", "partnerC", "partnerD"];
-/** A and B share events; nobody shares posts. */
+/** A and B share events; posts are not shared. */
 const COLLECTIONS = ["events", "posts"] as const;
 
 type Operation = (typeof OPERATIONS)[number];
@@ -53,18 +53,18 @@ const UNKNOWN = { error: "Not Found", message: "Document not found for tenant" }
 const site = await startSite();
 tap.teardown(() => site.close());
 
-/** By the contract: does it change anything? */
+/** Reports whether the contract lets this request change anything. */
 function changes({ own, owner, naming, operation }: Case): boolean {
   if (!naming.resolves || operation === "list" || operation === "read") return false;
   return operation === "create" || own === owner;
 }
 
-/** A tenant that is not the caller's: the record's owner, or the next one where that is the caller. */
+/** A tenant other than the caller's: the record's owner, or the next tenant if the caller owns the record. */
 function otherOf({ own, owner }: Case): number {
   return owner === own ? (own % 4) + 1 : owner;
 }
 
-/** Whose records of a collection a tenant may read, its own first. */
+/** The tenants whose records of a collection this tenant may read, its own first. */
 function scopeOf({ own, collection }: Pick<Case, "own" | "collection">): number[] {
   return collection === "events" && own < 3 ? [own, 3 - own] : [own];
 }
@@ -77,7 +77,7 @@ function titleOf({ operation, naming }: Case): string {
   return `${operation} by ${naming.by}`;
 }
 
-/** Sends a case; `other` and `id` are the tenant that is not the caller's and the record. */
+/** Sends a case. `other` is a tenant other than the caller's, and `id` is the record. */
 async function send(caller: Caller, at: Case, { other, id }: { other: number; id: number }): Promise<Reply> {
   const { own, owner, collection, naming, operation } = at;
   const { path, id: idHeader, slug } = naming.as(own, other);
@@ -96,7 +96,7 @@ async function send(caller: Caller, at: Case, { other, id }: { other: number; id
   return caller.ask(operation, `${base}/${id}?depth=0`, { headers, body });
 }
 
-/** What is wrong with an answer, or undefined. `twin` is the answer for a record or tenant that does not exist. */
+/** The fault of an answer, or undefined. `twin` is the answer for a record or tenant that does not exist. */
 function wrong(at: Case, reply: Reply, twin: Reply | undefined): string | undefined {
   const { own, owner, operation, naming } = at;
   const seen = `${reply.status} ${reply.text.slice(0, 200)}`;
@@ -116,7 +116,7 @@ function wrong(at: Case, reply: Reply, twin: Reply | undefined): string | undefi
   return operation === "read" || operation === "DELETE" || title === titleOf(at) ? undefined : seen;
 }
 
-/** Sends a case, and its twin where it must be refused; gives what is wrong with it. */
+/** Sends a case, and its twin if the case must be refused. Resolves with the fault, or undefined. */
 async function trial(caller: Caller, at: Case, nth: number): Promise<string | undefined> {
   const { own, owner, operation, naming } = at;
   const isRefused = !naming.resolves || (operation === "read" ? !mayRead(at) : owner !== own);
@@ -131,13 +131,13 @@ async function trial(caller: Caller, at: Case, nth: number): Promise<string | un
   return problem && `${titleOf(at)}, owner ${owner}: ${problem}`;
 }
 
-/** Rows of somebody else's: all but the caller's own records, their versions and what hangs on them. */
+/** The rows that are not the caller's own records, their versions or their child rows. */
 function foreign(rows: readonly string[], own: number): string[] {
   return rows.filter((row) => {
     const [, tenant] = /"(?:version_)?tenant_id":(\d+)/.exec(row) ?? [];
     const [, parent] = /"_?parent_id":(\d+)/.exec(row) ?? [];
     const owner = tenant ?? (parent === undefined ? undefined : Math.ceil(Number(parent) / PER_TENANT));
-    // A new record's number is beyond the last tenant's: it belongs to the one who makes records here.
+    // A new record's id follows the last tenant's ids, and only the caller creates records here.
     return owner === undefined || (Number(owner) !== own && Number(owner) <= 4);
   });
 }
@@ -153,7 +153,7 @@ for (const [index, key] of CALLERS.entries()) {
     const cases = CASES.filter((at) => at.own === own && at.collection === collection);
     const law: Law = { tenant: own, scope: scopeOf({ own, collection }), key };
 
-    await tap.test(`${key} reads ${collection} in scope, and what is refused changes nothing`, async (t) => {
+    await tap.test(`${key} reads ${collection} in scope, and refused requests change nothing`, async (t) => {
       const before = await snapshotOf(site.cms);
       const problems: string[] = [];
       for (const [n, at] of cases.filter((each) => !changes(each)).entries()) {
@@ -165,7 +165,7 @@ for (const [index, key] of CALLERS.entries()) {
       t.strictSame(breaches(site.cms.takeRequests(), law), []);
     });
 
-    await tap.test(`${key} writes ${collection} of its own, and nobody else's change`, async (t) => {
+    await tap.test(`${key} writes its own ${collection}, and no other record changes`, async (t) => {
       const before = await snapshotOf(site.cms);
       const problems: string[] = [];
       const counts = { create: 0, DELETE: 0 };
@@ -186,14 +186,11 @@ for (const [index, key] of CALLERS.entries()) {
   }
 }
 
-await tap.test(
-  "in all of it the CMS sent no main record and no joined one that was not asked for",
-  async (t) => {
-    t.strictSame(await samplesOf(site.gateway, "gateway_isolation_total"), {});
-  },
-);
+await tap.test("the CMS sent no main record and no joined record outside the requested scope", async (t) => {
+  t.strictSame(await samplesOf(site.gateway, "gateway_isolation_total"), {});
+});
 
-await tap.test("all of the cases are there", (t) => {
+await tap.test("the table has every case", (t) => {
   t.comment(`${CASES.length} cases, ${CASES.filter(changes).length} of them writes that are carried out`);
   t.equal(CASES.length, 4 * 4 * 2 * 23 * 6);
   t.end();

@@ -5,7 +5,7 @@ import { idOf } from "../support/cms/seed.ts";
 import { breaches, docsOf, faceOf, SLUGS, startSite, type Caller } from "../support/isolation.ts";
 import { differences, snapshotOf } from "../support/snapshot.ts";
 
-// Users of more than one tenant: the request says for which one they act, and that one alone is reached.
+// Users of several tenants: a request names its tenant and has access to this tenant alone.
 
 const site = await startSite();
 tap.teardown(() => site.close());
@@ -16,19 +16,19 @@ const MEMBERS: readonly (readonly [KeyName, readonly number[]])[] = [
   ["admin", [1, 2, 3, 4]],
   ["service", [1, 2, 3, 4]],
 ];
-/** Tenant headers for a tenant by id, in every combination, with a path that names `elsewhere`. */
-function namings(tenant: number, elsewhere: number): { path: string; headers: Record<string, string> }[] {
+/** Every combination of headers that names a tenant by id or slug, with a path that names `otherTenant`. */
+function namings(tenant: number, otherTenant: number): { path: string; headers: Record<string, string> }[] {
   const id = { "x-basker-tenant-id": `${tenant}` };
   const slug = { "x-basker-tenant-slug": `${SLUGS[tenant]}` };
   return [
     { path: `${SLUGS[tenant]}`, headers: {} },
-    { path: `${SLUGS[elsewhere]}`, headers: id },
-    { path: `${SLUGS[elsewhere]}`, headers: slug },
-    { path: `${SLUGS[elsewhere]}`, headers: { ...id, "x-basker-tenant-slug": `${SLUGS[elsewhere]}` } },
+    { path: `${SLUGS[otherTenant]}`, headers: id },
+    { path: `${SLUGS[otherTenant]}`, headers: slug },
+    { path: `${SLUGS[otherTenant]}`, headers: { ...id, "x-basker-tenant-slug": `${SLUGS[otherTenant]}` } },
   ];
 }
 
-/** Whose posts a list shows. */
+/** Resolves with the tenants of the listed posts, or with the status. */
 async function owners(
   caller: Caller,
   path: string,
@@ -39,34 +39,31 @@ async function owners(
 }
 
 for (const [key, tenants] of MEMBERS) {
-  await tap.test(
-    `${key} reads the tenant that is named, whichever way, and no other of its own`,
-    async (t) => {
-      const caller = site.as(key);
-      for (const tenant of tenants) {
-        for (const elsewhere of tenants.filter((other) => other !== tenant)) {
-          for (const { path, headers } of namings(tenant, elsewhere)) {
-            const what = `${path} ${JSON.stringify(headers)}`;
-            const found = await owners(caller, path, headers);
-            t.strictSame([found.length, ...new Set(found)], [24, tenant], what);
-            const foreign = await caller.ask("GET", `${path}/posts/${idOf(elsewhere, 1)}`, { headers });
-            const missing = await caller.ask("GET", `${path}/posts/99999`, { headers });
-            t.equal(foreign.status, 404, what);
-            t.equal(faceOf(foreign), faceOf(missing), what);
-          }
+  await tap.test(`${key} reads only the named tenant, however the request names it`, async (t) => {
+    const caller = site.as(key);
+    for (const tenant of tenants) {
+      for (const otherTenant of tenants.filter((other) => other !== tenant)) {
+        for (const { path, headers } of namings(tenant, otherTenant)) {
+          const what = `${path} ${JSON.stringify(headers)}`;
+          const found = await owners(caller, path, headers);
+          t.strictSame([found.length, ...new Set(found)], [24, tenant], what);
+          const foreign = await caller.ask("GET", `${path}/posts/${idOf(otherTenant, 1)}`, { headers });
+          const missing = await caller.ask("GET", `${path}/posts/99999`, { headers });
+          t.equal(foreign.status, 404, what);
+          t.equal(faceOf(foreign), faceOf(missing), what);
         }
       }
-    },
-  );
+    }
+  });
 
   await tap.test(
-    `${key} writes in the tenant that is named, and moves nothing between its own`,
+    `${key} writes only in the named tenant, and moves no record between its own tenants`,
     async (t) => {
       const caller = site.as(key);
       for (const tenant of tenants) {
-        for (const elsewhere of tenants.filter((other) => other !== tenant)) {
-          for (const { path, headers } of namings(tenant, elsewhere)) {
-            const body = { title: "by a member", tenant: elsewhere };
+        for (const otherTenant of tenants.filter((other) => other !== tenant)) {
+          for (const { path, headers } of namings(tenant, otherTenant)) {
+            const body = { title: "by a member", tenant: otherTenant };
             const made = await caller.ask("POST", `${path}/posts?depth=0`, { headers, body });
             t.match(made, { status: 201, json: { tenant } }, path);
             const own = await caller.ask("PATCH", `${path}/posts/${idOf(tenant, 1)}?depth=0`, {
@@ -77,7 +74,7 @@ for (const [key, tenants] of MEMBERS) {
 
             const before = await snapshotOf(site.cms);
             for (const method of ["PATCH", "PUT", "DELETE"]) {
-              const target = `${path}/posts/${idOf(elsewhere, 2)}`;
+              const target = `${path}/posts/${idOf(otherTenant, 2)}`;
               t.equal(
                 (await caller.ask(method, target, { headers, body })).status,
                 404,
@@ -92,7 +89,7 @@ for (const [key, tenants] of MEMBERS) {
   );
 }
 
-await tap.test("tenants alternate under one key without one standing in for the other", async (t) => {
+await tap.test("concurrent requests for two tenants with one key each get their own records", async (t) => {
   const caller = site.as("partnerAC");
   const rounds = await Promise.all(
     Array.from({ length: 20 }, (_, i) => owners(caller, i % 2 === 0 ? "tenant-a" : "tenant-c")),
@@ -100,7 +97,7 @@ await tap.test("tenants alternate under one key without one standing in for the 
   for (const [i, found] of rounds.entries()) t.strictSame([...new Set(found)], [i % 2 === 0 ? 1 : 3]);
 });
 
-await tap.test("keys alternate in one tenant without one standing in for the other", async (t) => {
+await tap.test("concurrent requests for one tenant with many keys each get their own answer", async (t) => {
   const keys: KeyName[] = ["partnerA", "partnerB", "partnerC", "partnerAC", "admin"];
   const found = await Promise.all(keys.map((key) => owners(site.as(key), "tenant-a")));
   t.strictSame(
@@ -109,17 +106,17 @@ await tap.test("keys alternate in one tenant without one standing in for the oth
   );
 });
 
-await tap.test("a tenant that one is no member of cannot be told from one that does not exist", async (t) => {
+await tap.test("a tenant that the user is not a member of is answered like a missing tenant", async (t) => {
   const namings = [
     ["tenant-b", "tenant-x", {}, {}],
     ["tenant-x", "tenant-x", { "x-basker-tenant-id": "2" }, { "x-basker-tenant-id": "77" }],
     ["tenant-x", "tenant-x", { "x-basker-tenant-slug": "tenant-b" }, { "x-basker-tenant-slug": "tenant-y" }],
   ] as const;
   const caller = site.as("partnerAC");
-  for (const [path, nobodys, headers, others] of namings) {
+  for (const [path, absent, headers, others] of namings) {
     for (const rest of ["", "/posts", "/posts/25", "/nosuch", "/users"]) {
       const foreign = await caller.ask("GET", path + rest, { headers });
-      const missing = await caller.ask("GET", nobodys + rest, { headers: others });
+      const missing = await caller.ask("GET", absent + rest, { headers: others });
       t.equal(foreign.status, 404);
       t.equal(foreign.json["error"], "Tenant not found");
       t.equal(faceOf(foreign), faceOf(missing), `${path}${rest} ${JSON.stringify(headers)}`);
@@ -128,7 +125,7 @@ await tap.test("a tenant that one is no member of cannot be told from one that d
 });
 
 await tap.test(
-  "the CMS is asked with the resolved tenant alone, whatever the request said beside it",
+  "upstream requests carry only the resolved tenant, whatever other tenants the request names",
   async (t) => {
     const headers = { "x-basker-tenant-id": "3", "x-basker-tenant-slug": "tenant-a" };
     const caller = site.as("partnerAC");

@@ -2,13 +2,13 @@ import t from "tap";
 import { idOf, PER_TENANT } from "../support/cms/seed.ts";
 import { faceOf, startSite } from "../support/isolation.ts";
 
-// Another tenant's record and one that does not exist are answered alike: status, body, names and values of headers.
+// A foreign record and a missing record get the same answer: status, body, names and values of headers.
 
 const site = await startSite();
 t.teardown(() => site.close());
 const a = site.as("partnerA");
 
-/** Records that A may not read: of strangers, and of a mate of its group in a collection that is not shared. */
+/** Records that A may not read: of tenants outside its group, and unshared ones of a group member. */
 const FOREIGN = [
   ["posts", 3],
   ["events", 4],
@@ -24,7 +24,7 @@ const WAYS = [
 ] as const;
 
 for (const [method, sent] of WAYS) {
-  t.test(`${method} of a foreign id and of a missing one give one answer, to the byte`, async (t) => {
+  t.test(`${method} of a foreign id and of a missing id get the same answer, to the byte`, async (t) => {
     const faces = new Map<string, number>();
     for (const [collection, owner] of FOREIGN) {
       for (let n = 1; n <= PER_TENANT; n += 1) {
@@ -45,7 +45,7 @@ for (const [method, sent] of WAYS) {
   });
 }
 
-t.test("the tenant's own record is told from both, so the test can see a difference", async (t) => {
+t.test("the tenant's own record gets another answer, so the test can detect a difference", async (t) => {
   const [own, missing] = [await a.ask("GET", "tenant-a/posts/1"), await a.ask("GET", "tenant-a/posts/9901")];
   t.not(faceOf(own), faceOf(missing));
 });

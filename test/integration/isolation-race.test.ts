@@ -4,10 +4,10 @@ import { startCms } from "../support/cms/server.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 
 /**
- * A partner of A writes to its record while an administrator moves it to B. The write does not carry the tenant, so that
- * the outcome is that of an order: the write and then the move, or the move and no write. The record is never taken back,
- * and the partner is never shown a record of B's. A gate on the line between gateway and CMS moves the record at a moment
- * that the test chooses.
+ * A partner of A writes to its record while an administrator moves the record to B. The write does not carry
+ * the tenant, so the result equals one of two orders: the write and then the move, or the move and no write.
+ * The record is never moved back, and the partner never receives a record of B. A gate on the line between
+ * gateway and CMS moves the record at a chosen moment.
  */
 
 const cms = await startCms({ record: false });
@@ -18,7 +18,7 @@ const headersOf = (key: string) => ({
   "content-type": "application/json",
 });
 
-/** What is done when a request reaches the gate: before the CMS gets it, and before the gateway gets its answer. */
+/** The callbacks of a gate: `before` the CMS receives a request, and `after` the CMS has answered it. */
 interface Gate {
   before: (request: IncomingMessage) => Promise<unknown>;
   after: (request: IncomingMessage) => Promise<unknown>;
@@ -26,7 +26,7 @@ interface Gate {
 
 const OPEN: Gate = { before: () => Promise.resolve(), after: () => Promise.resolve() };
 
-/** A line to the CMS with a gate on it. */
+/** Starts a line to the CMS with a gate on it. */
 async function gatedLine(t: Test): Promise<{ readonly url: string; readonly gate: Gate }> {
   const gate = { ...OPEN };
   const line = createServer((req, res) => {
@@ -69,7 +69,7 @@ const isOfEvents = ({ url = "" }: IncomingMessage): boolean => url.startsWith("/
 const isCheck = (req: IncomingMessage): boolean => req.method === "GET" && isOfEvents(req);
 const isWrite = (req: IncomingMessage): boolean => req.method === "PATCH" && isOfEvents(req);
 
-/** When the record moves, in the order of a write's course, and what the partner is answered. */
+/** When the record moves, in the order of a write's steps, and the status that the partner gets. */
 interface Moment {
   readonly name: string;
   readonly at: keyof Gate;
@@ -90,7 +90,7 @@ const write = ({ gateway }: Race, id: number, title: string): Promise<Response> 
     body: JSON.stringify({ title }),
   });
 
-/** Over HTTP, as an administrator does it: through the CMS's own access control. */
+/** Moves a record over HTTP, as an administrator does, so that the CMS's access control applies. */
 const move = (id: number): Promise<Response> =>
   fetch(`${cms.url}/api/events/${id}?depth=0`, {
     method: "PATCH",
@@ -101,7 +101,7 @@ const move = (id: number): Promise<Response> =>
 const ofA = (id: number) =>
   cms.payload.update({ collection: "events", id, data: { tenant: 1, title: "before" }, depth: 0 });
 
-/** One write during which the record moves at that moment: what the partner hears, and the record afterwards. */
+/** Writes once while the record moves at this moment. Resolves with the status and the record afterwards. */
 async function moved(race: Race, id: number, { name, at, of }: Moment) {
   const moves: number[] = [];
   await ofA(id);
@@ -132,8 +132,8 @@ for (const moment of MOMENTS) {
   });
 }
 
-// Payload reads the record, runs its hooks and writes the whole record: which of two such writes wins is the CMS's luck.
-t.test("a write and a move that reach the CMS together: no answer shows the record of B", async (t) => {
+// Payload reads the record, runs its hooks and writes the whole record, so either of two such writes can win.
+t.test("if a write and a move reach the CMS together, no answer shows the record of B", async (t) => {
   const race = await raceFor(t);
   for (const id of RECORDS) {
     await ofA(id);
@@ -147,11 +147,11 @@ t.test("a write and a move that reach the CMS together: no answer shows the reco
     await answer?.arrayBuffer();
     t.equal(answer?.status, 200);
     if (written.status === 200) t.match(JSON.parse(text), { tenant: 1, title: "together" });
-    else t.equal(written.status, 500, "the CMS has carried it out on a record of B's");
+    else t.equal(written.status, 500, "the CMS carried the write out on a record of B");
   }
 });
 
-t.test("a partner's ifUpdatedAt is a condition of the write: stale is 409, nonsense 422", async (t) => {
+t.test("a partner's ifUpdatedAt is a precondition of the write: stale is 409, invalid 422", async (t) => {
   const gateway = await startTestGateway(cms.url);
   t.teardown(() => gateway.stop());
   const patch = (body: unknown) =>

@@ -5,14 +5,14 @@ import { idOf } from "../support/cms/seed.ts";
 import { docsOf, faceOf, FIXTURE_SETTINGS, startSite } from "../support/isolation.ts";
 import { snapshotOf, differences } from "../support/snapshot.ts";
 
-// A CMS that limits its users itself shows each of them other tenants. What one was told must not answer another.
+// A CMS that limits its users itself shows them different tenants. A user's lookup is for this user only.
 
 const tight = { access: "tight" } as const;
 const withServiceKey = (key: string): Record<string, unknown> => ({
   cms: { ...FIXTURE_SETTINGS.cms, serviceKey: key },
 });
 
-await tap.test("that one user sees no such tenant is not remembered for another who does", async (t) => {
+await tap.test("a tenant lookup that finds nothing for one user is not cached for another", async (t) => {
   const site = await startSite(FIXTURE_SETTINGS, tight);
   t.teardown(() => site.close());
   const ways = [
@@ -37,7 +37,7 @@ await tap.test("that one user sees no such tenant is not remembered for another 
   }
 });
 
-await tap.test("nor is what an administrator sees of a tenant's group", async (t) => {
+await tap.test("a group lookup for an administrator is not cached for a partner", async (t) => {
   const site = await startSite(FIXTURE_SETTINGS, tight);
   t.teardown(() => site.close());
   const total = async (key: "admin" | "partnerA") =>
@@ -48,7 +48,7 @@ await tap.test("nor is what an administrator sees of a tenant's group", async (t
 });
 
 await tap.test(
-  "a key of the gateway's own finds tenants for everybody, and opens none to a stranger",
+  "the gateway's own key finds tenants for every user, and gives access to none that is foreign",
   async (t) => {
     const site = await startSite(withServiceKey(KEYS.service), tight);
     t.teardown(() => site.close());
@@ -66,13 +66,13 @@ await tap.test(
       t.equal(
         isByGateway,
         path.startsWith("/api/tenants?"),
-        `${path}: that key asks for tenants and nothing else`,
+        `${path}: this key requests tenants and nothing else`,
       );
     }
   },
 );
 
-await tap.test("refusals are the gateway's, not the CMS's: foreign and missing look the same", async (t) => {
+await tap.test("refusals come from the gateway: foreign and missing records look the same", async (t) => {
   const site = await startSite(FIXTURE_SETTINGS, tight);
   t.teardown(() => site.close());
   const before = await snapshotOf(site.cms);

@@ -4,7 +4,7 @@ import { clientOf } from "../support/cms/client.ts";
 import { breaches, docsOf, faceOf, isJson, SLUGS, startSite, type Law } from "../support/isolation.ts";
 import { differences, snapshotOf } from "../support/snapshot.ts";
 
-// Uploaded files are records with bytes beside them: both belong to one tenant. Tenant n has media 3n-2 to 3n, file n.
+// An uploaded file is a record with bytes, both of one tenant. Tenant n has media 3n-2 to 3n, and file n.
 
 const site = await startSite();
 tap.teardown(() => site.close());
@@ -14,7 +14,7 @@ const A: Law = { tenant: 1, scope: [1], key: "partnerA" };
 const a = site.as("partnerA");
 const editor = clientOf(site.cms.url, `users API-Key ${site.cms.keys.admin}`);
 
-/** Every tenant's every file is still there, byte for byte. */
+/** Asserts that every file of every tenant is still served. */
 async function holdsAllFiles(t: Test): Promise<void> {
   const paths = ["a", "b", "c", "d"].flatMap((letter) => [
     ...[1, 2, 3].map((n) => `/api/media/file/${letter}-${n}.png`),
@@ -27,7 +27,7 @@ async function holdsAllFiles(t: Test): Promise<void> {
   }
 }
 
-await tap.test("each partner lists and reads the files of its tenant alone", async (t) => {
+await tap.test("each partner lists and reads only the files of its tenant", async (t) => {
   for (const [index, key] of (["partnerA", "partnerB", "partnerC", "partnerD"] as const).entries()) {
     const own = index + 1;
     const slug = `${SLUGS[own]}`;
@@ -48,7 +48,7 @@ await tap.test("each partner lists and reads the files of its tenant alone", asy
   }
 });
 
-await tap.test("another tenant's file is missing to every write, and stays", async (t) => {
+await tap.test("a write to another tenant's file is answered as missing, and the file stays", async (t) => {
   const before = await snapshotOf(site.cms);
   for (const [foreign, missing] of [
     ["media/4", "media/99999"],
@@ -67,7 +67,7 @@ await tap.test("another tenant's file is missing to every write, and stays", asy
   await holdsAllFiles(t);
 });
 
-await tap.test("one's own file can be described anew, and deleted with its bytes", async (t) => {
+await tap.test("an own file can be updated, and is deleted with its bytes", async (t) => {
   const described = await a.ask("PATCH", "tenant-a/media/1", { body: { alt: "new", tenant: 2 } });
   t.match(described, { status: 200, json: { id: 1, tenant: 1, alt: "new", filename: "a-1.png" } });
   t.match(await a.ask("DELETE", "tenant-a/media/1"), { status: 200, json: { id: 1, tenant: 1 } });
@@ -75,7 +75,7 @@ await tap.test("one's own file can be described anew, and deleted with its bytes
   t.equal((await editor.call("/api/media/file/b-1.png")).status, 200);
 });
 
-await tap.test("a record that points at another tenant's picture shows its number and no more", async (t) => {
+await tap.test("a relation to another tenant's image shows its id only", async (t) => {
   // Page 3 is A's and its hero, media 7, is C's.
   for (const depth of [0, 1, 2, 10]) {
     const read = await a.ask("GET", `tenant-a/pages/3?depth=${depth}`);
@@ -83,12 +83,12 @@ await tap.test("a record that points at another tenant's picture shows its numbe
     t.notMatch(read.text, /c-1\.png|C media/);
   }
   const written = await a.ask("PATCH", "tenant-a/pages/4?depth=2", { body: { hero: 10 } });
-  t.equal(written.status, 422, "and cannot be made to");
+  t.equal(written.status, 422, "a write cannot set such a relation");
   const { hero } = (await a.ask("GET", "tenant-a/pages/1?depth=1")).json;
-  t.match(isJson(hero) ? hero : {}, { id: 1, tenant: 1, filename: "a-1.png" }, "its own is shown");
+  t.match(isJson(hero) ? hero : {}, { id: 1, tenant: 1, filename: "a-1.png" }, "an own image is shown");
 });
 
-await tap.test("bytes are not served under /partners, nor natively to a key", async (t) => {
+await tap.test("file bytes are served neither under /partners nor natively with a key", async (t) => {
   for (const path of [
     "media/file/a-1.png",
     "media/file",

@@ -5,7 +5,7 @@ import { answerOf, carries, startFaultyLine } from "../support/faults.ts";
 import { judge, KEY, purge, statusOf, TOKEN } from "../support/revocation.ts";
 import { startStillGateway } from "../support/still-gateway.ts";
 
-// What keys and tenants cost the CMS, and how long they count, by a clock that the tests move.
+// The lookups that keys and tenants cost, and how long a result is cached. The tests move the clock.
 tap.setTimeout(900_000);
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
@@ -16,22 +16,22 @@ tap.teardown(async () => {
 const RATE = 40;
 const BATCH = 50;
 
-/** A gateway whose time stands still, which ends with the test. */
+/** Starts a gateway on a manual clock, which stops after the test. */
 async function start(t: Test, settings: Record<string, unknown>) {
   const gateway = await startStillGateway(line.url, settings, { env: { ADMIN_TOKEN: TOKEN } });
   t.teardown(() => gateway.stop());
   return gateway;
 }
 
-/** How often the CMS was asked whose a key is. */
+/** The number of key lookups that the CMS received. */
 function identifications(): number {
   return line.asked.filter((request) => request.startsWith("GET /api/users/me")).length;
 }
 
-tap.test("unknown keys cost the CMS what was configured, and good keys are served meanwhile", async (t) => {
+tap.test("unknown keys cost at most the configured lookups, and good keys are still served", async (t) => {
   const settings = { cache: { lookupsPerSecond: RATE, keyTtl: "10m", absent: 10, keys: 10 } };
   const gateway = await start(t, settings);
-  /** Unknown keys, each once; resolves with how often a gateway said what of them. */
+  /** Sends unknown keys, each once. Resolves with the number of each verdict. */
   const flood = async (requests: number, name: string) => {
     const counts = { good: 0, refused: 0, unknown: 0 };
     for (let i = 0; i < requests; i += BATCH) {
@@ -57,19 +57,19 @@ tap.test("unknown keys cost the CMS what was configured, and good keys are serve
   t.strictSame(
     await flood(200, "third"),
     { good: 0, refused: RATE, unknown: 200 - RATE },
-    "no more than a bucket",
+    "at most one bucket of lookups",
   );
   const asked = identifications();
   t.equal(asked, before + left + RATE / 2 + RATE);
   for (const key of good) t.equal(await judge(gateway, key), "good");
-  t.equal(identifications(), asked, "the good ones are still remembered");
+  t.equal(identifications(), asked, "the good keys are still cached");
   t.equal((await purge(gateway, { all: true })).status, 200);
   t.equal(await judge(gateway, KEY), "good", "a key that was good is looked up at once after a purge");
   t.equal(identifications(), asked + 1);
   t.equal(await judge(gateway, "a-late-unknown-key"), "unknown");
 });
 
-tap.test("if the CMS cannot be asked, a tenant is served stale for its grace and a key never", async (t) => {
+tap.test("if lookups fail, a tenant is served stale within its grace and a key never", async (t) => {
   const list = "/partners/2026-02/tenant-a/pages?limit=1";
   const cache = { keyTtl: "10s", tenantTtl: "500ms", tenantGrace: "60s", jitter: 0 };
   const gateway = await start(t, { cache });
@@ -84,12 +84,12 @@ tap.test("if the CMS cannot be asked, a tenant is served stale for its grace and
   t.equal(await statusOf(gateway, list, KEY), 200);
   t.match(last(), { tenantVia: "memory", keyVia: "memory" });
   gateway.clock.move(1);
-  t.equal(await statusOf(gateway, list, KEY), 200, "the tenant is out of date, and good enough");
+  t.equal(await statusOf(gateway, list, KEY), 200, "the tenant is stale and still served");
   t.match(last(), { status: 200, tenantVia: "stale", keyVia: "memory" });
   gateway.clock.move(9_499);
   t.equal(await statusOf(gateway, list, KEY), 200);
   gateway.clock.move(1);
-  t.equal(await statusOf(gateway, list, KEY), 503, "the key is out of date, and that is the end of it");
+  t.equal(await statusOf(gateway, list, KEY), 503, "the key has expired and is not served");
   t.match(last(), { status: 503, code: "key.unverifiable" });
 });
 

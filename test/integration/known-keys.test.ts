@@ -10,8 +10,8 @@ import { samplesOf } from "../support/scrape.ts";
 import { unhurried, untilShared } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
-// A key whose user this gateway has seen, or another replica through Redis, is never refused because too many unknown
-// keys are asked about: not after an administrator's write, not at a replica that starts, not under a flood.
+// A key whose user this gateway has seen, or another replica through Redis, is never refused because of too
+// many lookups of unknown keys. The tests cover an administrator's write, a replica that starts, and a flood.
 
 t.setTimeout(900_000);
 const MANY = 300;
@@ -28,7 +28,7 @@ t.teardown(async () => {
 
 type Cache = Readonly<Record<string, unknown>>;
 
-/** A gateway that ends with the test; with Redis it shares what it knows. */
+/** Starts a gateway that stops after the test. With Redis it shares its cache. */
 async function start(t: Test, cache: Cache, isShared = true): Promise<TestGateway> {
   const env = isShared ? sharing(redis.url) : { ADMIN_TOKEN: TOKEN };
   const gateway = await startTestGateway(line.url, unhurried({ cache }), { env });
@@ -38,33 +38,35 @@ async function start(t: Test, cache: Cache, isShared = true): Promise<TestGatewa
   return { ...gateway, stop };
 }
 
-/** One that may ask about many unknown keys, and one that may ask about next to none. */
+/** Settings that allow many lookups of unknown keys, and almost none. */
 const LENIENT = { lookupsPerSecond: 100_000 };
 const STRICT = { lookupsPerSecond: 1 };
 
-/** Shows every key to a gateway, a few at a time. Resolves when Redis has it too, where that is shared. */
+/** Sends every key, 50 at a time. If the cache is shared, resolves when Redis has every record. */
 async function learn(t: Test, gateway: TestGateway, isShared = true): Promise<void> {
   const verdicts = new Set<string>();
   for (let i = 0; i < MANY; i += 50)
     for (const verdict of await Promise.all(keys.slice(i, i + 50).map((key) => judge(gateway, key))))
       verdicts.add(verdict);
   t.strictSame([...verdicts], ["good"]);
-  // No request waits for its record to be written.
+  // A request does not wait until its record is written.
   if (isShared) await until("every record", async () => (await redis.admin.keys(RECORDS)).length === MANY);
 }
 
-/** How many requests of partners are under way in a gateway. */
-async function underWay(gateway: TestGateway): Promise<number> {
+/** The number of partner requests in flight in a gateway. */
+async function inFlight(gateway: TestGateway): Promise<number> {
   return (await samplesOf(gateway, "gateway_load", TOKEN))["of=requests"] ?? 0;
 }
 
-/** What a gateway says of every key, where all are asked about at once and the CMS answers none before all are here. */
-async function crowd(gateway: TestGateway): Promise<Record<string, number>> {
+/**
+ * Sends every key at once; the CMS answers when all are in flight. Resolves with the count of each verdict.
+ */
+async function sendAll(gateway: TestGateway): Promise<Record<string, number>> {
   const lookups = hold(line, ME);
   let settled = 0;
-  const before = await underWay(gateway);
+  const before = await inFlight(gateway);
   const verdicts = keys.map((key) => judge(gateway, key).finally(() => (settled += 1)));
-  await until("all to be under way", async () => (await underWay(gateway)) - before + settled >= MANY);
+  await until("all to be in flight", async () => (await inFlight(gateway)) - before + settled >= MANY);
   lookups.release();
   const counts: Record<string, number> = {};
   for (const verdict of await Promise.all(verdicts)) counts[verdict] = (counts[verdict] ?? 0) + 1;
@@ -73,75 +75,75 @@ async function crowd(gateway: TestGateway): Promise<Record<string, number>> {
 
 const ALL_GOOD = { good: MANY };
 
-/** An administrator changes a user, which makes every replica forget. */
+/** Changes a user as an administrator, which invalidates the caches of every replica. */
 async function write(gateway: TestGateway): Promise<void> {
   const admin = await administrator(gateway);
   await admin.write("PATCH", "/api/users/7", { name: "changed" });
 }
 
-t.test("after an administrator's write", async (t) => {
+t.test("known keys are served after an administrator's write", async (t) => {
   const gateway = await start(t, LENIENT, false);
   await learn(t, gateway, false);
   await write(gateway);
-  t.strictSame(await crowd(gateway), ALL_GOOD);
+  t.strictSame(await sendAll(gateway), ALL_GOOD);
 });
 
-t.test("under a flood of unknown keys that the CMS does not answer", async (t) => {
+t.test("known keys are served under a flood of unknown keys that the CMS does not answer", async (t) => {
   const gateway = await start(t, LENIENT, false);
   await learn(t, gateway, false);
   line.stage(hangs, /^GET \/api\/users\/me[^]*API-Key unknown-/);
   t.teardown(() => line.heal());
   const unknown = Array.from({ length: 100 }, (_, n) => judge(gateway, `unknown-${n}`).catch(() => "left"));
-  await until("the flood to be under way", async () => (await underWay(gateway)) >= 80);
+  await until("the flood to be in flight", async () => (await inFlight(gateway)) >= 80);
   await write(gateway);
-  t.strictSame(await crowd(gateway), ALL_GOOD);
+  t.strictSame(await sendAll(gateway), ALL_GOOD);
   line.stage(({ gateway: socket }) => socket.destroy(), ME);
   await line.refuse();
   await line.heal();
   await Promise.all(unknown);
 });
 
-t.test("at a replica that starts", async (t) => {
+t.test("known keys are served at a replica that starts", async (t) => {
   const one = await start(t, LENIENT);
   await untilShared(redis, [one]);
   await learn(t, one);
   const two = await start(t, STRICT);
-  t.strictSame(await crowd(two), ALL_GOOD, "as soon as it listens");
+  t.strictSame(await sendAll(two), ALL_GOOD, "as soon as it listens");
 });
 
-t.test("at a replica that starts alone, while it believes nothing of what is in Redis", async (t) => {
+t.test("known keys are served at a replica that starts alone, before it uses Redis's records", async (t) => {
   const one = await start(t, LENIENT);
   await untilShared(redis, [one]);
   await learn(t, one);
   await one.stop();
-  // It waits for another's word for `redis.ackTimeout`, which here is longer than the test.
+  // The replica waits for an answer of another for `redis.ackTimeout`, which here is longer than the test.
   const two = await start(t, STRICT);
-  t.strictSame(await crowd(two), ALL_GOOD);
+  t.strictSame(await sendAll(two), ALL_GOOD);
   t.match(await (await fetch(`${two.adminUrl}/readyz`)).text(), '"redis":"degraded"');
 });
 
-t.test("at a replica that has not seen them, after an administrator's write", async (t) => {
+t.test("known keys are served after an administrator's write at a replica new to them", async (t) => {
   const [one, two] = [await start(t, LENIENT), await start(t, STRICT)];
   await untilShared(redis, [one, two]);
   await learn(t, one);
   await write(one);
-  t.strictSame(await crowd(two), ALL_GOOD);
+  t.strictSame(await sendAll(two), ALL_GOOD);
   const three = await start(t, STRICT);
   await write(one);
-  t.strictSame(await crowd(three), ALL_GOOD, "and at one that starts");
+  t.strictSame(await sendAll(three), ALL_GOOD, "also at a replica that starts");
 });
 
-t.test("at a replica that has not seen them, once all that was known has expired", async (t) => {
-  // What is older than a millisecond counts no longer where it is read.
+t.test("known keys are served at a replica new to them, when every record has expired", async (t) => {
+  // With this TTL, the replica ignores a record that is older than a millisecond.
   const [one, two] = [await start(t, LENIENT), await start(t, { ...STRICT, keyTtl: "1ms" })];
   await untilShared(redis, [one, two]);
   await learn(t, one);
   const [record = ""] = await redis.admin.keys(RECORDS);
-  t.ok((await redis.admin.pttl(record)) > 12 * 3_600_000, "Redis keeps it for longer than an hour's life");
-  t.strictSame(await crowd(two), ALL_GOOD);
+  t.ok((await redis.admin.pttl(record)) > 12 * 3_600_000, "Redis keeps a record for more than 12 hours");
+  t.strictSame(await sendAll(two), ALL_GOOD);
 });
 
-t.test("unknown keys get no more than half of the connections, however few there are", async (t) => {
+t.test("unknown keys get at most half of the connections, even if there are few", async (t) => {
   const settings = { upstream: { connections: 4 }, cache: LENIENT };
   const gateway = await startTestGateway(line.url, unhurried(settings), { env: { ADMIN_TOKEN: TOKEN } });
   t.teardown(() => gateway.stop());
@@ -150,7 +152,7 @@ t.test("unknown keys get no more than half of the connections, however few there
   const asked = line.asked.length;
   line.stage(hangs, /^GET \/api\/users\/me[^]*API-Key unknown-/);
   const unknown = Array.from({ length: 40 }, (_, n) => judge(gateway, `unknown-${n}`).catch(() => "left"));
-  await until("the flood to be under way", async () => (await underWay(gateway)) >= 10);
+  await until("the flood to be in flight", async () => (await inFlight(gateway)) >= 10);
   t.equal(await judge(gateway, cms.keys.partnerA), "good");
   t.ok(line.asked.slice(asked).length >= 3);
   await line.refuse();

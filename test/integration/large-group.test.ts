@@ -5,12 +5,12 @@ import { KEYS } from "../support/cms/keys.ts";
 import type { Project } from "../support/cms/project.ts";
 import { docsOf, FIXTURE_SETTINGS, startSite } from "../support/isolation.ts";
 
-// The tenants of a group are named in each question that its scope is part of. In a URL four hundred ids have no room.
+// Each query in a group's scope names every tenant of the group. Four hundred ids do not fit into a URL.
 
 const MEMBERS = 400;
 const slugOf = (n: number): string => `m-${n}`;
 
-/** A group of `MEMBERS` and a tenant outside, with UUIDs for ids. Each has a venue and an event there. */
+/** Creates a group of `MEMBERS` and a tenant outside it, by UUIDs. Each has a venue and an event at it. */
 async function seed(payload: Payload): Promise<void> {
   const shared = ["events", "venues"];
   const group = await payload.create({
@@ -38,7 +38,7 @@ async function seed(payload: Payload): Promise<void> {
         data: { ...user, roles: ["editor"], tenants: [{ tenant }] },
       });
   }
-  // The mate's venue has an event of a tenant that is none.
+  // The other member's venue has an event of the tenant outside the group.
   const outside = await oneOf(payload, "tenants", { slug: { equals: slugOf(MEMBERS) } });
   const venue = await oneOf(payload, "venues", { title: { equals: "1" } });
   const event = {
@@ -79,7 +79,7 @@ const A = slugOf(0);
 const idIn = async (collection: string, title: string) =>
   String((await oneOf(payload, collection, { title: { equals: title } })).id);
 
-t.test("only what is too long for a URL goes as another method, which the CMS takes for a GET", async (t) => {
+t.test("only a query too long for a URL is sent as a POST, which the CMS reads as a GET", async (t) => {
   await partner.ask("GET", `${A}/venues?limit=1`);
   site.cms.takeRequests();
   t.match(await partner.ask("GET", `${A}/venues?limit=1`), { status: 200, json: { totalDocs: MEMBERS } });
@@ -91,11 +91,11 @@ t.test("only what is too long for a URL goes as another method, which the CMS ta
   t.match(
     long,
     { status: 200, json: { totalDocs: 0 } },
-    "a client's own query may be as long as one can send",
+    "the client's own query may be as long as a URL can be",
   );
 });
 
-t.test("a list holds every member's records and no other's, page by page", async (t) => {
+t.test("a list has the records of every member and no others, page by page", async (t) => {
   const titles = new Set<unknown>();
   for (const page of [1, 2, 3, 4, 5]) {
     const reply = await partner.ask("GET", `${A}/venues?limit=100&depth=0&sort=id&page=${page}`);
@@ -109,11 +109,11 @@ t.test("a list holds every member's records and no other's, page by page", async
   t.match(
     await partner.ask("GET", `${A}/venues?sort=nothing&limit=1`),
     { status: 200 },
-    "asked once more, unsorted",
+    "queried again without the unknown sort",
   );
 });
 
-t.test("a read by id finds a mate's record, with its joins in scope, and no other's", async (t) => {
+t.test("a read by id finds another member's record, its joins in scope, and no outside record", async (t) => {
   const venue = await partner.ask("GET", `${A}/venues/${await idIn("venues", "1")}?depth=1`);
   t.match(venue, { status: 200, json: { title: "1" } });
   const { docs }: { docs?: unknown } = Object(venue.json["events"]);
@@ -124,7 +124,7 @@ t.test("a read by id finds a mate's record, with its joins in scope, and no othe
   t.match(event, { status: 200, json: { venue: { title: "1" } } });
 });
 
-t.test("a body refers to what the group shares, and to nothing else", async (t) => {
+t.test("a body can refer only to records that the group shares", async (t) => {
   const startDate = "2026-02-02T00:00:00.000Z";
   const [mates, outsiders] = [await idIn("venues", "399"), await idIn("venues", "outside")];
   const made = await partner.ask("POST", `${A}/events`, { body: { title: "new", startDate, venue: mates } });

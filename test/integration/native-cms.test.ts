@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 import { startCms } from "../support/cms/server.ts";
 import { startProgram } from "../support/program.ts";
 
-/** An unmodified client of the CMS: what its admin panel does, through the gateway's program, against the real CMS. */
+/** An unmodified client: the requests of the admin panel, through the gateway's program, to the real CMS. */
 
 const MB = 1_048_576;
 /** The size of a large file, in megabytes. */
@@ -42,7 +42,7 @@ t.test("login sets the CMS's own cookie, and the cookie is a session", async (t)
   t.match(await cms.payload.findByID({ collection: "events", id: 1, depth: 0 }), { title: "By an editor" });
 });
 
-t.test("a large file goes up and comes down whole, and in ranges", async (t) => {
+t.test("a large file is uploaded and downloaded whole, and by ranges", async (t) => {
   const chunk = Buffer.alloc(MB, "partners-gateway ");
   const file = new File(
     Array.from({ length: SIZE }, () => chunk),
@@ -78,7 +78,7 @@ t.test("a large file goes up and comes down whole, and in ranges", async (t) => 
   t.equal(await range.text(), "partners-gateway ");
 });
 
-t.test("a WebSocket echoes", async (t) => {
+t.test("a WebSocket carries messages in both directions", async (t) => {
   const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/_next/webpack-hmr`, {
     headers: { cookie },
   });

@@ -7,7 +7,7 @@ import { samplesOf } from "../support/scrape.ts";
 import { startStillGateway } from "../support/still-gateway.ts";
 import { until } from "../support/until.ts";
 
-/** A gateway that is to be run beside the existing way in: who would be refused is let through, and told of. */
+/** A gateway in observe mode, beside the existing entry point: requests to be refused pass and are logged. */
 
 const cms = await startCms();
 t.teardown(() => cms.close());
@@ -20,7 +20,7 @@ async function started(t: Test, native: object, upstream = cms.url): Promise<Tes
   return gateway;
 }
 
-/** The first `n` lines of those who would be refused; waits for them, since they are written beside the requests. */
+/** Resolves with the first `n` lines of requests to be refused. The gateway logs them asynchronously. */
 function observed(gateway: TestGateway, n: number): Promise<Record<string, unknown>[]> {
   return until(`${n} lines of requests that would be refused`, () => {
     const lines = gateway.lines().filter(({ msg }) => msg === "would be refused");
@@ -32,14 +32,14 @@ const keyed = (key: string): { headers: Record<string, string> } => ({
   headers: { authorization: `users API-Key ${key}` },
 });
 
-/** The status of a request whose target is sent as it is spelt. */
+/** Resolves with the status of a request with exactly this target. */
 async function statusOf(gateway: TestGateway, target: string, more: readonly string[] = []): Promise<number> {
   const head = [`GET ${target} HTTP/1.1`, "Host: cms", ...more, "Connection: close"];
   const answer = await rawExchange(gateway.port, rawRequest(head));
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
 }
 
-t.test("a key on a native path is served as before, and who it was is told without the key", async (t) => {
+t.test("a key on a native path is served as before, and its user is logged without the key", async (t) => {
   const gateway = await started(t, { keys: "observe" });
   cms.takeRequests();
   const answer = await fetch(`${gateway.url}/api/posts?limit=1&depth=0`, keyed(cms.keys.partnerA));
@@ -52,7 +52,7 @@ t.test("a key on a native path is served as before, and who it was is told witho
         ({ path, headers }) =>
           path.startsWith("/api/posts") && headers.authorization === `users API-Key ${cms.keys.partnerA}`,
       ),
-    "the CMS got the key",
+    "the CMS received the key",
   );
   const [line] = await observed(gateway, 1);
   t.match(line, {
@@ -66,10 +66,10 @@ t.test("a key on a native path is served as before, and who it was is told witho
     collection: "posts",
   });
   await fetch(`${gateway.url}/api/secret-words/17?x=y`, keyed("nobody's"));
-  const [, nobody] = await observed(gateway, 2);
+  const [, second] = await observed(gateway, 2);
   t.notOk(
-    nobody && ("userId" in nobody || "collection" in nobody),
-    "a stranger, and a word that nobody knows",
+    second && ("userId" in second || "collection" in second),
+    "an unknown user and an unknown collection are not logged",
   );
   t.notMatch(JSON.stringify(gateway.lines()), new RegExp(`${cms.keys.partnerA}|nobody's|secret-words`));
   t.strictSame(await samplesOf(gateway, METRIC), {
@@ -78,7 +78,7 @@ t.test("a key on a native path is served as before, and who it was is told witho
   });
 });
 
-t.test("writes, uploads that wait for leave, and unkeyed traffic go on as before", async (t) => {
+t.test("writes, uploads with Expect: 100-continue and requests without a key pass as before", async (t) => {
   const gateway = await started(t, { keys: "observe" });
   const body = JSON.stringify({ title: "as before", tenant: 1 });
   const headers = { ...keyed(cms.keys.partnerA).headers, "content-type": "application/json" };
@@ -95,11 +95,11 @@ t.test("writes, uploads that wait for leave, and unkeyed traffic go on as before
   ];
   const told = await rawExchange(gateway.port, rawRequest(head, body));
   t.match(told, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201/);
-  t.equal((await fetch(`${gateway.url}/api/posts/1`)).status, 403, "the CMS's own answer to a stranger");
+  t.equal((await fetch(`${gateway.url}/api/posts/1`)).status, 403, "the CMS's own answer without a key");
   t.equal((await observed(gateway, 2)).length, 2);
 });
 
-t.test("the request does not wait for whose key it is", async (t) => {
+t.test("the request does not wait for the key lookup", async (t) => {
   const line = await startFaultyLine(() => cms.port);
   t.teardown(() => line.close());
   const gateway = await started(t, { keys: "observe" }, line.url);
@@ -110,7 +110,7 @@ t.test("the request does not wait for whose key it is", async (t) => {
   t.strictSame(
     gateway.lines().filter(({ msg }) => msg === "would be refused"),
     [],
-    "answered before it was known",
+    "answered before the lookup",
   );
   const { gateway: connection } = await until("the lookup", () => lookup);
   line.stage(closesEarly, /^GET \/api\/users\/me/);
@@ -119,7 +119,7 @@ t.test("the request does not wait for whose key it is", async (t) => {
   t.notOk(told && "userId" in told);
 });
 
-t.test("one rule observed leaves the other, and what no server may be sent, refused", async (t) => {
+t.test("observing one rule leaves the other rule enforced, and invalid targets refused", async (t) => {
   const key = [`Authorization: users API-Key ${cms.keys.partnerA}`];
   const odd = "/api/posts/../posts/1?depth=0";
   const keysOnly = await started(t, { keys: "observe" });
@@ -132,7 +132,7 @@ t.test("one rule observed leaves the other, and what no server may be sent, refu
   const targetsOnly = await started(t, { targets: "observe" });
   t.equal(await statusOf(targetsOnly, odd, key), 403);
   t.equal(await statusOf(targetsOnly, "/api/posts/1", key), 403);
-  t.equal(await statusOf(targetsOnly, odd), 403, "the CMS's own answer to a stranger");
+  t.equal(await statusOf(targetsOnly, odd), 403, "the CMS's own answer to a request without a key");
   t.equal(await statusOf(targetsOnly, "/api/posts\u0001"), 400);
   t.equal(await statusOf(targetsOnly, "/api/../partners/2026-02/tenant-a/posts"), 400);
   const [line] = await observed(targetsOnly, 1);
@@ -143,7 +143,7 @@ t.test("one rule observed leaves the other, and what no server may be sent, refu
   t.equal((await observed(both, 2)).length, 2, "a line for each rule");
 });
 
-t.test("enforcing is the default; observing is said aloud at every start", async (t) => {
+t.test("enforcing is the default, and every start with observe logs a warning", async (t) => {
   const enforcing = await started(t, {});
   t.equal(await statusOf(enforcing, "/api/posts", ["Authorization: users API-Key k"]), 403);
   const loud = (gateway: TestGateway) =>

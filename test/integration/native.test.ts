@@ -5,16 +5,16 @@ import { pour, untilStill } from "../support/pour.ts";
 import { inTime, rawConnect, rawExchange, rawRequest } from "../support/raw.ts";
 import { ask, oneConnection, startFront, startOrigin } from "../unit/http/proxy/front.ts";
 
-/** A pattern of 16 bytes, so that a block that is lost, repeated or moved shows. */
+/** A pattern of 16 bytes, which reveals a block that is lost, repeated or moved. */
 const PATTERN = Buffer.alloc(2 * 1_048_576, "0123456789abcdef");
 const MEGABYTE = PATTERN.subarray(0, 1_048_576);
 const MEDIA = "/api/media/film.mp4";
 /** In megabytes. */
 const SIZE = 128;
-/** What can be sent while the receiver takes nothing, in bytes: buffers, mostly the kernel's. */
+/** The bytes that can be sent while the receiver reads nothing: buffers, mostly of the kernel. */
 const HELD = 60_000_000;
 
-t.test("every method passes, with its body", async (t) => {
+t.test("every method passes with its body", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "PROPFIND"]) {
@@ -28,7 +28,7 @@ t.test("every method passes, with its body", async (t) => {
   }
 });
 
-t.test("statuses, redirects and bodiless answers come as they are", async (t) => {
+t.test("statuses, redirects and answers without a body pass unchanged", async (t) => {
   const origin = await startOrigin(t, (request, response) => {
     const status = Number(request.url?.slice(1));
     response.writeHead(status, "As It Is", { location: "http://elsewhere/x", etag: '"1"' });
@@ -42,7 +42,7 @@ t.test("statuses, redirects and bodiless answers come as they are", async (t) =>
   }
 });
 
-t.test("headers of the answer keep their order, case and repeats, and get the request's id", async (t) => {
+t.test("response headers keep their order, case and repeats, and get the request id", async (t) => {
   const sent = [
     "Set-Cookie",
     "a=1; Path=/",
@@ -65,7 +65,7 @@ t.test("headers of the answer keep their order, case and repeats, and get the re
   t.equal(got.headers.date, "then");
 });
 
-t.test("ranges, HEAD and conditional requests are the CMS's affair", async (t) => {
+t.test("ranges, HEAD and conditional requests are handled by the CMS", async (t) => {
   const origin = await startOrigin(t, (request, response) => {
     if (request.headers["if-none-match"] === '"1"') {
       response.writeHead(304, { etag: '"1"' }).end();
@@ -85,14 +85,14 @@ t.test("ranges, HEAD and conditional requests are the CMS's affair", async (t) =
   t.match(await ask(front, { method: "HEAD" }), { status: 200, headers: { "content-length": "10" } });
 });
 
-t.test("a client's Host reaches the CMS", async (t) => {
+t.test("the client's Host reaches the CMS", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   await ask(front, { headers: { host: "cms.example.org:8443" } });
   t.equal(origin.seen[0]?.headers.host, "cms.example.org:8443");
 });
 
-t.test("an event stream's head comes before its first event, and each event by itself", async (t) => {
+t.test("an event stream's head is sent before its first event, and each event at once", async (t) => {
   let stream: ServerResponse | undefined;
   const origin = await startOrigin(t, (_request, response) => {
     stream = response;
@@ -112,7 +112,7 @@ t.test("an event stream's head comes before its first event, and each event by i
   client.socket.destroy();
 });
 
-t.test("an upload is answered while it is being sent", async (t) => {
+t.test("an upload can be answered while it is being sent", async (t) => {
   const origin = await startOrigin(t, (request, response) => void request.pipe(response));
   const front = await startFront(t, origin.url);
   const client = await rawConnect(front.port);
@@ -131,7 +131,7 @@ t.test("an HTTP/1.0 client gets its answer and the end of its connection", async
   t.match(answer, /^HTTP\/1\.1 200 OK\r\n(?!.*chunked).*\r\n\r\nwhole$/s);
 });
 
-t.test("pipelined requests are answered in their order", async (t) => {
+t.test("pipelined requests are answered in order", async (t) => {
   const origin = await startOrigin(
     t,
     (request, response) => void response.end(`answer to ${request.url ?? ""}`),
@@ -142,7 +142,7 @@ t.test("pipelined requests are answered in their order", async (t) => {
   t.match(await rawExchange(front.port, requests.join("") + last), /to \/1.*to \/2.*to \/3.*to \/4/s);
 });
 
-t.test(`${String(SIZE)} MB go up at the pace of a CMS that takes nothing for a while`, async (t) => {
+t.test(`${String(SIZE)} MB are uploaded at the pace of a CMS that stops reading for a while`, async (t) => {
   const arrived = Promise.withResolvers<IncomingMessage>();
   const origin = await startOrigin(t, (request, response) => {
     if (request.url === MEDIA) {
@@ -164,7 +164,7 @@ t.test(`${String(SIZE)} MB go up at the pace of a CMS that takes nothing for a w
 });
 
 for (const framing of ["content-length", "transfer-encoding"]) {
-  t.test(`${String(SIZE)} MB come down by ${framing} at the pace of a client that pauses`, async (t) => {
+  t.test(`${String(SIZE)} MB are downloaded by ${framing} at the pace of a client that pauses`, async (t) => {
     let sent = (): number => 0;
     const origin = await startOrigin(t, (request, response) => {
       if (request.url !== MEDIA) {
@@ -188,7 +188,7 @@ for (const framing of ["content-length", "transfer-encoding"]) {
   });
 }
 
-t.test("a server that skips empty bodies (optimizeEmptyRequests) is served as well", async (t) => {
+t.test("a server with optimizeEmptyRequests is served as well", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const quick = createServer({ optimizeEmptyRequests: true }, (request, response) => {
@@ -206,14 +206,14 @@ t.test("a server that skips empty bodies (optimizeEmptyRequests) is served as we
   t.equal((await ask({ port }, { method: "POST", agent }, "body")).status, 200);
 });
 
-/** An answer of which nothing is read yet but its head. */
+/** Resolves with an answer whose body is not read yet. */
 function get({ port }: { readonly port: number }, path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request({ host: "127.0.0.1", port, path, agent: false }, resolve).once("error", reject).end();
   });
 }
 
-/** Reads a body to its end and returns its bytes' number; every byte is the one that was sent. */
+/** Reads a body to its end and resolves with its size. Rejects if a byte differs from the pattern. */
 async function sizeOf(body: IncomingMessage): Promise<number> {
   let size = 0;
   for await (const chunk of body) {

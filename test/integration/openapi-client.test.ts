@@ -28,7 +28,7 @@ await tap.test(
       }),
     });
     const { output, status } = await typeCheck(join(dir, "tsconfig.json"));
-    t.equal(output, "", "the type checker has nothing to say");
+    t.equal(output, "", "the type checker reports nothing");
     t.equal(status, 0);
 
     const client: { tour(baseUrl: string, key: string): Promise<string[]> } = await import(

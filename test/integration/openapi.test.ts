@@ -30,7 +30,7 @@ const ENDING = {
 const cms = await startCms();
 tap.teardown(() => cms.close());
 
-/** A member of the document, by the names on the way to it. */
+/** The member of the document at these names, with references resolved. */
 function at(document: unknown, ...names: readonly string[]): Json {
   let value = document;
   for (const name of names) value = isObject(value) ? value[name] : undefined;
@@ -39,7 +39,7 @@ function at(document: unknown, ...names: readonly string[]): Json {
   return typeof $ref === "string" ? at(document, ...$ref.split("/").slice(1)) : value;
 }
 
-/** Every operation that answers at `document`, with its responses resolved. */
+/** Every operation of `document`, by method and path. */
 function operationsOf(document: Json): { readonly name: string; readonly operation: Json }[] {
   return Object.entries(at(document, "paths")).flatMap(([path, item]) =>
     Object.entries(at(item)).flatMap(([method, operation]) =>
@@ -48,42 +48,37 @@ function operationsOf(document: Json): { readonly name: string; readonly operati
   );
 }
 
-/** What a response, written out or referred to, says of itself. */
+/** The description of a response, whether it is inline or a reference. */
 function descriptionOf(document: Json, response: unknown): string {
   return String(at({ ...document, response }, "response")["description"]);
 }
 
 await tap.test(
-  "the description needs a key, in the order of all checks, unless it is configured public",
+  "the description requires a key, like every route, unless partners.publicDescription is set",
   async (t) => {
     const { ask } = await openHouse(t, cms.url);
     refused(t, await ask(`GET ${WHERE}`, { key: null }), ROW.unauthorized);
-    refused(t, await ask(`GET ${WHERE}`, { key: "nobody" }), ROW.unauthorized);
+    refused(t, await ask(`GET ${WHERE}`, { key: "unknown" }), ROW.unauthorized);
     const answer = await ask(`GET ${WHERE}`);
     t.match(answer, { status: 200, json: { openapi: "3.1.0" } });
     t.equal(answer.headers["cache-control"], "private, no-store");
     const head = await ask(`HEAD ${WHERE}`);
     t.same([head.status, head.text], [200, ""]);
     refused(t, await ask(`POST ${WHERE}`, { body: {} }), unsupported("openapi.json"), "no other method");
-    refused(t, await ask(`GET ${WHERE}/x`), unsupported("openapi.json"), "nothing below it");
+    refused(t, await ask(`GET ${WHERE}/x`), unsupported("openapi.json"), "no path below it");
     refused(t, await ask("GET /partners/openapi.yaml"), unsupported("openapi.yaml"));
 
     const open = await openHouse(t, cms.url, { partners: { publicDescription: true } });
     const read = await open.ask(`GET ${WHERE}`, { key: null });
     t.match(read, { status: 200, json: { openapi: "3.1.0" } });
-    refused(
-      t,
-      await open.ask(`GET ${A}/posts`, { key: null }),
-      ROW.unauthorized,
-      "and nothing else is public",
-    );
+    refused(t, await open.ask(`GET ${A}/posts`, { key: null }), ROW.unauthorized, "no other route is public");
     const own = at(read.json, "paths", WHERE, "get");
     t.same(own["security"], []);
-    t.notOk("401" in at(own, "responses"), "it says so itself");
+    t.notOk("401" in at(own, "responses"), "the description does not list a 401 of its own");
   },
 );
 
-await tap.test("an independent validator finds nothing wrong with it", async (t) => {
+await tap.test("an independent validator finds no problem in the description", async (t) => {
   const rules = await createConfig({ extends: ["recommended-strict"], rules: { "info-license": "off" } });
   const ended = { partners: { versionSettings: ENDING } };
   const later = { "2025-07": { ...ENDING["2025-07"], sunset: "2999-01-01" } };
@@ -99,7 +94,7 @@ await tap.test("an independent validator finds nothing wrong with it", async (t)
   }
 });
 
-await tap.test("it lists each code of docs/errors.md, with what a partner sees of it", async (t) => {
+await tap.test("the description lists each code of docs/errors.md where it can be answered", async (t) => {
   const { ask } = await openHouse(t, cms.url);
   const { json: document } = await ask(`GET ${WHERE}`);
   const rows = [...file("docs/errors.md").matchAll(/^\| `([\w.-]+)` \| (\d{3}) \| ([^|]+) \|/gm)];
@@ -116,35 +111,32 @@ await tap.test("it lists each code of docs/errors.md, with what a partner sees o
       const { [String(status)]: response } = at(operation, "responses");
       const isTold = response !== undefined && descriptionOf(document, response).includes(`\`${code}\``);
       const is = operations.some((one) => one === kind || (one === "describe" && kind === "description"));
-      if (isTold !== is) t.fail(`${name} and ${code}: told ${isTold}, meets it ${is}`);
+      if (isTold !== is) t.fail(`${name} and ${code}: described ${isTold}, possible ${is}`);
     }
   }
 });
 
-await tap.test(
-  "where requests are counted it says so, and an answer has the headers it tells of",
-  async (t) => {
-    for (const enabled of [true, false]) {
-      const { ask } = await openHouse(t, cms.url, { rate: { enabled } });
-      const { json: document } = await ask(`GET ${WHERE}`);
-      const responses = at(document, "paths", "/partners/2026-02/{tenant}/posts", "get", "responses");
-      const answers = {
-        "200": await ask(`GET ${A}/posts`),
-        "401": await ask(`GET ${A}/posts`, { key: null }),
-      };
-      for (const [status, answer] of Object.entries(answers)) {
-        const told = Object.keys(at(at({ ...document, response: responses[status] }, "response"), "headers"));
-        for (const name of ["RateLimit", "RateLimit-Policy"]) {
-          t.equal(told.includes(name), name.toLowerCase() in answer.headers, `${status} ${name}`);
-          t.equal(told.includes(name), enabled && status === "200");
-        }
+await tap.test("rate limit headers and the 429 are described only if rate limits are enabled", async (t) => {
+  for (const enabled of [true, false]) {
+    const { ask } = await openHouse(t, cms.url, { rate: { enabled } });
+    const { json: document } = await ask(`GET ${WHERE}`);
+    const responses = at(document, "paths", "/partners/2026-02/{tenant}/posts", "get", "responses");
+    const answers = {
+      "200": await ask(`GET ${A}/posts`),
+      "401": await ask(`GET ${A}/posts`, { key: null }),
+    };
+    for (const [status, answer] of Object.entries(answers)) {
+      const told = Object.keys(at(at({ ...document, response: responses[status] }, "response"), "headers"));
+      for (const name of ["RateLimit", "RateLimit-Policy"]) {
+        t.equal(told.includes(name), name.toLowerCase() in answer.headers, `${status} ${name}`);
+        t.equal(told.includes(name), enabled && status === "200");
       }
-      t.equal(descriptionOf(document, responses["429"]).includes("key.limited"), enabled);
     }
-  },
-);
+    t.equal(descriptionOf(document, responses["429"]).includes("key.limited"), enabled);
+  }
+});
 
-await tap.test("a version that ends is marked, and leaves the description with its sunset", async (t) => {
+await tap.test("a version with a sunset is marked deprecated, and is removed at its sunset", async (t) => {
   let now = Date.parse("2026-01-31T23:59:59.999Z");
   const gateway = await startTestGateway(
     cms.url,
@@ -173,8 +165,8 @@ await tap.test("a version that ends is marked, and leaves the description with i
   t.same(await marks(), ["2026-02", ""]);
 });
 
-await tap.test("`partners-gateway openapi` prints what is served", async (t) => {
-  // What is printed tells the deadline of the demo, which sets none.
+await tap.test("`partners-gateway openapi` prints the description that is served", async (t) => {
+  // The printed description has the default deadline of 30 s; the demo sets none. A test gateway has 1 h.
   const partners = Object.assign({ deadline: "30s" }, demo["partners"]);
   const { ask } = await openHouse(t, cms.url, { ...demo, partners });
   const printed: string[] = [];
@@ -188,10 +180,10 @@ await tap.test("`partners-gateway openapi` prints what is served", async (t) => 
   });
   t.equal(code, 0);
   t.same(JSON.parse(printed.join("\n")), (await ask(`GET ${WHERE}`)).json);
-  t.notMatch(printed.join("\n"), /a-secret-of-the-gateway|127\.0\.0\.1/, "and nothing of the inside");
+  t.notMatch(printed.join("\n"), /a-secret-of-the-gateway|127\.0\.0\.1/, "no secret and no internal address");
 });
 
-await tap.test("every example is executed against the demo, and every answer is as described", async (t) => {
+await tap.test("every example runs against the demo, and every answer matches its schema", async (t) => {
   const { ask } = await openHouse(t, cms.url, demo);
   const { json: document } = await ask(`GET ${WHERE}`);
   const matches = (name: string, answer: Answer) => {
@@ -206,7 +198,7 @@ await tap.test("every example is executed against the demo, and every answer is 
   for (const [component, parameter] of Object.entries(at(document, "components", "parameters"))) {
     const { in: place, name, example } = at(parameter);
     if (example === undefined) continue;
-    t.equal(place, "query", `${component}: an example that this test can execute`);
+    t.equal(place, "query", `${component}: the test can execute this example`);
     const pairs = isObject(example)
       ? Object.entries(example).map(([key, value]) => `${String(name)}[${key}]=${String(value)}`)
       : [
@@ -214,7 +206,7 @@ await tap.test("every example is executed against the demo, and every answer is 
         ];
     const answer = await ask(`GET ${A}/events?${pairs.join("&")}`);
     t.equal(answer.status, 200, `${String(name)}: ${JSON.stringify(example)}`);
-    t.notSame(answer.json["docs"], [], "and there is something in it");
+    t.notSame(answer.json["docs"], [], "the list is not empty");
     matches("List", answer);
     executed += 1;
   }
@@ -230,7 +222,7 @@ await tap.test("every example is executed against the demo, and every answer is 
   matches("Error.body.malformed", await ask(`POST ${A}/events`, { body: "{" }));
 });
 
-await tap.test("what one collection does not take is said of that one", async (t) => {
+await tap.test("a restriction of one collection is described at that collection only", async (t) => {
   const { ask } = await openHouse(t, cms.url, {
     cms: { uploads: ["media"] },
     partners: { collections: ["media", "pages"], publicDescription: true },
@@ -238,6 +230,6 @@ await tap.test("what one collection does not take is said of that one", async (t
   const { json } = await ask(`GET ${WHERE}`);
   const remarkOn = (collection: string) =>
     at(json, "paths", `/partners/2026-02/{tenant}/${collection}`, "post")["description"];
-  t.match(remarkOn("media"), /brings no file/);
+  t.match(remarkOn("media"), /carries no file/);
   t.equal(remarkOn("pages"), undefined);
 });

@@ -10,8 +10,8 @@ import { sharing, TOKEN } from "../support/revocation.ts";
 import { COMMAND_TIMEOUT_MS, unhurried, untilShared } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
-// Two gateways, one Redis: what one lets through counts at the other. The gateways' clocks stand still but for the first
-// test, whose gateways are processes of their own.
+// Two gateways share one Redis, so a request at one counts at the other. The gateways' clocks stand still,
+// except in the first test, where the gateways are separate processes.
 t.setTimeout(900_000);
 const [cms, redis] = [await startCms({ record: false }), await startRedis()];
 t.teardown(async () => {
@@ -25,10 +25,10 @@ function settingsOf(rate: Record<string, unknown>, redis: Record<string, unknown
   return unhurried({ rate: { enabled: true, window: "1h", ...rate }, redis });
 }
 
-/** Two replicas that use Redis, in this process. */
+/** Starts two replicas in this process that use one Redis. */
 async function replicas(t: Test, rate: Record<string, unknown>, redis: { prefix: string; url: string }) {
   const { prefix, url } = redis;
-  // The first replica at a Redis uses it after `ackTimeout`: four steps of its clock.
+  // The first replica at a Redis uses it after `ackTimeout`, which is four steps of its clock.
   const settings = settingsOf(rate, { prefix, ackTimeout: "2s" });
   const start = async () => {
     const gateway = await startStillGateway(cms.url, settings, { env: sharing(url) });
@@ -51,8 +51,8 @@ async function drain(sent: Promise<Response>): Promise<Response> {
 }
 
 /**
- * Requests with one key, `width` at the same time, over all gateways in turn: how many passed and were refused. By the
- * status alone: what a CMS that is too busy makes of what passed is not the question here.
+ * Sends `of` requests with one key to the gateways in turn, `width` at the same time, and counts those passed
+ * and refused. Only a 429 counts as refused: whether a busy CMS then fails is not tested here.
  */
 class Burst {
   passed = 0;
@@ -83,7 +83,7 @@ async function burst(gateways: readonly Gateway[], key: KeyName, of: number) {
   return { passed, refused };
 }
 
-t.test("of 400 requests at once over two processes exactly the limit passes", async (t) => {
+t.test("of 400 concurrent requests to two processes exactly the limit passes", async (t) => {
   const given = { settings: settingsOf({}, { prefix: "burst" }), env: sharing(redis.url) };
   const [one, two] = await Promise.all([startProgram(cms.url, given), startProgram(cms.url, given)]);
   t.teardown(() => Promise.all([one.stop(), two.stop()]));
@@ -93,7 +93,7 @@ t.test("of 400 requests at once over two processes exactly the limit passes", as
     burst([one, two], "partnerC", 40),
   ]);
   t.strictSame(answers, { passed: 100, refused: 300 });
-  t.strictSame(others, { passed: 40, refused: 0 }, "another key is untouched");
+  t.strictSame(others, { passed: 40, refused: 0 }, "another key is not affected");
   const last = await drain(readPosts(two, "partnerA"));
   t.equal(last.status, 429);
   t.equal(last.headers.get("ratelimit-policy"), '"reads";q=100;w=3600');
@@ -103,19 +103,19 @@ t.test("of 400 requests at once over two processes exactly the limit passes", as
   t.strictSame(
     names.toSorted(),
     ["{burst}:count:reads:2", "{burst}:count:reads:4"],
-    "a user's id is all that is stored of anybody",
+    "only user ids are stored",
   );
-  t.equal(await redis.admin.llen("{burst}:count:reads:2"), 100, "a refused request leaves nothing");
+  t.equal(await redis.admin.llen("{burst}:count:reads:2"), 100, "a refused request adds no entry");
   const page = await metricsOf(one);
   t.match(page, /gateway_rate_total\{bucket="reads",outcome="refused"\} \d+/);
   t.match(page, 'gateway_part_state{part="rate"} 1');
 });
 
-t.test("the window rolls: a request frees its place a window after it passed, and not before", async (t) => {
+t.test("the window rolls: a request frees its place one window after it passed, not before", async (t) => {
   const minutes = 60_000;
   const gateways = await replicas(t, { reads: 20 }, { prefix: "rolling", url: redis.url });
   const place = "{rolling}:count:reads:2";
-  /** Time passes: what Redis has counted is older by `ms`. */
+  /** Makes every request that Redis has counted older by `ms`. */
   const age = async (ms: number): Promise<void> => {
     const times = await redis.admin.lrange(place, 0, -1);
     for (const [i, time] of times.entries()) await redis.admin.lset(place, i, Number(time) - ms);
@@ -127,7 +127,7 @@ t.test("the window rolls: a request frees its place a window after it passed, an
   t.strictSame(
     await burst(gateways, "partnerA", 10),
     { passed: 0, refused: 10 },
-    "the first are 50 minutes old",
+    "the first requests are 50 minutes old",
   );
   await age(11 * minutes);
   t.strictSame(
@@ -149,10 +149,10 @@ t.test("if Redis is killed, requests pass uncounted; they are counted when it is
   await until("refusals before the end of Redis", () => midway.refused > 20);
   await redis.kill();
   const { passed, refused } = await midway.over;
-  t.equal(passed + refused, 200, "each has its answer");
+  t.equal(passed + refused, 200, "each request has its answer");
   t.strictSame(await burst(gateways, "partnerA", 100), { passed: 100, refused: 0 });
   const uncounted = await drain(readPosts(one, "partnerA"));
-  t.equal(uncounted.headers.get("ratelimit"), null, "no header tells what is left");
+  t.equal(uncounted.headers.get("ratelimit"), null, "no header states a remainder");
   t.match(await metricsOf(one), 'gateway_part_state{part="rate"} 0');
   await redis.start();
   await untilRedisIs(gateways, "ok");
@@ -170,22 +170,22 @@ t.test("if Redis does not answer, one request waits for it, and no later one", a
   line.hold();
   const first = left(one);
   await until("a request that waits for Redis", () => line.holds("evalsha"));
-  // The time of this request alone: a beat that is sent meanwhile has as much before it.
+  // The timeout of this request alone passes: a beat that is sent meanwhile has a whole timeout left.
   one.clock.move(COMMAND_TIMEOUT_MS);
-  t.equal(await first, undefined, "it passes uncounted");
+  t.equal(await first, undefined, "the request passes uncounted");
   for (let i = 0; i < 60; i += 1) t.equal(await left(one), undefined);
-  t.equal(line.count("evalsha"), 1, "no later request was to be counted");
-  t.equal(line.count("mget"), 0, "nor looked for its key there");
+  t.equal(line.count("evalsha"), 1, "no later request sends a count");
+  t.equal(line.count("mget"), 0, "no later request sends a lookup");
   line.release();
   await untilRedisIs([one], "ok");
-  t.match(await left(one), /^r=\d+$/, "and it is counted again");
+  t.match(await left(one), /^r=\d+$/, "requests are counted again");
 });
 
-t.test("if Redis refuses to count (full, another type in the place), requests pass", async (t) => {
+t.test("if Redis refuses to count (out of memory, another type at the key), requests pass", async (t) => {
   const gateways = await replicas(t, { reads: 5 }, { prefix: "refusing", url: redis.url });
   const place = "{refusing}:count:reads:2";
   t.strictSame(await burst(gateways, "partnerA", 10), { passed: 5, refused: 5 });
-  // From nothing: a list that is full needs no writing to refuse one more, and goes on doing so.
+  // The list is deleted first: a full list needs no write to refuse a request, and would continue to refuse.
   await redis.admin.del(place);
   await redis.admin.config("SET", "maxmemory", "1mb");
   t.strictSame(await burst(gateways, "partnerA", 10), { passed: 10, refused: 0 });
@@ -195,5 +195,5 @@ t.test("if Redis refuses to count (full, another type in the place), requests pa
   t.strictSame(await burst(gateways, "partnerA", 10), { passed: 10, refused: 0 });
   await redis.admin.del(place);
   await redis.admin.call("SCRIPT", "FLUSH");
-  t.strictSame(await burst(gateways, "partnerA", 10), { passed: 5, refused: 5 }, "refusals shut nothing");
+  t.strictSame(await burst(gateways, "partnerA", 10), { passed: 5, refused: 5 }, "errors stop no counting");
 });

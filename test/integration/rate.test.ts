@@ -39,14 +39,14 @@ async function send(gateway: TestGateway, { method = "GET", path, key = "partner
   return { status, headers: answer.headers, left: answer.headers.get("ratelimit")?.split(";")[1] };
 }
 
-t.test("off by default: no request is counted, and no header says so", async (t) => {
+t.test("rate limits are off by default: no request is counted, and no header is sent", async (t) => {
   const gateway = await startTestGateway(cms.url, unhurried());
   t.teardown(() => gateway.stop());
   for (let i = 0; i < 110; i += 1) t.equal((await send(gateway)).status, 200);
   t.equal((await send(gateway)).headers.get("ratelimit-policy"), null);
 });
 
-t.test("100 reads and 20 writes, counted apart, over all of the user's tenants", async (t) => {
+t.test("100 reads and 20 writes are counted separately, over all of the user's tenants", async (t) => {
   const gateway = await limited(t);
   const own = { key: "partnerAC" } as const;
   for (let i = 0; i < 100; i += 1) {
@@ -70,11 +70,11 @@ t.test("100 reads and 20 writes, counted apart, over all of the user's tenants",
   }
   for (const method of ["POST", "PATCH", "PUT", "DELETE"])
     t.equal((await send(gateway, { ...own, method, body: "{}" })).status, 429, method);
-  t.equal((await send(gateway)).left, "r=99", "another key has all of its own");
+  t.equal((await send(gateway)).left, "r=99", "another key has its full limit");
 });
 
 t.test(
-  "an answer with an error counts and says what is left; a refusal for the rate does not count",
+  "an answer with an error counts and states the remainder; a 429 of the rate limit does not count",
   async (t) => {
     const gateway = await limited(t, { reads: 3 });
     const missing = await send(gateway, { path: "/partners/2026-02/tenant-a/posts/999999" });
@@ -86,7 +86,7 @@ t.test(
   },
 );
 
-t.test("the rate is checked after path, route, key and version, and before the tenant", async (t) => {
+t.test("the rate limit is checked after path, route, key and version, and before the tenant", async (t) => {
   const gateway = await limited(t, { reads: 1 });
   const before: readonly [Sent, number][] = [
     [{ path: "/partners/2026-02//posts" }, 400],
@@ -95,7 +95,7 @@ t.test("the rate is checked after path, route, key and version, and before the t
     [{ path: "/partners/1999-01/tenant-a/posts" }, 400],
   ];
   for (const [sent, status] of before) t.equal((await send(gateway, sent)).status, status);
-  t.equal((await send(gateway)).left, "r=0", "none of them counted");
+  t.equal((await send(gateway)).left, "r=0", "none of the refused requests counted");
   for (const [sent, status] of before) {
     const answer = await send(gateway, sent);
     t.equal(answer.status, status);
@@ -103,29 +103,29 @@ t.test("the rate is checked after path, route, key and version, and before the t
   }
   for (const path of [
     "/partners/2026-02",
-    "/partners/2026-02/nobody/posts",
+    "/partners/2026-02/nosuch/posts",
     "/partners/2026-02/tenant-a/nothing",
   ])
     t.equal((await send(gateway, { path })).status, 429, path);
 });
 
-t.test("a user's own limit outranks those of its roles, which outrank the default", async (t) => {
+t.test("a user's own limit overrides the limits of its roles, which override the default", async (t) => {
   const gateway = await limited(t, {
     reads: 2,
     writes: 2,
-    roles: { editor: { reads: 4 }, "super-admin": { writes: 7 }, nobody: { reads: 1_000 } },
+    roles: { editor: { reads: 4 }, "super-admin": { writes: 7 }, other: { reads: 1_000 } },
     users: { 4: { reads: 6 } },
   });
   const policy = async (sent: Sent) => (await send(gateway, sent)).headers.get("ratelimit-policy");
   const write = { method: "DELETE", path: "/partners/2026-02/tenant-a/posts/x" } as const;
   t.equal(await policy({ key: "partnerA" }), '"reads";q=4;w=600', "by role");
-  t.equal(await policy({ key: "partnerA", ...write }), '"writes";q=2;w=600', "which says nothing of writes");
+  t.equal(await policy({ key: "partnerA", ...write }), '"writes";q=2;w=600', "the role has none for writes");
   t.equal(await policy({ key: "partnerC" }), '"reads";q=6;w=600', "by id");
   t.equal(await policy({ key: "service" }), '"reads";q=2;w=600');
   t.equal(await policy({ key: "service", ...write }), '"writes";q=7;w=600');
 });
 
-t.test("a request beyond a user's limit at the same time is not counted", async (t) => {
+t.test("a request over the user's limit of requests in flight is not counted", async (t) => {
   const line = await startFaultyLine(() => cms.port);
   const settings = { rate: { enabled: true, window: "10m", reads: 50 }, limits: { inFlightPerKey: 1 } };
   const gateway = await startTestGateway(line.url, unhurried(settings));

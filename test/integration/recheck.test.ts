@@ -5,7 +5,7 @@ import { samplesOf } from "../support/scrape.ts";
 import { startStillGateway } from "../support/still-gateway.ts";
 import { until } from "../support/until.ts";
 
-// What it costs that one partner's user may not do in the CMS what it asks for, again and again.
+// The cost of a partner that repeatedly requests what its user may not do in the CMS.
 
 const CROWD = 20;
 const cms = await startCms({ record: false });
@@ -30,7 +30,7 @@ const statusOf = async (sent: Promise<Response>): Promise<number> => {
 const create = () => statusOf(fetch(POSTS, { method: "POST", headers, body: '{"title":"x"}' }));
 const read = () => statusOf(fetch(`${POSTS}?limit=1`, { headers }));
 
-t.test("many refusals look the key up once in a while, and readers do not wait", async (t) => {
+t.test("many refusals cause one key lookup in 5 s, and reads do not wait for it", async (t) => {
   t.equal(await read(), 200);
   const held: OnWire[] = [];
   const forbidden = says(answerOf("403 Forbidden", '{"errors":[{"message":"You may not."}]}'));
@@ -42,19 +42,19 @@ t.test("many refusals look the key up once in a while, and readers do not wait",
   const asked = (what: string) => line.asked.slice(from).filter((one) => one.startsWith(what)).length;
   const crowd = Promise.all(Array.from({ length: CROWD }, create));
   await until("a lookup of the key", () => held.length > 0);
-  // A refused request has left its connection, so that the lookup's is the only one in use once all are refused.
+  // A refused request has released its connection. Once all are refused, only the lookup's is in use.
   const load = async () => samplesOf(gateway, "gateway_load");
-  await until("the lookup to be all that the CMS is asked", async () => {
+  await until("the lookup to be the only upstream request", async () => {
     return asked("POST /api/posts") === CROWD && (await load())["of=upstream_connections"] === 1;
   });
-  t.equal((await load())["of=requests"], CROWD, "all wait for a lookup");
-  t.equal(await read(), 200, "by what is remembered");
+  t.equal((await load())["of=requests"], CROWD, "all requests wait for a lookup");
+  t.equal(await read(), 200, "by the cached lookup of the key");
   t.equal(held.length, 1, "one lookup for all of them");
   line.stage(forbidden, /^POST \/api\/posts/);
   forward(held);
   t.strictSame(new Set(await crowd), new Set([403]));
   for (let n = 0; n < 10; n += 1) t.equal(await create(), 403);
-  t.equal(asked("GET /api/users/me"), 1, "nor does one after another ask again");
+  t.equal(asked("GET /api/users/me"), 1, "later refusals cause no other lookup");
   gateway.clock.move(4_999);
   t.equal(await create(), 403);
   t.equal(asked("GET /api/users/me"), 1);

@@ -6,7 +6,7 @@ import { sharing } from "../support/revocation.ts";
 import { startLine } from "../support/tcp-line.ts";
 import { until } from "../support/until.ts";
 
-// Lives and time-outs, by clocks that the test moves. Redis has the machine's, so that lives are long enough for any.
+// TTLs and timeouts, by clocks that the test moves. Redis uses the machine's, so the TTLs outlast any test.
 
 const redis = await startRedis();
 t.teardown(() => redis.close());
@@ -18,14 +18,16 @@ const HOUR = 60 * MINUTE;
 const KEY = "the key";
 const remember = { keyTtl: "1h", cutOffTtl: "2h", jitter: 0 };
 
-/** A replica that is well, alone, on a machine whose time of day the test sets. */
+/**
+ * Starts a replica without peers, on a machine whose time of day the test sets. Resolves when it uses Redis.
+ */
 async function replica(t: Test, time: { now: number }): Promise<HandReplica> {
   const replica = handReplica(t, redis.port, { remember, wallTime: () => time.now });
   await passUntilShared(replica);
   return replica;
 }
 
-/** The place of the one record there is. */
+/** The Redis key of the only record. */
 async function placeOfRecord(): Promise<string> {
   return until("the record in Redis", async () => {
     const places = await redis.admin.keys("*:keys:*");
@@ -33,13 +35,14 @@ async function placeOfRecord(): Promise<string> {
   });
 }
 
-// A clock may be set back: by NTP, or in a failover to a machine whose clock is behind. What Redis holds is then from later
-// than now: what expires lives longer by as much, here told by PEXPIRE, and what was counted is yet to come.
+// A clock may be set back: by NTP, or in a failover to a machine whose clock is behind. The times in Redis
+// are then in the future. A record expires later by as much, which PEXPIRE imitates here, and counted
+// requests have future times.
 
-t.test("a record does not live longer for a clock that was set back", async (t) => {
+t.test("a clock that was set back does not extend the TTL of a record", async (t) => {
   const time = { now: Date.now() };
   const [writer, reader] = [await replica(t, time), await replica(t, time)];
-  // A replica that begins to use Redis ends all records; both have begun.
+  // A replica that begins to use Redis invalidates all records. Both replicas have begun.
   await writer.learn(KEY);
   const place = await placeOfRecord();
   const life = await redis.admin.pttl(place);
@@ -47,14 +50,14 @@ t.test("a record does not live longer for a clock that was set back", async (t) 
   await redis.admin.pexpire(place, life + BACK_MS);
   t.equal(await reader.whence(KEY), "the CMS is asked");
   reader.asked[0]?.(undefined);
-  // An unknown key is not written down in Redis; the record from before must not stand there when its time comes again.
+  // An unknown key is not written to Redis. The old record must not be there when its time comes again.
   t.equal(await redis.admin.pexpire(place, life - 1_000), 1);
   time.now += BACK_MS;
   reader.cache.flush(["keys"]);
-  t.equal(await reader.whence(KEY), "the CMS is asked", "nor does it come back");
+  t.equal(await reader.whence(KEY), "the CMS is asked", "the old record does not become valid again");
 });
 
-t.test("what was counted by a clock that was since set back stops no request", async (t) => {
+t.test("requests counted by a clock that was set back since then block no request", async (t) => {
   const { cache } = await replica(t, { now: Date.now() });
   const counter = cache.counter();
   const rate = { limit: 2, window: HOUR };
@@ -70,12 +73,12 @@ t.test("what was counted by a clock that was since set back stops no request", a
   t.match(await count(), { isWithin: true, remaining: 1 });
   t.match(await count(), { isWithin: true, remaining: 0 });
   const refused = await count();
-  t.match(refused, { isWithin: false }, "and it is counted again");
+  t.match(refused, { isWithin: false }, "requests are counted again");
   t.ok((refused?.wait ?? Infinity) <= HOUR);
-  t.ok((await redis.admin.pttl(place)) <= HOUR, "nor does it stay any longer");
+  t.ok((await redis.admin.pttl(place)) <= HOUR, "the TTL of the list is not extended either");
 });
 
-t.test("a fact that is taken over from Redis ends with the life that its writer gave it", async (t) => {
+t.test("a lookup read from Redis expires with the TTL that its writer gave it", async (t) => {
   const clock = handClock();
   const begun = Date.now();
   const wallTime = (): number => begun + clock.now();
@@ -85,11 +88,11 @@ t.test("a fact that is taken over from Redis ends with the life that its writer 
   await writer.learn(KEY);
   const born = clock.now();
   await placeOfRecord();
-  // A third of its life later. Both have heard nothing for so long, and then hear each other again.
+  // A third of the TTL passes. Both replicas have received nothing meanwhile, and then receive each other.
   clock.move(HOUR / 3);
   for (const replica of [writer, reader]) await untilHeard(replica);
   t.equal(await reader.whence(KEY), "redis");
-  // All in one go, so that nothing but its life can end it.
+  // The clock moves in one step, so that only the TTL can end the lookup.
   clock.move(born + HOUR - clock.now() - 1);
   const before = reader.whence(KEY);
   clock.move(1);
@@ -99,7 +102,7 @@ t.test("a fact that is taken over from Redis ends with the life that its writer 
 });
 
 t.test(
-  "a withdrawal that cannot be told ends the key where it was made, and at other replicas with its life",
+  "an invalidation that cannot be published works at once at its replica, and at others when the TTL ends",
   async (t) => {
     const clock = handClock();
     const line = await startLine(redis.port);
@@ -114,10 +117,10 @@ t.test(
     t.equal(await reader.whence(KEY), "redis");
     const born = clock.now();
     line.cut();
-    await until("the writer to notice", () => writer.cache.redisState?.heard === false);
+    await until("the writer to detect the loss", () => writer.cache.redisState?.heard === false);
     t.match(await writer.cache.invalidate(["keys"], "write"), { complete: false });
     t.equal(await writer.whence(KEY), "the CMS is asked", "at once");
-    // Redis's own clock takes a little of it away.
+    // Redis's own clock takes a little of the TTL away.
     clock.move(born + HOUR - clock.now() - MINUTE);
     const before = reader.whence(KEY);
     clock.move(MINUTE);
@@ -127,7 +130,7 @@ t.test(
   },
 );
 
-t.test("one request waits for a silent Redis, for `commandTimeout`, and later ones do not", async (t) => {
+t.test("one request waits `commandTimeout` for a silent Redis, and later ones do not wait", async (t) => {
   const line = await startLine(redis.port);
   t.teardown(() => line.close());
   const env = sharing(`redis://127.0.0.1:${line.port}`);
@@ -135,17 +138,17 @@ t.test("one request waits for a silent Redis, for `commandTimeout`, and later on
   await passUntilShared(replica);
   line.blackhole();
   void replica.find("first");
-  await until("the question to Redis", () => line.sent("mget") === 1);
+  await until("the lookup in Redis", () => line.sent("mget") === 1);
   replica.clock.move(HOUR - 1);
-  // A round trip through Redis, in which the CMS would have been asked by now.
+  // After a round trip through Redis, a lookup at the CMS would have begun.
   await redis.admin.ping();
-  t.equal(replica.asked.length, 0, "it waits");
+  t.equal(replica.asked.length, 0, "the request waits");
   replica.clock.move(1);
-  await until("the question to the CMS", () => replica.asked.length === 1);
-  t.equal(line.connections(), 2, "and not because the connection has ended");
+  await until("the lookup at the CMS", () => replica.asked.length === 1);
+  t.equal(line.connections(), 2, "the connection has not ended");
   t.equal(replica.cache.redisState?.shared, false);
   t.equal(await replica.whence("second"), "the CMS is asked");
-  t.equal(line.sent("mget"), 1, "Redis is left out");
-  // So that the replica can say goodbye.
+  t.equal(line.sent("mget"), 1, "no command is sent to Redis");
+  // The replica can then send its `bye`.
   line.mend();
 });

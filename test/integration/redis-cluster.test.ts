@@ -6,18 +6,18 @@ import { judge, KEY } from "../support/revocation.ts";
 import { redisFolder, redisServer, startGateways } from "../support/topology.ts";
 import { until } from "../support/until.ts";
 
-// A Cluster of three masters. All that the gateways write has one hash tag, so that one node holds it.
+// A Cluster of three masters. All keys of the gateways have one hash tag, so that one node holds them.
 const cms = await startCms({ record: false });
 tap.teardown(() => cms.close());
 const dir = await redisFolder(tap);
 
-/** A node that others do not take for dead because the machine has not run it for a while. */
+/** Options of a node that the others do not consider failed when the machine has not scheduled it. */
 function optionsOf(n: number): string[] {
   const file = `nodes-${n}.conf`;
   return ["--cluster-enabled", "yes", "--cluster-config-file", file, "--cluster-node-timeout", "600000"];
 }
 
-await tap.test("Cluster: the gateways use whichever node has their slot, and go on without it", async (t) => {
+await tap.test("Cluster: the gateways use the node of their slot, and continue without it", async (t) => {
   const nodes = [];
   for (const n of [0, 1, 2]) nodes.push(await redisServer(t, dir, optionsOf(n)));
   const [first] = nodes;
@@ -43,14 +43,14 @@ await tap.test("Cluster: the gateways use whichever node has their slot, and go 
   const [holder] = holding;
   if (holder === undefined) return;
   const epochs = () => holder.redis.keys("*:epoch:keys");
-  // A lookup begins an epoch where there is none.
+  // A lookup creates an epoch if there is none.
   await until("an epoch", async () => {
     await judge(one, `stranger-${Math.random()}`);
     return (await epochs()).length === 1;
   });
   await startAnother();
-  t.strictSame(await epochs(), [], "a gateway that starts believes nothing that is there");
-  // The node that is killed may not have passed the third's goodbye on: the others know of it before.
+  t.strictSame(await epochs(), [], "a gateway that starts uses no record from before");
+  // The killed node may not have delivered the third gateway's `bye`, so the others must have it before.
   await works(t, "without the third");
   const index = nodes.indexOf(holder);
   holder.child.kill("SIGKILL");

@@ -3,30 +3,30 @@ import tap from "tap";
 import { PATIENT, startReplicas } from "../support/replicas.ts";
 import { administrator, KEY, judge, untilRedis, USER } from "../support/revocation.ts";
 
-// The failure table, row by row, where Redis answers or is known to be gone: see replicas.ts for what each row is held
-// to. Where nothing answers: redis-partition.test.ts.
+// The rows of the failure table in which Redis answers or is known to be gone. See replicas.ts for what each
+// row requires, and redis-partition.test.ts for the rows in which nothing answers.
 const replicas = await startReplicas(tap, PATIENT);
 const { redis, one, both } = replicas;
 
-await tap.test("healthy", async (t) => {
+await tap.test("Redis is healthy: unknown keys are looked up, and a withdrawal works at once", async (t) => {
   await replicas.healthy(t);
   await replicas.strangers(t, one, "each");
   await replicas.withdraw(t, "at once");
 });
 
-await tap.test("killed", async (t) => {
+await tap.test("Redis is killed: the replicas serve, and a withdrawal works at once", async (t) => {
   await replicas.healthy(t);
   await redis.kill();
   for (const replica of both) await replicas.serves(t, replica);
   await replicas.strangers(t, one, "one at the most");
   for (const replica of both) await untilRedis(replica, "degraded");
-  // Each knows that it is cut off, and trusts what it remembers for `cutOffTtl`, which is next to nothing here.
+  // Each replica detects the loss, and uses its cached lookups for `cutOffTtl`, which is very short here.
   await replicas.withdraw(t, "at once");
   await redis.start();
   await replicas.recovers(t);
 });
 
-await tap.test("read-only", async (t) => {
+await tap.test("Redis is read-only: the replicas serve, and a withdrawal works at once", async (t) => {
   await replicas.healthy(t);
   await redis.admin.call("REPLICAOF", "127.0.0.1", "1");
   for (const replica of both) await replicas.serves(t, replica);
@@ -36,7 +36,7 @@ await tap.test("read-only", async (t) => {
   await replicas.recovers(t);
 });
 
-await tap.test("out of memory", async (t) => {
+await tap.test("Redis is out of memory: the replicas serve, and a withdrawal works at once", async (t) => {
   await replicas.healthy(t);
   await redis.admin.config("SET", "maxmemory", "1mb");
   for (const replica of both) await replicas.serves(t, replica);
@@ -46,7 +46,7 @@ await tap.test("out of memory", async (t) => {
   await replicas.recovers(t);
 });
 
-await tap.test("wrong password", async (t) => {
+await tap.test("Redis refuses the password: the replicas serve, a withdrawal works at once", async (t) => {
   await replicas.healthy(t);
   const own = redis.admin.duplicate();
   await own.ping();
@@ -61,7 +61,7 @@ await tap.test("wrong password", async (t) => {
   await replicas.recovers(t);
 });
 
-await tap.test("wiped", async (t) => {
+await tap.test("Redis is flushed: the replicas serve, and a withdrawal works at once", async (t) => {
   await replicas.healthy(t);
   await redis.admin.flushall();
   for (const replica of both) await replicas.serves(t, replica);
@@ -70,7 +70,7 @@ await tap.test("wiped", async (t) => {
   await replicas.recovers(t);
 });
 
-await tap.test("restarted, with a snapshot from before a withdrawal", async (t) => {
+await tap.test("Redis restarts from a snapshot older than a withdrawal: the key stays refused", async (t) => {
   await replicas.healthy(t);
   await redis.admin.save();
   const admin = await administrator(one);

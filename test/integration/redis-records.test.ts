@@ -8,13 +8,13 @@ import { startRedis } from "../support/redis.ts";
 import { SECRET } from "../support/revocation.ts";
 import { until } from "../support/until.ts";
 
-// What stands in Redis under our names need not be ours: a record counts with every mark right, and else the CMS is asked.
+// A record in Redis may be forged or outdated. It is used only if every mark is valid, else the CMS is asked.
 
 const redis = await startRedis();
 t.teardown(() => redis.close());
 
 const HOUR = 3_600_000;
-/** The life of what a test writes, shorter than that of a replica's own records, and longer than any test. */
+/** The TTL of a test's records: shorter than the TTL of a replica's own records, longer than any test. */
 const LIFE = HOUR / 2;
 const EPOCH = "{partners-gateway}:epoch:keys";
 const [KNOWN, KEY] = ["a key that the CMS knows", "a key that it does not"];
@@ -30,7 +30,7 @@ await one.learn(KNOWN);
 const ofKnown = await until("the record", async () => (await redis.admin.get(place(KNOWN))) ?? undefined);
 const epoch = await redis.admin.get(EPOCH);
 
-/** A record of our making: with every mark right, but for what is given. */
+/** The text of a record in which every mark is valid except the given ones. */
 function textOf(wrong: Readonly<Record<string, unknown>> = {}): string {
   const value = { fact: FACT, marks: [digests.mark("the CMS")] };
   return JSON.stringify({ schema: 4, epoch, life: LIFE, until: Date.now() + LIFE, value, ...wrong });
@@ -46,51 +46,51 @@ const POISONS: Readonly<Record<string, () => string>> = {
   "a wrong seal": () => "x".repeat(43) + textOf(),
   "an older schema": () => sealed(textOf({ schema: 3 })),
   "another epoch": () => sealed(textOf({ epoch: "older" })),
-  "past its end": () => sealed(textOf({ until: Date.now() - 1 })),
-  "no end": () => sealed(textOf({ until: undefined })),
-  "no life": () => sealed(textOf({ life: undefined })),
-  "a life that is over here": () => sealed(textOf({ life: LIFE + HOUR })),
+  expired: () => sealed(textOf({ until: Date.now() - 1 })),
+  "no time of expiry": () => sealed(textOf({ until: undefined })),
+  "no TTL": () => sealed(textOf({ life: undefined })),
+  "a TTL that has ended by this clock": () => sealed(textOf({ life: LIFE + HOUR })),
   "fields of other types": () => ofFact({ ...FACT, tenantIds: "all" }, [digests.mark("the CMS")]),
-  "learnt from another CMS": () => ofFact(FACT, ["another"]),
-  "learnt from nowhere": () => sealed(textOf({ value: { fact: FACT } })),
-  "a sealed text that is no JSON": () => sealed("{"),
-  nothing: () => "",
+  "from another CMS": () => ofFact(FACT, ["another"]),
+  "without a source": () => sealed(textOf({ value: { fact: FACT } })),
+  "a sealed text that is not JSON": () => sealed("{"),
+  "an empty text": () => "",
 };
 
-/** What is remembered of the key is forgotten, here and in Redis. */
-async function forget(t: Test): Promise<void> {
+/** Invalidates the key in both replicas and in Redis. */
+async function invalidate(t: Test): Promise<void> {
   t.match(await one.cache.forget("keys", "default", KEY), { peers: 1, acknowledged: 1, complete: true });
 }
 
-await t.test("a record counts with every mark right", async (t) => {
+await t.test("a record with every mark valid is used", async (t) => {
   t.not(epoch, null);
   await redis.admin.set(place(KEY), sealed(textOf()), "PX", LIFE + KNOWN_MS);
   for (const replica of BOTH) t.equal(await replica.whence(KEY), "redis");
-  await forget(t);
+  await invalidate(t);
 });
 
 for (const [poison, text] of Object.entries(POISONS)) {
-  await t.test(`a poisoned record does not: ${poison}`, async (t) => {
+  await t.test(`a record with a fault is not used: ${poison}`, async (t) => {
     for (const replica of BOTH) {
       await redis.admin.set(place(KEY), text(), "PX", LIFE + KNOWN_MS);
       t.equal(await replica.whence(KEY), "the CMS is asked");
-      await forget(t);
+      await invalidate(t);
     }
-    t.equal(await redis.admin.get(EPOCH), epoch, "it has not made us forget the rest");
+    t.equal(await redis.admin.get(EPOCH), epoch, "no other record is invalidated");
   });
 }
 
-await t.test("nor does a record without an end in Redis, or of another type", async (t) => {
+await t.test("a record without a TTL in Redis, or of another Redis type, is not used", async (t) => {
   await redis.admin.set(place(KEY), sealed(textOf()));
-  t.equal(await two.whence(KEY), "the CMS is asked", "without an end");
-  await forget(t);
+  t.equal(await two.whence(KEY), "the CMS is asked", "without a TTL");
+  await invalidate(t);
   await redis.admin.lpush(place(KEY), "a list");
   t.equal(await two.whence(KEY), "the CMS is asked", "of another type");
-  await forget(t);
+  await invalidate(t);
   t.equal(await redis.admin.get(EPOCH), epoch);
 });
 
-await t.test("an epoch of another type and unknown messages stop neither replica", async (t) => {
+await t.test("an epoch of another type and unknown messages disable neither replica", async (t) => {
   await redis.admin.del(EPOCH);
   await redis.admin.lpush(EPOCH, "a list");
   await redis.admin.publish("{partners-gateway}:all", "no message");
@@ -109,6 +109,6 @@ await t.test("an epoch of another type and unknown messages stop neither replica
     "the record of the third key",
     async () => (await redis.admin.exists(place("a third key"))) === 1,
   );
-  t.equal(await two.whence("a third key"), "redis", "all is well again");
+  t.equal(await two.whence("a third key"), "redis", "the replicas share records again");
   t.strictSame(BOTH.map(isShared), [true, true]);
 });

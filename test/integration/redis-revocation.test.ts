@@ -17,15 +17,15 @@ import {
 import { forgetAll, unhurried } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
-// Two gateways as processes of their own, one Redis, one CMS. The administrator works through the first; what is
-// withdrawn there must be refused by the second on the very next request after his answer.
+// Two gateways as separate processes with one Redis and one CMS. The administrator writes through the first.
+// The second must refuse a withdrawn key on the first request after the administrator's answer.
 tap.setTimeout(900_000);
 const { cms, redis, one, two, line } = await startPair(tap, unhurried());
 let admin = await administrator(one);
 
 const TENANTS = "/partners/2026-02/";
 
-/** How many events tenant A's partner sees through a gateway. */
+/** The number of events that tenant A's partner can list through a gateway. */
 async function eventsOf(gateway: Gateway): Promise<unknown> {
   const response = await fetch(`${gateway.url}${TENANTS}tenant-a/events?limit=1`, {
     headers: { authorization: `users API-Key ${KEY}` },
@@ -34,15 +34,15 @@ async function eventsOf(gateway: Gateway): Promise<unknown> {
   return body.totalDocs;
 }
 
-/** How many invalidations the first gateway has finished. */
+/** The number of invalidations that the first gateway has finished. */
 async function invalidations(outcome = "complete"): Promise<number> {
   const page = await fetch(`${one.adminUrl}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
   const line = new RegExp(`^gateway_revocation_seconds_count\\{outcome="${outcome}"\\} (\\d+)$`, "m");
   return Number(line.exec(await page.text())?.[1] ?? 0);
 }
 
-/** Puts the seeded data back, and empties every memory. */
-async function afresh(): Promise<void> {
+/** Restores the seeded data and invalidates every cache. */
+async function resetAll(): Promise<void> {
   await cms.reset(); // sessions too
   admin = await administrator(one);
   await forgetAll(one, 1);
@@ -56,7 +56,7 @@ await tap.test(
     const ways: Record<string, () => Promise<unknown>> = {
       "REST by id": () => admin.write("PATCH", USER, { enableAPIKey: false }),
       "bulk PATCH": () => admin.write("PATCH", `/api/users?where=${where}`, { enableAPIKey: false }),
-      "bulk PATCH of everybody": () =>
+      "bulk PATCH of all users": () =>
         admin.write("PATCH", "/api/users?where[id][greater_than]=1", { enableAPIKey: false }),
       GraphQL: () => admin.write("POST", "/api/graphql", { query: mutation }),
       "another key in its place": () => admin.write("PATCH", USER, { apiKey: "another-key-for-this-user" }),
@@ -65,7 +65,7 @@ await tap.test(
       "an encoded path": () => admin.write("PATCH", "/api/us%65rs/2", { enableAPIKey: false }),
     };
     for (const [way, withdraw] of Object.entries(ways)) {
-      await afresh();
+      await resetAll();
       const key = way.startsWith("deleting") ? cms.keys.partnerAC : KEY;
       for (const gateway of [one, two, two]) t.equal(await judge(gateway, key), "good", `${way}: before`);
       await withdraw();
@@ -76,15 +76,15 @@ await tap.test(
 );
 
 await tap.test(
-  "a withdrawn membership, tenant, slug and share in a group end on the next request too",
+  "the end of a membership, a tenant, a slug or a share in a group takes effect on the next request too",
   async (t) => {
     const list = "/partners/2026-02/tenant-a/pages?limit=1";
-    await afresh();
+    await resetAll();
     for (const gateway of [one, two]) t.equal(await statusOf(gateway, list, KEY), 200);
     await admin.write("PATCH", USER, { tenants: [{ tenant: 3 }] });
-    for (const gateway of [two, one]) t.equal(await statusOf(gateway, list, KEY), 404, "no member any more");
+    for (const gateway of [two, one]) t.equal(await statusOf(gateway, list, KEY), 404, "no longer a member");
 
-    await afresh();
+    await resetAll();
     for (const gateway of [one, two]) t.equal(await statusOf(gateway, list, KEY), 200);
     await admin.write("PATCH", "/api/tenants/1", { slug: "renamed" });
     for (const gateway of [two, one]) {
@@ -96,12 +96,12 @@ await tap.test(
       );
     }
 
-    await afresh();
+    await resetAll();
     for (const gateway of [one, two]) t.equal(await eventsOf(gateway), 48, "events are shared in the group");
     await admin.write("PATCH", "/api/tenant-groups/1", { sharedCollections: ["venues"] });
-    for (const gateway of [two, one]) t.equal(await eventsOf(gateway), 24, "and no longer");
+    for (const gateway of [two, one]) t.equal(await eventsOf(gateway), 24, "no longer shared");
 
-    await afresh();
+    await resetAll();
     const made = await admin.write("POST", "/api/tenants", { name: "Short-lived", slug: "short-lived" });
     const doc = isObject(made) && isObject(made["doc"]) ? made["doc"] : {};
     const brief = "/partners/2026-02/short-lived/pages";
@@ -112,18 +112,18 @@ await tap.test(
   },
 );
 
-await tap.test("what is granted counts on the next request as well", async (t) => {
-  await afresh();
+await tap.test("a grant takes effect on the next request as well", async (t) => {
+  await resetAll();
   for (const gateway of [one, two]) t.equal(await judge(gateway, cms.keys.disabled), "refused");
   await admin.write("PATCH", "/api/users/7", { enableAPIKey: true, apiKey: cms.keys.disabled });
   for (const gateway of [two, one]) t.equal(await judge(gateway, cms.keys.disabled), "good");
 });
 
 await tap.test(
-  "a purge by key, by user, by tenant and of all makes up for a change that the gateway did not see",
+  "a purge by key, by user, by tenant or of all invalidates after a change that the gateway did not see",
   async (t) => {
     for (const what of [{ key: KEY }, { user: 2 }, { tenant: 1 }, { all: true }]) {
-      await afresh();
+      await resetAll();
       for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "good");
       await cms.payload.update({ collection: "users", id: 2, data: { enableAPIKey: false } });
       t.equal(await judge(two, KEY), "good", "no gateway has seen the change");
@@ -136,21 +136,21 @@ await tap.test(
   },
 );
 
-await tap.test("each invalidation is in the histogram of revocations, by its outcome", async (t) => {
-  await afresh();
+await tap.test("each invalidation is counted in the histogram of revocations, by its outcome", async (t) => {
+  await resetAll();
   const [complete, degraded] = [await invalidations(), await invalidations("degraded")];
   await admin.write("PATCH", USER, { enableAPIKey: false });
-  // Two if the end of the CMS's answer came later than its head.
+  // There are two if the end of the CMS's answer came later than its head.
   t.ok((await invalidations()) > complete);
   t.equal(await invalidations("degraded"), degraded);
 });
 
-// Last: an uncertain write is followed by invalidations for 15 s, which the other tests would take for their own. What
-// they do is tested with a clock moved by hand: test/unit/cache/invalidator.test.ts.
+// This test is the last: an uncertain write is followed by invalidations for 15 s, which the other tests
+// would count as their own. test/unit/cache/invalidator.test.ts tests their effect with a manual clock.
 await tap.test(
-  "a write whose client leaves before the answer invalidates at once, and again later",
+  "a write whose client disconnects before the answer invalidates at once, and again later",
   async (t) => {
-    await afresh();
+    await resetAll();
     for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "good");
     const heard = redis.admin.duplicate();
     t.teardown(() => heard.disconnect());
@@ -165,10 +165,10 @@ await tap.test(
     const body = '{"enableAPIKey":false}';
     client.send(rawRequest([`PATCH ${USER} HTTP/1.1`, "Host: cms", `Content-Length: ${body.length}`], body));
     await until("the write at the CMS", () => line.asked.at(-1)?.startsWith("PATCH"));
-    t.equal(flushes, 0, "nothing is forgotten while the CMS may yet answer");
-    // The CMS carries the write out, and the client leaves without having seen an answer.
+    t.equal(flushes, 0, "no invalidation while the CMS may still answer");
+    // The CMS carries the write out, and the client disconnects without an answer.
     await cms.payload.update({ collection: "users", id: 2, data: { enableAPIKey: false } });
-    for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "good", "still remembered");
+    for (const gateway of [one, two]) t.equal(await judge(gateway, KEY), "good", "still cached");
     client.socket.destroy();
     await until("the invalidation", async () => (await invalidations()) > before);
     for (const gateway of [two, one]) t.equal(await judge(gateway, KEY), "refused");

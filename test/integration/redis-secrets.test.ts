@@ -27,14 +27,14 @@ import { unhurried, untilShared } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
 /**
- * Two gateways on one Redis with everything switched on that writes to it, traffic of every kind with words planted in
- * it; then all that Redis ever got and all that a process remembers is searched for the words. Every kind of key and of
- * message has to have been there: of one that was not, the search would say nothing.
+ * Two gateways use one Redis with every feature that writes to it, under traffic of every kind with planted
+ * words. The test then searches all that Redis received, and the heap of a process, for the words. Every kind
+ * of key and of message must have occurred: for a missing kind the search would prove nothing.
  */
 tap.setTimeout(900_000);
 
 const [cms, redis] = [await startCms({ record: false }), await startRedis()];
-await tap.test("the search finds a word in every type and in every form", async (t) => {
+await tap.test("the search finds a word in every type and in every encoding", async (t) => {
   const { admin } = redis;
   const word = "a-word-of-the-search's-own@home";
   const writers: ((value: string) => Promise<unknown>)[] = [
@@ -64,7 +64,7 @@ await tap.test("the search finds a word in every type and in every form", async 
       await admin.flushdb();
     }
   await admin.set("own", word.slice(1));
-  t.strictSame(found({ word }, textOf(await dumpOf(admin))), [], "and nothing else");
+  t.strictSame(found({ word }, textOf(await dumpOf(admin))), [], "and no other word");
   await admin.flushdb();
 });
 
@@ -96,16 +96,16 @@ tap.teardown(async () => {
   await Promise.all([line.close(), cms.close(), redis.close()]);
 });
 await untilShared(redis, [one, two]);
-// That ends all connections but those of subscribers.
+// `untilShared` closes all connections except the subscribers', so the recording of commands begins after it.
 const commands = await watchCommands(redis.admin);
 tap.teardown(() => commands.close());
 
-/** The words, and the sessions once there are any. */
+/** The planted words, and the session tokens once there are any. */
 const forbidden: Record<string, string> = { ...SECRETS };
-/** What a gateway knows and Redis may not. */
+/** Secrets of the gateway that Redis must not receive. */
 const OWN = { "cache secret": SECRET, "admin token": TOKEN };
 
-await tap.test("traffic of every kind", async (t) => {
+await tap.test("traffic of every kind gets its expected answers", async (t) => {
   await partnersLimited(t, one, { reads: 2, writes: 1 });
   for (const [round, gateway] of [one, two].entries()) {
     await partnersWork(t, gateway);
@@ -119,7 +119,7 @@ await tap.test("traffic of every kind", async (t) => {
     }
     await operatorsWork(t, gateway, TOKEN);
   }
-  // Once more after all of it was forgotten, so that everything is remembered when it is looked at.
+  // The traffic runs once more after the invalidations, so that everything is cached when it is inspected.
   await partnersLimited(t, two, { reads: 0, writes: 0 });
   for (const gateway of [one, two]) {
     await partnersWork(t, gateway);
@@ -128,7 +128,7 @@ await tap.test("traffic of every kind", async (t) => {
 });
 
 const TAG = "{partners-gateway}";
-/** Every kind of key there is, by type and name. */
+/** Every kind of Redis key, by type and name. */
 const KEYS_OF_REDIS = [
   `string ${TAG}:epoch:keys`,
   `string ${TAG}:epoch:tenants`,
@@ -140,7 +140,7 @@ const KEYS_OF_REDIS = [
   `list ${TAG}:count:old/writes:<user>`,
 ];
 
-await tap.test("Redis holds every kind of key, and no planted word in any of them", async (t) => {
+await tap.test("Redis holds every kind of key, and none of them contains a planted word", async (t) => {
   const entries = await dumpOf(redis.admin);
   const kinds = entries.map(({ type, name }) =>
     `${type} ${name}`.replace(/:[\w-]{43}$/, ":<digest>").replace(/:\d+$/, ":<user>"),
@@ -149,51 +149,51 @@ await tap.test("Redis holds every kind of key, and no planted word in any of the
   t.strictSame(
     Object.getOwnPropertyNames(RedisKeys.prototype).toSorted(),
     ["acks", "channel", "constructor", "counter", "epoch", "epochs", "record"],
-    "there is no name in Redis that this test does not know of",
+    "this test covers every name in Redis",
   );
-  t.strictSame(ALL_KINDS, ["keys", "tenants"], "nor a kind of fact");
+  t.strictSame(ALL_KINDS, ["keys", "tenants"], "and every kind of lookup");
   const text = textOf(entries);
-  t.match(text, /"tenantIds":\[1\]/, "records of keys can be read, and so can");
-  t.match(text, /"installedApps":\["tickets"/, "records of tenants");
+  t.match(text, /"tenantIds":\[1\]/, "the search can read records of keys");
+  t.match(text, /"installedApps":\["tickets"/, "and records of tenants");
   t.strictSame(found({ ...forbidden, ...OWN }, text), []);
   for (const name of await redis.admin.keys("*")) {
     const isEpoch = name.includes(":epoch:");
     const ms = await redis.admin.pttl(name);
-    // That a key was good once is told for longer than who it belongs to.
+    // The record that a key was valid outlasts the key's identity.
     const longest = 3_600_000 + (name.includes(":keys:") ? KNOWN_MS : 0);
-    t.ok(isEpoch ? ms === -1 : ms > 0 && ms <= longest, `${name} ends by itself but for an epoch: ${ms}`);
+    t.ok(isEpoch ? ms === -1 : ms > 0 && ms <= longest, `${name} has a TTL unless it is an epoch: ${ms}`);
   }
 });
 
-await tap.test("the memory of a process holds every kind of fact, and no planted word", async (t) => {
+await tap.test("the heap of a process holds every kind of cached lookup, and no planted word", async (t) => {
   const names = new Digests(new Secret(SECRET), 100);
-  const remembered = {
+  const cachedNames = {
     "a good key": names.name("keys", "default", KEYS.partnerA),
     "a good key of the other CMS": names.name("keys", "old", KEYS.partnerA),
-    "a key of nobody": names.name("keys", "default", SECRETS["strangersKey"] ?? ""),
+    "an unknown key": names.name("keys", "default", SECRETS["strangersKey"] ?? ""),
     "a tenant by slug": names.name("tenants", "default", `["2",[1],"slug","tenant-a"]`),
     "a tenant by id": names.name("tenants", "default", `["1","all","id",2]`),
-    "a tenant of nobody": names.name("tenants", "default", `["1","all","slug","${SECRETS["tenant"]}"]`),
+    "an unknown tenant": names.name("tenants", "default", `["1","all","slug","${SECRETS["tenant"]}"]`),
   };
-  // What requests have left behind goes with their connections: those of the clients, and those to the CMS.
+  // The data of requests is freed with their connections: the clients', and those to the CMS.
   const ports = [two.port, two.adminPort];
   t.ok((await closeFetchConnections(ports)) > 1);
   await line.refuse();
-  // The gateway has seen the ends of the others when it has answered on new connections, and seen the ends of these.
+  // An answer on a new connection proves that the gateway has processed the end of the older ones.
   for (let round = 0; round < 2; round += 1) {
     await statusOf(two, "/partners", "no key at all");
     await (await fetch(`${two.adminUrl}/livez`)).arrayBuffer();
     await closeFetchConnections(ports);
   }
   const heap = await snapshotOf(two);
-  for (const [what, name] of Object.entries(remembered)) t.ok(heap.includes(name), what);
+  for (const [what, name] of Object.entries(cachedNames)) t.ok(heap.includes(name), what);
   t.strictSame(found(forbidden, heap), []);
 });
 
 await tap.test("no message and no command that Redis received contains a planted word", async (t) => {
   await one.stop();
   const isBye = ({ text }: { text: string }): boolean => text.includes('"bye"');
-  await until("its goodbye", () => messages.seen.some(isBye));
+  await until("its bye message", () => messages.seen.some(isBye));
   const seen = messages.seen.map(({ channel, text }) => {
     const { type = "ack" }: { type?: unknown } = JSON.parse(text);
     return `${channel.replace(/:[\da-f-]{36}$/, ":<replica>")} ${String(type)}`;

@@ -23,15 +23,15 @@ import { samplesOf } from "../support/scrape.ts";
 import { forgetAll, unhurried, untilShared } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
-// What two tiers are for: few questions to the CMS whatever comes. What is in them: redis-secrets.test.ts. How many
-// unknown keys are looked up: key-lookups.test.ts.
+// The two tiers keep the lookups at the CMS few. See redis-secrets.test.ts for the contents of the tiers, and
+// key-lookups.test.ts for the number of lookups of unknown keys.
 tap.setTimeout(900_000);
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const { cms, redis, one, two, line } = await startPair(tap, unhurried());
 const GOOD = [KEY, cms.keys.partnerB, cms.keys.partnerAC];
 const ME = /^GET \/api\/users\/me/;
 
-/** The purge command, to its end. */
+/** Runs the purge command to its end. */
 async function run(args: readonly string[], env: Record<string, string>, input = "") {
   const child = spawn(process.execPath, [MAIN, "purge", ...args], { env: { ...env } });
   child.stdin.on("error", () => undefined).end(input);
@@ -41,29 +41,31 @@ async function run(args: readonly string[], env: Record<string, string>, input =
   return { status: child.exitCode, stdout, stderr };
 }
 
-/** How often the CMS was asked whose a key is. */
+/** The number of key lookups that the CMS received. */
 function identifications(): number {
   return line.asked.filter((request) => ME.test(request)).length;
 }
 
-/** How many partner requests are under way in a gateway. */
-async function underWay(gateway: Gateway): Promise<number | undefined> {
+/** The number of partner requests in flight in a gateway. */
+async function inFlight(gateway: Gateway): Promise<number | undefined> {
   return (await samplesOf(gateway, "gateway_load", TOKEN))["of=requests"];
 }
 
-/** Requests at the same time with one key: none is answered before all are under way. Resolves with the verdicts. */
+/**
+ * Sends requests with one key at once; none is answered before all are in flight. Resolves with the verdicts.
+ */
 async function together(gateways: readonly Gateway[], requests: number): Promise<string[]> {
   const lookup = hold(line, ME);
   const answers = gateways.flatMap((gateway) => Array.from({ length: requests }, () => judge(gateway, KEY)));
   for (const gateway of gateways)
-    await until("all requests to be under way", async () => (await underWay(gateway)) === requests);
+    await until("all requests to be in flight", async () => (await inFlight(gateway)) === requests);
   lookup.release();
   return [...new Set(await Promise.all(answers))];
 }
 
 /**
- * How many lookups `work` costs when all is forgotten: the fewest of five tries. A gateway that was not run for a second
- * and a half trusts nothing that is under way, and asks again.
+ * The number of lookups that `work` costs after an invalidation of all: the fewest of five tries. A gateway
+ * that was not scheduled for a second and a half discards its lookups in flight and repeats them.
  */
 async function costOf(least: number, work: () => Promise<void>): Promise<number> {
   let fewest = Infinity;
@@ -76,20 +78,20 @@ async function costOf(least: number, work: () => Promise<void>): Promise<number>
   return fewest;
 }
 
-await tap.test("200 first requests at once with one key are one lookup", async (t) => {
+await tap.test("200 concurrent first requests with one key cause one lookup", async (t) => {
   const atOne = async (): Promise<void> => {
     t.strictSame(await together([one], 200), ["good"]);
     const others = await Promise.all(Array.from({ length: 200 }, () => judge(two, KEY)));
     t.strictSame([...new Set(others)], ["good"]);
   };
-  t.equal(await costOf(1, atOne), 1, "in the process that was asked: the other has it from Redis");
+  t.equal(await costOf(1, atOne), 1, "in the process that got the requests: the other reads Redis");
   const atBoth = async (): Promise<void> => {
     t.strictSame(await together([one, two], 100), ["good"]);
   };
-  t.equal(await costOf(2, atBoth), 2, "at both at the same time: one a process");
+  t.equal(await costOf(2, atBoth), 2, "at both at the same time: one lookup per process");
 });
 
-await tap.test("unknown keys are not written to Redis, and push no good one out", async (t) => {
+await tap.test("unknown keys are not written to Redis, and evict no good key", async (t) => {
   await forgetAll(one, 1);
   for (const name of await redis.admin.keys("*:keys:*")) await redis.admin.del(name);
   for (const key of GOOD) t.equal(await judge(one, key), "good");
@@ -101,8 +103,8 @@ await tap.test("unknown keys are not written to Redis, and push no good one out"
   }
   const asked = identifications();
   for (const gateway of [one, two]) for (const key of GOOD) t.equal(await judge(gateway, key), "good");
-  t.equal(identifications(), asked, "the good ones are still remembered");
-  // What a lookup writes to Redis it sends before it answers: all of it is there before the answer to the last one.
+  t.equal(identifications(), asked, "the good keys are still cached");
+  // A lookup sends its record to Redis before it answers, so the last record there proves the earlier ones.
   t.equal(await judge(one, cms.keys.service), "good");
   await until("the record of a later lookup", async () => (await records()).length > GOOD.length);
   t.equal((await records()).length, GOOD.length + 1);
@@ -121,7 +123,7 @@ await tap.test("a write that changes no user's rights invalidates nothing", asyn
   t.equal(identifications(), asked);
 });
 
-await tap.test("the purge command, and what the admin port says without a token", async (t) => {
+await tap.test("the purge command purges, and an admin port without a token refuses it", async (t) => {
   const { ADMIN_TOKEN = "" } = sharing("");
   const at = ["--admin-url", one.adminUrl];
   t.equal(await judge(two, KEY), "good");
@@ -146,7 +148,7 @@ await tap.test("the purge command, and what the admin port says without a token"
   t.match(await (await purge(bare, { all: true })).json(), { error: "Forbidden", message: /ADMIN_TOKEN/ });
 });
 
-await tap.test("without a secret facts are not shared, and invalidations are", async (t) => {
+await tap.test("without a secret lookups are not shared, and invalidations are", async (t) => {
   const env = { REDIS_URL: redis.url, ADMIN_TOKEN: TOKEN };
   const settings = unhurried({ redis: { prefix: "without-a-secret" } });
   const [first, second] = await Promise.all([
@@ -154,17 +156,17 @@ await tap.test("without a secret facts are not shared, and invalidations are", a
     startProgram(cms.url, { settings, env }),
   ]);
   t.teardown(() => Promise.all([first.stop(), second.stop()]));
-  // Of the clients of this Redis two are the gateways of the other tests.
+  // Two of the clients of this Redis are the gateways of the other tests.
   await untilShared(redis, [one, two, first, second]);
   t.match(first.lines(), [{ msg: /CACHE_SECRET is not set/ }]);
   const path = "/partners/2026-02/tenant-a/pages";
   for (const gateway of [first, second]) t.equal(await statusOf(gateway, path, KEY), 200);
-  // A purge uses the connection on which facts are written, and is answered after what was sent before it.
+  // A purge uses the connection on which records are written, and is answered after all earlier commands.
   for (const gateway of [first, second]) await forgetAll(gateway, 1);
   t.strictSame(await redis.admin.keys("{without-a-secret}:[kt]*"), [], "nothing is stored");
   for (const gateway of [one, first, second]) t.equal(await statusOf(gateway, path, KEY), 200);
   await until(
-    "facts of the gateways that have a secret",
+    "records of the gateways that have a secret",
     async () => (await redis.admin.keys("{partners-gateway}:[kt]*")).length > 1,
   );
   await (await administrator(first)).write("PATCH", USER, { enableAPIKey: false });

@@ -11,12 +11,12 @@ import { untilRedis } from "../support/revocation.ts";
 import { breakOff, redisFolder, redisServer, startGateways } from "../support/topology.ts";
 import { until } from "../support/until.ts";
 
-// Redis as operators run it, but for a Cluster: redis-cluster.test.ts.
+// Redis as operators run it, except as a Cluster: see redis-cluster.test.ts.
 const cms = await startCms({ record: false });
 tap.teardown(() => cms.close());
 const dir = await redisFolder(tap);
 
-/** A Sentinel that watches one master; ends with the test. */
+/** Starts a Sentinel that watches one master and ends with the test. */
 async function startSentinel(t: Test, masterPort: number): Promise<{ port: number; redis: Redis }> {
   const port = await freePort();
   const file = join(dir, "sentinel.conf");
@@ -25,7 +25,7 @@ async function startSentinel(t: Test, masterPort: number): Promise<{ port: numbe
     "bind 127.0.0.1",
     `dir ${dir}`,
     `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
-    // The test itself says when the master is down: a machine that is slow is not.
+    // The test itself decides when the master is down: a slow machine must not count as down.
     "sentinel down-after-milliseconds main 600000",
     "sentinel failover-timeout main 2000",
   ];
@@ -39,7 +39,7 @@ async function startSentinel(t: Test, masterPort: number): Promise<{ port: numbe
   return { port, redis };
 }
 
-await tap.test("Sentinel: the master is found, and its successor after its death", async (t) => {
+await tap.test("Sentinel: the gateways find the master, and its successor after a failover", async (t) => {
   const master = await redisServer(t, dir);
   const successor = await redisServer(t, dir, ["--replicaof", "127.0.0.1", String(master.port)]);
   const sentinel = await startSentinel(t, master.port);
@@ -47,8 +47,8 @@ await tap.test("Sentinel: the master is found, and its successor after its death
   const { works } = await startGateways(t, cms, { settings });
   await breakOff(master.redis);
   await works(t, "by Sentinel");
-  t.ok((await master.redis.keys("{partners-gateway}:keys:*")).length > 0, "it is the master that holds them");
-  // Not before Sentinel knows the successor.
+  t.ok((await master.redis.keys("{partners-gateway}:keys:*")).length > 0, "the master holds them");
+  // The failover needs a Sentinel that knows the successor.
   await until("Sentinel to know the successor", async () => {
     const replicas = String(await sentinel.redis.call("SENTINEL", "REPLICAS", "main"));
     return replicas.includes(String(successor.port)) && replicas.includes("master-link-status,ok");
@@ -63,7 +63,7 @@ await tap.test("Sentinel: the master is found, and its successor after its death
   t.ok((await successor.redis.keys("{partners-gateway}:keys:*")).length > 0, "the successor holds them now");
 });
 
-await tap.test("TLS, an ACL user with no more than it needs, and a prefix", async (t) => {
+await tap.test("the gateways use Redis over TLS, with a minimal ACL user and a prefix", async (t) => {
   const [key, certificate] = [join(dir, "key.pem"), join(dir, "cert.pem")];
   const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
   const made = spawnSync("openssl", [
@@ -80,7 +80,7 @@ await tap.test("TLS, an ACL user with no more than it needs, and a prefix", asyn
     certificate,
     ...subject,
   ]);
-  t.equal(made.status, 0, "openssl, which this test needs on PATH, has made a certificate");
+  t.equal(made.status, 0, "openssl, which this test needs on PATH, has created a certificate");
   const port = await freePort();
   const tls = [
     "--tls-port",
@@ -110,7 +110,7 @@ await tap.test("TLS, an ACL user with no more than it needs, and a prefix", asyn
     "+ping",
     "+info",
     "+client",
-    // With rate limits: the script, and what it does.
+    // With rate limits: the script and the commands that it runs.
     "+evalsha",
     "+eval",
     "+time",
@@ -131,7 +131,7 @@ await tap.test("TLS, an ACL user with no more than it needs, and a prefix", asyn
   await breakOff(redis);
   await works(t, "over TLS");
   const names = await redis.keys("*");
-  t.ok(names.length > 0, "something is in it");
+  t.ok(names.length > 0, "the gateways have written records");
   t.strictSame(
     names.filter((name) => !name.startsWith("{of-staging}:")),
     [],
@@ -143,6 +143,6 @@ await tap.test("TLS, an ACL user with no more than it needs, and a prefix", asyn
     password: "p@ss",
   };
   const others = await startGateways(t, cms, { settings: apart, env: trust });
-  // Acknowledged by those who were there before.
+  // The gateways that were there before acknowledge these.
   for (const gateway of [others.one, others.two]) await untilRedis(gateway, "ok");
 });

@@ -3,8 +3,8 @@ import tap from "tap";
 import { breaches, faceOf, FIXTURE_SETTINGS, startSite, type Law } from "../support/isolation.ts";
 import { differences, snapshotOf } from "../support/snapshot.ts";
 
-// What a body may point at, in relations that are declared: what the tenant may read. A foreign record and a missing
-// one are one answer, so that nobody finds out by pointing which ids exist.
+// In declared relations, a body may refer only to records that the tenant may read. A foreign record and a
+// missing one get the same answer, so that a reference does not reveal which ids exist.
 
 const site = await startSite();
 tap.teardown(() => site.close());
@@ -13,7 +13,7 @@ tap.beforeEach(() => site.cms.reset());
 const a = site.as("partnerA");
 const SHARED: Law = { tenant: 1, scope: [1, 2], key: "partnerA" };
 const EVENT = { title: "x", startDate: "2031-01-01" };
-/** Venue 51 is C's, media 7 too; nobody has number 99999. */
+/** Venue 51 and media 7 are C's; no record has id 99999. */
 const SPELLINGS: readonly ((id: number) => unknown)[] = [
   (id) => id,
   (id) => String(id),
@@ -42,7 +42,7 @@ const TARGETS = [
   ["POST", "pages", "hero", { title: "x" }],
 ] as const;
 
-await tap.test("a foreign record and a missing one cannot be told apart by pointing at them", async (t) => {
+await tap.test("references to a foreign record and to a missing one get the same answer", async (t) => {
   const before = await snapshotOf(site.cms);
   for (const [method, path, field, rest] of TARGETS) {
     for (const spelt of SPELLINGS) {
@@ -63,13 +63,13 @@ await tap.test("a foreign record and a missing one cannot be told apart by point
   const requests = site.cms.takeRequests();
   t.notOk(
     requests.some(({ method }) => method !== "GET"),
-    "and the CMS was asked for no write",
+    "the CMS received no write",
   );
   t.strictSame(breaches(requests, SHARED), []);
   t.strictSame(differences(before, await snapshotOf(site.cms)), []);
 });
 
-await tap.test("one's own records, a group-mate's shared ones and none may be pointed at", async (t) => {
+await tap.test("a body may refer to own records, to shared records of the group, and to none", async (t) => {
   for (const venue of [5, 26, { id: 5 }, null, ""]) {
     const made = await a.ask("POST", "tenant-a/events?depth=0", { body: { ...EVENT, venue } });
     t.equal(made.status, 201, JSON.stringify(venue));
@@ -79,22 +79,22 @@ await tap.test("one's own records, a group-mate's shared ones and none may be po
   const media = await a.ask("PATCH", "tenant-a/pages/1?depth=0", { body: { hero: 4 } });
   t.equal(media.status, 422, "B's media: not shared");
   const open = await a.ask("PATCH", "tenant-a/events/4?depth=0", { body: { category: 2, organiser: 2 } });
-  t.match(open, { status: 200, json: { category: 2 } }, "open collections and users are the CMS's affair");
+  t.match(open, { status: 200, json: { category: 2 } }, "open collections and users are left to the CMS");
 });
 
-await tap.test("a record can be written back as it was read, foreign relation and all", async (t) => {
+await tap.test("a record can be written back as it was read, including a foreign relation", async (t) => {
   const { json } = await a.ask("GET", "tenant-a/events/3?depth=0");
-  t.equal(json["venue"], 51, "which an administrator has set");
+  t.equal(json["venue"], 51, "set by an administrator");
   const back = await a.ask("PUT", "tenant-a/events/3?depth=0", { body: { ...json, title: "changed" } });
   t.match(back, { status: 200, json: { title: "changed", venue: 51 } });
   const other = await a.ask("PATCH", "tenant-a/events/3?depth=0", { body: { venue: 52 } });
-  t.equal(other.status, 422, "but not another one");
-  const elsewhere = await a.ask("PATCH", "tenant-a/events/1?depth=0", { body: { venue: 51 } });
-  t.equal(elsewhere.status, 422, "nor from another record");
+  t.equal(other.status, 422, "another foreign record is refused");
+  const onAnother = await a.ask("PATCH", "tenant-a/events/1?depth=0", { body: { venue: 51 } });
+  t.equal(onAnother.status, 422, "another record may not refer to it");
 });
 
 await tap.test(
-  "whose the record is comes first: a foreign one is missing, whatever the body points at",
+  "ownership is checked first: a foreign record is missing, whatever the body refers to",
   async (t) => {
     for (const venue of [1, 51, 99_999]) {
       const [foreign, missing] = await Promise.all(
@@ -106,7 +106,7 @@ await tap.test(
   },
 );
 
-await tap.test("it costs one question, and only of bodies that set such a relation", async (t) => {
+await tap.test("the check costs one request per hundred ids, and only for such relations", async (t) => {
   const cost = async (method: string, path: string, body: object): Promise<string[]> => {
     site.cms.takeRequests();
     await a.ask(method, `tenant-a/${path}`, { body });
@@ -117,16 +117,16 @@ await tap.test("it costs one question, and only of bodies that set such a relati
   t.strictSame(await cost("POST", "events", { ...EVENT, venue: 5 }), ["GET /api/venues", "POST /api/events"]);
   t.strictSame(await cost("PATCH", "events/5", { title: "y" }), ["GET /api/events", "PATCH /api/events/5"]);
   const [first, second, ...more] = await cost("PATCH", "events/5", { venue: 6 });
-  t.strictSame(new Set([first, second]), new Set(["GET /api/events", "GET /api/venues"]), "at once");
+  t.strictSame(new Set([first, second]), new Set(["GET /api/events", "GET /api/venues"]), "at the same time");
   t.strictSame(more, ["PATCH /api/events/5"]);
   const venues = Array.from({ length: 250 }, (_, i) => i + 1);
   const many = await cost("POST", "events", { ...EVENT, venue: venues });
-  t.strictSame(many, ["GET /api/venues", "GET /api/venues", "GET /api/venues"], "a hundred each");
+  t.strictSame(many, ["GET /api/venues", "GET /api/venues", "GET /api/venues"], "a hundred ids each");
   const toomany = await cost("POST", "events", { ...EVENT, venue: Array.from({ length: 1_001 }, () => 5) });
-  t.strictSame(toomany, [], "and no flood of them");
+  t.strictSame(toomany, [], "1,001 ids cause no request");
 });
 
-await tap.test("a name with dots in a group or a row is the path that Payload reads it as", async (t) => {
+await tap.test("a dotted name in a group or a row is the path that Payload reads", async (t) => {
   const relations = { events: { "location.venue": "venues", "sessions_list.venue": "venues" } };
   const nested = await startSite({ cms: { ...FIXTURE_SETTINGS.cms, relations } }, { record: false });
   t.teardown(() => nested.close());

@@ -7,10 +7,10 @@ import { samplesOf } from "../support/scrape.ts";
 import { unhurried } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
-// A lookup belongs to all who wait for it. One that a request of before a reload began, and left, must be carried to its
-// end for those who joined it after: every question of it, and not only the one under way.
+// All requests that wait for a lookup share it. The request that began it may be aborted before a reload. The
+// lookup must still be completed, with each of its requests to the CMS, for those that joined it later.
 
-/** A line to the CMS on which what is asked about tenants waits until it is let go. */
+/** Starts a line to the CMS that holds requests for tenants until `letGo`. */
 async function lineTo(cms: number) {
   const held: { readonly path: string; readonly go: () => void }[] = [];
   const state = { isHolding: true };
@@ -44,7 +44,7 @@ async function lineTo(cms: number) {
   };
 }
 
-t.test("a lookup of several questions outlasts the configuration that began it", async (t) => {
+t.test("a lookup of several upstream requests outlasts the configuration under which it began", async (t) => {
   const cms = await startCms({ record: false });
   const line = await lineTo(cms.port);
   const { url, held } = line;
@@ -68,9 +68,9 @@ t.test("a lookup of several questions outlasts the configuration that began it",
   await until("the end of the request", () => gateway.lines().some(({ code }) => code === "request.stalled"));
   await gateway.reload(() => configFor(url, unhurried()));
   const joining = read("tenant-a", "partnerA");
-  const underWay = async () => (await samplesOf(gateway, "gateway_load"))["of=requests"];
-  await until("the request that joins the lookup", async () => (await underWay()) === 1);
-  // A lookup of the joining request's own would be held before that of a later one with another key.
+  const inFlight = async () => (await samplesOf(gateway, "gateway_load"))["of=requests"];
+  await until("the request that joins the lookup", async () => (await inFlight()) === 1);
+  // A lookup of the joining request's own would be held before the lookup of the later request.
   const later = read("tenant-b", "partnerB");
   await until("the lookup of another tenant", () => held.some(({ path }) => path.includes("tenant-b")));
   t.equal(held.length, 2, "one lookup for each tenant");

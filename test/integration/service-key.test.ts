@@ -2,7 +2,7 @@ import tap from "tap";
 import { startCms } from "../support/cms/server.ts";
 import { startTestGateway } from "../support/gateway.ts";
 
-/** The gateway's own key is the operator's affair: that the CMS refuses it is no partner's fault. */
+/** The gateway's own key is the operator's: if the CMS refuses it, the partner's request is not at fault. */
 
 const cms = await startCms({ record: false });
 tap.teardown(() => cms.close());
@@ -21,7 +21,7 @@ async function asked(serviceKey: string, method: string, path = "tenant-a/posts"
 }
 
 await tap.test(
-  "a service key that the CMS refuses is 503, a warning that names it, and no 403",
+  "a service key that the CMS refuses causes 503 and a warning that names the setting, and no 403",
   async (t) => {
     for (const [method, path] of [
       ["GET", "tenant-a/posts"],
@@ -31,12 +31,12 @@ await tap.test(
     ] as const) {
       const { status, retryAfter, lines } = await asked("withdrawn", method, path);
       t.equal(status, 503, `${method} ${path}`);
-      t.ok(retryAfter, "it may be mended");
+      t.ok(retryAfter, "the client may retry");
       t.match(lines, [{ level: 40, cause: /cms\.serviceKey/ }]);
     }
   },
 );
 
-await tap.test("one that it takes is not", async (t) => {
+await tap.test("a service key that the CMS accepts causes neither", async (t) => {
   t.strictSame(await asked(cms.keys.service, "GET"), { status: 200, retryAfter: null, lines: [] });
 });

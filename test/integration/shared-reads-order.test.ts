@@ -7,8 +7,8 @@ import { samplesOf } from "../support/scrape.ts";
 import { unhurried } from "../support/unhurried.ts";
 import { until } from "../support/until.ts";
 
-// A read that joins another returns no state older than one that anybody was told before it came. Each order is forced: a
-// gate on the line keeps a write from the CMS, and answers from the gateway.
+// A read that joins another returns no state older than one that any client received before the read came. A
+// gate on the line forces each order: it holds a write before the CMS, and answers before the gateway.
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
@@ -20,17 +20,17 @@ t.teardown(async () => {
 
 const POSTS = "/partners/2026-02/tenant-a/posts";
 
-/** One request that the line keeps, in both directions. */
+/** A request that the line holds, in both directions. */
 interface Gate {
-  /** Resolves when the line has it. */
+  /** Resolves when the line holds the request. */
   readonly held: Promise<void>;
-  /** Gives it to the CMS. Resolves when the CMS has answered, and so has read or committed. */
+  /** Sends the request to the CMS. Resolves when the CMS has answered, and so has read or committed. */
   pass(): Promise<void>;
-  /** Gives the CMS's answer to the gateway. */
+  /** Sends the CMS's answer to the gateway. */
   release(): void;
 }
 
-/** Keeps the next request whose head matches; all others pass. */
+/** Holds the next request whose head matches; all others pass. */
 function gate(only: RegExp): Gate {
   const [held, passed, answered, released] = [
     Promise.withResolvers<void>(),
@@ -62,7 +62,7 @@ function gate(only: RegExp): Gate {
   };
 }
 
-/** Of the record's reads, also of those that a write makes. */
+/** Matches reads of the record, including the reads that a write makes. */
 const READ = /^GET \/api\/posts\?/;
 const WRITE = /^PATCH \/api\/posts\//;
 
@@ -72,26 +72,29 @@ async function read({ url }: TestGateway, path: string, key: KeyName): Promise<s
   return text;
 }
 
-/** How many partners' requests a gateway has. */
-async function underWay(gateway: TestGateway): Promise<number> {
+/** The number of partner requests in flight in a gateway. */
+async function inFlight(gateway: TestGateway): Promise<number> {
   return (await samplesOf(gateway, "gateway_load"))["of=requests"] ?? 0;
 }
 
-/** What the record's next read returns, by a key of which a read is held at `reading`: one that joins it is not answered before. */
+/**
+ * Reads the record while `reading` holds an earlier read with the same key. A read that joins the earlier one
+ * is not answered before its release.
+ */
 async function next({ gateway, path }: Prepared, reading: Gate): Promise<string> {
-  const before = await underWay(gateway);
+  const before = await inFlight(gateway);
   let isAnswered = false;
   const text = read(gateway, path, "partnerA").finally(() => (isAnswered = true));
   await until(
-    "the read to be under way, or answered",
-    async () => isAnswered || (await underWay(gateway)) > before,
+    "the read to be in flight, or answered",
+    async () => isAnswered || (await inFlight(gateway)) > before,
   );
-  // Were it on its way to the CMS, it would be answered by the new state nevertheless.
+  // If the read is on its way to the CMS, it returns the new state in any case.
   reading.release();
   return text;
 }
 
-/** A gateway that knows both keys and the tenant, and a record. */
+/** Starts a gateway that has cached both keys and the tenant, with a record and an editor's token. */
 async function prepared(t: Test) {
   const gateway = await startTestGateway(line.url, settings);
   t.teardown(async () => {
@@ -117,7 +120,7 @@ async function prepared(t: Test) {
 
 type Prepared = Awaited<ReturnType<typeof prepared>>;
 
-/** The ways to write the record, each of which resolves with its status. */
+/** The ways to write the record. Each resolves with the answer. */
 const WRITERS = {
   "a partner's": async ({ gateway, path }: Prepared, text: string) =>
     fetch(gateway.url + path, {
@@ -135,7 +138,7 @@ const WRITERS = {
 
 for (const [whose, write] of Object.entries(WRITERS)) {
   t.test(
-    `${whose} write: no read joins one that began before it, once anybody was told the new state`,
+    `${whose} write: once any client received the new state, no read joins one that began before the write`,
     async (t) => {
       const all = await prepared(t);
       const { gateway, path } = all;
@@ -148,15 +151,15 @@ for (const [whose, write] of Object.entries(WRITERS)) {
       const written = write(all, `${whose} first`);
       await writing.held;
       await writing.pass();
-      t.equal(await read(gateway, path, "partnerAC"), `${whose} first`, "another key is told");
+      t.equal(await read(gateway, path, "partnerAC"), `${whose} first`, "another key reads the new state");
       t.equal(await next(all, reading), `${whose} first`);
       writing.release();
-      t.equal(await old, before, "the first read is an old one indeed");
+      t.equal(await old, before, "the first read has the old state");
       t.equal((await written).status, 200);
     },
   );
 
-  t.test(`${whose} write: nor one that began while the write was on its way`, async (t) => {
+  t.test(`${whose} write: no read joins one that began while the write was in flight`, async (t) => {
     const all = await prepared(t);
     const { gateway, path } = all;
     const before = await read(gateway, path, "partnerA");
@@ -168,15 +171,15 @@ for (const [whose, write] of Object.entries(WRITERS)) {
     await reading.held;
     await reading.pass();
     await writing.pass();
-    t.equal(await read(gateway, path, "partnerAC"), `${whose} second`, "another key is told");
+    t.equal(await read(gateway, path, "partnerAC"), `${whose} second`, "another key reads the new state");
     t.equal(await next(all, reading), `${whose} second`);
     writing.release();
     t.equal((await written).status, 200);
-    t.equal(await old, before, "the first read is an old one indeed");
+    t.equal(await old, before, "the first read has the old state");
   });
 
   t.test(
-    `${whose} write under the configuration before a reload is known under the one after it`,
+    `${whose} write that began before a reload also counts for the reads after the reload`,
     async (t) => {
       const all = await prepared(t);
       const { gateway, path } = all;
@@ -193,13 +196,13 @@ for (const [whose, write] of Object.entries(WRITERS)) {
       writing.release();
       t.equal((await written).status, 200);
       t.equal(await next(all, reading), `${whose} third`);
-      t.equal(await old, before, "the first read is an old one indeed");
+      t.equal(await old, before, "the first read has the old state");
     },
   );
 }
 
 for (const [whose, write] of Object.entries(WRITERS)) {
-  t.test(`when ${whose} write is over, however it ended, equal reads are one again`, async (t) => {
+  t.test(`when ${whose} write has ended, in success or error, equal reads are shared again`, async (t) => {
     const all = await prepared(t);
     const { gateway, path, id } = all;
     const asked = () =>
@@ -211,18 +214,18 @@ for (const [whose, write] of Object.entries(WRITERS)) {
     const reading = gate(READ);
     const first = read(gateway, path, "partnerA");
     await reading.held;
-    await until("the writes to be over", async () => (await underWay(gateway)) === 1);
+    await until("the writes to end", async () => (await inFlight(gateway)) === 1);
     const from = asked().length;
     t.ok(from > 0);
     const second = read(gateway, path, "partnerA");
-    await until("the second to be under way", async () => (await underWay(gateway)) === 2);
-    // One that came after it has been through all stages: the second has joined the first, or has asked by now.
+    await until("the second to be in flight", async () => (await inFlight(gateway)) === 2);
+    // This later request has passed all stages, so the second read has joined the first or has been sent.
     await fetch(`${gateway.url}${POSTS}?limit=1`, {
       headers: { authorization: `users API-Key ${cms.keys.partnerA}` },
     });
     reading.release();
     t.equal(await second, `${whose} fifth`);
     t.equal(await first, `${whose} fifth`);
-    t.equal(asked().length, from, "the second asked nothing");
+    t.equal(asked().length, from, "the second read sent no request");
   });
 }

@@ -12,7 +12,9 @@ import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
 import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
 
-/** What a gateway leaves behind: connections that it should have closed, and resources that keep a process alive. */
+/**
+ * The remains of a stopped gateway: connections that it should close, resources that keep a process alive.
+ */
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
@@ -21,7 +23,7 @@ t.teardown(async () => {
   await cms.close();
 });
 
-/** Begins an answer of six bytes and gives the function that ends it. */
+/** Begins an answer of six bytes and resolves with the function that ends it. */
 function stageHalf(of: FaultyLine): Promise<() => void> {
   return new Promise((resolve) => {
     of.stage(({ gateway }) => {
@@ -32,7 +34,7 @@ function stageHalf(of: FaultyLine): Promise<() => void> {
 }
 
 t.test(
-  "a connection whose answer began before the drain is closed after it, and is not waited for",
+  "a connection whose answer began before the drain closes after the answer, and does not delay the drain",
   async (t) => {
     const gateway = await startTestGateway(line.url, { server: { drainTimeout: "1h" } });
     t.teardown(() => line.heal());
@@ -47,7 +49,7 @@ t.test(
   },
 );
 
-t.test("a request that is under way when the drain begins is told that it is the last", async (t) => {
+t.test("a request in flight when the drain begins is answered with Connection: close", async (t) => {
   const gateway = await startTestGateway(line.url, { server: { drainTimeout: "1h" } });
   t.teardown(() => line.heal());
   const before = line.asked.length;
@@ -64,36 +66,33 @@ t.test("a request that is under way when the drain begins is told that it is the
   await inTime(stopped, () => "the end of the drain");
 });
 
-t.test(
-  "what still comes while the gateway drains is served, a partner's request and a native one alike",
-  async (t) => {
-    const gateway = await startTestGateway(line.url, { server: { drainTimeout: "1h" } });
-    const key = `Authorization: users API-Key ${cms.keys.partnerA}`;
-    const requests = [
-      ["GET /partners/2026-02/tenant-a/posts?limit=1 HTTP/1.1", "Host: h", key],
-      ["GET /admin HTTP/1.1", "Host: h"],
-    ];
-    // Their connections carry part of a request, and so are not idle.
-    const clients = await Promise.all(
-      requests.map(async (lines) => {
-        const client = await rawConnect(gateway.port);
-        const whole = rawRequest(lines);
-        client.send(whole.slice(0, 5));
-        return { client, rest: whole.slice(5) };
-      }),
-    );
-    await fetch(`${gateway.url}/admin`);
-    const stopped = gateway.stop();
-    await until("the end of listening", () => isRefused(gateway.port));
-    for (const { client, rest } of clients) {
-      client.send(rest);
-      t.match(await client.end(), { text: /^HTTP\/1\.1 200 /, reset: false });
-    }
-    await inTime(stopped, () => "the end of the drain");
-  },
-);
+t.test("a request that arrives during the drain is served, a partner's and a native one alike", async (t) => {
+  const gateway = await startTestGateway(line.url, { server: { drainTimeout: "1h" } });
+  const key = `Authorization: users API-Key ${cms.keys.partnerA}`;
+  const requests = [
+    ["GET /partners/2026-02/tenant-a/posts?limit=1 HTTP/1.1", "Host: h", key],
+    ["GET /admin HTTP/1.1", "Host: h"],
+  ];
+  // Each connection has received part of a request, and so is not idle.
+  const clients = await Promise.all(
+    requests.map(async (lines) => {
+      const client = await rawConnect(gateway.port);
+      const whole = rawRequest(lines);
+      client.send(whole.slice(0, 5));
+      return { client, rest: whole.slice(5) };
+    }),
+  );
+  await fetch(`${gateway.url}/admin`);
+  const stopped = gateway.stop();
+  await until("the end of listening", () => isRefused(gateway.port));
+  for (const { client, rest } of clients) {
+    client.send(rest);
+    t.match(await client.end(), { text: /^HTTP\/1\.1 200 /, reset: false });
+  }
+  await inTime(stopped, () => "the end of the drain");
+});
 
-t.test("nothing of a gateway outlives its stop, nor a start that failed", async (t) => {
+t.test("a gateway that stopped or failed to start leaves no server and no timer behind", async (t) => {
   const redis = { url: `redis://127.0.0.1:${await freePort()}` };
   await onlyServers(2, "the CMS and the line to it");
   const gateway = await startTestGateway(cms.url, { redis });
@@ -122,7 +121,7 @@ t.test("nothing of a gateway outlives its stop, nor a start that failed", async 
   taken.close();
 });
 
-/** True where nobody listens. */
+/** Resolves with true if the port refuses connections. */
 async function isRefused(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
   try {
@@ -136,8 +135,8 @@ async function isRefused(port: number): Promise<boolean> {
 }
 
 /**
- * Resolves when so many servers and no timer keep this process alive. Connections are not counted: those of `fetch` and
- * of the CMS come and go.
+ * Resolves when `count` servers and no timer keep this process alive. Connections are not counted, since
+ * `fetch` and the CMS open and close theirs at any time.
  */
 function onlyServers(count: number, what: string): Promise<true> {
   return until(`${count} servers and no timer: ${what}`, () => {

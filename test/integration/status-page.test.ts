@@ -8,7 +8,7 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { readPosts } from "../support/partner.ts";
 import { PATIENCE_MS, until } from "../support/until.ts";
 
-/** The status page as an operator has it: in a real Chromium, from a real gateway in front of a real CMS. */
+/** The status page as an operator sees it: in a real Chromium, from a real gateway in front of a real CMS. */
 
 const [browser, cms] = await Promise.all([startBrowser(), startCms({ record: false })]);
 const line = await startFaultyLine(() => cms.port);
@@ -35,7 +35,7 @@ async function gatewayFor(t: Test, env: Record<string, string> = {}): Promise<Te
   return gateway;
 }
 
-/** Opens the page, and notes whatever it complains of and whomever else it asks. */
+/** Opens the page, and collects its errors, its warnings and its requests to other origins. */
 async function open(t: Test, gateway: TestGateway, options: Parameters<typeof browser.newPage>[0] = {}) {
   const page = await browser.newPage(options);
   page.setDefaultTimeout(PATIENCE_MS);
@@ -56,14 +56,14 @@ async function open(t: Test, gateway: TestGateway, options: Parameters<typeof br
 
 const heading = (page: Page, text: string) => page.getByRole("heading", { level: 1, name: text });
 
-t.test("what happens is on the page without a reload: traffic, an outage, the way back", async (t) => {
+t.test("the page shows traffic, an outage and the recovery without a reload", async (t) => {
   const gateway = await gatewayFor(t);
   const { page, complaints } = await open(t, gateway);
-  await heading(page, "All is well.").waitFor();
+  await heading(page, "No problems.").waitFor();
   t.equal(
     await page.locator(".empty", { hasText: "No key has been used" }).count(),
     1,
-    "empty states say so",
+    "empty tables say so",
   );
   t.equal((await readPosts(gateway, "partnerA")).status, 200);
   const old = { authorization: `users API-Key ${cms.keys.partnerA}` };
@@ -80,11 +80,11 @@ t.test("what happens is on the page without a reload: traffic, an outage, the wa
     .waitFor();
   await page
     .locator("#tiers")
-    .getByText(/asked for/)
+    .getByText(/\d lookups, /)
     .first()
     .waitFor();
   await line.refuse();
-  // Different reads at the same time: an open breaker lets one of them through at most.
+  // These are different reads at the same time: an open breaker lets at most one of them through.
   const list = (limit: number) =>
     fetch(`${gateway.url}/partners/2026-02/tenant-a/posts?limit=${limit}`, { headers: old });
   await until("a request that the open breaker refuses", async () =>
@@ -92,7 +92,7 @@ t.test("what happens is on the page without a reload: traffic, an outage, the wa
   );
   await heading(page, "The CMS does not answer.").waitFor();
   await page.locator("#refusals").getByText("the breaker is open").first().waitFor();
-  await until("the tab to say it too", async () =>
+  await until("the tab's title to show it", async () =>
     (await page.title()).startsWith("The CMS does not answer."),
   );
   t.match(await page.locator('.tile[data-tone="bad"]').allInnerTexts(), [
@@ -101,10 +101,10 @@ t.test("what happens is on the page without a reload: traffic, an outage, the wa
   ]);
   await line.heal();
   await page.locator(".tile", { hasText: /^CMS\s*answers/ }).waitFor();
-  t.strictSame(complaints, [], "no error, no violation of its policy, nobody else asked");
+  t.strictSame(complaints, [], "no error, no violation of the page's policy, no request to another origin");
 });
 
-t.test("a breach is the first thing that the page says, and a withheld value is none", async (t) => {
+t.test("the page shows a breach before all else, and a withheld value is not a breach", async (t) => {
   const deaf = await startDeafCms(cms.url);
   t.teardown(() => deaf.close());
   const gateway = await startTestGateway(deaf.url, { partners: { collections: ["events", "posts"] } });
@@ -121,19 +121,19 @@ t.test("a breach is the first thing that the page says, and a withheld value is 
     .locator("#withheld")
     .getByRole("row", { name: /events venue relation withheld 1$/ })
     .waitFor();
-  t.equal(await heading(page, "All is well.").count(), 1);
+  t.equal(await heading(page, "No problems.").count(), 1);
   const answer = await ask("posts/49");
   t.equal(answer.status, 500);
   await page
     .locator("#breaches")
-    .getByRole("row", { name: /main posts 500, nothing left 1 / })
+    .getByRole("row", { name: /main posts answered 500 1 / })
     .getByText(answer.headers.get("x-request-id") ?? "")
     .waitFor();
-  await heading(page, "The CMS sent 1 record of tenants that were not asked for.").waitFor();
+  await heading(page, "The CMS sent 1 record of other tenants.").waitFor();
   t.strictSame(complaints, []);
 });
 
-t.test("no text of a client, of a tenant or of the CMS is ever markup", async (t) => {
+t.test("no text of a client, of a tenant or of the CMS is rendered as markup", async (t) => {
   const gateway = await gatewayFor(t);
   const attack = `<img src=x onerror="document.title='owned'">`;
   const slug = `${attack}<script>document.title='owned'</script>`;
@@ -147,7 +147,7 @@ t.test("no text of a client, of a tenant or of the CMS is ever markup", async (t
   const listed = await fetch(`${gateway.url}/partners/2026-02/${encodeURIComponent(attack)}/posts`, {
     headers,
   });
-  t.equal(listed.status, 200, "a tenant of that name there is");
+  t.equal(listed.status, 200, "a tenant with that name exists");
   for (const path of [
     "2026-02/x/nothing",
     `${encodeURIComponent(attack)}/x/posts`,
@@ -156,24 +156,24 @@ t.test("no text of a client, of a tenant or of the CMS is ever markup", async (t
     await fetch(`${gateway.url}/partners/${path}`, { headers });
   const { page, complaints } = await open(t, gateway);
   await page.locator("#tenants").getByText(slug, { exact: true }).waitFor();
-  await page.locator("#refusals").getByText(`theirs: ${attack}`).first().waitFor();
+  await page.locator("#refusals").getByText(`client's id: ${attack}`).first().waitFor();
   t.equal(await page.locator("main img, main script").count(), 0);
   t.not(await page.title(), "owned");
   t.strictSame(complaints, []);
 });
 
-t.test("a lost connection is said in so many words, and ends by itself", async (t) => {
+t.test("the page reports a lost connection, and reconnects", async (t) => {
   const first = await startTestGateway(line.url, SETTINGS);
   const { page } = await open(t, first);
   await first.stop();
-  await heading(page, "No word from the gateway since").waitFor();
+  await heading(page, "No data from the gateway since").waitFor();
   t.equal(await page.locator("body").getAttribute("data-link"), "lost");
   await gatewayFor(t, { ADMIN_PORT: String(first.adminPort) });
   await page.locator('[data-link="live"]').waitFor();
-  await heading(page, "All is well.").waitFor();
+  await heading(page, "No problems.").waitFor();
 });
 
-t.test("it can be read on a phone, by keyboard and by a screen reader, in light and in dark", async (t) => {
+t.test("the page works on a phone, by keyboard and with a screen reader, in light and in dark", async (t) => {
   const gateway = await gatewayFor(t);
   await readPosts(gateway, "partnerA");
   await readPosts(gateway, "disabled");
@@ -183,38 +183,38 @@ t.test("it can be read on a phone, by keyboard and by a screen reader, in light 
     const overflow = await page.evaluate<number>(
       "document.documentElement.scrollWidth - document.documentElement.clientWidth",
     );
-    t.equal(overflow, 0, `${colorScheme}: nothing sticks out`);
-    t.strictSame(await page.evaluate<string[]>(FAINT), [], `${colorScheme}: text stands out by 4.5 to 1`);
-    t.strictSame(await page.evaluate<string[]>(CROWDED), [], `${colorScheme}: no label runs into another`);
+    t.equal(overflow, 0, `${colorScheme}: no horizontal overflow`);
+    t.strictSame(await page.evaluate<string[]>(FAINT), [], `${colorScheme}: contrast of at least 4.5 to 1`);
+    t.strictSame(await page.evaluate<string[]>(CROWDED), [], `${colorScheme}: no label overlaps another`);
     t.equal(await page.getByRole("meter").count(), 2);
     const chart = page.getByRole("img", { name: /^Partner requests per second/ });
     await chart.focus();
     await page.keyboard.press("ArrowLeft");
     await page.locator("#requests-chart .when").waitFor();
     await page.getByRole("searchbox", { name: "Filter" }).fill("no such thing");
-    await page.locator("#refusals").getByText("Nothing like that").waitFor();
+    await page.locator("#refusals").getByText("No refusal matches").waitFor();
     await page.getByRole("searchbox", { name: "Filter" }).fill("key.rej");
     await page.getByRole("radio", { name: "CMS, gateway" }).check();
-    await page.locator("#refusals").getByText("Nothing like that").waitFor();
+    await page.locator("#refusals").getByText("No refusal matches").waitFor();
   }
 });
 
-t.test("with a token, the browser's own question for a password opens it", async (t) => {
+t.test("with a token, the browser's password prompt opens the page", async (t) => {
   const adminToken = "the-token-of-the-admin-port";
   const gateway = await gatewayFor(t, { ADMIN_TOKEN: adminToken });
-  const httpCredentials = { username: "anybody", password: adminToken };
+  const httpCredentials = { username: "admin", password: adminToken };
   const { page } = await open(t, gateway, { httpCredentials });
-  await heading(page, "All is well.").waitFor();
+  await heading(page, "No problems.").waitFor();
 });
 
-/** Labels along the foot of a chart that reach into the next one. */
+/** Labels at the foot of a chart that overlap the next one. */
 const CROWDED = `[...document.querySelectorAll("svg")].flatMap((chart) => {
   const labels = [...chart.querySelectorAll("text")].filter(({ textContent }) => / min|^now/.test(textContent));
   const boxes = labels.map((label) => label.getBoundingClientRect());
   return labels.filter((_, i) => boxes[i].right >= boxes[i + 1]?.left).map(({ textContent }) => textContent);
 })`;
 
-/** Elements whose text stands out from its background by less than WCAG 2.2, 1.4.3 asks for. */
+/** Elements whose text has less contrast than WCAG 2.2, 1.4.3 requires. */
 const FAINT = `(() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgb = (colour) => {

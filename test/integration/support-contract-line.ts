@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { createServer, request as httpRequest, type ServerResponse } from "node:http";
 import { freePort } from "../support/free-port.ts";
 
-/** What to do to a request in place of passing it on. */
+/** The treatment of a request in place of forwarding it. */
 export type Disturbance = (response: ServerResponse) => void;
 
-/** The line between gateway and CMS: passes everything on as it is, until it is disturbed. */
+/** The line between gateway and CMS: forwards everything unchanged until it is disturbed. */
 export class Line {
   readonly #cms: number;
   readonly #server = createServer((request, response) => {
@@ -30,11 +30,11 @@ export class Line {
     this.#cms = cmsPort;
   }
 
-  /** Listens, again on the same port after `refuse`, and passes everything on. */
+  /** Listens, on the same port again after `refuse`, and forwards everything. */
   async mend(): Promise<string> {
     this.#which = /^$/;
     if (!this.#server.listening) {
-      // Not one of those that the system gives away: it has to be free still after `refuse`.
+      // The port must still be free after `refuse`, so it is not one that the system assigns.
       if (this.#port === 0) this.#port = await freePort();
       this.#server.listen(this.#port, "127.0.0.1");
       await once(this.#server, "listening");
@@ -42,19 +42,19 @@ export class Line {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** From now on requests whose method and target match meet `how`. */
+  /** Applies `how` to every further request whose method and target match. */
   disturb(which: RegExp, how: Disturbance): void {
     this.#which = which;
     this.#how = how;
   }
 
-  /** Resolves when the next request is disturbed, with a way to cut it off. */
+  /** Resolves when the next request is disturbed, with a function that resets its connection. */
   async disturbed(): Promise<() => void> {
     const [response]: ServerResponse[] = await once(this.#server, "disturbed");
     return () => void response?.req.socket.resetAndDestroy();
   }
 
-  /** From now on connections are refused, and those that there are have been cut. */
+  /** Refuses new connections and cuts the present ones. */
   async refuse(): Promise<void> {
     if (!this.#server.listening) return;
     this.#server.close();
@@ -63,14 +63,14 @@ export class Line {
   }
 }
 
-/** Cuts the connection by a reset. */
+/** Resets the connection. */
 export const reset: Disturbance = (response) => void response.req.socket.resetAndDestroy();
-/** Says nothing. */
+/** Sends no answer. */
 export const hangs: Disturbance = () => undefined;
-/** What marks JSON. */
+/** The content type of JSON. */
 export const json = { "content-type": "application/json" };
 
-/** Answers this; an object is sent as JSON. */
+/** Sends this answer; an object is sent as JSON. */
 export const reply =
   (status: number, body: unknown, headers: Record<string, string> = json): Disturbance =>
   (response) =>

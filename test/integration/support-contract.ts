@@ -7,22 +7,22 @@ import type { HandClock } from "../support/clock.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 
-/** What the tests of the contract share: a way to ask the gateway, the rows of the error table. */
+/** Shared by the tests of the contract: requests to the gateway, and the rows of the error table. */
 
 /** An object parsed from JSON. */
 export type Json = Record<string, unknown>;
 
-/** A request beyond its method and path. */
+/** The parts of a request besides its method and path. */
 export interface Ask {
   /** The API key; `null` sends no Authorization. Default: partner A's. */
   readonly key?: string | null;
-  /** Names and values in turn, sent as they are; a name may occur twice. */
+  /** Names and values in turn, sent unchanged; a name may occur twice. */
   readonly headers?: readonly string[];
-  /** Text and bytes are sent as they are, anything else as JSON. */
+  /** Text and bytes are sent unchanged, anything else as JSON. */
   readonly body?: unknown;
 }
 
-/** An answer, whole. `json` is its body, empty where it has none. */
+/** A complete answer. `json` is its body, or an empty object without a body. */
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -30,38 +30,42 @@ export interface Answer {
   readonly json: Json;
 }
 
-/** Sends a request such as `GET /partners/2026-02/tenant-a/posts` and reads the answer; spaces in a path are escaped. */
+/**
+ * Sends a request such as `GET /partners/2026-02/tenant-a/posts`, with spaces escaped, and reads the answer.
+ */
 export type Asker = (what: string, ask?: Ask) => Promise<Answer>;
 
-/** A gateway with the way to ask it. */
+/** A gateway with a function that sends requests to it. */
 export interface House extends TestGateway {
   readonly ask: Asker;
 }
 
-/** The path of tenant A, whose user's key is the default one. */
+/** The path of tenant A. The default key belongs to its user. */
 export const A = "/partners/2026-02/tenant-a";
 
-/** Facts are remembered for longer than any test takes, so that what reaches the CMS does not depend on the time. */
-const REMEMBERING = { cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" } };
+/** The TTLs outlast every test, so that the requests to the CMS do not depend on the time. */
+const LONG_TTLS = { cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" } };
 
-/** Failures are staged in a row here; that the breaker then answers for the CMS is shown in tests of its own. */
-const PATIENT = { breakerFailures: 1_000_000 };
+/**
+ * These tests cause many failures in a row. An open breaker would answer for the CMS; it has its own tests.
+ */
+const NO_BREAKER = { breakerFailures: 1_000_000 };
 
-/** Starts a gateway before `upstream`, waits until it has reached it, and stops it at the end of `t`. */
+/** Starts a gateway in front of `upstream`, waits until it is ready, and stops it at the end of `t`. */
 export async function openHouse(
   t: Pick<Test, "teardown">,
   upstream: string,
   { clock, ...settings }: Record<string, unknown> & { readonly clock?: HandClock } = {},
 ): Promise<House> {
   const { upstream: ofUpstream = {} } = settings;
-  const merged = { ...REMEMBERING, ...settings, upstream: Object.assign({}, PATIENT, ofUpstream) };
+  const merged = { ...LONG_TTLS, ...settings, upstream: Object.assign({}, NO_BREAKER, ofUpstream) };
   const gateway = await startTestGateway(upstream, merged, clock === undefined ? {} : { clock });
   t.teardown(() => gateway.stop());
   await until("a gateway that is ready", async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok);
   return { ...gateway, ask: askerOf(gateway.port) };
 }
 
-/** A way to ask whoever listens on this port of loopback. */
+/** Returns a function that sends requests to this port of loopback. */
 export function askerOf(port: number): Asker {
   return (what, ask) => send(port, what, ask);
 }
@@ -85,7 +89,8 @@ async function send(port: number, what: string, ask: Ask = {}): Promise<Answer> 
     ],
   });
   request.end(bytes);
-  // Once it is answered, what is left of a body may meet a closed connection: reading the answer says whether it is whole.
+  // After the answer, the rest of a body may meet a closed connection. Reading shows if the answer is
+  // complete.
   request.on("error", () => undefined);
   const answered: Promise<IncomingMessage[]> = once(request, "response");
   const [response] = await answered;
@@ -120,7 +125,7 @@ export function docsOf({ json }: { readonly json: Json }): Json[] {
   return docs.map((doc: unknown) => (typeof doc === "object" && doc !== null ? { ...doc } : {}));
 }
 
-/** What reached the CMS, without queries: `GET /api/users/me`. */
+/** The requests that reached the CMS, without queries: `GET /api/users/me`. */
 export function briefly(requests: readonly RecordedRequest[]): string[] {
   return requests.map(({ method, path }) => `${method} ${path.split("?", 1)[0] ?? ""}`);
 }
@@ -158,7 +163,7 @@ export const ROW = {
   timeout: [504, "Gateway Timeout", "Upstream service took too long to respond"],
 } as const satisfies Record<string, Row>;
 
-/** The row of a version that is not in the list, by default as it is configured by default. */
+/** The row of an unsupported version. The default list is the default configuration. */
 export function unsupported(version: string, list = "2025-07, 2026-02"): Row {
   const message = `Version ${version} is not supported. Supported versions: ${list}`;
   return [400, "Unsupported API version", message];
@@ -167,17 +172,17 @@ export function unsupported(version: string, list = "2025-07, 2026-02"): Row {
 /** A request id: a version 4 UUID (RFC 9562 section 5.4). */
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** Every header that an answer may have: nothing of the CMS's is among them. */
+/** Every header that an answer may have. None of them comes from the CMS. */
 const OWN_HEADERS = new Set(
   words("cache-control connection content-length content-type date keep-alive x-request-id"),
 );
 
-/** The headers of an answer that are not the gateway's everyday ones. */
+/** The headers of an answer that are not among `OWN_HEADERS`. */
 export function strangeHeaders({ headers }: Answer): string[] {
   return Object.keys(headers).filter((name) => !OWN_HEADERS.has(name));
 }
 
-/** What an envelope has to be: its row, what it is about, the `errors` of a 422. */
+/** The expected envelope: its row, a name for messages, the `errors` of a 422. */
 type Refusal = readonly [row: Row, about?: string, errors?: unknown];
 
 /** Asserts that `answer` is the envelope with exactly this row, and nothing else. */
@@ -189,7 +194,7 @@ export function refused(t: Test, answer: Answer, ...[row, about = "", errors]: R
   t.equal(`${answer.status} ${answer.text}`, `${status} ${JSON.stringify(envelope)}`, name);
   const mayRetry = status === 429 || status === 503;
   const extra = mayRetry ? ["retry-after"] : status === 401 ? ["www-authenticate"] : [];
-  t.match(id, UUID, `${name}: a request id of ours`);
+  t.match(id, UUID, `${name}: a request id of the gateway`);
   t.match(
     { type: answer.headers["content-type"], cache: answer.headers["cache-control"] },
     { type: "application/json; charset=utf-8", cache: "no-store" },
@@ -200,7 +205,7 @@ export function refused(t: Test, answer: Answer, ...[row, about = "", errors]: R
   if (mayRetry) t.match(answer.headers["retry-after"], /^[1-9]\d*$/, name);
 }
 
-/** Asserts that two answers are the same but for the request's id and the time. */
+/** Asserts that two answers differ in the request id and the date only. */
 export function indistinguishable(t: Test, [one, other]: readonly [Answer, Answer], name: string): void {
   const shape = ({ status, headers, text }: Answer) => {
     const { "x-request-id": id = "", date: _, ...rest } = headers;

@@ -7,28 +7,28 @@ import { until } from "../support/until.ts";
 
 /** The columns of the failure table. */
 
-/** What is in the answers of the CMS's stand-in, and must never reach a partner. */
+/** The text in the answers of the faulty upstream, which must never reach a partner. */
 export const TEXT = "TEXT-OF-THE-FAULT";
-// Native traffic keeps the machine's time: a row shortens only the limit that it is about.
+// Native traffic uses the machine's clock, so a row shortens only the limit that it tests.
 export const NATIVE = { firstByteTimeout: "1h", idleTimeout: "1h" };
 export const SHORT = "100ms";
 const NATIVE_PATH = "/api/posts/1";
-/** The requests to the CMS that a partner's three begin with; the native one keeps time by itself. */
+/** The requests to the CMS with which a partner's three begin. The native request has its own timeout. */
 export const PARTNERS = { count: 3, which: new RegExp(`^(?!GET ${NATIVE_PATH} )`) };
 export const WRITE = { count: 1, which: /^PATCH / };
 
-/** What each column answers; `cut`: the connection ends within the answer. */
+/** The answer in each column. `cut`: the connection ends within the answer. */
 export interface Row {
   readonly name: string;
   readonly fault: Fault | "refuse";
-  /** A read with a key that is remembered, and with that the write whose check got through and which itself failed. */
+  /** The status of a read with a cached key, and of a write that failed after its check succeeded. */
   readonly warm: number;
   readonly native: number | "cut" | "endless";
   /** The limit that ends the native request. */
   readonly nativeLimit?: keyof typeof NATIVE;
-  /** Where only time ends a request: what the CMS or the line has done before it passes. */
+  /** If only a timeout ends a request: the step of the CMS or the line after which the clock moves. */
   readonly endsAfter?: "asked" | "answered";
-  /** Whether a write that failed so has happened. */
+  /** Whether a write that failed in this way has happened. */
   readonly written?: boolean;
 }
 
@@ -40,8 +40,8 @@ interface Passing {
 }
 
 /**
- * Sends requests and resolves with their answers. Where only time ends them, it passes when the row's fault holds `count`
- * requests whose line matches `which`.
+ * Sends requests and resolves with their answers. If only a timeout ends them, the clock moves when the row's
+ * fault holds `count` requests whose line matches `which`.
  */
 export async function whileTimePasses<T>(
   { line, gateway, clock, row: { endsAfter, fault } }: Passing,
@@ -57,20 +57,21 @@ export async function whileTimePasses<T>(
     clock.move(3_000);
     drip();
     await roundTrip(gateway);
-    // Silence is ended by its own limit, before the deadline; an answer that drips by the deadline alone.
+    // A silent upstream reaches its own limit before the deadline. An endless answer reaches only the
+    // deadline.
     clock.move(fault === drips ? 1_000 : 500);
   }
   return sent;
 }
 
-/** By the end of a request that the gateway answers by itself it has read all that had been sent to it before. */
+/** Sends a request that the gateway answers by itself. By then it has read everything sent to it before. */
 export async function roundTrip({ url }: TestGateway): Promise<void> {
   const headers = { authorization: `users API-Key ${KEYS.partnerA}` };
   const answer = await fetch(`${url}/partners/1999-01/x/y`, { headers });
   await answer.text();
 }
 
-/** The envelope, under an id that the log knows, with nothing of the CMS's. */
+/** Asserts the error envelope, with a request id that is in the log and without any text of the CMS. */
 export async function fails(
   t: Test,
   { gateway, answer, status, what }: { gateway: TestGateway; answer: Response; status: number; what: string },
@@ -85,17 +86,19 @@ export async function fails(
     .lines()
     .filter((entry) => entry["requestId"] === requestId && entry["msg"] === "request");
   t.equal(logged.length, 1, `${what}: one line in the log`);
-  t.match(logged[0], { status, code: String }, `${what}: as it was answered`);
-  t.ok(logged[0]?.["cause"], `${what}: with the reason`);
+  t.match(logged[0], { status, code: String }, `${what}: with the status of the answer`);
+  t.ok(logged[0]?.["cause"], `${what}: with the cause`);
 }
 
-/** True where a client can tell that something is wrong, or has got exactly as much as the length said. */
+/** Resolves with true if a client can detect the fault, or has received exactly its Content-Length. */
 async function isCut(answer: Response): Promise<boolean> {
   const body = await answer.text().catch(() => undefined);
   return body === undefined || body === "{}";
 }
 
-/** A native request under the fault: an answer of the CMS's stand-in is passed on, and breaks off where that does. */
+/**
+ * Sends a native request under the fault. The upstream's answer must pass, and break off if it breaks off.
+ */
 export async function nativeRead(
   t: Test,
   { gateway, token, row }: { gateway: TestGateway; token: string; row: Row },
@@ -106,14 +109,14 @@ export async function nativeRead(
     headers: { authorization: token },
     signal: leaving.signal,
   });
-  // The connection can be cut before the head has gone out: as good a way to say that there is no answer.
+  // The connection can be cut before the head is sent, which also tells the client that there is no answer.
   const answer = await sent.catch(() => undefined);
   if (row.native === "cut") {
-    t.ok(answer === undefined || (await isCut(answer)), `${what}: never a part as the whole`);
+    t.ok(answer === undefined || (await isCut(answer)), `${what}: a partial answer never looks complete`);
   } else if (answer === undefined) {
     t.fail(`${what}: no answer`);
   } else if (row.native === "endless") {
-    t.equal(answer.status, 200, `${what}: what moves is let move`);
+    t.equal(answer.status, 200, `${what}: an answer in progress is not stopped`);
     const reader = answer.body?.getReader();
     t.equal((await reader?.read())?.done, false, what);
     leaving.abort();

@@ -6,10 +6,11 @@ import { carries, startFaultyLine, type Fault, type FaultyLine, type OnWire } fr
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 
-// Two targets of one CMS, each behind a wire on which faults are staged. Whatever becomes of one: no read fails, and no
-// write reaches the CMS twice. Time stands still but for `clock.move`: a machine that is slow fails no check.
+// Two targets of one CMS, each behind a line on which faults are staged. Whatever happens to one, no read
+// fails and no write reaches the CMS twice. Only `clock.move` moves the time, so a slow machine fails no
+// check.
 
-/** Hours of the hand clock, of which each look of a test takes 10 ms. */
+/** An hour of the manual clock, on which each poll of a test takes 10 ms. */
 const HOUR_MS = 3_600_000;
 const HEALTH_INTERVAL_MS = 10;
 const SETTINGS = {
@@ -47,7 +48,7 @@ export async function pairFor(t: Test, cms: Cms): Promise<Pair> {
 
 const HEADERS = { authorization: `users API-Key ${KEYS.partnerA}`, "content-type": "application/json" };
 
-/** Reads a list; reads of the same length at the same time are one to the CMS. */
+/** Reads a list; concurrent reads of the same length share one upstream request. */
 export async function read({ gateway }: Pair, limit = 2): Promise<number> {
   const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts?limit=${limit}`, {
     headers: HEADERS,
@@ -58,7 +59,7 @@ export async function read({ gateway }: Pair, limit = 2): Promise<number> {
 
 let written = 0;
 
-/** Creates a post under a title of its own. */
+/** Creates a post with a unique title. */
 export async function write({ gateway }: Pair): Promise<{ title: string; status: number }> {
   const title = `written ${(written += 1)}`;
   const answer = await fetch(`${gateway.url}/partners/2026-02/tenant-a/posts`, {
@@ -74,7 +75,7 @@ async function timesInCms(cms: Cms, title: string): Promise<number> {
   return (await cms.payload.find({ collection: "posts", where: { title: { equals: title } } })).totalDocs;
 }
 
-/** Reads and writes from several clients at once until `done`; says what came of it. */
+/** Reads and writes with four clients at once until `done`. Resolves with the statuses. */
 export async function load(pair: Pair, done: Promise<unknown>) {
   const state = { isDone: false };
   void done.finally(() => (state.isDone = true));
@@ -92,7 +93,7 @@ export async function load(pair: Pair, done: Promise<unknown>) {
 
 type Loaded = Awaited<ReturnType<typeof load>>;
 
-/** Resolves when `line` has carried `more` requests beyond those so far. */
+/** Resolves when `line` has carried `more` further requests. */
 export const further = (line: FaultyLine, more: number): Promise<void> =>
   line.carried(line.asked.length + more);
 
@@ -114,7 +115,7 @@ export async function judge(t: Test, what: string, { cms, reads, writes }: Loade
   );
 }
 
-/** Whether the log says so of a target. */
+/** Reports whether the log has this message about a target. */
 export function isLogged({ gateway }: Pair, msg: string, target: string): boolean {
   return gateway.lines().some((line) => line["msg"] === msg && line["target"] === target);
 }
@@ -122,7 +123,7 @@ export function isLogged({ gateway }: Pair, msg: string, target: string): boolea
 export const OUT = "target does not work: it gets no more requests";
 export const BACK = "target works again";
 
-/** Moves time from check to check, none of which runs out of time, until `isSeen`. */
+/** Moves the clock from check to check until `isSeen`. No check times out. */
 export function checking(pair: Pair, what: string, isSeen: () => boolean): Promise<true> {
   return until(what, () => {
     pair.clock.move(HEALTH_INTERVAL_MS);
@@ -133,17 +134,18 @@ export function checking(pair: Pair, what: string, isSeen: () => boolean): Promi
 const checksOf = (line: FaultyLine): number =>
   line.asked.filter((asked) => asked.startsWith("GET /api/users/me")).length;
 
-/** Lets the checks of `silent`, which does not answer, run out of time until it is taken out. */
+/** Lets the checks of `silent`, which does not answer, time out until the target is taken out. */
 export async function checksRunOut(pair: Pair, silent: FaultyLine, well: FaultyLine): Promise<void> {
   while (!isLogged(pair, OUT, silent.url)) {
-    // A check of the other target begins when the one before has ended: none is under way for two halves of its time.
+    // A check of the other target begins when the last one has ended. None is in flight for two half
+    // timeouts.
     const before = checksOf(well);
     await checking(pair, "the next check of the other target", () => checksOf(well) > before);
     pair.clock.move(HOUR_MS / 2);
   }
 }
 
-/** A process that is stopped and goes on: requests wait, and are carried out after `resume`. */
+/** A process that is suspended and resumed: requests wait, and are carried out after `resume`. */
 export function pausing(): { readonly fault: Fault; readonly resume: () => void } {
   const held: OnWire[] = [];
   return {

@@ -18,7 +18,7 @@ import {
   write,
 } from "./support-targets.ts";
 
-/** One of two targets fails and comes back: reads go to the other, and no write is sent twice. */
+/** If one of two targets fails and recovers, reads go to the other, and no write is sent twice. */
 
 const postsOf = (line: FaultyLine): number =>
   line.asked.filter((asked) => asked.includes(" /api/posts")).length;
@@ -26,13 +26,13 @@ const postsOf = (line: FaultyLine): number =>
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());
 
-await t.test("requests are shared by both", async (t) => {
+await t.test("requests are distributed over both targets", async (t) => {
   const pair = await pairFor(t, cms);
   const result = await load(pair, Promise.all([further(pair.one, 40), further(pair.two, 40)]));
   await judge(t, "well", result);
 });
 
-await t.test("a target that is killed, and comes back", async (t) => {
+await t.test("if a target is killed and comes back, no read fails and no write is sent twice", async (t) => {
   const pair = await pairFor(t, cms);
   const { one, two } = pair;
   const story = async (): Promise<void> => {
@@ -47,7 +47,7 @@ await t.test("a target that is killed, and comes back", async (t) => {
   await judge(t, "killed", await load(pair, story()));
 });
 
-await t.test("a target that is paused: its reads go to the other, its writes wait", async (t) => {
+await t.test("if a target is paused, its reads go to the other and its writes wait", async (t) => {
   const pair = await pairFor(t, cms);
   const { one, two } = pair;
   const { fault, resume } = pausing();
@@ -69,7 +69,7 @@ await t.test("a target that is paused: its reads go to the other, its writes wai
   );
 });
 
-await t.test("reads that wait at a paused target go to the other one when checks take it out", async (t) => {
+await t.test("reads that wait at a paused target go to the other when checks take it out", async (t) => {
   const pair = await pairFor(t, cms);
   const { one, two } = pair;
   t.equal(await read(pair), 200);
@@ -94,11 +94,11 @@ await t.test("reads that wait at a paused target go to the other one when checks
   t.equal(
     postsOf(one) + postsOf(two),
     (before[0] ?? 0) + (before[1] ?? 0) + 8,
-    "two reads were sent again, no write",
+    "two reads were sent again, and no write",
   );
 });
 
-await t.test("a target that loses its answers: reads go to the other, writes are not repeated", async (t) => {
+await t.test("if a target loses its answers, reads go to the other and no write is repeated", async (t) => {
   const pair = await pairFor(t, cms);
   const { one, two } = pair;
   const story = async (): Promise<void> => {

@@ -3,8 +3,8 @@ import { startCms } from "../support/cms/server.ts";
 import { startFaultyLine } from "../support/faults.ts";
 import { startStillGateway } from "../support/still-gateway.ts";
 
-// A caller must not find out which tenants exist from what a refusal costs: a tenant that is not the caller's and one
-// that does not exist are asked about equally often, at every moment, whatever other partners have asked before.
+// The cost of a refusal must not reveal which tenants exist. A foreign tenant and a missing one cause the
+// same number of lookups, at every moment, whatever other partners have requested before.
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);
@@ -13,13 +13,13 @@ t.teardown(async () => {
   await cms.close();
 });
 
-/** When a tenant is asked for again, in milliseconds after the first time. */
+/** The times of the requests, in milliseconds after the first. */
 const MOMENTS = [0, 1_000, 4_999, 5_001, 6_000, 12_000, 30_000, 59_000, 61_000, 66_000, 130_000];
 const MISSING = "tenant-z";
 
 type Name = { readonly slug: string; readonly by: "path" | "header" };
 
-/** How many questions each of the requests costs the CMS, apart from who the key is. */
+/** The number of upstream requests that each request costs, without the lookups of the key. */
 async function costs(t: Test, names: readonly Name[], env: Record<string, string>): Promise<number[][]> {
   const settings = { partners: { collections: ["posts"] }, cache: { keyTtl: "1h", jitter: 0 } };
   const gateway = await startStillGateway(line.url, settings, { env });
@@ -36,7 +36,7 @@ async function costs(t: Test, names: readonly Name[], env: Record<string, string
   for (const moment of MOMENTS) {
     gateway.clock.move(moment - now);
     now = moment;
-    // The tenant's own user has been here: what the gateway knows of the tenant is fresh.
+    // The tenant's own user sends a request, so that the cached lookup of the tenant is fresh.
     t.equal(await send({ slug: "tenant-b", by: "path" }, cms.keys.partnerB), 200);
     for (const [at, name] of names.entries()) {
       const before = line.asked.length;

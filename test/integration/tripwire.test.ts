@@ -5,7 +5,9 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { FIXTURE_SETTINGS } from "../support/isolation.ts";
 import { samplesOf } from "../support/scrape.ts";
 
-/** What is done about records outside the scope that the CMS sends after all, in each mode of the tripwire. */
+/**
+ * The treatment of records outside the scope that the CMS sends nevertheless, in each mode of the tripwire.
+ */
 
 const cms = await startCms({ record: false });
 const deaf = await startDeafCms(cms.url);
@@ -58,11 +60,11 @@ const SHAPES = [
   "populate[venues][tenant]=false&depth=2",
 ];
 
-t.test("a main record that is not the scope's is a 500, however the client shapes the answer", async (t) => {
+t.test("a main record outside the scope is a 500, however the client shapes the answer", async (t) => {
   const gateway = await gatewayTo(t, deaf.url, "enforce");
   let refused = 0;
   for (const shape of SHAPES) {
-    // Event 50 is C's; A's own list then holds C's and D's events too.
+    // Event 50 is C's. This CMS ignores the constraint, so A's own list has events of C and D too.
     for (const path of ["events/50", "events", "posts/49", "posts"]) {
       const { status, json, text, requestId } = await ask(gateway, `${path}?limit=100&${shape}`);
       t.equal(status, 500, `${path}?${shape}`);
@@ -86,7 +88,7 @@ t.test("a main record that is not the scope's is a 500, however the client shape
   t.equal(samples["place=main,action=refused,collection=posts"], refused / 2);
 });
 
-t.test("of a join that was asked for in scope what is not is left out, and a breach", async (t) => {
+t.test("a joined record outside the requested scope is left out, and is a breach", async (t) => {
   const gateway = await gatewayTo(t, deaf.url, "enforce");
   // Venue 4 has A's event 4 and C's event 52.
   const { status, json, requestId } = await ask(gateway, "venues/4?depth=1");
@@ -98,30 +100,30 @@ t.test("of a join that was asked for in scope what is not is left out, and a bre
   ]);
 });
 
-t.test("what the gateway alone has to see is not shown", async (t) => {
+t.test("fields that only the gateway needs are not shown", async (t) => {
   const gateway = await gatewayTo(t, cms.url, "enforce");
   t.strictSame((await ask(gateway, "events/1?select[title]=true&depth=0")).json, {
     id: 1,
     title: "A event 1",
   });
   const hidden = (await ask(gateway, "events/1?select[tenant]=false&depth=0")).json;
-  t.ok("slug" in hidden && !("tenant" in hidden), "what is left out is the tenant alone");
+  t.ok("slug" in hidden && !("tenant" in hidden), "only the tenant is left out");
   const made = await ask(gateway, "posts?select[title]=true", { title: "x" });
   t.strictSame(Object.keys(made.json).toSorted(), ["id", "title"]);
 });
 
-t.test("a relation that leads outside is its id, and no breach", async (t) => {
+t.test("a relation to a record outside the scope is its id, and is no breach", async (t) => {
   const gateway = await gatewayTo(t, cms.url, "enforce");
   const { json } = await ask(gateway, "events/3?depth=2");
   t.match(json, { venue: 51, organiser: 2 });
-  t.strictSame(linesOf(gateway), [], "the log at level info says nothing");
+  t.strictSame(linesOf(gateway), [], "nothing is logged at level info");
   t.strictSame(await samplesOf(gateway, METRIC), {});
   t.strictSame(await samplesOf(gateway, WITHHELD), {
     "collection=events,path=venue,action=withheld": 1,
   });
 });
 
-t.test("observing lets all of it out but users and secrets, and says so each time", async (t) => {
+t.test("mode observe sends everything except users and secrets, and logs each finding", async (t) => {
   const gateway = await gatewayTo(t, deaf.url, "observe");
   const one = await ask(gateway, "events/51?depth=2");
   t.equal(one.status, 200);
@@ -159,11 +161,11 @@ t.test("observing lets all of it out but users and secrets, and says so each tim
   t.strictSame(
     gateway.lines().filter(({ level, msg }) => level === 40 && /tripwire/.test(String(msg))).length,
     1,
-    "and the start was loud",
+    "the start logged a warning",
   );
 });
 
-t.test("off, nothing is looked for: what the CMS sends leaves, but users and secrets", async (t) => {
+t.test("mode off checks nothing: all that the CMS sends passes, except users and secrets", async (t) => {
   const gateway = await gatewayTo(t, deaf.url, "off");
   const one = await ask(gateway, "events/51?depth=2");
   t.match(one.json, { id: 51, tenant: 3, venue: { title: "C venue 3" }, organiser: 4 });

@@ -15,7 +15,7 @@ import { startTestGateway } from "../support/gateway.ts";
 import { readPosts } from "../support/partner.ts";
 import { rawExchange, rawRequest } from "../support/raw.ts";
 
-// The CMS behind TLS with an authority of its own, a name that is not its address, and a client's certificate wanted.
+// The CMS behind TLS: a private authority, a name that is not its address, and a required client certificate.
 
 const run = promisify(execFile);
 const dir = await mkdtemp(join(tmpdir(), "tls-"));
@@ -24,7 +24,7 @@ const file = (name: string): string => join(dir, name);
 const text = (name: string): string => readFileSync(file(name), "utf8");
 const openssl = (...words: string[]) => run("openssl", words, { cwd: dir });
 
-/** A key and a certificate for `name`, signed by the authority. */
+/** Creates a key and a certificate for `name`, signed by the authority. */
 async function certify(name: string): Promise<void> {
   await writeFile(file(`${name}.ext`), `subjectAltName=DNS:${name}\n`);
   await openssl(
@@ -102,7 +102,9 @@ const TLS = {
   servername: "cms.internal",
 };
 
-/** Partners' and native traffic through a gateway with these TLS settings. */
+/**
+ * Resolves with the statuses of a partner's and a native request through a gateway with these TLS settings.
+ */
 async function statuses(tls: Record<string, string>): Promise<readonly number[]> {
   const gateway = await startTestGateway(origin, { upstream: { tls, breakerFailures: 1_000 } });
   try {
@@ -115,15 +117,15 @@ async function statuses(tls: Record<string, string>): Promise<readonly number[]>
   }
 }
 
-await t.test("with authority, certificate and name both ways reach the CMS", async (t) => {
+await t.test("with authority, certificate and name, partner and native requests reach the CMS", async (t) => {
   names.length = 0;
   t.strictSame(await statuses(TLS), [200, 200]);
   t.ok(names.length >= 2);
   for (const name of names)
-    t.strictSame(name, ["cms.internal", "gateway.internal"], "name asked for, name shown");
+    t.strictSame(name, ["cms.internal", "gateway.internal"], "requested server name, client's name");
 });
 
-await t.test("a client's Host neither names the certificate nor costs a connection", async (t) => {
+await t.test("a client's Host changes neither the TLS server name nor the connection", async (t) => {
   const gateway = await startTestGateway(origin, { upstream: { tls: TLS } });
   t.teardown(() => gateway.stop());
   for (const host of ["one.example", "two.example", "gateway.internal"]) {
@@ -134,24 +136,20 @@ await t.test("a client's Host neither names the certificate nor costs a connecti
   t.strictSame(names, []);
 });
 
-await t.test("without one of them neither does", async (t) => {
+await t.test("without authority, certificate or name, no request reaches the CMS", async (t) => {
   const { caFile, certFile, keyFile, servername } = TLS;
   names.length = 0;
   t.strictSame(await statuses({ caFile, servername }), [503, 502], "no certificate");
-  t.strictSame(
-    await statuses({ certFile, keyFile, servername }),
-    [503, 502],
-    "an authority that nobody knows",
-  );
+  t.strictSame(await statuses({ certFile, keyFile, servername }), [503, 502], "an unknown authority");
   t.strictSame(
     await statuses({ caFile, certFile, keyFile, servername: "gateway.internal" }),
     [503, 502],
     "another name",
   );
-  t.strictSame(await statuses({ caFile, certFile, keyFile }), [503, 502], "the address for a name");
+  t.strictSame(await statuses({ caFile, certFile, keyFile }), [503, 502], "the address in place of a name");
 });
 
-await t.test("certificates that cannot be used stop the start with one message", async (t) => {
+await t.test("certificates that cannot be used prevent the start, with one message", async (t) => {
   const problem = (tls: Record<string, string>, url = origin) => {
     try {
       loadConfig({
@@ -168,8 +166,8 @@ await t.test("certificates that cannot be used stop the start with one message",
   };
   t.equal(problem(TLS), "");
   t.match(problem({ ...TLS, caFile: file("missing.crt") }), /upstreams\.old\.tls.*: caFile: ENOENT/);
-  t.match(problem({ certFile: TLS.certFile }), /certFile and keyFile go together/);
-  t.match(problem({ ...TLS, keyFile: file("cms.internal.key") }), /no certificates that can be used/);
+  t.match(problem({ certFile: TLS.certFile }), /certFile and keyFile must be set together/);
+  t.match(problem({ ...TLS, keyFile: file("cms.internal.key") }), /unusable certificates/);
   t.match(problem(TLS, "http://cms.internal"), /http:\/\/cms\.internal is not https/);
   t.match(problem({ ...TLS, caFiles: "x" }), /caFiles: there is no such setting; did you mean caFile\?/);
 });

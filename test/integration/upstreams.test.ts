@@ -6,12 +6,12 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { objectOf } from "../support/isolation.ts";
 import { until } from "../support/until.ts";
 
-// Two CMSs with different data: versions, tenants and native traffic each go to the one they are configured to.
+// Two CMSs with different data: versions, tenants and native traffic are each routed to the configured one.
 
 const [current, old] = await Promise.all([startCms(), startCms()]);
 t.teardown(() => Promise.all([current.close(), old.close()]));
 
-/** A key that only the old CMS knows, and one that only the current one does; both are partner C's. */
+/** A key that only the old CMS has, and one that only the current CMS has. Both are partner C's. */
 const OLD_KEY = "0ccc0000-0000-4000-8000-00000000000c";
 const NEW_KEY = KEYS.partnerC;
 await old.payload.update({
@@ -55,7 +55,7 @@ async function gatewayFor(t: Test, settings: Record<string, unknown>): Promise<T
   return gateway;
 }
 
-/** What of a partner's reached each CMS since the last time. */
+/** The requests that reached a CMS since the last call, without lookups of keys. */
 function reached(cms: Cms): string[] {
   return cms
     .takeRequests()
@@ -64,7 +64,7 @@ function reached(cms: Cms): string[] {
 }
 
 await t.test(
-  "two versions on two CMSs answer from different data, and writes land where reads come from",
+  "two versions on two CMSs answer from different data, and writes go where reads come from",
   async (t) => {
     const gateway = await gatewayFor(t, TWO);
     const title = async (version: string) => {
@@ -85,13 +85,13 @@ await t.test(
     t.strictSame(
       lines.map(({ upstream }) => upstream),
       ["default", "old", "old"],
-      "the log says which CMS",
+      "the log names the CMS",
     );
   },
 );
 
 await t.test(
-  "a key known to one CMS is 401 on the other, whichever was asked and remembered first",
+  "a key that one CMS accepts is 401 on the other, whichever lookup was cached first",
   async (t) => {
     const gateway = await gatewayFor(t, TWO);
     const status = async (version: string, key: string) =>
@@ -102,16 +102,16 @@ await t.test(
       t.equal(await status("2026-02", NEW_KEY), 200);
       t.equal(await status("2025-07", NEW_KEY), 401);
     }
-    t.equal(await status("2030-01", NEW_KEY), 400, "an unknown version is the default CMS's");
-    t.equal(await status("2030-01", OLD_KEY), 401, "which does not know this key");
+    t.equal(await status("2030-01", NEW_KEY), 400, "an unknown version uses the default CMS");
+    t.equal(await status("2030-01", OLD_KEY), 401, "which does not accept this key");
     current.takeRequests();
     old.takeRequests();
     await status("2025-07", KEYS.partnerB);
-    t.equal(current.takeRequests().length, 0, "nothing of an old version reaches the current CMS");
+    t.equal(current.takeRequests().length, 0, "no request of an old version reaches the current CMS");
   },
 );
 
-await t.test("a purge of a key is one of every CMS's", async (t) => {
+await t.test("a purge of a key applies to every CMS", async (t) => {
   const gateway = await gatewayFor(t, { ...TWO, server: { adminToken: "a-token-of-sixteen" } });
   await ask(gateway, { path: "/partners/2025-07/tenant-c/posts", key: OLD_KEY });
   const purge = await fetch(`${gateway.adminUrl}/purge`, {
@@ -124,11 +124,11 @@ await t.test("a purge of a key is one of every CMS's", async (t) => {
   await ask(gateway, { path: "/partners/2025-07/tenant-c/posts", key: OLD_KEY });
   t.ok(
     old.takeRequests().some(({ path }) => path.startsWith("/api/users/me")),
-    "it is asked again",
+    "the key is looked up again",
   );
 });
 
-await t.test("a pinned tenant is served by its CMS alone, whatever the version", async (t) => {
+await t.test("a pinned tenant is served by its own CMS only, whatever the version", async (t) => {
   const gateway = await gatewayFor(t, {
     upstreams: { old: { url: old.url } },
     partners: { tenantUpstreams: { "tenant-c": "old", "tenant-b": "old" } },
@@ -146,27 +146,27 @@ await t.test("a pinned tenant is served by its CMS alone, whatever the version",
     key: KEYS.partnerB,
     named: { "x-basker-tenant-id": "2" },
   });
-  t.equal(byId.status, 404, "where its id alone is given, the CMS that is asked does not have it");
+  t.equal(byId.status, 404, "with its id alone, the tenant does not exist on the CMS of the version");
   t.notOk(
     reached(current).some((line) => line.includes("posts")),
-    "and no record of it is asked for there",
+    "and none of its records is requested there",
   );
   t.equal(
     (await ask(gateway, { path: "/partners/2026-02/tenant-a/posts", key: KEYS.partnerA })).status,
     200,
-    "others stay",
+    "other tenants are not affected",
   );
 
   const pinned = await ask(gateway, { path: "/partners/2026-02/tenant-c/posts", key: NEW_KEY });
   const missing = await ask(gateway, { path: "/partners/2026-02/nowhere/posts", key: NEW_KEY });
   const told = ({ status, body }: Told) => [status, body["error"], body["message"]];
-  t.strictSame(told(pinned), told(missing), "whom its CMS does not know cannot tell it from none");
+  t.strictSame(told(pinned), told(missing), "a user unknown to its CMS cannot tell it from a missing one");
   t.equal(pinned.status, 404);
   t.equal((await ask(gateway, { path: "/partners/2026-02/tenant-c/posts", key: OLD_KEY })).status, 200);
-  t.equal((await ask(gateway, { path: "/partners/2026-02/tenant-c/posts", key: "nobody" })).status, 401);
+  t.equal((await ask(gateway, { path: "/partners/2026-02/tenant-c/posts", key: "unknown" })).status, 401);
 });
 
-await t.test("native traffic goes to the CMS it is configured to", async (t) => {
+await t.test("native traffic goes to the configured CMS", async (t) => {
   const gateway = await gatewayFor(t, { upstreams: { old: { url: old.url } }, native: { upstream: "old" } });
   current.takeRequests();
   old.takeRequests();
@@ -175,7 +175,7 @@ await t.test("native traffic goes to the CMS it is configured to", async (t) => 
   t.strictSame(reached(current), []);
 });
 
-await t.test("every CMS has its part in /readyz, every target its state in the metrics", async (t) => {
+await t.test("every CMS has a part in /readyz, and every target a state in the metrics", async (t) => {
   const gateway = await gatewayFor(t, TWO);
   const told = await until("both CMSs to answer", async () => {
     const text = await (await fetch(`${gateway.adminUrl}/readyz`)).text();

@@ -1,10 +1,10 @@
 import type { SuiteMutant } from "./mutant.ts";
 
-/** What the gateway remembers, and must forget. */
+/** Faults in the cache and its invalidation. */
 export const REVOCATION: readonly SuiteMutant[] = [
   {
     area: "revocation",
-    name: "a native write makes nothing forget",
+    name: "a native write invalidates nothing",
     patches: [
       {
         file: "app/native.ts",
@@ -22,7 +22,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
   },
   {
     area: "revocation",
-    name: "a key that the CMS no longer knows stays remembered by the other replicas",
+    name: "the other replicas keep a key that the CMS no longer has",
     patches: [
       {
         file: "cache/cached-lookup.ts",
@@ -34,7 +34,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
   },
   {
     area: "revocation",
-    name: "a lookup that was under way when its key was withdrawn is remembered",
+    name: "a lookup in flight caches its key after the key was withdrawn",
     patches: [
       {
         file: "cache/cached-lookup.ts",
@@ -52,7 +52,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
   },
   {
     area: "revocation",
-    name: "a native write that the CMS has refused makes everybody forget",
+    name: "a native write that the CMS has rejected invalidates every cache",
     patches: [
       { file: "http/proxy/relay.ts", find: "if (REFUSALS.has(status)) this.#exchange.waive();", replace: "" },
     ],
@@ -60,7 +60,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
   },
   {
     area: "revocation",
-    name: "a stranger's native writes make everybody forget each time",
+    name: "every unauthenticated native write invalidates every cache",
     patches: [
       {
         file: "app/native-invalidation.ts",
@@ -72,7 +72,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
   },
   {
     area: "revocation",
-    name: "a key that another replica knows is an unknown one",
+    name: "a key that another replica has cached counts as unknown",
     patches: [
       {
         file: "cache/cached-lookup.ts",
@@ -84,11 +84,11 @@ export const REVOCATION: readonly SuiteMutant[] = [
   },
 ];
 
-/** SharedReads that several requests share. */
+/** Faults in reads that several requests share. */
 export const SHARING: readonly SuiteMutant[] = [
   {
     area: "sharing",
-    name: "reads of different users are one",
+    name: "reads of different users are shared",
     patches: [
       {
         file: "partners/stages/shared-reads.ts",
@@ -105,7 +105,7 @@ export const SHARING: readonly SuiteMutant[] = [
   },
   {
     area: "sharing",
-    name: "reads of different scopes are one",
+    name: "reads of different scopes are shared",
     patches: [
       {
         file: "partners/stages/shared-reads.ts",
@@ -135,7 +135,7 @@ export const SHARING: readonly SuiteMutant[] = [
   },
   {
     area: "sharing",
-    name: "the first to leave ends the read of all",
+    name: "the first client to disconnect cancels the shared read",
     patches: [
       {
         file: "core/async/single-flight.ts",

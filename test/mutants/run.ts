@@ -9,15 +9,15 @@ import { DRAINING, FRAMING, LIMITS } from "./traffic.ts";
 import { WRITE_PATH } from "./writes.ts";
 
 /**
- * `npm run mutants [-- WORD...]`: breaks the gateway in one way at a time, in a copy of the tree, and runs the tests that
- * guard it. A mutant is caught when one of its tests fails. Words choose mutants by area or name. Exit code 1 when a
- * mutant survives, or when a test fails without any mutant.
+ * `npm run mutants [-- WORD...]`: breaks the gateway in one way at a time, in a copy of the tree, and runs
+ * the tests that guard it. A mutant is caught if one of its tests fails. Words select mutants by area or
+ * name. Exits with 1 if a mutant survives, or if a test fails without any mutant.
  */
 
 const root = join(import.meta.dirname, "../..");
-/** Ends a test that a mutant makes hang. Milliseconds. */
+/** The timeout of a test that a mutant makes hang, in milliseconds. */
 const HANG_MS = 120_000;
-/** Copies of the tree that work at the same time. */
+/** Copies of the tree that are used at the same time. */
 const COPIES = 2;
 
 type Outcome = "passed" | "failed" | "hung";
@@ -52,7 +52,7 @@ function runTest(copy: string, test: string): Promise<Outcome> {
     let hung = false;
     const timer = setTimeout(() => {
       hung = true;
-      // The test's own children, Redis servers among them, are of its process group, or were started from the copy.
+      // The test's children, including Redis servers, are in its process group or were started from the copy.
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
       spawnSync("pkill", ["-KILL", "-f", copy]);
     }, HANG_MS);
@@ -63,7 +63,7 @@ function runTest(copy: string, test: string): Promise<Outcome> {
   });
 }
 
-/** Applies the patches to the copy; the returned function takes them back. */
+/** Applies the patches to the copy. Returns a function that reverts them. */
 function apply(copy: string, patches: readonly Patch[]): () => void {
   const originals = new Map<string, string>();
   for (const { file, find, replace } of patches) {
@@ -79,7 +79,7 @@ function apply(copy: string, patches: readonly Patch[]): () => void {
   return () => originals.forEach((text, path) => writeFileSync(path, text));
 }
 
-/** The first of the mutant's tests that fails, and how; `undefined` where all pass. */
+/** The first of the mutant's tests that fails, and how; `undefined` if all pass. */
 async function catcherOf(copy: string, { patches, tests }: SuiteMutant): Promise<string | undefined> {
   const restore = apply(copy, patches);
   try {
@@ -103,7 +103,7 @@ const copies = Array.from({ length: COPIES }, copyTree);
 const queue = [...chosen];
 let failures = 0;
 
-// A test that is red anyway would catch every mutant.
+// A test that fails without a mutant would catch every mutant.
 const tests = [...new Set(chosen.flatMap((mutant) => mutant.tests))];
 await Promise.all(
   copies.map(async (copy) => {

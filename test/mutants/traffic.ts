@@ -1,6 +1,6 @@
 import type { SuiteMutant } from "./mutant.ts";
 
-/** Where one request ends and the next begins. */
+/** Faults in message framing: where one request ends and the next begins. */
 export const FRAMING: readonly SuiteMutant[] = [
   {
     area: "framing",
@@ -10,7 +10,7 @@ export const FRAMING: readonly SuiteMutant[] = [
   },
   {
     area: "framing",
-    name: "any Host will do on partner paths",
+    name: "accepts any Host on partner paths",
     patches: [
       {
         file: "server/request-router.ts",
@@ -22,7 +22,7 @@ export const FRAMING: readonly SuiteMutant[] = [
   },
   {
     area: "framing",
-    name: "a connection goes on behind an upgrade that was ignored",
+    name: "a connection stays open after an ignored upgrade",
     patches: [
       {
         file: "server/request-router.ts",
@@ -57,11 +57,11 @@ export const FRAMING: readonly SuiteMutant[] = [
   },
 ];
 
-/** What one party may take from the others. */
+/** Faults in the limits on what one client may use. */
 export const LIMITS: readonly SuiteMutant[] = [
   {
     area: "limits",
-    name: "one user may have any number of requests under way",
+    name: "one user may have any number of requests in flight",
     patches: [
       {
         file: "partners/stages/concurrency-limit.ts",
@@ -73,7 +73,7 @@ export const LIMITS: readonly SuiteMutant[] = [
   },
   {
     area: "limits",
-    name: "an answer that has not been written counts no more",
+    name: "an unread response no longer counts",
     patches: [{ file: "core/place.ts", find: "afterwards(leave);", replace: "leave(); void afterwards;" }],
     tests: ["test/unit/core/place.test.ts", "test/adversarial/client-crowds.test.ts"],
   },
@@ -99,7 +99,7 @@ export const LIMITS: readonly SuiteMutant[] = [
   },
   {
     area: "limits",
-    name: "unknown keys are looked up as often as they come",
+    name: "unknown keys are looked up without a rate limit",
     patches: [
       {
         file: "cache/unknown-key-limiter.ts",
@@ -111,7 +111,7 @@ export const LIMITS: readonly SuiteMutant[] = [
   },
 ];
 
-/** How a gateway goes out of service. */
+/** Faults in draining. */
 export const DRAINING: readonly SuiteMutant[] = [
   {
     area: "draining",
@@ -131,7 +131,7 @@ export const DRAINING: readonly SuiteMutant[] = [
   },
   {
     area: "draining",
-    name: "a connection stays open behind its last answer",
+    name: "a connection stays open after its last response",
     patches: [
       {
         file: "server/client-connections.ts",
@@ -143,11 +143,11 @@ export const DRAINING: readonly SuiteMutant[] = [
   },
   {
     area: "draining",
-    name: "a connection on which nothing was sent holds up the drain",
+    name: "a connection without a request delays the drain",
     patches: [
       {
         file: "server/server.ts",
-        find: `clock.after(SENT_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),`,
+        find: `clock.after(UNUSED_AFTER_MS, () => void setImmediate(() => connections.closeUnbegun("untouched"))),`,
         replace: "",
       },
     ],
@@ -155,7 +155,7 @@ export const DRAINING: readonly SuiteMutant[] = [
   },
   {
     area: "draining",
-    name: "requests under way are cut at once",
+    name: "requests in flight are cut at once",
     patches: [
       {
         file: "server/server.ts",
@@ -171,7 +171,7 @@ export const DRAINING: readonly SuiteMutant[] = [
   },
   {
     area: "draining",
-    name: "the port closes before the load balancer has looked",
+    name: "the port closes before the load balancer's next probe",
     patches: [
       {
         file: "app/gateway.ts",

@@ -10,7 +10,7 @@ const LOCKS = "test/integration/faithful-locks.test.ts";
 const RACE = "test/integration/isolation-race.test.ts";
 const area = "writes";
 
-/** How a write reaches the CMS, and what becomes of its answer. */
+/** Faults in how writes reach the CMS and in the checks of their responses. */
 export const WRITE_PATH: readonly SuiteMutant[] = [
   {
     area,
@@ -32,19 +32,19 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
   },
   {
     area,
-    name: "the latest draft's tenant is not looked at",
+    name: "the latest draft's tenant is not checked",
     patches: [{ file: REVISIONS, find: "if (!isOurs(latest)) return undefined;", replace: "" }],
     tests: [WRITES],
   },
   {
     area,
-    name: "the latest draft is not asked for",
+    name: "the latest draft is not looked up",
     patches: [{ file: REVISIONS, find: 'if (main["_status"] === undefined)', replace: "if (isOurs(main))" }],
     tests: [WRITES],
   },
   {
     area,
-    name: "a write's answer is not looked at",
+    name: "a write's response is not checked",
     patches: [
       {
         file: "cms/payload/answer.ts",
@@ -56,7 +56,7 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
   },
   {
     area,
-    name: "a write's answer may be a group-mate's record",
+    name: "the response to a write may be a record of another tenant of the group",
     patches: [
       {
         file: "cms/payload/sieve.ts",
@@ -68,7 +68,7 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
   },
   {
     area,
-    name: "a plain write puts a waiting draft on the page",
+    name: "a plain write publishes a waiting draft",
     patches: [
       { file: FORM, find: "return latest === undefined || !latest.isPublished;", replace: "return false;" },
     ],
@@ -94,7 +94,7 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
   },
   {
     area,
-    name: "what a lock's condition was refused for is not asked by id",
+    name: "after a rejected lock condition, the reason is not looked up by id",
     patches: [
       {
         file: "cms/payload/steps.ts",
@@ -106,7 +106,7 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
   },
   {
     area,
-    name: "the trash has no way back",
+    name: "a record cannot be restored from the trash",
     patches: [
       { file: "cms/payload/outgoing.ts", find: "restores(job.fields) ?", replace: "restores(undefined) ?" },
     ],
@@ -114,7 +114,7 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
   },
   {
     area,
-    name: "a taken value is told by the words of a message",
+    name: "a duplicate value is recognised by the words of a message",
     patches: [
       {
         file: REFUSAL,
@@ -126,7 +126,7 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
   },
   {
     area,
-    name: "a hook's conflict is a failure of the CMS's",
+    name: "a hook's conflict is a failure of the CMS",
     patches: [{ file: REFUSAL, find: "    case 409:\n", replace: "" }],
     tests: [WRITES],
   },

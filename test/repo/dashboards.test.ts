@@ -9,7 +9,7 @@ import { STANDING } from "../support/standing.ts";
 
 const read = (path: string): string => readFileSync(join(import.meta.dirname, "../..", path), "utf8");
 
-/** What Prometheus itself adds to every metric. */
+/** The labels that Prometheus itself adds to every metric. */
 const SCRAPED = ["instance", "job"];
 const known = new Map<string, readonly string[]>();
 for (const [name, { labels }] of Object.entries({ ...COUNTERS, ...GAUGES })) known.set(name, labels);
@@ -20,7 +20,7 @@ for (const [name, { labels }] of Object.entries(HISTOGRAMS)) {
 const { body } = await createMetrics({ version: "1", node: "v24" }).page(STANDING);
 for (const [, name = ""] of body.matchAll(/^# TYPE (gateway_(?:nodejs|process)_\w+)/gm)) known.set(name, []);
 
-/** What is wrong with a query: metrics and labels that do not exist. */
+/** The problems of a query: metrics and labels that do not exist. */
 function problemsOf(expr: string): string[] {
   const used = [...expr.matchAll(/\b(gateway_\w+)(?:\{([^}]*)\})?/g)];
   const labelsOf = (name: string): readonly string[] => [...(known.get(name) ?? []), ...SCRAPED];
@@ -38,7 +38,10 @@ function problemsOf(expr: string): string[] {
   return [...(used.length === 0 ? ["names no metric"] : []), ...unknown, ...matched, ...grouped];
 }
 
-/** Increases that miss the event with which their series begins: those of a metric with labels, before which it is not. */
+/**
+ * Increases of a labelled metric that miss the first event: its series does not exist before, so `increase`
+ * returns nothing.
+ */
 function blindIncreasesOf(expr: string): string[] {
   const flat = expr.replaceAll(/\s+/g, " ");
   return [...flat.matchAll(/\bincrease\(((\w+)(?:\{[^}]*\})?)\[(\w+)\]\)/g)]
@@ -60,7 +63,7 @@ interface Rule {
 const { groups }: { groups: { rules: Rule[] }[] } = parse(read("config/prometheus/alerts.yaml"));
 const rules = groups.flatMap((group) => group.rules);
 
-t.test("a query that names what does not exist is found", async (t) => {
+t.test("finds unknown metrics and labels in a query", async (t) => {
   t.strictSame(problemsOf('sum by (tennant) (rate(gateway_partner_requests_total{status="1"}[5m]))'), [
     "nothing is labelled tennant",
   ]);
@@ -71,12 +74,12 @@ t.test("a query that names what does not exist is found", async (t) => {
   t.strictSame(problemsOf("up"), ["names no metric"]);
 });
 
-t.test("every alert asks for metrics and labels that exist", async (t) => {
+t.test("every alert uses metrics and labels that exist", async (t) => {
   t.ok(rules.length >= 10);
   for (const { alert, expr } of rules) t.strictSame(problemsOf(expr), [], alert);
 });
 
-t.test("an increase that misses the first event is found", async (t) => {
+t.test("finds an increase that misses the first event", async (t) => {
   const fault = 'gateway_errors_total{code="gateway.fault"}';
   t.strictSame(blindIncreasesOf(`sum(increase(${fault}[15m])) > 0`), [fault]);
   t.strictSame(blindIncreasesOf(`(${fault} unless ${fault} offset 5m) or increase(${fault}[15m])`), [fault]);
@@ -87,11 +90,11 @@ t.test("an increase that misses the first event is found", async (t) => {
   t.strictSame(blindIncreasesOf("increase(gateway_process_cpu_seconds_total[15m])"), [], "it has no labels");
 });
 
-t.test("every alert sees the first event of a counter that is not there before it", async (t) => {
+t.test("every alert sees the first event of a counter whose series begins with it", async (t) => {
   for (const { alert, expr } of rules) t.strictSame(blindIncreasesOf(expr), [], alert);
 });
 
-t.test("every alert has its section in the runbook, and no section is of none", async (t) => {
+t.test("every alert has a section in the runbook, and every section has an alert", async (t) => {
   const runbook = read("docs/operating.md").split("## Runbook")[1] ?? "";
   const sections = [...runbook.matchAll(/^### (\w+)$/gm)].map(([, name = ""]) => name);
   t.strictSame(sections.toSorted(), rules.map(({ alert }) => alert).toSorted());
@@ -107,7 +110,7 @@ interface Panel {
 }
 const { panels }: { panels: Panel[] } = JSON.parse(read("config/grafana/partners-gateway.json"));
 
-t.test("what alerts as a breach is one metric, whole: rule, dashboard and docs", async (t) => {
+t.test("the metric of breaches is in a rule, the dashboard and the docs, with all its labels", async (t) => {
   const asking = (name: string, exprs: readonly string[]) => exprs.filter((expr) => expr.includes(name));
   const ofRules = rules.map(({ expr }) => expr);
   const ofPanels = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
@@ -121,7 +124,7 @@ t.test("what alerts as a breach is one metric, whole: rule, dashboard and docs",
       expr,
     );
   }
-  t.strictSame(asking("gateway_withheld_values_total", ofRules), [], "what is not provable alerts nobody");
+  t.strictSame(asking("gateway_withheld_values_total", ofRules), [], "withheld values alert no one");
   t.ok(asking("gateway_withheld_values_total", ofPanels).length > 0);
   const [, metrics = ""] = read("docs/operating.md").split("## Metrics");
   const [, table = ""] = metrics.split("| place | where |");
@@ -133,7 +136,7 @@ t.test("what alerts as a breach is one metric, whole: rule, dashboard and docs",
   t.notMatch(read("docs/operating.md"), /gateway_isolation_total\{|place=~/);
 });
 
-t.test("every panel of the dashboard asks for what exists, and sees the first event", async (t) => {
+t.test("every panel of the dashboard uses existing metrics, and sees the first event", async (t) => {
   t.ok(panels.length >= 15);
   for (const { title, targets } of panels)
     for (const { expr } of targets) t.strictSame([...problemsOf(expr), ...blindIncreasesOf(expr)], [], title);

@@ -8,7 +8,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { isObject } from "../../src/core/json.ts";
 
-/** What is shipped to run the gateway, held against the code: ports, variables, probe paths, drain, user. */
+/** Compares the shipped deployment files with the code: ports, variables, probe paths, drain, user. */
 
 const root = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -20,7 +20,7 @@ const VARIABLES = new Set([
 ]);
 const dockerfile = read("Dockerfile");
 
-/** The member at the end of a path of names and indices, whatever it is. */
+/** The member at the end of a path of names and indices, of any type. */
 function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>(
     (inner, step) =>
@@ -47,7 +47,7 @@ function load(env: Record<string, string>, yaml: string): Config {
   return loadConfig({ env, readFile: () => yaml });
 }
 
-t.test("the configurations that are shipped are valid, and editors know their schema", async (t) => {
+t.test("the shipped configurations are valid and name their schema for editors", async (t) => {
   for (const path of ["config/production.example.yaml", "config/default.yaml"]) {
     t.match(read(path), /^# yaml-language-server: \$schema=\.\/schema\.json\n/);
     t.ok(load({ CONFIG_FILE: "x", UPSTREAM_URL: "http://cms:3000" }, read(path)), path);
@@ -59,7 +59,7 @@ t.test("the configurations that are shipped are valid, and editors know their sc
   });
 });
 
-t.test("the pod is told only what the gateway reads, and what it mounts is there", async (t) => {
+t.test("the pod sets only variables that the gateway reads, and its mounts exist", async (t) => {
   const env = list(at(container, "env"));
   const mounts = list(at(container, "volumeMounts")).map((mount) => String(at(mount, "mountPath")));
   for (const variable of env) {
@@ -80,10 +80,13 @@ t.test("the pod is told only what the gateway reads, and what it mounts is there
   for (const [, key] of read("config/kubernetes/deployment.yaml").matchAll(
     /\/run\/secrets\/[\w-]+\/([\w-]+)/g,
   ))
-    t.ok(made.includes(`--from-literal=${String(key)}=`), `the secret's ${String(key)} is said how to make`);
+    t.ok(
+      made.includes(`--from-literal=${String(key)}=`),
+      `the documentation shows how to create the secret's ${String(key)}`,
+    );
 });
 
-t.test("probes ask what the admin port knows, on its port", async (t) => {
+t.test("probes use paths of the admin port, on its port", async (t) => {
   const known = read("src/server/admin.ts");
   for (const [probe, path] of [
     ["startupProbe", "/livez"],
@@ -101,7 +104,7 @@ t.test("probes ask what the admin port knows, on its port", async (t) => {
   t.match(dockerfile, `ADMIN_PORT||${config.server.adminPort})+'/readyz'`);
 });
 
-t.test("a pod has the time to drain, and is out of the Service before its port closes", async (t) => {
+t.test("a pod has enough time to drain, and leaves the Service before its port closes", async (t) => {
   const grace = Number(at(pod, "terminationGracePeriodSeconds")) * 1_000;
   const { drainDelay, drainTimeout } = config.server;
   t.ok(grace > drainDelay + drainTimeout + DRAIN_GRACE_MS, `${grace} ms`);
@@ -115,7 +118,7 @@ t.test("a pod has the time to drain, and is out of the Service before its port c
   t.ok(stop > defaults.drainDelay + defaults.drainTimeout + DRAIN_GRACE_MS, `${stop} ms`);
 });
 
-t.test("it runs as a user without rights, on a root that cannot be written", async (t) => {
+t.test("runs as an unprivileged user, on a read-only root", async (t) => {
   const [, user = ""] = [...dockerfile.matchAll(/^USER (\d+):\d+$/gm)].at(-1) ?? [];
   t.match(at(pod, "securityContext"), { runAsNonRoot: true, runAsUser: Number(user), fsGroup: Number(user) });
   t.match(at(container, "securityContext"), {
@@ -126,7 +129,7 @@ t.test("it runs as a user without rights, on a root that cannot be written", asy
   t.equal(at(parse(read("config/compose.yaml")), "services", "gateway", "read_only"), true);
 });
 
-t.test("everything that selects pods selects these, and the CMS hears the gateway alone", async (t) => {
+t.test("every selector matches these pods, and only the gateway reaches the CMS", async (t) => {
   const labels = at(deployment, "spec", "template", "metadata", "labels");
   t.strictSame(at(deployment, "spec", "selector", "matchLabels"), labels);
   t.strictSame(at(ofKind("Service")[0], "spec", "selector"), labels);
@@ -146,22 +149,25 @@ t.test("everything that selects pods selects these, and the CMS hears the gatewa
   ]);
 });
 
-t.test("compose publishes the gateway's port and no other, and sets what the gateway reads", async (t) => {
-  const services = at(parse(read("config/compose.yaml")), "services");
-  t.ok(isObject(services));
-  const published = Object.entries(isObject(services) ? services : {}).filter(([, service]) =>
-    at(service, "ports"),
-  );
-  t.strictSame(
-    published.map(([name]) => name),
-    ["gateway"],
-  );
-  for (const name of Object.keys(Object(at(services, "gateway", "environment"))))
-    t.ok(VARIABLES.has(name), name);
-});
+t.test(
+  "compose publishes only the gateway's port, and sets only variables that the gateway reads",
+  async (t) => {
+    const services = at(parse(read("config/compose.yaml")), "services");
+    t.ok(isObject(services));
+    const published = Object.entries(isObject(services) ? services : {}).filter(([, service]) =>
+      at(service, "ports"),
+    );
+    t.strictSame(
+      published.map(([name]) => name),
+      ["gateway"],
+    );
+    for (const name of Object.keys(Object(at(services, "gateway", "environment"))))
+      t.ok(VARIABLES.has(name), name);
+  },
+);
 
 t.test(
-  "compose asks for what its first lines say, and puts nothing into a root that is read-only",
+  "compose uses the variables that its first lines list, and writes nothing to a read-only root",
   async (t) => {
     const text = read("config/compose.yaml");
     const asked = new Set([...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name));
@@ -170,7 +176,7 @@ t.test(
       [...said.matchAll(/(\w+)=/g)].map(([, name]) => name),
       [...asked],
     );
-    // Compose refuses it: of secrets and configs only files can be mounted there.
+    // Compose rejects it: there, only files can be mounted as secrets and configs.
     const compose: unknown = parse(text);
     for (const kind of ["secrets", "configs"])
       for (const [name, source] of Object.entries(Object(at(compose, kind)))) t.ok(at(source, "file"), name);
@@ -203,21 +209,21 @@ t.test(
   },
 );
 
-t.test("the image is started by its binary, which gets the signals", async (t) => {
+t.test("the image starts the binary itself, which receives the signals", async (t) => {
   const { version, scripts }: { version: string; scripts: { start: string } } = JSON.parse(
     read("package.json"),
   );
-  // With the flags of `npm start`, which the benchmark measures: one place that says how the program is run.
+  // The flags are the ones of `npm start`, which the benchmark measures, so only one place defines them.
   const flags = scripts.start.split(" ").filter((word) => word.startsWith("--"));
   t.not(flags.length, 0);
   const command = JSON.stringify(["/usr/local/bin/node", ...flags, "dist/main.js"]).replaceAll(",", ", ");
   t.ok(dockerfile.split("\n").includes(`ENTRYPOINT ${command}`), command);
   t.match(dockerfile, /^STOPSIGNAL SIGTERM$/m);
-  t.match(dockerfile, /^FROM \$\{BASE\}$/m, "what runs is not what builds");
+  t.match(dockerfile, /^FROM \$\{BASE\}$/m, "the runtime stage is not the build stage");
   t.equal(at(container, "image"), `partners-gateway:${version}`);
 });
 
-t.test("V8 is given the same flags by npm start, the image and what people are told to type", async (t) => {
+t.test("npm start, the image and the documented commands give V8 the same flags", async (t) => {
   const flagsOf = (text: string): string[] => text.match(/--[a-z-]+(=\d+)?/g) ?? [];
   const flags = flagsOf(String(at(JSON.parse(read("package.json")), "scripts", "start")));
   t.ok(flags.length > 0);

@@ -9,7 +9,7 @@ import { schema } from "../../src/config/schema.ts";
 import { CATALOGUE } from "../../src/core/errors.ts";
 import { isObject } from "../../src/core/json.ts";
 
-/** What the documents say of settings, variables, commands and flags, held against the code, both ways. */
+/** Compares settings, variables, commands and flags in the documents with the code, both ways. */
 
 const root = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -55,7 +55,7 @@ t.test("a variable that a document names is read, and each that is read is docum
   for (const name of known) t.ok(reference.includes(`\`${name}\``), name);
 });
 
-t.test("a command line that a document shows has a command and flags that exist", async (t) => {
+t.test("a command line in a document has a command and flags that exist", async (t) => {
   let found = 0;
   for (const [path, text] of texts) {
     const joined = text.replaceAll("\\\n", " ");
@@ -89,7 +89,7 @@ t.test("docs/operating.md lists exactly the commands, their flags and the exit c
   t.strictSame(codes, Object.values(EXIT));
 });
 
-t.test("a header that the configuration names by default is in docs/headers.md", async (t) => {
+t.test("docs/headers.md lists every header that the configuration names by default", async (t) => {
   const headers = texts.get("docs/headers.md") ?? "";
   const named = Object.keys(sections)
     .flatMap((section) => {
@@ -102,7 +102,7 @@ t.test("a header that the configuration names by default is in docs/headers.md",
   for (const name of named) t.ok(headers.includes(`\`${name}\``), name);
 });
 
-t.test("a file that a document links to is there", async (t) => {
+t.test("a file that a document links to exists", async (t) => {
   for (const [path, text] of texts) {
     for (const [, target = ""] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
       const at = join(dirname(path), target);

@@ -28,7 +28,7 @@ t.test("docs/errors.md lists exactly the catalogue's codes, with their status an
   }
 });
 
-t.test("every code is thrown somewhere", async (t) => {
+t.test("every code is thrown in some file", async (t) => {
   const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith(".ts"),
   );
@@ -39,7 +39,7 @@ t.test("every code is thrown somewhere", async (t) => {
   for (const code of codes) t.ok(source.includes(`"${code}"`), code);
 });
 
-t.test("an envelope is what the contract says, for every code", async (t) => {
+t.test("the error envelope matches the contract for every code", async (t) => {
   for (const code of codes) {
     const answer = renderError(
       new GatewayError(code, { params: { version: "v", supported: "s", limit: 5 } }),
@@ -66,7 +66,7 @@ t.test("an envelope is what the contract says, for every code", async (t) => {
   }
 });
 
-t.test("no text of a cause gets into an answer, whatever was thrown", async (t) => {
+t.test("no text of a cause gets into a response, whatever was thrown", async (t) => {
   const secret = "users API-Key 1111-secret";
   const thrown = [
     new Error(secret),
@@ -84,7 +84,7 @@ t.test("no text of a cause gets into an answer, whatever was thrown", async (t) 
 });
 
 t.test(
-  "rows that cannot be reached from outside: 500 Tenant context missing, 500 An unexpected error occurred",
+  "unreachable rows of the contract: 500 Tenant context missing, 500 An unexpected error occurred",
   async (t) => {
     const render = (error: GatewayError): unknown => JSON.parse(String(renderError(error, "id").body));
     t.strictSame(render(new GatewayError("tenant.absent")), {

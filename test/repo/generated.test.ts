@@ -9,11 +9,11 @@ import { loadConfig } from "../../src/config/load.ts";
 const root = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
-t.test("what is generated from the schema is up to date (npm run generate)", async (t) => {
+t.test("the files generated from the schema are up to date (npm run generate)", async (t) => {
   for (const [path, text] of Object.entries(generated())) t.equal(read(path), text, path);
 });
 
-t.test("default.yaml, loaded, is the configuration that an empty file gives", async (t) => {
+t.test("default.yaml loads to the configuration of an empty file", async (t) => {
   const env = { UPSTREAM_URL: "http://cms.internal:3000" };
   const fromNothing = loadConfig({ env, readFile: () => "" });
   const fromFile = loadConfig({

@@ -3,8 +3,8 @@ import { dirname, join, relative } from "node:path";
 import t from "tap";
 
 /**
- * Each floor, from the lowest, and the floors that its files may import besides its own. Floors of one height never import
- * each other, but for the proxy, which sends through the HTTP client.
+ * Each layer, from the lowest, and the other layers that its files may import. Layers of one level never
+ * import each other, except that the proxy sends through the HTTP client.
  */
 const FLOORS: Readonly<Record<string, readonly string[]>> = {
   core: [],
@@ -32,7 +32,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
 /** The modules that the black box of `prove` may import besides its own. */
 const OF_PROVE: ReadonlySet<string> = new Set(["core/json.ts", "cli/io.ts"]);
 
-/** Which file alone may declare that the check behind a branded type was done. */
+/** The only file that may declare the check behind a branded type as done. */
 const MINTS: Readonly<Record<string, string>> = {
   CanonicalPath: "core/path.ts",
   Principal: "partners/stages/authenticate.ts",
@@ -50,12 +50,12 @@ function importsOf(file: string): string[] {
   return [...found].map(([, path = ""]) => relative(root, join(root, dirname(file), path)));
 }
 
-/** The floor that a file belongs to, `undefined` for the commands and the proof. */
+/** The layer of a file, or `undefined` for the commands and the proof. */
 function floorOf(file: string): string | undefined {
   return Object.keys(FLOORS).find((floor) => file.startsWith(`${floor}/`));
 }
 
-t.test("no floor imports a floor above it or beside it", async (t) => {
+t.test("no layer imports a layer above it or beside it", async (t) => {
   for (const file of files) {
     const floor = floorOf(file);
     if (floor === undefined) continue;
@@ -67,18 +67,18 @@ t.test("no floor imports a floor above it or beside it", async (t) => {
   }
 });
 
-t.test("the proof imports nothing of the gateway's inside", async (t) => {
+t.test("the proof imports no internals of the gateway", async (t) => {
   for (const file of files.filter((name) => name.startsWith("prove/")))
     for (const target of importsOf(file))
       t.ok(target.startsWith("prove/") || OF_PROVE.has(target), `${file} may not import ${target}`);
 });
 
-t.test("every file belongs to a floor, to the commands or to the proof", async (t) => {
+t.test("every file belongs to a layer, to the commands or to the proof", async (t) => {
   const outside = files.filter((file) => floorOf(file) === undefined && !/^(?:cli|prove)\//.test(file));
   t.strictSame(outside, ["main.ts"]);
 });
 
-t.test("there is no import circle", async (t) => {
+t.test("there is no import cycle", async (t) => {
   const done = new Set<string>();
   const visit = (file: string, trail: readonly string[]): void => {
     if (trail.includes(file)) return void t.fail([...trail, file].join(" -> "));
@@ -90,7 +90,7 @@ t.test("there is no import circle", async (t) => {
   t.equal(done.size, files.length);
 });
 
-t.test("evidence is minted by the file that does the check, and nowhere else", async (t) => {
+t.test("only the file that does the check mints its evidence", async (t) => {
   const found: Record<string, string> = {};
   for (const [file, source] of sources) {
     for (const [, name = ""] of source.matchAll(/mint<(\w+)>\(/g)) {
@@ -104,22 +104,22 @@ t.test("evidence is minted by the file that does the check, and nowhere else", a
   t.strictSame(found, MINTS);
 });
 
-t.test("time is asked of a clock, not of the machine", async (t) => {
+t.test("only the clock reads the machine's time", async (t) => {
   for (const [file, source] of sources) {
     if (/^(?:main|app\/clock)\.ts$|^(?:server|http\/proxy)\//.test(file)) continue;
     t.notMatch(source, /Date\.now|performance\.now|setTimeout|setInterval/, file);
   }
 });
 
-t.test("the CMS's names stay in its room", async (t) => {
+t.test("only the CMS adapter and its clients use the CMS's names", async (t) => {
   for (const [file, source] of sources) {
-    // A proof and a description speak the contract from outside, where a list has docs and totalDocs.
+    // The proof and the description speak the public contract, in which a list has docs and totalDocs.
     if (/^(?:cms|config|partners\/describe|prove|cli\/prove)\//.test(file)) continue;
     t.notMatch(source, /"users\/me|"docs"|"_strategy"|totalDocs|"equals"|API-Key [^"`]*\$\{Secret/, file);
   }
 });
 
-t.test("nothing but the entries reads the environment", async (t) => {
+t.test("only the entry points read the environment", async (t) => {
   for (const [file, source] of sources)
     if (!/^(?:cli\/)?main\.ts$/.test(file)) t.notMatch(source, /process\.env/, file);
 });

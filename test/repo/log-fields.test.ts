@@ -5,7 +5,7 @@ import { GatewayError } from "../../src/core/errors.ts";
 import type { AccessLogFields } from "../../src/core/access-log.ts";
 import { createLog, logging } from "../../src/observe/log.ts";
 
-/** A note with all that a note can hold: one member less, or one more, does not compile. */
+/** Access log fields with every member set: a missing or extra member does not compile. */
 const WHOLE: Required<AccessLogFields> = {
   stage: "forward",
   clientRequestId: "c",
@@ -27,15 +27,16 @@ const WHOLE: Required<AccessLogFields> = {
   cause: new Error("slow"),
 };
 
-/** What pino writes into every line, a request's or not. */
+/** The fields that pino writes into every line. */
 const OF_EVERY_LINE: ReadonlySet<string> = new Set(["level", "time", "msg"]);
 
-t.test("docs/operating.md lists exactly the fields of a request's line", async (t) => {
+t.test("docs/operating.md lists exactly the fields of an access log line", async (t) => {
   const lines: Record<string, unknown>[] = [];
   const log = createLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { request, refused } = logging(log);
   request({ requestId: "r", method: "GET", status: 504, ms: 1.23456, note: WHOLE });
-  refused({ requestId: "r", method: "GET", error: new GatewayError("native.keyed", { cause: "why" }) });
+  const error = new GatewayError("native.keyed", { cause: "why" });
+  refused({ requestId: "r", method: "GET", stage: "native", error });
   const [whole = [], bare = []] = lines.map((line) =>
     Object.keys(line).filter((name) => !OF_EVERY_LINE.has(name)),
   );
@@ -43,5 +44,5 @@ t.test("docs/operating.md lists exactly the fields of a request's line", async (
   const rows = [...docs.matchAll(/^\| `(\w+)` \| (all|partners|errors) \|/gm)];
   t.strictSame(rows.map(([, name = ""]) => name).toSorted(), whole.toSorted());
   const everywhere = rows.filter(([, , on]) => on !== "partners").map(([, name = ""]) => name);
-  t.strictSame(everywhere.toSorted(), bare.toSorted(), "and of a refused one");
+  t.strictSame(everywhere.toSorted(), bare.toSorted(), "and of a rejected request's line");
 });

@@ -16,7 +16,7 @@ t.test("docs/operating.md lists exactly the metrics that exist, with their label
   );
 });
 
-t.test("how things stand is read at each scrape", async (t) => {
+t.test("gauges are read at each scrape", async (t) => {
   const { body } = await createMetrics({ version: "1.2.3", node: "v24.0.0" }).page(STANDING);
   for (const line of [
     'gateway_part_state{part="cms"} 1',
@@ -29,7 +29,11 @@ t.test("how things stand is read at each scrape", async (t) => {
     'gateway_build_info{version="1.2.3",node="v24.0.0"} 1',
   ])
     t.match(body, `\n${line}\n`);
-  t.match(body, /\ngateway_nodejs_eventloop_lag_p99_seconds /, "Node's own, event loop lag among them");
+  t.match(
+    body,
+    /\ngateway_nodejs_eventloop_lag_p99_seconds /,
+    "Node's own metrics, including the event loop lag",
+  );
 });
 
 t.test("a request is counted under labels from closed sets", async (t) => {
@@ -57,7 +61,11 @@ t.test("a request is counted under labels from closed sets", async (t) => {
   const counted = "gateway_withheld_values_total{collection=";
   t.match(body, `${counted}"events",path="made.up19",action="withheld"} 2`);
   t.match(body, `${counted}"events",path="other",action="withheld"} 20`, "a collection's own limit");
-  t.match(body, `${counted}"posts",path="venue",action="withheld"} 2`, "and no other's");
+  t.match(
+    body,
+    `${counted}"posts",path="venue",action="withheld"} 2`,
+    "another collection is counted separately",
+  );
   t.match(body, 'gateway_observed_refusals_total{code="native.keyed",prefix="/api",user="other"} 10');
   t.match(
     body,

@@ -13,18 +13,21 @@ const MUTANTS = [...DOOR_MUTANTS, ...READ_MUTANTS, ...WRITE_MUTANTS];
 const SUITE_MUTANTS = [...REVOCATION, ...FRAMING, ...LIMITS, ...DRAINING, ...SHARING, ...WRITE_PATH];
 const src = join(import.meta.dirname, "../../src");
 
-t.test("what a mutant replaces is there exactly once, so that none of them rots silently", async (t) => {
-  for (const { name, patches } of [...MUTANTS, ...SUITE_MUTANTS]) {
-    t.ok(patches.length > 0, name);
-    for (const { file, find, replace } of patches) {
-      const source = readFileSync(join(src, file), "utf8");
-      t.equal(source.split(find).length - 1, 1, `${name}: ${find}`);
-      t.not(find, replace);
+t.test(
+  "the code that a mutant replaces occurs exactly once, so that no mutant becomes outdated unnoticed",
+  async (t) => {
+    for (const { name, patches } of [...MUTANTS, ...SUITE_MUTANTS]) {
+      t.ok(patches.length > 0, name);
+      for (const { file, find, replace } of patches) {
+        const source = readFileSync(join(src, file), "utf8");
+        t.equal(source.split(find).length - 1, 1, `${name}: ${find}`);
+        t.not(find, replace);
+      }
     }
-  }
-});
+  },
+);
 
-t.test("every mutant is named once, and its blocks exist", async (t) => {
+t.test("every mutant has a unique name, and its blocks exist", async (t) => {
   t.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
   for (const { blocks } of MUTANTS)
     for (const block of blocks)

@@ -34,7 +34,7 @@ interface Locked {
   readonly optionalDependencies?: Record<string, string>;
 }
 
-t.test("a release names one version and one date everywhere", async (t) => {
+t.test("a release writes one version and one date everywhere", async (t) => {
   t.strictSame(released(FILES, "0.2.0", "2026-12-01"), {
     "package.json": '{\n  "version": "0.2.0"}',
     "package-lock.json": '"version": "0.2.0", "version": "0.2.0", "x": {"version": "0.1.0"}',
@@ -43,13 +43,13 @@ t.test("a release names one version and one date everywhere", async (t) => {
   });
 });
 
-t.test("a release that is not ready says what to do first", async (t) => {
+t.test("a release that is not ready fails with what to do first", async (t) => {
   t.throws(() => released(FILES, "next", "d"), /next is no version such as/);
   t.throws(() => released(FILES, "0.0.9", "d"), /0\.0\.9 is older than 0\.1\.0/);
   t.throws(() => released(FILES, "0.3.0", "d"), /no "## 0\.3\.0 \(unreleased\)"/);
 });
 
-t.test("the changelog begins with the version to come, or with the one that is there", async (t) => {
+t.test("the changelog begins with the next version or the current one", async (t) => {
   const [, newest = "", state] =
     /^## (\S+) \((unreleased|\d{4}-\d\d-\d\d)\)$/m.exec(read("CHANGELOG.md")) ?? [];
   const { version }: { version: string } = JSON.parse(read("package.json"));
@@ -64,7 +64,7 @@ t.test("the changelog begins with the version to come, or with the one that is t
     );
 });
 
-/** A repository of its own with what a release reads, and a version to come. */
+/** A git repository with the files of a release and a next version. */
 function copyOf(t: Test): {
   readonly dir: string;
   readonly run: (command: string, ...args: string[]) => Ran;
@@ -83,34 +83,37 @@ function copyOf(t: Test): {
   return { dir, run };
 }
 
-t.test("a rehearsal says what a release would do, and does nothing of it", async (t) => {
+t.test("a dry run prints the changes of a release and makes none of them", async (t) => {
   const { run } = copyOf(t);
   const ran = run(process.execPath, "scripts/release.ts", "99.0.0");
   t.equal(ran.stderr, "");
   t.match(ran.stdout, /write {2}package\.json\nwrite {2}package-lock\.json\nwrite {2}CHANGELOG\.md\n/);
   t.match(
     ran.stdout,
-    /write {2}sbom\.cdx\.json\ncommit release: 99\.0\.0\ntag {4}v99\.0\.0\nNothing was changed/,
+    /write {2}sbom\.cdx\.json\ncommit release: 99\.0\.0\ntag {4}v99\.0\.0\nDry run: nothing was changed/,
   );
   t.equal(run("git", "status", "--porcelain").stdout + run("git", "tag").stdout, "");
 });
 
-t.test("a release is one commit with its tag, and a bill of all that runs and nothing else", async (t) => {
-  const { dir, run } = copyOf(t);
-  t.match(run(process.execPath, "scripts/release.ts", "99.0.0", "--yes"), { status: 0, stderr: "" });
-  t.equal(run("git", "status", "--porcelain").stdout, "");
-  t.equal(run("git", "show", "--format=%s", "-s", "v99.0.0^{commit}").stdout, "release: 99.0.0\n");
-  t.strictSame(
-    run("git", "diff", "--name-only", "HEAD~", "v99.0.0").stdout.trim().split("\n"),
-    [...VERSIONED, "sbom.cdx.json"].toSorted(),
-  );
-  const bill: Bill = JSON.parse(readFileSync(join(dir, "sbom.cdx.json"), "utf8"));
-  t.match(bill.metadata.component, { name: "partners-gateway", version: "99.0.0", type: "application" });
-  const listed = bill.components.map((component) => component["bom-ref"]).toSorted();
-  t.strictSame(listed, [...reachable(JSON.parse(read("package-lock.json")).packages)].toSorted());
-});
+t.test(
+  "a release is one commit with its tag and a bill of all runtime dependencies and no others",
+  async (t) => {
+    const { dir, run } = copyOf(t);
+    t.match(run(process.execPath, "scripts/release.ts", "99.0.0", "--yes"), { status: 0, stderr: "" });
+    t.equal(run("git", "status", "--porcelain").stdout, "");
+    t.equal(run("git", "show", "--format=%s", "-s", "v99.0.0^{commit}").stdout, "release: 99.0.0\n");
+    t.strictSame(
+      run("git", "diff", "--name-only", "HEAD~", "v99.0.0").stdout.trim().split("\n"),
+      [...VERSIONED, "sbom.cdx.json"].toSorted(),
+    );
+    const bill: Bill = JSON.parse(readFileSync(join(dir, "sbom.cdx.json"), "utf8"));
+    t.match(bill.metadata.component, { name: "partners-gateway", version: "99.0.0", type: "application" });
+    const listed = bill.components.map((component) => component["bom-ref"]).toSorted();
+    t.strictSame(listed, [...reachable(JSON.parse(read("package-lock.json")).packages)].toSorted());
+  },
+);
 
-t.test("a release that fails half way leaves everything as it was", async (t) => {
+t.test("a failed release leaves the tree unchanged", async (t) => {
   const { dir, run } = copyOf(t);
   const files = VERSIONED.map((path) => readFileSync(join(dir, path), "utf8"));
   mkdirSync(join(dir, ".git/hooks"), { recursive: true });
@@ -125,7 +128,7 @@ t.test("a release that fails half way leaves everything as it was", async (t) =>
   );
 });
 
-/** What a lock file's root needs to run, found by its dependencies as Node resolves them, as `name@version`. */
+/** The runtime dependencies of a lock file's root, resolved like Node does, as `name@version`. */
 function reachable(packages: Readonly<Record<string, Locked>>): Set<string> {
   const seen = new Set([""]);
   for (const path of seen) {

@@ -16,11 +16,11 @@ t.test("every test that docs/threats.md names exists under that title", (t) => {
   t.end();
 });
 
-t.test("no danger is listed without a test", (t) => {
+t.test("every threat has a test", (t) => {
   const rows = text
     .split("\n")
     .filter((line) => line.startsWith("| ") && !/^\| (?:others|#|state) /.test(line));
   const bare = rows.filter((row) => !row.includes("`: ") && !row.startsWith("| CMS down"));
-  t.strictSame(bare, [], "a danger without a test");
+  t.strictSame(bare, [], "a threat without a test");
   t.end();
 });

@@ -2,12 +2,15 @@ import * as fc from "fast-check";
 import { words } from "./isolation.ts";
 import { chunked } from "./raw.ts";
 
-/** Requests of any kind, for properties that hold whatever is sent: mostly sound, with one or the other thing wrong. */
+/** Random requests for properties that hold for any request: mostly valid, each with few faults. */
 
-/** Ends every header that decides nothing: found in what reaches the CMS or the client, it was passed on. */
+/**
+ * The end of every header value that decides nothing. If it reaches the CMS or the client, the header was
+ * forwarded.
+ */
 export const PLANTED = "planted";
 
-/** Any spelling of a text: letters in another case, escaped once or twice, or something between them. */
+/** Any spelling of a text: letters in another case, escaped once or twice, or with something between them. */
 function misspelt(text: string): fc.Arbitrary<string> {
   const at = fc.nat({ max: Math.max(0, text.length - 1) });
   const escape = (letter: string): string => `%${letter.charCodeAt(0).toString(16).padStart(2, "0")}`;
@@ -22,11 +25,11 @@ function misspelt(text: string): fc.Arbitrary<string> {
   );
 }
 
-/** `text`, mostly as it is. */
+/** `text`, mostly unchanged. */
 const mostly = (text: string, odd: fc.Arbitrary<string> = misspelt(text)): fc.Arbitrary<string> =>
   fc.oneof({ weight: 30, arbitrary: fc.constant(text) }, { weight: 1, arbitrary: odd });
 
-/** One of several texts, mostly as it is. */
+/** One of several texts, mostly unchanged. */
 export const segment = (...texts: string[]): fc.Arbitrary<string> =>
   fc.constantFrom(...texts).chain((text) => mostly(text));
 
@@ -70,7 +73,7 @@ const RESERVED = words(`
 `);
 const headerName = fc.oneof(
   fc.constantFrom(...RESERVED),
-  // Aliases, as some server behind may fold them.
+  // Aliases that some server behind the gateway may fold.
   fc
     .tuple(fc.constantFrom(...RESERVED), fc.constantFrom("_", ".", "-"), fc.boolean())
     .map(([name, mark, up]) => (up ? name.toUpperCase() : name).replace(/-/g, mark)),
@@ -85,7 +88,7 @@ const headerValue = fc.oneof(
   fc.stringMatching(/^[ -~]{0,12}$/).map((text) => text.trim()),
 );
 const header = fc.tuple(headerName, headerValue).map(([name, value]) => `${name}: ${value} ${PLANTED}`);
-/** Those that decide what is done, so that they come without a mark. */
+/** Headers that decide what is done, so they carry no mark. */
 const deciding = fc.oneof(
   fc
     .tuple(fc.constantFrom("x-basker-tenant-id", "X-Basker-Tenant-Slug", "x_basker_tenant_id"), headerValue)
@@ -123,7 +126,7 @@ const body = fc.oneof(fc.constantFrom("", "{}", "[]", "tenant=3", '{"tenant":3',
   weight: 4,
   arbitrary: fc.dictionary(field, fieldValue, { maxKeys: 4 }).map((fields) => JSON.stringify(fields)),
 });
-// Deletes are few, or nothing of the tenant's would be left to ask for.
+// DELETEs are rare; otherwise none of the tenant's records would be left to read.
 const method = fc.oneof(
   { weight: 9, arbitrary: fc.constantFrom("GET", "GET", "HEAD", "POST", "PATCH", "PUT") },
   { weight: 1, arbitrary: fc.constantFrom("DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "QUERY") },
@@ -139,7 +142,7 @@ export const request: fc.Arbitrary<Drawn> = fc.record({
   isChunked: fc.boolean(),
 });
 
-/** One request, before it is bytes. */
+/** One request, before it is serialised. */
 export interface Drawn {
   readonly method: string;
   readonly path: string;
@@ -165,7 +168,7 @@ export function bytesOf(drawn: Drawn, credentials: readonly string[]): Buffer {
     "",
     "",
   ].join("\r\n");
-  // A message that announces a body has one, or both sides would wait for it.
+  // A message that announces a body has one; otherwise both sides would wait for it.
   const announced = drawn.headers.includes("Content-Length: 3") ? "abc" : "0\r\n\r\n";
   const content = drawn.isChunked ? Buffer.from(chunked(text.toString("latin1")), "latin1") : text;
   return Buffer.concat([
@@ -174,7 +177,7 @@ export function bytesOf(drawn: Drawn, credentials: readonly string[]): Buffer {
   ]);
 }
 
-/** A violation fails its property, which then looks for the smallest one. */
+/** Throws on a problem, which fails the property, and fast-check then looks for the smallest example. */
 export function none(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(problems.join("\n"));
 }

@@ -3,22 +3,25 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import { connect } from "node:net";
 
-/** A server that speaks HTTP only as far as a test lets it. */
+/** A server whose violations of HTTP the test controls. */
 export interface BadOrigin {
   readonly url: URL;
-  /** The connections it has now. */
+  /** The currently open connections. */
   readonly sockets: ReadonlySet<Socket>;
-  /** Everything that came, per connection, as latin1 text. */
+  /** The bytes received per connection, as latin1 text. */
   readonly received: readonly string[];
   close(): Promise<void>;
 }
 
-/** What a bad origin does when a request's head is complete; `nth` counts the heads of all connections from 1. */
+/**
+ * The behaviour of a bad origin at the end of a request's head; `nth` counts the heads of all connections
+ * from 1.
+ */
 export type Misbehaviour = (socket: Socket, head: string, nth: number) => void;
 
 /**
- * Listens on the loopback interface; with `allowHalfOpen` it does not close when its client does. Calls `misbehave` at
- * each blank line that ends a head.
+ * Listens on the loopback interface. With `allowHalfOpen` it does not close when its client does. Calls
+ * `misbehave` at each blank line that ends a head.
  */
 export async function badOrigin(
   misbehave: Misbehaviour,
@@ -59,7 +62,7 @@ export async function badOrigin(
   };
 }
 
-/** Writes `text` (latin1) as its whole answer and leaves the connection open. */
+/** Writes `text` (latin1) as its whole response and leaves the connection open. */
 export function answers(text: string): Misbehaviour {
   return (socket) => void socket.write(text, "latin1");
 }
@@ -69,18 +72,18 @@ export function answersAndCloses(text: string): Misbehaviour {
   return (socket) => void socket.end(text, "latin1");
 }
 
-/** Writes `text` (latin1), and once that is out, resets the connection. */
+/** Writes `text` (latin1), then resets the connection once the text is sent. */
 export function answersAndResets(text: string): Misbehaviour {
   return (socket) => void socket.write(text, "latin1", () => socket.resetAndDestroy());
 }
 
-/** Reads, and says nothing. */
+/** Reads and sends nothing. */
 export const isSilent: Misbehaviour = () => undefined;
 
-/** Closes as soon as it has been asked. */
+/** Closes at the first request. */
 export const hangsUp: Misbehaviour = (socket) => void socket.destroy();
 
-/** An address that accepts no connection and refuses none: the kernel's queue for it is full. */
+/** An address that neither accepts nor refuses connections: the kernel's accept queue for it is full. */
 export async function deafOrigin(): Promise<{ readonly url: URL; close(): Promise<void> }> {
   const worker = new Worker(
     `const { createServer } = require("node:net");
@@ -92,7 +95,7 @@ export async function deafOrigin(): Promise<{ readonly url: URL; close(): Promis
     { eval: true },
   );
   const [port] = await once(worker, "message");
-  // More than the queue holds; those beyond it stay unanswered, as will be whoever comes after them.
+  // More than the queue holds. Connections beyond it, and all later ones, stay unanswered.
   const fillers = Array.from({ length: 8 }, () => connect({ port: Number(port), host: "127.0.0.1" }));
   for (const filler of fillers) filler.on("error", () => filler.destroy());
   await Promise.race(fillers.map((filler) => once(filler, "connect")));
@@ -105,7 +108,7 @@ export async function deafOrigin(): Promise<{ readonly url: URL; close(): Promis
   };
 }
 
-/** A URL on which nothing listens: no system gives this port away. */
+/** A URL without a listener: no system assigns this port. */
 export const CLOSED_ORIGIN = new URL("http://127.0.0.1:1");
 
 function portOf(address: AddressInfo | string | null): number {

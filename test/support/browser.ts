@@ -2,10 +2,13 @@ import { existsSync } from "node:fs";
 import { chromium, type Browser } from "playwright-core";
 
 const MISSING =
-  "The status page is tested in Chromium, and there is none: apt-get install chromium, or name one in CHROMIUM_PATH";
+  "The tests of the status page need Chromium, and none was found: apt-get install chromium, or set CHROMIUM_PATH";
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** A real Chromium, that asks nobody but the page's own server. Throws, with what to install, where there is none. */
+/**
+ * Starts a real Chromium, which connects only to the page's own server. Throws an error with installation
+ * advice if there is none.
+ */
 export async function startBrowser(): Promise<Browser> {
   const given = process.env["CHROMIUM_PATH"];
   const executablePath = (given === undefined ? PLACES : [given]).find((path) => existsSync(path));

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
- * Makes tap compile its own test class for the configured plugins. npm runs this file after every install, since tap's
- * first run would otherwise use its default plugins, of which the TypeScript plugin does not work here. Returns the exit
- * code of tap, 0 where the class was compiled before.
+ * Compiles tap's test class for the configured plugins. npm runs this file after every install, since tap's
+ * first run would otherwise use its default plugins, whose TypeScript plugin does not work here. Returns
+ * tap's exit code, or 0 if the class was compiled before.
  */
 export function buildTap(): number {
   if (isBuilt(read("node_modules/@tapjs/test/test-built/dist/esm/index.js"))) return 0;

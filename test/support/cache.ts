@@ -8,7 +8,7 @@ import type { LookupContext } from "../../src/core/ports.ts";
 import { configFor } from "./gateway.ts";
 import { until } from "./until.ts";
 
-/** What the tests' CMS says of a good key. */
+/** The CMS's answer to a lookup of a valid key. */
 export const IDENTITY: Identity = { userId: 1, tenantIds: [1], allTenants: false, roles: [] };
 
 const ASKING: LookupContext = {
@@ -23,12 +23,15 @@ export interface ReplicaOptions {
   readonly commandTimeout?: string;
   /** The section `cache`. */
   readonly remember?: Readonly<Record<string, unknown>>;
-  /** Default the machine's own. On a hand-moved one a replica sends no beats, and nothing ends, until it is moved. */
+  /**
+   * Default: the machine's clock. With a hand clock, a replica sends no heartbeats and nothing expires until
+   * the test moves it.
+   */
   readonly clock?: Clock;
   readonly wallTime?: () => number;
 }
 
-/** The caches of one replica, which ends with the test, and its questions to the CMS, which the test answers. */
+/** Starts the caches of one replica, which ends with the test. The test answers its lookups in the CMS. */
 export function startReplica(t: Test, options: ReplicaOptions = {}) {
   const { commandTimeout = "5s", ackTimeout = "10s", clock = systemClock } = options;
   const redis = { connectTimeout: "2m", commandTimeout, ackTimeout };
@@ -54,20 +57,20 @@ export function startReplica(t: Test, options: ReplicaOptions = {}) {
     asked,
     find: (key: string) => keys.find(key, ASKING),
     confirm: (key: string) => keys.confirm(key, ASKING),
-    /** Asks for a key of which nothing is remembered, and has the CMS know it. */
+    /** Looks up a key that is not cached, and answers that the CMS has it. */
     async learn(key: string): Promise<void> {
       const before = asked.length;
       const found = keys.find(key, ASKING);
-      await until("a question to the CMS", () => asked.length > before);
+      await until("a lookup in the CMS", () => asked.length > before);
       asked[before]?.(IDENTITY);
       await found;
     },
-    /** Where the answer comes from: of the CMS it is not awaited. */
+    /** Resolves with the tier that answers; does not wait for an answer of the CMS. */
     async whence(key: string): Promise<string> {
       const before = asked.length;
       let via: string | undefined;
       void keys.find(key, ASKING).then((found) => (via = found.via));
-      await until("an answer, or a question to the CMS", () => via !== undefined || asked.length > before);
+      await until("an answer, or a lookup in the CMS", () => via !== undefined || asked.length > before);
       return via ?? "the CMS is asked";
     },
   };

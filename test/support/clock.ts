@@ -1,12 +1,12 @@
 import type { Clock } from "../../src/core/clock.ts";
 
-/** A clock that stands still until it is moved. */
+/** A clock that stands still until the test moves it. */
 export interface HandClock extends Clock {
-  /** Moves time on by `ms`, running what falls due on the way, in its order. */
+  /** Advances time by `ms` and runs the tasks that fall due, in their order. */
   move(ms: number): void;
   /** How many tasks fall due within `ms`. */
   due(ms: number): number;
-  /** How many tasks are to come. */
+  /** How many tasks are pending. */
   readonly pending: number;
 }
 

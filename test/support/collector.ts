@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { json } from "node:stream/consumers";
 import { isObject } from "../../src/core/json.ts";
 
-/** One span as it was delivered: ids, name, and attributes by their names. */
+/** One span as delivered: ids, name, and attributes by their names. */
 export interface GotSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -15,17 +15,17 @@ export interface GotSpan {
   readonly status: unknown;
 }
 
-/** What receives traces over HTTP, as a collector does, and keeps them. */
+/** Receives traces over HTTP, like a collector, and stores them. */
 export interface Collector {
   readonly url: string;
-  /** Everything that was delivered, as text. */
+  /** All deliveries, as text. */
   readonly text: () => string;
-  /** The spans so far, once there are `n`. */
+  /** Resolves with the spans so far, once there are `n`. */
   until(n: number): Promise<readonly GotSpan[]>;
   close(): Promise<void>;
 }
 
-/** Starts one on a free port. */
+/** Starts a collector on a free port. */
 export async function startCollector(): Promise<Collector> {
   const bodies: unknown[] = [];
   const waiting = new Set<() => void>();

@@ -1,7 +1,8 @@
 /**
- * Which test files V8's block coverage is taken of. It counts each block of all that a process loads, the CMS included,
- * and so takes twice the processor time. These files together reach all but one percent and a half of the lines that all
- * files reach; the others only come by the same ways with other inputs. Each word begins a file's name in its folder.
+ * The test files for which V8's block coverage is measured. It counts each block of all code in a process,
+ * including the CMS, and so doubles the CPU time. These files cover all but 1.5 percent of the lines that all
+ * files cover; the others take the same paths with other inputs. Each word begins a file's name in its
+ * folder.
  */
 const REACHING: Readonly<Record<string, string>> = {
   adversarial:
@@ -13,7 +14,7 @@ const REACHING: Readonly<Record<string, string>> = {
     "service-key silent-cms tripwire upstream versions-renamed",
 };
 
-/** tap's form of it: `null` for no coverage, an empty list for that of all sources. */
+/** tap's form of it: `null` for no coverage, an empty list for the coverage of all sources. */
 export default function coverageOf(file: string): null | string[] {
   const [, folder = "", name = ""] = /([^/\\]+)[/\\]([^/\\]+)$/.exec(file) ?? [];
   const isReaching =

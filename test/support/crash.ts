@@ -1,4 +1,4 @@
-/** Loaded into a gateway's process before it: by a signal it fails in the ways that no request's rescue sees. */
+/** Preloaded into a gateway's process: at a signal it fails in ways that no request handler catches. */
 const fault = (): Error => new Error(process.env["CRASH_TEXT"] ?? "staged");
 process.on("SIGUSR2", () => {
   setImmediate(() => {

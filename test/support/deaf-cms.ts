@@ -1,12 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
-/** A line to the real CMS on which every constraint to a tenant is lost: the fault that the tripwire is there for. */
+/** A proxy to the real CMS that removes every tenant constraint: the fault that the tripwire detects. */
 export interface DeafCms {
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** Reads and the listing of joins go to the CMS at `upstream` without their tenants; lookups of the gateway's do not. */
+/**
+ * Forwards reads and join lists to the CMS at `upstream` without their tenants, and the gateway's lookups
+ * unchanged.
+ */
 export async function startDeafCms(upstream: string): Promise<DeafCms> {
   const server = createServer((request, response) => void carry(upstream, request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -2,7 +2,7 @@ import type { Mutant } from "./mutants.ts";
 
 const TENANT = "partners/stages/resolve-tenant.ts";
 
-/** Mutants at the door: keys, versions, tenants, methods. SharedReads alone must catch them. */
+/** Mutants of authentication and routing: keys, versions, tenants, methods. Reads alone must catch them. */
 export const DOOR_MUTANTS: readonly Mutant[] = [
   {
     name: "membership is not checked",
@@ -26,7 +26,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     blocks: ["naming"],
   },
   {
-    name: "a tenant is remembered without its name",
+    name: "a tenant is cached without its name",
     patches: [
       {
         file: "app/cached-lookups.ts",
@@ -37,7 +37,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     blocks: ["naming"],
   },
   {
-    name: "a key is remembered under one name for all",
+    name: "a key is cached under one name for all",
     patches: [
       {
         file: "app/cached-lookups.ts",
@@ -59,14 +59,14 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     blocks: ["disguises"],
   },
   {
-    name: "of two tenant headers the first counts",
+    name: "the first of two tenant headers counts",
     patches: [
       { file: TENANT, find: 'if (distinct.size > 1) throw new GatewayError("tenant.unknown");', replace: "" },
     ],
     blocks: ["disguises"],
   },
   {
-    name: "the scheme of a key is taken in any case",
+    name: "the scheme of a key is accepted in any case",
     patches: [
       {
         file: "partners/stages/authenticate.ts",
@@ -88,7 +88,7 @@ export const DOOR_MUTANTS: readonly Mutant[] = [
     blocks: ["native"],
   },
   {
-    name: "any version will do",
+    name: "any version is accepted",
     patches: [
       {
         file: "partners/stages/version.ts",

@@ -1,13 +1,15 @@
-/** A program's timers that end at a signal and not after a time: until then a test does whatever it has to do. */
+/**
+ * Timers of a program that end at a signal instead of after a time, so a test can take as long as it needs.
+ */
 
 /** For `server.drainDelay`; no other timer of the program is as long. */
 export const HELD_DRAIN = "1h";
 const HELD_MS = 3_600_000;
 
-/** Ends what is held. A process that holds nothing ignores it. */
+/** The signal that ends the held timers. A process without held timers ignores it. */
 export const RELEASE = "SIGURG";
 
-/** A module to load into a process before the program: it holds all timers of exactly these milliseconds. */
+/** A module to preload into a process: it holds all timers of exactly these milliseconds. */
 export const heldTimers = (...held: readonly number[]): string =>
   `data:text/javascript,${encodeURIComponent(`
   const wait = globalThis.setTimeout;

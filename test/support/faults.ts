@@ -3,59 +3,59 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { freePort } from "./free-port.ts";
 
 /**
- * A wire between the gateway and the real CMS on which faults are staged: what the CMS's machine, its network or its
- * hosting can do to a request, which the CMS itself cannot be made to do.
+ * A connection between the gateway and the real CMS with staged faults: the faults of the CMS's machine,
+ * network or hosting, which the CMS itself cannot be made to have.
  */
 export interface FaultyLine {
   readonly url: string;
-  /** The request lines of all that came, oldest first. */
+  /** The request lines of all received requests, oldest first. */
   readonly asked: readonly string[];
-  /** The request lines of those of them that the CMS has begun to answer, in the order of its answers. */
+  /** The request lines of the requests that the CMS has begun to answer, in the order of its responses. */
   readonly answered: readonly string[];
-  /** Connections that the gateway has open. */
+  /** How many connections the gateway has open. */
   readonly connections: () => number;
-  /** From now on does this to every request, or to those whose head matches. */
+  /** Applies the fault to every later request, or to those whose head matches. */
   stage(fault: Fault, only?: RegExp): void;
-  /** Resolves when the wire has carried (or done something to) `n` requests in all. */
+  /** Resolves when the line has handled `n` requests in all. */
   carried(n: number): Promise<void>;
-  /** From now on refuses connections, and closes those there are. */
+  /** Refuses connections from now on, and closes the existing ones. */
   refuse(): Promise<void>;
-  /** As new: accepts, and carries. */
+  /** Accepts and forwards again, without faults. */
   heal(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** One request on the wire, whole, and what can be done with it. */
+/** One complete request on the line. */
 export interface OnWire {
   readonly head: string;
   /** The gateway's end. */
   readonly gateway: Socket;
-  /** Gives the request to the CMS, and every piece of the answer to `onAnswer`. */
+  /** Sends the request to the CMS, and every chunk of the response to `onAnswer`. */
   readonly forward: (onAnswer: (chunk: Buffer) => void) => void;
 }
 
-/** What is done to a request. */
+/** What the line does with a request. */
 export type Fault = (request: OnWire) => void;
 
-/** Nothing is wrong. */
+/** Forwards the request and its response unchanged. */
 export const carries: Fault = ({ forward, gateway }) => forward((chunk) => void gateway.write(chunk));
 /** Never answers; the request never arrives. */
 export const hangs: Fault = () => undefined;
-/** Closed before an answer; the request never arrives. */
+/** Closes before a response; the request never arrives. */
 export const closesEarly: Fault = ({ gateway }) => void gateway.destroy();
-/** Reset before an answer; the request never arrives. */
+/** Resets before a response; the request never arrives. */
 export const resetsEarly: Fault = ({ gateway }) => void gateway.resetAndDestroy();
-/** The CMS carries the request out; its answer is lost. */
+/** The CMS carries the request out; its response is lost in a reset. */
 export const losesAnswer: Fault = ({ forward, gateway }) => forward(() => void gateway.resetAndDestroy());
-/** The CMS carries the request out; its answer never comes. */
+/** The CMS carries the request out; its response never arrives. */
 export const swallowsAnswer: Fault = ({ forward }) => forward(() => undefined);
-/** Part of the answer, then a reset. */
+/** Sends part of the response, then resets. */
 export const resetsMidway: Fault = ({ forward, gateway }) =>
   forward((chunk) => void gateway.write(half(chunk), () => gateway.resetAndDestroy()));
-/** Part of the answer, then an orderly close. */
+/** Sends part of the response, then closes. */
 export const closesMidway: Fault = ({ forward, gateway }) =>
   forward((chunk) => void gateway.end(half(chunk)));
-/** Part of the answer, then silence. */
+/** Sends part of the response, then nothing. */
 export const stopsMidway: Fault = ({ forward, gateway }) => {
   let begun = false;
   forward((chunk) => {
@@ -64,26 +64,26 @@ export const stopsMidway: Fault = ({ forward, gateway }) => {
   });
 };
 const dripping = new Set<Socket>();
-/** The head, then a byte at every `drip`, without an end. */
+/** Sends the head, then a byte at every `drip`, without an end. */
 export const drips: Fault = ({ gateway }) => {
   gateway.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{");
   dripping.add(gateway);
   gateway.once("close", () => dripping.delete(gateway));
 };
-/** Sends one more byte of every answer that `drips`. */
+/** Sends one more byte of every response of `drips`. */
 export function drip(): void {
   for (const gateway of dripping) gateway.write(" ");
 }
-/** Something else answers in the CMS's place. */
+/** Sends this text in place of the CMS's response. */
 export function says(text: string | Buffer): Fault {
   return ({ gateway }) => void gateway.write(text, "latin1");
 }
-/** The same, and closes. */
+/** Sends this text in place of the CMS's response, and closes. */
 export function saysAndCloses(text: string | Buffer): Fault {
   return ({ gateway }) => void gateway.end(text, "latin1");
 }
 
-/** A whole HTTP answer of JSON, or of what `more` says it is, with a right length. */
+/** A complete HTTP response of JSON, or of the type in `more`, with a correct Content-Length. */
 export function answerOf(status: string, body: string | Buffer, more: readonly string[] = []): Buffer {
   const bytes = Buffer.from(body);
   const type = more.some((line) => /^content-type:/i.test(line)) ? [] : ["content-type: application/json"];
@@ -91,7 +91,7 @@ export function answerOf(status: string, body: string | Buffer, more: readonly s
   return Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), bytes]);
 }
 
-/** A healthy wire to the CMS at `target()`, a port of loopback. */
+/** Starts a line without faults to the CMS at `target()`, a port of loopback. */
 export async function startFaultyLine(target: () => number): Promise<FaultyLine> {
   const line = new Line(target);
   await line.heal();
@@ -140,7 +140,7 @@ class Line implements FaultyLine {
   async heal(): Promise<void> {
     this.#staged = undefined;
     if (this.#server !== undefined) return;
-    // Not one of those that the system gives away: it has to be free still when the line heals.
+    // Not a port that the system assigns: it must still be free when the line heals.
     if (this.#port === 0) this.#port = await freePort();
     this.#server = createServer((socket) => this.#accept(socket)).listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
@@ -158,7 +158,7 @@ class Line implements FaultyLine {
     const open = (): Socket => {
       const opened = connect(this.#target(), "127.0.0.1");
       opened.on("error", () => gateway.destroy());
-      // The CMS closes what lies idle: that does not end a request which a fault holds.
+      // The CMS closes idle connections, which must not end a request that a fault holds.
       opened.once("close", () => opened === cms && !isHeld && gateway.destroySoon());
       opened.on("data", (chunk: Buffer) => onAnswer?.(chunk));
       return opened;
@@ -183,7 +183,7 @@ class Line implements FaultyLine {
           onAnswer = listener;
           listener(first);
         };
-        // The CMS may have closed it while a fault held, or itself answered, the request before.
+        // The CMS may have closed it while a fault held the previous request or answered it.
         if (isLate || !cms.writable) {
           cms.destroy();
           cms = open();
@@ -202,7 +202,7 @@ class Line implements FaultyLine {
   }
 }
 
-/** The first whole request of what has come; only lengths are understood, which is how the gateway frames. */
+/** The first complete request in `bytes`. It reads only Content-Length, which is how the gateway frames. */
 function take(bytes: Buffer): { request?: Buffer; rest: Buffer } {
   const end = bytes.indexOf("\r\n\r\n");
   if (end === -1) return { rest: bytes };
@@ -214,7 +214,7 @@ function take(bytes: Buffer): { request?: Buffer; rest: Buffer } {
     : { request: bytes.subarray(0, whole), rest: bytes.subarray(whole) };
 }
 
-/** So much of a piece that the head is there and the body is not whole. */
+/** A part of a chunk with the whole head and an incomplete body. */
 function half(chunk: Buffer): Buffer {
   const head = chunk.indexOf("\r\n\r\n") + 4;
   return chunk.subarray(0, Math.max(head + 5, Math.floor(chunk.length / 2)));

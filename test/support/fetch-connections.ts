@@ -11,7 +11,7 @@ subscribe("undici:client:connected", (message) => {
   socket.once("close", () => sockets.delete(socket));
 });
 
-/** Closes those that lead to these ports; requests on them fail. Resolves with how many there were. */
+/** Closes the connections to these ports; requests on them fail. Resolves with their number. */
 export async function closeFetchConnections(ports: readonly number[]): Promise<number> {
   const ours = [...sockets].filter(({ remotePort }) => ports.includes(remotePort ?? 0));
   await Promise.all(

@@ -6,10 +6,10 @@ import { type Program, startProgram } from "./program.ts";
 import { startRedis } from "./redis.ts";
 import { administrator, sharing, statusOf, untilRedis } from "./revocation.ts";
 
-// Are known keys served while somebody invents keys? 300 users of a real Payload, a real Redis, gateways with their default
-// settings as processes of their own; 100 invented keys a second at each gateway from the beginning to the end. All users
-// read at once after an administrator's write, and at a replica that has started since, and then for a while at random.
-// `npm run flood`; FLOOD_SECONDS is how long the last part takes, 30 where it is not given.
+// `npm run flood`: are known keys served while a client invents keys? 300 users of a real Payload, a real
+// Redis, and gateways with default settings as separate processes. Each gateway receives 100 invented keys a
+// second throughout. All users read at once after an administrator's write, then at a replica started since,
+// then at random for a while. FLOOD_SECONDS is the length of the last part, by default 30.
 
 const USERS = 300;
 const INVENTED_PER_SECOND = 100;
@@ -28,7 +28,7 @@ function say(what: string, statuses: readonly number[]): void {
   process.stdout.write(`${what}: ${JSON.stringify(count(statuses))}\n`);
 }
 
-/** Invents keys for a gateway until it is stopped, which resolves with what they got. */
+/** Sends invented keys to a gateway. The returned function stops and resolves with the statuses. */
 function invent(gateway: Program): () => Promise<number[]> {
   const asked: Promise<number>[] = [];
   const timer = setInterval(
@@ -44,7 +44,7 @@ function invent(gateway: Program): () => Promise<number[]> {
 const cms = await startCms({ record: false });
 const redis = await startRedis();
 const keys = await addUsers(cms, USERS);
-// The users are all of one tenant: its share of the CMS's connections is not what is measured.
+// The users belong to one tenant, and its share of the connection pool is not measured here.
 const settings = { upstream: { tenantShare: 1 } };
 const start = (): Promise<Program> => startProgram(cms.url, { settings, env: sharing(redis.url) });
 const all = (gateway: Program): Promise<number[]> =>

@@ -3,17 +3,17 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 
 /**
- * Where free ports are looked for: with a Cluster node's second port, 10,000 above the first, they end below 32,768,
- * where Linux begins to give ports to outgoing connections. A server that is to come back on its port finds it free.
+ * The range of free ports: even with a Cluster node's second port, 10,000 above the first, it ends below
+ * 32,768, where Linux's ports for outgoing connections begin. So a server that restarts finds its port free.
  */
 const PORTS = { from: 10_240, to: 22_768, toBus: 10_000 };
 
-/** Each of tap's jobs has ports of its own: what one of them ends and starts again, no other takes meanwhile. */
+/** Each of tap's jobs has its own ports, so no other job takes the port of a server that it restarts. */
 const JOBS = 4;
 const JOB = Number(process.env["TAP_JOB_ID"] ?? 0) % JOBS;
 const SHARE = Math.floor((PORTS.to - PORTS.from) / JOBS);
 
-/** A port of loopback that was free a moment ago, as was that of its Cluster bus. */
+/** Resolves with a port of loopback that was just free, as was its Cluster bus port. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORTS.from + JOB * SHARE + randomInt(SHARE);

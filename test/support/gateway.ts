@@ -9,7 +9,7 @@ import { withLimits } from "./long-limits.ts";
 import type { Tracer } from "../../src/core/trace.ts";
 import { stringify } from "yaml";
 
-/** A gateway in this process, and what it logged. */
+/** A gateway in this process, and its log. */
 export interface TestGateway extends RunningGateway {
   readonly url: string;
   readonly adminUrl: string;
@@ -36,7 +36,7 @@ export function configFor(
   });
 }
 
-/** Limits that a test process which stands still for a while does not reach, for tests that are not about them. */
+/** Timeouts that a test process does not reach when it is paused for a while, for tests of other things. */
 const LONG = {
   upstream: { connectTimeout: "1h", firstByteTimeout: "1h", idleTimeout: "1h", deadline: "1h" },
   partners: { deadline: "1h" },
@@ -44,7 +44,10 @@ const LONG = {
   server: { headersTimeout: "1h" },
 };
 
-/** Starts a gateway in front of `upstream` on free ports of loopback; `settings` are sections as in the YAML file. */
+/**
+ * Starts a gateway in front of `upstream` on free ports of loopback; `settings` are sections as in the YAML
+ * file.
+ */
 export async function startTestGateway(
   upstream: string,
   settings: Record<string, unknown> = {},
@@ -52,7 +55,7 @@ export async function startTestGateway(
     readonly env?: Record<string, string>;
     readonly tracer?: Tracer;
     readonly wallTime?: () => number;
-    /** Time that the test moves, in place of the machine's. */
+    /** A clock that the test moves, in place of the machine's. */
     readonly clock?: HandClock;
   } = {},
 ): Promise<TestGateway> {

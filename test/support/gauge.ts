@@ -3,9 +3,9 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { heapAfterCollection } from "./heap.ts";
 
 /**
- * Loaded into a gateway's process before it: on SIGUSR2 it says, as one line, how large and how busy the process is.
- * Bytes and milliseconds. `heap` is what is in use after a collection; `pages` is what V8 keeps of the system's memory
- * for its heap, used or not, and `malloc` what the C library keeps; the rest of `rss` is code.
+ * Preloaded into a gateway's process: at SIGUSR2 it prints one line with the process's size and load. Bytes
+ * and milliseconds. `heap` is the heap in use after a collection; `pages` is the resident memory of V8's
+ * heap, used or not; `malloc` is the C library's. The rest of `rss` is code.
  */
 const delay = monitorEventLoopDelay({ resolution: 10 });
 delay.enable();
@@ -29,11 +29,11 @@ process.on("SIGUSR2", () => {
 });
 
 const SMAPS = "/proc/self/smaps";
-/** V8 maps its heap in pieces of this size; glibc's further heaps begin at multiples of that one. */
+/** V8 maps its heap in chunks of this size; glibc's further heaps begin at multiples of `ARENA`. */
 const V8_PAGE = 0x4_0000;
 const ARENA = 0x400_0000;
 
-/** Where the resident memory lies, as far as Linux tells. */
+/** The resident memory by kind, as Linux reports it. */
 function mapped(): { pages: number; malloc: number } {
   const sums = { pages: 0, malloc: 0, other: 0 };
   let kind: keyof typeof sums = "other";

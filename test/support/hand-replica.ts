@@ -7,10 +7,13 @@ import { until } from "./until.ts";
 /** The caches of one replica, in this process, on a clock that the test moves. */
 export type HandReplica = ReturnType<typeof startReplica> & { readonly clock: HandClock };
 
-/** A beat, by a replica's clock, in milliseconds. A replica that has heard itself for so long needs no time to hear of others. */
+/**
+ * The interval of a replica's heartbeats, by its clock, in milliseconds. A replica that receives its own
+ * messages needs no other time to detect others.
+ */
 const BEAT_MS = 500;
 
-/** Starts connecting to the Redis at `port`; see `startReplica`. Nothing ends by time until the clock is moved. */
+/** Connects to the Redis at `port`; see `startReplica`. Nothing times out until the test moves the clock. */
 export function handReplica(
   t: Test,
   port: number,
@@ -18,38 +21,39 @@ export function handReplica(
 ): HandReplica {
   const env = sharing(`redis://127.0.0.1:${port}`);
   const patience = { commandTimeout: "1h", ackTimeout: "5s" };
-  // A limit for each second is one for all of a test in which no time passes.
+  // On a clock that stands still, a limit per second is a limit for the whole test.
   const remember = { lookupsPerSecond: 100_000, ...options.remember };
   return { ...startReplica(t, { env, ...patience, ...options, remember, clock }), clock };
 }
 
-/** Resolves when the replica hears its own messages. */
+/** Resolves when the replica receives its own messages. */
 export async function untilHeard({ cache }: HandReplica): Promise<void> {
-  await until("a replica to hear itself", () => cache.redisState?.heard === true);
+  await until("a replica to receive its own messages", () => cache.redisState?.heard === true);
 }
 
-/** True while the replica uses what it finds in Redis. */
+/** True while the replica uses the entries in Redis. */
 export function isShared({ cache }: HandReplica): boolean {
   return cache.redisState?.shared === true;
 }
 
 type Beating = Pick<HandReplica, "cache" | "clock">;
 
-/** Lets time pass until all of them use Redis and hear themselves. */
+/** Moves the clocks until all replicas use Redis and receive their own messages. */
 export async function passUntilShared(...replicas: readonly Beating[]): Promise<void> {
   const isWell = ({ cache }: Beating): boolean => cache.redisState?.heard === true && cache.redisState.shared;
-  await until("replicas that use Redis and hear themselves", () => {
+  await until("replicas that use Redis and receive their own messages", () => {
     if (replicas.every(isWell)) return true;
     beat(replicas);
     return false;
   });
-  // One that has only just begun to hear waits for a while of its clock before it counts the others.
-  await until("one more beat of each", () => beat(replicas));
+  // A new subscriber waits for some time of its clock before it counts the others.
+  await until("one more heartbeat of each", () => beat(replicas));
 }
 
 /**
- * Moves each clock on by a beat where all replicas on it wait for their next. Before its last one is answered a replica
- * sends no other, and time that passes meanwhile would make it deaf. True where all clocks were moved.
+ * Moves each clock by one heartbeat if all replicas on it wait for their next. A replica sends no heartbeat
+ * before its last one has returned, and if time passed meanwhile, it would consider itself cut off. True if
+ * it moved all clocks.
  */
 function beat(replicas: readonly Beating[]): boolean {
   const clocks = new Set(replicas.map(({ clock }) => clock));
@@ -59,19 +63,21 @@ function beat(replicas: readonly Beating[]): boolean {
   return ready.length === clocks.size;
 }
 
-/** As `startReplica`, with time that stands still until the test moves it, so that nothing ends or expires by itself. */
+/**
+ * Like `startReplica`, on a clock that stands still until the test moves it, so nothing times out or expires.
+ */
 export function startHandReplica(t: Test, options: Omit<ReplicaOptions, "clock" | "remember"> = {}) {
   const clock = handClock();
   const remember = { keyTtl: "1h", absentTtl: "1h" };
-  // Of the clock's time, which passes fast while the test waits for Redis.
+  // The timeout uses the clock, which passes fast while the test waits for Redis.
   return { clock, ...startReplica(t, { commandTimeout: "1h", ...options, clock, remember }) };
 }
 
-/** Moves the clocks until each replica uses Redis, hears itself and knows all others. */
+/** Moves the clocks until each replica uses Redis, receives its own messages and has detected all others. */
 export async function untilWell(replicas: readonly Beating[]): Promise<void> {
   await passUntilShared(...replicas);
   for (const { cache } of replicas)
-    await until("a replica that knows all others", async () => {
+    await until("a replica that has detected all others", async () => {
       const { peers, complete } = await cache.invalidate(["keys"], "purge");
       return complete && peers === replicas.length - 1;
     });

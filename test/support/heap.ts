@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm";
 import type { Program } from "./program.ts";
 import { until } from "./until.ts";
 
-/** The bytes of heap that are still in use after everything that can be has been collected. */
+/** The bytes of heap in use after a full garbage collection. */
 export function heapAfterCollection(): number {
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("gc");
@@ -13,10 +13,13 @@ export function heapAfterCollection(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** What a program is to be started with, so that `snapshotOf` can take a picture of it. */
+/** The environment of a program for `snapshotOf`. */
 export const SNAPSHOTS = { NODE_OPTIONS: "--heapsnapshot-signal=SIGUSR2" };
 
-/** The heap of a process as text, with all its strings. It writes the file into its own working directory. */
+/**
+ * The heap of a process as text, with all its strings. The process writes the file into its own working
+ * directory.
+ */
 export async function snapshotOf(program: Pick<Program, "signal" | "cwd">): Promise<string> {
   program.signal("SIGUSR2");
   return until("a heap snapshot", async () => {

@@ -1,18 +1,18 @@
 import { carries, type FaultyLine } from "./faults.ts";
 
-/** Requests whose answers the line keeps. */
+/** Requests whose responses the line holds. */
 export interface Hold {
   /** How many requests the line has taken. */
   readonly taken: () => number;
-  /** Resolves when the CMS has answered one of them, and so has read what it answers by. */
+  /** Resolves when the CMS has answered one of them, and so has read its data. */
   readonly answered: Promise<void>;
-  /** Lets later requests and their answers through. Those that were taken stay held. */
+  /** Lets later requests and their responses through. Those already taken stay held. */
   letPass(): void;
-  /** Lets everything through, what was held first. */
+  /** Lets everything through, held responses first. */
   release(): void;
 }
 
-/** Takes requests whose heads match to the CMS, and keeps their answers until they are released. */
+/** Forwards matching requests to the CMS and holds their responses until the release. */
 export function hold(line: FaultyLine, only: RegExp): Hold {
   const released = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<void>();

@@ -9,7 +9,7 @@ import { until } from "./until.ts";
 /** An object parsed from JSON. */
 export type Json = Record<string, unknown>;
 
-/** What an operator would tell of the fixture. Facts last longer than a test, so that none is asked for twice. */
+/** An operator's settings for the fixture. Cached lookups outlive a test, so none is repeated. */
 export const FIXTURE_SETTINGS = {
   cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" },
   cms: {
@@ -28,28 +28,28 @@ export const SLUGS: Readonly<Record<number, string>> = Object.fromEntries(
   TENANTS.map(({ id, slug }) => [id, slug]),
 );
 
-/** The words of a text: a list that is easier on the eye than one of quotation marks. */
+/** The words of a text: a list that is easier to read than one of string literals. */
 export function words(text: string): string[] {
   return text.trim().split(/\s+/);
 }
 
-/** What is the same whoever sends it: a call without its path. */
+/** The parts of a request that do not depend on the client, without the path. */
 export interface Sent {
   readonly headers?: Readonly<Record<string, string | string[]>>;
-  /** A string or bytes go as they are, anything else as JSON. */
+  /** A string or bytes are sent unchanged, anything else as JSON. */
   readonly body?: unknown;
 }
 
-/** An answer, whole. */
+/** A complete response. */
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** The body as a JSON object; empty where it is none. */
+  /** The body as a JSON object; empty if it is none. */
   readonly json: Json;
 }
 
-/** Somebody with a key. Paths are sent byte by byte as they are given. */
+/** A client with a key. Paths are sent byte by byte as given. */
 export interface Caller {
   /** `path` begins at the root. */
   call(method: string, path: string, sent?: Sent): Promise<Reply>;
@@ -73,8 +73,8 @@ export async function startSite(
 ): Promise<Site> {
   const cms = await startCms(options);
   const gateway = await startTestGateway(cms.url, settings);
-  // Its own first question would otherwise be recorded among the test's.
-  await until("a gateway that is ready", async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok);
+  // The gateway's first probe would otherwise be recorded among the test's requests.
+  await until("a ready gateway", async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok);
   cms.takeRequests();
   const pool = new Pool(gateway.url, { connections: 8, pipelining: 1 });
   return {
@@ -123,26 +123,28 @@ export function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The records of a list answer. */
+/** The records of a list response. */
 export function docsOf({ json }: Pick<Reply, "json">): Json[] {
   const { docs } = json;
   return Array.isArray(docs) ? docs.filter(isJson) : [];
 }
 
-/** All of an answer that may not tell one refusal from another: everything but the date and the request's id. */
+/**
+ * The part of a response that must not distinguish rejections: everything but the date and the request id.
+ */
 export function faceOf({ status, headers, text }: Reply): string {
   const { date: _, "x-request-id": id, ...kept } = headers;
   return JSON.stringify([status, kept, text.replaceAll(String(id), "{id}")]);
 }
 
-/** On whose behalf the CMS may be asked: the tenant that was resolved, what it may read, whose key it is. */
+/** The tenant, scope and key that the CMS's requests must keep to. */
 export interface Law {
   readonly tenant: number;
   readonly scope: readonly number[];
   readonly key: KeyName;
 }
 
-/** What a request to the CMS may carry; undici adds the last three. */
+/** The headers that a request to the CMS may carry; undici adds the last three. */
 const HEADERS: ReadonlySet<string> = new Set([
   "authorization",
   "accept",
@@ -159,8 +161,8 @@ const HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What is wrong with the requests that reached the CMS on behalf of one partner request, in words; empty where each is
- * one of the gateway's own lookups or carries the tenant's constraint, and none carries anything of the client's.
+ * The problems of the CMS's requests for one partner request, in words. Empty if each is a lookup of the
+ * gateway or carries the tenant's constraint, and none carries any part of the client's headers.
  */
 export function breaches(requests: readonly RecordedRequest[], law: Law): string[] {
   const checked = new Set<string>();
@@ -177,14 +179,14 @@ function headerProblems(request: RecordedRequest, { key, tenant }: Law): string[
   if (!/^partners-gateway; id=\w{24}$/.test(String(headers["cdn-loop"])))
     problems.push("carries another mark");
   if (new Set(names).size !== names.length) problems.push("carries a header twice");
-  if (!UUID.test(String(headers["x-request-id"]))) problems.push("has no request id of the gateway's");
+  if (!UUID.test(String(headers["x-request-id"]))) problems.push("has no request id of the gateway");
   if (headers.authorization !== `users API-Key ${KEYS[key]}`) problems.push("carries another key");
   const named = [headers["x-basker-tenant-id"], headers["x-basker-tenant-slug"]].join(" ");
   const expected = isLookup(request) ? " " : `${tenant} ${SLUGS[tenant]}`;
   return named === expected ? problems : [...problems, `names the tenant "${named}"`];
 }
 
-/** `checked` collects the records of which the CMS has said that they are the tenant's. */
+/** `checked` collects the records that the CMS has confirmed as the tenant's. */
 function constraintProblems(request: RecordedRequest, law: Law, checked: Set<string>): string[] {
   if (isLookup(request)) return [];
   const { pathname, searchParams } = new URL(request.path, "http://cms.invalid");
@@ -199,7 +201,8 @@ function constraintProblems(request: RecordedRequest, law: Law, checked: Set<str
   }
   const isScoped = record !== undefined && record !== "";
   const problems: string[] = [];
-  if (request.method !== "POST" && !isScoped && !checked.has(pathname)) problems.push("writes unproven");
+  if (request.method !== "POST" && !isScoped && !checked.has(pathname))
+    problems.push("writes without an ownership check");
   if (request.method === "DELETE") return problems;
   const body = objectOf(request.body ?? "");
   if (request.method === "POST" && body["tenant"] !== law.tenant) problems.push("does not stamp the tenant");
@@ -209,8 +212,8 @@ function constraintProblems(request: RecordedRequest, law: Law, checked: Set<str
 }
 
 /**
- * The id that a `where` of one `and` asks for ("" for none), where the first of its conditions, but for the id's, is
- * one of `constraints`; `undefined` where it is not, and so does not hold.
+ * The id in a `where` with a single `and` ("" for none), if the first condition other than the id's is one of
+ * `constraints`. `undefined` otherwise.
  */
 function guarded(where: string, constraints: readonly Json[]): string | undefined {
   const { and, ...others } = objectOf(where);
@@ -222,7 +225,10 @@ function guarded(where: string, constraints: readonly Json[]): string | undefine
   return isHeld ? (id ?? "") : undefined;
 }
 
-/** True for the gateway's question whose the latest draft is, which a tenant's condition would hide where it was moved. */
+/**
+ * True for the gateway's lookup of the latest draft's tenant. A tenant condition would hide a draft that was
+ * moved.
+ */
 function isDraftQuestion(asked: URLSearchParams): boolean {
   const { where = "", ...rest } = Object.fromEntries(asked);
   const shown = ["tenant", "updatedAt", "_status"].map((name) => [`select[${name}]`, "true"]);

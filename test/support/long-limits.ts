@@ -3,7 +3,7 @@ import { isObject } from "../../src/core/json.ts";
 /** Settings of a gateway by section, as in the YAML file. */
 type Limits = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** `settings` with the limits of `long` wherever they set none. */
+/** `settings` with the limits of `long` where they set none. */
 export function withLimits(
   settings: Readonly<Record<string, unknown>>,
   long: Limits,

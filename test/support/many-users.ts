@@ -2,8 +2,8 @@ import { createHmac } from "node:crypto";
 import type { Cms } from "./cms/server.ts";
 
 /**
- * Adds so many users of tenant A to a CMS and returns their API keys. They go straight to the database, as bulk records of
- * the fixture do: the hash of a password takes longer than everything else that a test does with a user.
+ * Adds `count` users of tenant A to a CMS and returns their API keys. Writes directly to the database, like
+ * the fixture's bulk records, since the hash of a password takes longer than the rest of a test with a user.
  */
 export async function addUsers({ payload }: Cms, count: number): Promise<string[]> {
   const keys: string[] = [];

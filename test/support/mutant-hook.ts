@@ -6,8 +6,8 @@ import { READ_MUTANTS } from "./read-mutants.ts";
 import { WRITE_MUTANTS } from "./write-mutants.ts";
 
 /**
- * Preloaded (`node --import`) into a gateway: replaces the text of the mutant that the environment names as its files
- * are loaded. The files on disk stay as they are.
+ * Preloaded (`node --import`) into a gateway: replaces the text of the mutant in the environment as its files
+ * are loaded. The files on disk stay unchanged.
  */
 const mutant = [...DOOR_MUTANTS, ...READ_MUTANTS, ...WRITE_MUTANTS].find(
   ({ name }) => name === process.env["MUTANT"],

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { COMPILE_CACHE } from "./compile-cache.ts";
 import type { Mutant } from "./mutants.ts";
 
-/** A gateway as a process of its own. */
+/** A gateway as a separate process. */
 export interface ChildGateway {
   readonly url: string;
   stop(): Promise<void>;
@@ -23,7 +23,7 @@ export async function startMutant(mutant: Mutant, upstream: string): Promise<Chi
       stdio: ["ignore", "pipe", "inherit"],
       env: {
         ...process.env,
-        // Its sources are not those on disk: what it reaches would be counted for other lines.
+        // Its sources differ from those on disk, so its coverage would count for other lines.
         _TAPJS_PROCESSINFO_COVERAGE_: "0",
         NODE_OPTIONS: "",
         ...COMPILE_CACHE,

@@ -1,9 +1,12 @@
 import { SLUGS } from "./isolation.ts";
 
-/** How a request names its tenant: the path's segment and the two headers. */
+/** The ways in which a request names its tenant: the path's segment and the two headers. */
 export type Named = { readonly path: string } & Partial<Record<"id" | "slug", string | string[]>>;
 
-/** A way to name a tenant, and whether it comes to the caller's own. `own` and `other` are tenant ids. */
+/**
+ * A way to name a tenant; `resolves` is true if it selects the client's own. `own` and `other` are tenant
+ * ids.
+ */
 export interface Naming {
   readonly by: string;
   readonly resolves: boolean;
@@ -17,7 +20,7 @@ const resolving = Object.entries<Naming["as"]>({
   "the path": (own) => named(own),
   "all three": (own) => ({ id: `${own}`, slug: slugOf(own), path: slugOf(own) }),
   "the slug header, against the path": (own, other) => ({ slug: slugOf(own), path: slugOf(other) }),
-  "the slug header, over a path of nobody's": (own) => ({ slug: slugOf(own), path: "nobody" }),
+  "the slug header, over an unknown tenant's path": (own) => ({ slug: slugOf(own), path: "nobody" }),
   "the id header, against the path": (own, other) => ({ ...named(other), id: `${own}` }),
   "the id header, against slug header and path": (own, other) => ({
     ...named(other),
@@ -33,7 +36,7 @@ const resolving = Object.entries<Naming["as"]>({
   }),
   "the path, against both headers": (own, other) => ({ ...named(own), id: `${other}`, slug: slugOf(other) }),
   "the path, both headers being empty": (own) => ({ ...named(own), id: "", slug: "" }),
-  "the path, the id header being no id": (own, other) => ({ ...named(own), id: `0${other}` }),
+  "the path, with an invalid id header": (own, other) => ({ ...named(own), id: `0${other}` }),
 });
 
 const unresolved = Object.entries<Naming["as"]>({
@@ -47,7 +50,7 @@ const unresolved = Object.entries<Naming["as"]>({
   "its own id in the path": (own) => ({ path: `${own}` }),
   "its own slug and a dot": (own) => ({ path: `${slugOf(own)}.` }),
   "its own slug and a space": (own) => ({ path: `${slugOf(own)}%20` }),
-  "an id header that parseFloat takes for its own": (own, other) => ({ ...named(other), id: `${own}.0` }),
+  "an id header that parseFloat reads as its own": (own, other) => ({ ...named(other), id: `${own}.0` }),
 });
 
 /** Every way to name a tenant that the matrix tries. */

@@ -6,17 +6,20 @@ import { startRedis, type TestRedis } from "./redis.ts";
 import { sharing } from "./revocation.ts";
 import { untilShared } from "./unhurried.ts";
 
-/** Two gateways as processes of their own, one Redis, one CMS. */
+/** Two gateways as separate processes, one Redis, one CMS. */
 export interface Pair {
   readonly cms: Cms;
   readonly redis: TestRedis;
   readonly one: Program;
   readonly two: Program;
-  /** What both reach the CMS by: facts learnt at one origin are not shared with a gateway that asks another. */
+  /**
+   * The line through which both reach the CMS, because gateways with different upstream origins share no
+   * cached lookups.
+   */
   readonly line: FaultyLine;
 }
 
-/** Starts them, with these settings for both, and waits until all is well; ends them with the test. */
+/** Starts them with these settings for both, waits until all are ready, and ends them with the test. */
 export async function startPair(t: Test, settings: Record<string, unknown>): Promise<Pair> {
   const [cms, redis] = [await startCms({ record: false }), await startRedis()];
   const line = await startFaultyLine(() => cms.port);

@@ -3,14 +3,14 @@ import type { RecordedRequest } from "./cms/recorder.ts";
 import { breaches, type Caller, type Law, objectOf, type Site, startSite } from "./isolation.ts";
 import { rawExchange, rawRequest } from "./raw.ts";
 
-/** What tenant A's partner may do: the law that its requests to the CMS are held to. */
+/** The tenant, scope and key that the CMS's requests for tenant A's partner must keep to. */
 const LAW: Law = { tenant: 1, scope: [1], key: "partnerA" };
 
-/** Tenant A's partner at a site of its own, whose data is as new for each test. */
+/** Tenant A's partner at a site of its own, whose data is reset for each test. */
 export interface PartnerA {
   readonly site: Site;
   readonly a: Caller;
-  /** Holds that all that reached the CMS since the last time did so for tenant A; gives it. */
+  /** Asserts that the CMS's requests since the last call were in scope for tenant A, and returns them. */
   readonly lawful: (t: Test, name?: string) => RecordedRequest[];
 }
 
@@ -22,7 +22,7 @@ export async function startPartnerA(t: Test): Promise<PartnerA> {
   return {
     site,
     a: site.as("partnerA"),
-    lawful: (test, name = "within the law") => {
+    lawful: (test, name = "in scope") => {
       const requests = site.cms.takeRequests();
       test.strictSame(breaches(requests, LAW), [], name);
       return requests;
@@ -30,23 +30,26 @@ export async function startPartnerA(t: Test): Promise<PartnerA> {
   };
 }
 
-/** The same partner with its hands on the wire: requests are bytes, and so are answers. */
+/** The same partner on the wire: requests and responses are bytes. */
 export interface WireOfA {
   readonly port: number;
   /** Its Authorization header, as a line. */
   readonly authorization: string;
-  /** The lines that every request of it has after the first: a host, and that header. */
+  /** The lines of every request after the first: a Host and that header. */
   readonly common: readonly string[];
-  /** Sends a head and a body on a connection of their own, to its end. */
+  /** Sends a head and a body on a new connection, until it ends. */
   readonly send: (lines: readonly string[], body?: string) => Promise<string>;
-  /** Holds that what reached the CMS did so for tenant A and upgraded nothing; gives how many requests were for posts. */
+  /**
+   * Asserts that the CMS's requests were in scope for tenant A and upgraded nothing. Returns how many were
+   * for posts.
+   */
   readonly reached: (t: Test, name: string) => number;
 }
 
 /** The path of tenant A's posts. */
 export const POSTS = "/partners/2026-02/tenant-a/posts";
 
-/** Starts a site for `t`, as `startPartnerA`. */
+/** Starts a site for `t`, like `startPartnerA`. */
 export async function startWireOfA(t: Test): Promise<WireOfA> {
   const { site, lawful } = await startPartnerA(t);
   const { port } = site.gateway;
@@ -67,12 +70,12 @@ export async function startWireOfA(t: Test): Promise<WireOfA> {
   };
 }
 
-/** Every status in what a connection brought back, in order. */
+/** Every status in the bytes of a connection, in order. */
 export function statuses(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
-/** The JSON object at the end of what a connection brought back. */
+/** The JSON object at the end of the bytes of a connection. */
 export function bodyOf(text: string): Record<string, unknown> {
   return objectOf(text.slice(text.lastIndexOf("\r\n\r\n") + 4));
 }

@@ -1,7 +1,7 @@
 import type { Cms } from "./cms/server.ts";
 import { KEYS, type KeyName } from "./cms/keys.ts";
 
-/** What a partner of tenant A does most, and an editor's token. */
+/** The usual requests of a partner of tenant A, and an editor's token. */
 
 /** A list of posts with one of the fixture's keys. */
 export function readPosts(gateway: { readonly url: string }, key: KeyName): Promise<Response> {
@@ -10,7 +10,7 @@ export function readPosts(gateway: { readonly url: string }, key: KeyName): Prom
   });
 }
 
-/** A new text for one post, with partner A's key. */
+/** Writes a new text to one post, with partner A's key. */
 export function writePost(gateway: { readonly url: string }, id: number, text: string): Promise<Response> {
   return fetch(`${gateway.url}/partners/2026-02/tenant-a/posts/${id}`, {
     method: "PATCH",

@@ -1,7 +1,7 @@
 import type { PoolOptions } from "../../src/http/client/pool.ts";
 import { handClock } from "./clock.ts";
 
-/** Settings of a pool that nothing in a test runs into by itself: what a test is about it sets. */
+/** Settings of a connection pool whose limits no test reaches by accident. A test of a limit sets it. */
 export const PATIENT: Omit<PoolOptions, "targets"> = {
   connections: 4,
   queue: 4,
@@ -15,6 +15,6 @@ export const PATIENT: Omit<PoolOptions, "targets"> = {
   maxAnswer: 1_000,
   breakerFailures: 1_000,
   breakerRetry: 1_000,
-  // Stands still: a test that needs time to pass moves a clock of its own.
+  // The clock stands still: a test that needs time to pass moves a clock of its own.
   clock: handClock(),
 };

@@ -25,7 +25,7 @@ const PLANTED = {
   fileName: "PLANTED-file-name",
 } as const;
 
-/** All that nobody may find anywhere, by what it is: what is planted, and what the fixture has of the kind. */
+/** Words that must not occur anywhere, by their meaning: planted ones, and the fixture's secrets. */
 export const SECRETS: Readonly<Record<string, string>> = {
   ...PLANTED,
   ...Object.fromEntries(Object.entries(KEYS).map(([name, key]) => [`key of ${name}`, key])),
@@ -42,7 +42,7 @@ interface Asked {
   readonly body?: object;
 }
 
-/** One request; its answer has to have that status. Resolves with the body. */
+/** Sends one request and asserts the status of its response. Resolves with the body. */
 type Expect = (status: number, path: string, asked: Asked) => Promise<string>;
 
 function expecting(t: Test, gateway: Gateway): Expect {
@@ -66,7 +66,7 @@ function expecting(t: Test, gateway: Gateway): Expect {
 const PARTNERS = "/partners/2026-02";
 const POSTS = `${PARTNERS}/tenant-a/posts`;
 
-/** Partners at work: whatever the API has, in both of its versions, each at a CMS of its own. */
+/** Partners' requests: all operations of the API, in both of its versions, each with its own CMS. */
 export async function partnersWork(t: Test, gateway: Gateway): Promise<void> {
   const expect = expecting(t, gateway);
   const key = KEYS.partnerA;
@@ -90,7 +90,10 @@ export async function partnersWork(t: Test, gateway: Gateway): Promise<void> {
   await expect(200, "/partners/openapi.json", { key });
 }
 
-/** Everything that a partner can be refused for, of a gateway whose `limits.inFlightPerKey` is 2 and whose CMS is behind `line`. */
+/**
+ * All rejections of a partner, from a gateway whose `limits.inFlightPerKey` is 2 and whose CMS is behind
+ * `line`.
+ */
 export async function partnersRefused(t: Test, gateway: Gateway, line: FaultyLine): Promise<void> {
   const expect = expecting(t, gateway);
   const key = KEYS.partnerA;
@@ -108,15 +111,15 @@ export async function partnersRefused(t: Test, gateway: Gateway, line: FaultyLin
   await expect(422, `${PARTNERS}/tenant-a/events`, { method: "POST", key, body: { title: PLANTED.created } });
   for (const method of ["PATCH", "DELETE"]) await expect(404, `${POSTS}/50`, { method, key, body });
   await expect(403, `/api/posts?where[title][equals]=${PLANTED.condition}`, { key });
-  // Two at the same time are one partner's share: while they wait for the CMS, a third is refused.
+  // Two concurrent requests are one partner's limit: while they wait for the CMS, a third is rejected.
   const reads = hold(line, /^GET \/api\/posts/);
   const all = [1, 2, 3].map(() =>
     fetch(`${gateway.url}${PARTNERS}/tenant-b/posts`, {
       headers: { authorization: `users API-Key ${KEYS.partnerB}` },
     }),
   );
-  const first = await inTime(Promise.race(all), () => "an answer to one request of three");
-  t.equal(first.status, 429, "more at the same time than one partner's share");
+  const first = await inTime(Promise.race(all), () => "a response to one request of three");
+  t.equal(first.status, 429, "more concurrent requests than one partner's limit");
   reads.release();
   const statuses = (await Promise.all(all)).map(({ status }) => status);
   t.strictSame(
@@ -125,7 +128,7 @@ export async function partnersRefused(t: Test, gateway: Gateway, line: FaultyLin
   );
 }
 
-/** What one partner may read and write no more of: `reads` and `writes` are what is left to it. */
+/** Exceeds one partner's rate limits: `reads` and `writes` are its remaining requests. */
 export async function partnersLimited(t: Test, gateway: Gateway, left: Record<"reads" | "writes", number>) {
   const expect = expecting(t, gateway);
   const [posts, key] = [`${PARTNERS}/tenant-d/posts`, KEYS.partnerD];
@@ -136,7 +139,7 @@ export async function partnersLimited(t: Test, gateway: Gateway, left: Record<"r
   await expect(429, posts, write);
 }
 
-/** Editors at work in the CMS, by session and by cookie. Resolves with the tokens that they were given. */
+/** Editors' requests to the CMS, by session and by cookie. Resolves with the tokens of their sessions. */
 export async function editorsWork(t: Test, gateway: Gateway, round: number): Promise<string[]> {
   const expect = expecting(t, gateway);
   const { email, password } = USERS.admin;
@@ -172,7 +175,7 @@ export async function editorsWork(t: Test, gateway: Gateway, round: number): Pro
   return [String(token)];
 }
 
-/** Somebody at the admin port, who has everything forgotten in each way that there is. */
+/** An operator's requests to the admin port, with each way to purge the caches. */
 export async function operatorsWork(t: Test, gateway: Gateway, token: string): Promise<void> {
   const wishes = [
     { key: KEYS.partnerA },

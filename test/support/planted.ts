@@ -1,13 +1,13 @@
 /**
- * A planted word in the forms in which it could be kept: as it is, in a URL, in a JSON text, in hexadecimal, and in
- * either base64 at each of the three places where it can begin within what is encoded.
+ * The forms in which a planted word could be stored: plain, in a URL, in JSON, in hexadecimal, and in both
+ * base64 variants at each of the three possible offsets.
  */
 function formsOf(word: string): readonly string[] {
   const bytes = Buffer.from(word);
   const hex = bytes.toString("hex");
   const encoded = [0, 1, 2].flatMap((shift) => {
     const all = Buffer.concat([Buffer.alloc(shift), bytes]);
-    // Without the characters that hold bits of the neighbours as well.
+    // Without the characters that also hold bits of the neighbouring bytes.
     const [begin, end] = [Math.ceil((shift * 8) / 6), Math.floor((all.length * 8) / 6)];
     return [all.toString("base64").slice(begin, end), all.toString("base64url").slice(begin, end)];
   });
@@ -23,7 +23,7 @@ function formsOf(word: string): readonly string[] {
   ];
 }
 
-/** Of the words, by their names, those that occur in `text` in some form, with what stands around them. */
+/** Finds the words, by name, that occur in `text` in some form. Returns each with its surroundings. */
 export function found(words: Readonly<Record<string, string>>, text: string): string[] {
   return Object.entries(words).flatMap(([name, word]) => {
     const at = formsOf(word)

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { Client } from "pg";
 import { buildTap } from "./build-tap.ts";
 
-/** `npm run test:postgres`: what databases differ in, before a Payload that keeps its data in PostgreSQL. */
+/** `npm run test:postgres`: runs the tests that depend on the database with a Payload on PostgreSQL. */
 
 const FILES = [
   "test/integration/isolation-matrix.test.ts",

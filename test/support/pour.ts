@@ -1,8 +1,8 @@
 import type { Writable } from "node:stream";
 
 /**
- * Writes `piece` again and again, as fast as `stream` takes it, until `most` bytes are written or it is closed. Returns
- * how many bytes were given to it so far.
+ * Writes `piece` repeatedly, as fast as `stream` accepts it, until `most` bytes are written or it is closed.
+ * Returns a function that tells how many bytes were written so far.
  */
 export function pour(stream: Writable, piece: Buffer, most: number): () => number {
   let sent = 0;
@@ -17,10 +17,10 @@ export function pour(stream: Writable, piece: Buffer, most: number): () => numbe
   return () => sent;
 }
 
-/** So many round trips turn the event loop often enough for whatever can still move to move. */
+/** Enough round trips for the event loop to complete every pending read and write. */
 const ROUND_TRIPS = 20;
 
-/** Makes round trips through this process until `count` stands still meanwhile, and returns it. */
+/** Makes round trips through this process until `count` no longer changes, and returns it. */
 export async function untilStill(count: () => number, roundTrip: () => Promise<unknown>): Promise<number> {
   for (;;) {
     const before = count();

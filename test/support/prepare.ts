@@ -1,7 +1,10 @@
 import { buildTap } from "./build-tap.ts";
 import { hasProgram, installPackages } from "./programs.ts";
 
-/** Before the tests: what they need and npm does not bring. What cannot be installed here is said, and fails the tests that need it. */
+/**
+ * Runs before the tests: installs what they need beyond npm packages. Prints what it cannot install; the
+ * tests that need it then fail.
+ */
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 

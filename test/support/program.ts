@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { COMPILE_CACHE } from "./compile-cache.ts";
 import { inTime } from "./raw.ts";
 
-/** `src/main.ts` as a process of its own, with all that it says. */
+/** `src/main.ts` as a separate process, with its output. */
 export interface Program {
   readonly port: number;
   readonly adminPort: number;
@@ -16,33 +16,33 @@ export interface Program {
   readonly pid: number;
   /** Standard output and standard error so far. */
   readonly output: () => string;
-  /** The log's lines so far, parsed; empty where `onLine` was given them. */
+  /** The log's lines so far, parsed; empty if `onLine` receives them. */
   readonly lines: () => readonly Record<string, unknown>[];
   /** Its working directory. */
   readonly cwd: string;
-  /** SIGTERM, also where it was stopped, and the wait for its end. */
+  /** Sends SIGTERM, also to a stopped process, and waits for its end. */
   stop(): Promise<void>;
   signal(name: NodeJS.Signals): void;
-  /** Resolves with the exit code when the process has ended and all it said has been read. */
+  /** Resolves with the exit code when the process has ended and all its output has been read. */
   readonly ended: Promise<number | null>;
 }
 
-/** What a program is started with besides its settings. */
+/** Options of a program besides its settings. */
 export interface ProgramOptions {
   readonly settings?: Record<string, unknown>;
   readonly env?: Readonly<Record<string, string>>;
-  /** True: in a process group of its own, and every signal goes to all of the group. */
+  /** True: in a process group of its own, and every signal goes to the whole group. */
   readonly group?: boolean;
-  /** A module to load into the process before it, by which a test can make it fail. */
+  /** A module to preload into the process, by which a test can make it fail. */
   readonly preload?: string;
-  /** Given each line of the log as it comes; for programs that say more than one wants to keep. */
+  /** Receives each line of the log, for programs with too many lines to keep. */
   readonly onLine?: (line: Record<string, unknown>) => void;
 }
 
-/** Not while coverage is measured: V8 counts less exactly in functions that come from there. */
+/** Not with coverage: V8 counts less exactly in functions from the compile cache. */
 const COMPILED = process.env["_TAPJS_PROCESSINFO_COVERAGE_"] === "1" ? {} : COMPILE_CACHE;
 
-/** Starts it in front of `upstream` and waits until it listens. Kill it at the end of the test. */
+/** Starts it in front of `upstream` and waits until it listens. The test must end it. */
 export async function startProgram(upstream: string, options: ProgramOptions = {}): Promise<Program> {
   const dir = mkdtempSync(join(tmpdir(), "program-"));
   const file = join(dir, "settings.yaml");

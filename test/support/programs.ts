@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 
-/** True where a command of that name is on PATH. */
+/** True if a command of that name is on PATH. */
 export function hasProgram(command: string): boolean {
   return spawnSync("which", [command], { stdio: "ignore" }).status === 0;
 }
 
-/** Debian's packages, installed where that is possible: as root, with apt-get. Says so beforehand. */
+/** Installs Debian packages with apt-get, if the process is root. Prints a line before it does. */
 export function installPackages(packages: readonly string[], say: (line: string) => void): void {
   if (packages.length === 0 || process.getuid?.() !== 0 || !hasProgram("apt-get")) return;
   say(`installing ${packages.join(", ")} with apt-get`);

@@ -14,14 +14,14 @@ import { startTestGateway } from "./gateway.ts";
 /** The file with bodies that the test CMS accepts. */
 export const SAMPLES = join(import.meta.dirname, "prove-samples.json");
 
-/** What a command wrote, and how it ended. */
+/** A command's output and exit code. */
 export interface Ran {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** Runs a command of the binary in this process, with `env` for an environment. */
+/** Runs a command of the binary in this process, with the environment `env`. */
 export async function runCli(argv: readonly string[], env: Io["env"] = {}): Promise<Ran> {
   const out: string[] = [];
   const err: string[] = [];
@@ -50,7 +50,7 @@ export function proofOf(gateway: string, inGroup = false): { argv: string[]; env
   return { argv, env: { PROVE_KEY_A: KEYS.partnerA, PROVE_KEY_B: inGroup ? KEYS.partnerB : KEYS.partnerC } };
 }
 
-/** A report as `--json` prints it, or an error where it printed none. */
+/** A report as `--json` prints it, or an error if there is none. */
 export function reportIn({ out, err }: Ran): Record<string, unknown> {
   if (out === "") return { error: err };
   const report: unknown = JSON.parse(out);
@@ -61,7 +61,7 @@ export function reportIn({ out, err }: Ran): Record<string, unknown> {
 /** The flags of a proof that writes. */
 export const WRITE = ["--write", "--yes", "--samples", SAMPLES];
 
-/** A gateway with the demo's settings before a CMS; both end with the test. */
+/** Starts a gateway with the demo's settings before a CMS; both end with the test. */
 export async function startProved(t: Test): Promise<{ readonly cms: Cms; readonly url: string }> {
   const settings: unknown = parse(readFileSync(join(import.meta.dirname, "demo/config.yaml"), "utf8"));
   const cms = await startCms({ record: false });
@@ -73,7 +73,7 @@ export async function startProved(t: Test): Promise<{ readonly cms: Cms; readonl
   return { cms, url: gateway.url };
 }
 
-/** Every table of the CMS with how many rows it has. */
+/** The number of rows of every table of the CMS. */
 export async function tableCounts({ payload }: Cms): Promise<Record<string, number>> {
   const sql = sqlClient(payload);
   const counts: Record<string, number> = {};

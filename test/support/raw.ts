@@ -2,20 +2,20 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { PATIENCE_MS } from "./until.ts";
 
-/** How a connection ended: what had come, and whether by a reset. */
+/** The end of a connection: the text received, and whether it ended with a reset. */
 export interface RawEnd {
   readonly text: string;
   readonly reset: boolean;
 }
 
-/** A client that sends bytes as they are given, and shows what came back as latin1 text. */
+/** A client that sends bytes as given, and returns the received bytes as latin1 text. */
 export interface RawClient {
   readonly socket: Socket;
   readonly text: () => string;
   send(bytes: string | Buffer): void;
-  /** What has come, once `pattern` is in it; rejects when the connection ends without it. */
+  /** Resolves with the text so far once `pattern` matches it. Rejects if the connection ends before. */
   until(pattern: RegExp): Promise<string>;
-  /** Resolves when the connection is over. */
+  /** Resolves when the connection is closed. */
   end(): Promise<RawEnd>;
 }
 
@@ -42,7 +42,7 @@ export async function rawConnect(port: number): Promise<RawClient> {
   };
 }
 
-/** Sends `bytes` on a connection of their own and resolves when the server has closed it. */
+/** Sends `bytes` on a new connection and resolves when the server has closed it. */
 export async function rawExchange(port: number, bytes: string | Buffer): Promise<string> {
   const client = await rawConnect(port);
   client.send(bytes);
@@ -59,7 +59,7 @@ export function chunked(body: string): string {
   return `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
 }
 
-/** Fails with what was waited for, where it does not happen in time. */
+/** Rejects with `what` in its message if `wait` does not settle in time. */
 export async function inTime<T>(wait: Promise<T>, what: () => string, patience = PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {

@@ -3,7 +3,7 @@ import type { Mutant, Patch } from "./mutants.ts";
 const QUERY = "cms/payload/query.ts";
 const SIEVE = "cms/payload/sieve.ts";
 
-/** Switches off that a record of an answer outside the scope is a breach. */
+/** Switches off the check for records outside the scope in responses. */
 const BREACH_UNSEEN: Patch = {
   file: "cms/payload/answer.ts",
   find: "if (!sieve.passes(record, { collection, scope })) {",
@@ -37,7 +37,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["ids"],
   },
   {
-    name: "a client's where stands beside the scope",
+    name: "a client's where is merged with the scope instead of nested",
     patches: [
       {
         file: QUERY,
@@ -49,7 +49,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["where"],
   },
   {
-    name: "a where that cannot be read is ignored",
+    name: "a where that does not parse is ignored",
     patches: [
       {
         file: "core/where.ts",
@@ -60,7 +60,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["where"],
   },
   {
-    name: "where takes paths into other records",
+    name: "where accepts paths into other records",
     patches: [
       {
         file: "core/where.ts",
@@ -71,7 +71,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["oracles"],
   },
   {
-    name: "where compares with questions",
+    name: "where accepts nested queries as values",
     patches: [
       {
         file: "core/where.ts",
@@ -97,14 +97,14 @@ export const READ_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: SIEVE,
-        find: "if (!this.#mayLeave(record, collection, at)) return relatedId(record) ?? null;",
+        find: "if (!this.#mayReturn(record, collection, at)) return relatedId(record) ?? null;",
         replace: "",
       },
     ],
     blocks: ["shape"],
   },
   {
-    name: "a selection may hide whose record it is",
+    name: "a selection may hide a record's tenant",
     patches: [
       {
         file: "cms/payload/selection.ts",
@@ -120,7 +120,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["shape"],
   },
   {
-    name: "a selection may hide whose main record it is, and lists with one are not scoped",
+    name: "a selection may hide the main record's tenant, and lists with one are not scoped",
     patches: [
       {
         file: QUERY,
@@ -143,7 +143,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["shape"],
   },
   {
-    name: "joins are kept as they come",
+    name: "joins are returned unchecked",
     patches: [
       { file: SIEVE, find: "return this.#join(value, at);", replace: "return value;" },
       {
@@ -166,7 +166,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     blocks: ["ids"],
   },
   {
-    name: "words of the CMS are ids",
+    name: "the CMS's reserved words are ids",
     patches: [
       {
         file: "cms/payload/ids.ts",

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import type { Redis } from "ioredis";
 
-/** A key of Redis with all that is in it. */
+/** A key of Redis with its content. */
 export interface Entry {
   readonly name: string;
   readonly type: string;
@@ -20,7 +20,7 @@ const READERS: Readonly<Record<string, (client: Redis, name: string) => Promise<
   stream: (client, name) => client.xrange(name, "-", "+"),
 };
 
-/** Every key of whatever type, whole. Throws on a type that it cannot read: what cannot be read was not searched. */
+/** Reads every key of any type, whole. Throws on an unknown type, because it would stay unsearched. */
 export async function dumpOf(client: Redis): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const name of (await client.keys("*")).toSorted()) {
@@ -33,13 +33,13 @@ export async function dumpOf(client: Redis): Promise<Entry[]> {
   return entries;
 }
 
-/** What passes through a Redis, from now on. What was written and is gone by the time of a dump is seen by this alone. */
+/** The traffic through a Redis from now on. It includes data that was written and removed before a dump. */
 export interface Watch<T> {
   readonly seen: readonly T[];
   close(): void;
 }
 
-/** Every message, as a subscriber of everything gets it. */
+/** Watches every message, as a subscriber to all channels. */
 export async function watchMessages(
   client: Redis,
 ): Promise<Watch<{ readonly channel: string; readonly text: string }>> {
@@ -53,8 +53,9 @@ export async function watchMessages(
 }
 
 /**
- * Every command of whomever, with all its arguments, of scripts as well: Redis's MONITOR, until somebody ends the
- * connection. By a connection of our own, since that of ioredis throws where a command comes in one packet with the OK.
+ * Watches every command of every client with all its arguments, including commands of scripts: Redis's
+ * MONITOR, until the connection is closed. It uses a plain socket, since ioredis throws if a command arrives
+ * in one packet with the OK.
  */
 export async function watchCommands({ options }: Redis): Promise<Watch<readonly string[]>> {
   const seen: string[][] = [];
@@ -78,7 +79,7 @@ function argsOf(line: string): string[] {
   );
 }
 
-/** All strings of a value, one after another as they are: JSON would write some characters in another way. */
+/** All strings of a value in turn, unchanged: JSON would escape some characters. */
 function flat(value: unknown): string {
   if (Array.isArray(value)) return value.map(flat).join(" ");
   if (typeof value === "object" && value !== null) return Object.entries(value).flat(3).map(flat).join(" ");

@@ -4,27 +4,27 @@ import { until } from "./until.ts";
 
 const ALL = "{partners-gateway}:all";
 
-/** What a replica says on the channel of all. */
+/** A replica's message on the common channel. */
 export interface Said {
   readonly from: string;
   readonly seq: number;
   readonly type?: unknown;
 }
 
-/** The test itself as a replica: it says what the test wants and sees what others say. */
+/** The test itself as a replica: it sends messages and sees the others' messages. */
 export interface Peer {
-  /** Says something in the name of `from`; resolves when Redis has passed it on. */
+  /** Sends a message in the name of `from`; resolves when Redis has delivered it. */
   readonly say: (message: Said & Record<string, unknown>) => Promise<void>;
-  /** Acknowledges what `to` said under that number; resolves when Redis has passed it on. */
+  /** Acknowledges the message `seq` of `to`; resolves when Redis has delivered that. */
   readonly acknowledge: (to: Pick<Said, "from" | "seq">) => Promise<void>;
   /**
-   * Resolves when `replicas` others have carried out all that was said before, and what they answered has reached Redis:
-   * each answers a hello with a beat, in the order of the messages.
+   * Resolves when `replicas` others have processed all earlier messages, and their answers have reached
+   * Redis: each answers a hello with a heartbeat, in the order of the messages.
    */
   readonly settled: (replicas: number) => Promise<void>;
 }
 
-/** Joins the channel; leaves it with the test. `onMessage` is given what others say. */
+/** Joins the channel and leaves it with the test. `onMessage` receives the others' messages. */
 export async function startPeer(t: Test, admin: Redis, onMessage?: (said: Said) => void): Promise<Peer> {
   const own = admin.duplicate();
   t.teardown(() => own.disconnect());

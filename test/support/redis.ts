@@ -8,25 +8,25 @@ import { Redis } from "ioredis";
 
 import { freePort } from "./free-port.ts";
 
-/** A real Redis for a test, that can be taken away from under it. */
+/** A real Redis for a test, which the test can stop. */
 export interface TestRedis {
   readonly port: number;
   readonly url: string;
-  /** Where it comes from: a container, a `redis-server` of our own, or the one in TEST_REDIS_URL. */
+  /** Its origin: a container, a `redis-server` process of the test, or the one in TEST_REDIS_URL. */
   readonly kind: "container" | "process" | "url";
-  /** A connection for the test's own use, which waits for Redis to be there. */
+  /** A connection for the test's own use, which waits until Redis is available. */
   readonly admin: Redis;
-  /** Ends it without a word to anybody (SIGKILL). */
+  /** Ends it at once (SIGKILL). */
   kill(): Promise<void>;
   /** Starts it again on the same port, with the data of its last snapshot, if there is one. */
   start(): Promise<void>;
-  /** Stops it from doing anything, with all connections open (SIGSTOP); `resume` lets it go on. */
+  /** Stops its process with all connections open (SIGSTOP); `resume` continues it. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What a Redis process or container can be made to do. */
+/** The operations on a Redis process or container. */
 interface Engine {
   readonly kind: TestRedis["kind"];
   readonly url: string;
@@ -38,21 +38,21 @@ interface Engine {
   close(): Promise<void>;
 }
 
-/** What must not outlive the test, however it ends. */
+/** Child processes that must not outlive the test, however it ends. */
 const children = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 
-const MISSING = `The tests need a real Redis and found none. Any one of these will do:
+const MISSING = `The tests need a real Redis and found none. Provide one of:
   - a container runtime that answers (Docker, Podman), with the image redis:7
   - redis-server on PATH: apt-get install redis-server, brew install redis
   - TEST_REDIS_URL: a Redis that the tests may write to (tests that stop it will fail)`;
 
 /**
- * Starts a Redis, empty: in a container where a runtime answers, else by `redis-server`, else the one that
- * `TEST_REDIS_URL` names. Throws, with what to install, where there is none. `TEST_REDIS=process` does not look for
- * containers. `args` are `redis-server` options, and need a Redis of our own.
+ * Starts an empty Redis: in a container if a runtime answers, else with `redis-server`, else the one in
+ * `TEST_REDIS_URL`. Throws an error with installation advice if there is none. `TEST_REDIS=process` skips
+ * containers. `args` are `redis-server` options, and require a container or a process.
  */
 export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
   const engine = (await container(args)) ?? (await ownProcess(args)) ?? givenUrl(args) ?? fail(MISSING);
@@ -74,21 +74,21 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
   };
 }
 
-/** True where a `redis-server` can be started by the test itself. */
+/** True if the test can start a `redis-server`. */
 function hasRedisServer(): boolean {
   return spawnSync("redis-server", ["--version"]).status === 0;
 }
 
 /**
- * A `redis-server` process, ready, on its port; ends with the test's process whatever happens. Its dump has a name of its
- * own: a replica writes one when it is filled, and the next server in that folder would begin with what is in it.
+ * Starts a `redis-server` process on its port; it ends with the test's process in any case. Its dump has a
+ * name of its own: a replica writes one when it is filled, and the next server in that folder would load it.
  */
 export function runRedisServer(port: number, args: readonly string[], dir: string): Promise<ChildProcess> {
   const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--dbfilename", `${port}.rdb`];
   return spawnRedis([...place, "--save", "", ...args]);
 }
 
-/** The same with all of its arguments given: a Sentinel has others. */
+/** Starts one with exactly these arguments: a Sentinel has others. */
 export async function spawnRedis(args: readonly string[]): Promise<ChildProcess> {
   if (!hasRedisServer()) fail("this test needs redis-server on PATH: apt-get install redis-server");
   const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] as const });
@@ -136,7 +136,7 @@ async function ownProcess(args: readonly string[]): Promise<Engine | undefined> 
   };
 }
 
-/** A container, by testcontainers; `undefined` where no runtime answers or it has no such image. */
+/** Starts a container by testcontainers; `undefined` if no runtime answers or it has no such image. */
 async function container(args: readonly string[]): Promise<Engine | undefined> {
   if (process.env["TEST_REDIS"] === "process") return undefined;
   try {
@@ -183,7 +183,7 @@ function givenUrl(args: readonly string[]): Engine | undefined {
   };
 }
 
-/** The password that the options give the server, so that the test itself gets in. */
+/** The password in the server's options, for the test's own connection. */
 function adminOptions(args: readonly string[]): { password?: string } {
   const at = args.indexOf("--requirepass");
   const password = at === -1 ? undefined : args[at + 1];

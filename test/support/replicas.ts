@@ -20,18 +20,18 @@ import { startLine, type TcpLine } from "./tcp-line.ts";
 import { until } from "./until.ts";
 
 /**
- * Two replicas, one Redis, one CMS, and the rows of the failure table as functions: whatever becomes of Redis, partners
- * get right answers, a request waits for Redis once and not each time, a withdrawn key ends, and all is well again
- * without a restart.
+ * Two replicas, one Redis, one CMS, and the rows of the failure table as functions: in every failure of
+ * Redis, partners get correct responses, only one request waits for Redis, a withdrawn key ends, and
+ * everything recovers without a restart.
  */
 
-/** A gateway as a process of its own, and its line to Redis. */
+/** A gateway as a separate process, and its line to Redis. */
 export type Replica = Program & { readonly line: TcpLine };
 
-/** Longer than any test: what ends earlier was not ended by time. */
+/** Longer than any test: an entry that ends earlier did not expire. */
 const FOR_EVER = "1h";
 
-/** Nothing in a request runs into these on a slow machine. */
+/** Timeouts that no request reaches on a slow machine. */
 export const UNHURRIED = {
   upstream: { connectTimeout: "2m", firstByteTimeout: "5m", idleTimeout: "5m", deadline: "10m" },
   partners: { deadline: "15m" },
@@ -39,9 +39,9 @@ export const UNHURRIED = {
 };
 
 /**
- * Facts live for ever while a replica hears the others, and next to no time otherwise. So a replica that the machine has
- * not run for a while refuses a withdrawn key like any other. Absences are not remembered: one would hide a key that a
- * stale record brings back.
+ * Cached entries never expire while a replica receives the others' messages, and expire almost at once
+ * otherwise. So a replica that the machine has paused also rejects a withdrawn key. Unknown keys are not
+ * cached, because such an entry would hide a key that a stale record brings back.
  */
 export const CACHE = {
   keyTtl: FOR_EVER,
@@ -51,24 +51,32 @@ export const CACHE = {
   lookupsPerSecond: 100_000,
 };
 
-/** How long replicas wait: for Redis to answer a command, and for each other to have forgotten. */
+/**
+ * How long replicas wait: for Redis to answer a command, and for each other to acknowledge an invalidation.
+ */
 export interface Patience {
   readonly commandTimeout: string;
   readonly ackTimeout: string;
 }
 
-/** For rows in which Redis or its absence answers: each invalidation reaches the other replica, however slow it is. */
+/**
+ * For failures in which Redis answers or refuses connections: each invalidation reaches the other replica,
+ * however slow that is.
+ */
 export const PATIENT: Patience = { commandTimeout: "5m", ackTimeout: "5m" };
 
-/** For rows in which nothing answers, and the replicas have to go on without. An invalidation may come late. */
+/**
+ * For failures in which nothing answers and the replicas continue without Redis. An invalidation may arrive
+ * late.
+ */
 export const BRIEF: Patience = { commandTimeout: "250ms", ackTimeout: "250ms" };
 
 const LIST = "/partners/2026-02/tenant-a/pages?limit=1";
 
-/** How soon a replica refuses a withdrawn key: on the next request after the write's answer, or later. */
+/** How soon a replica rejects a withdrawn key: on the next request after the write's response, or later. */
 export type When = "at once" | "in the end";
 
-/** Requests that a replica puts to Redis: one for each key that it has not seen, or one at the most in all. */
+/** The lookups that a replica sends to Redis: one for each new key, or at most one in all. */
 export type Lookups = "each" | "one at the most";
 
 export class Replicas {
@@ -96,11 +104,11 @@ export class Replicas {
     await Promise.all([this.cms.close(), this.redis.close(), ...this.both.map(({ line }) => line.close())]);
   }
 
-  /** The seeded data, both replicas well, empty memories, and the key remembered by both. */
+  /** Restores the seeded data, ready replicas and empty caches, then caches the key at both. */
   async healthy(t: Test): Promise<void> {
     for (const replica of this.both) await untilRedis(replica, "ok");
     await this.cms.reset();
-    await until("both replicas to have forgotten", async () => {
+    await until("both replicas to invalidate their caches", async () => {
       const answer: { peers?: unknown; complete?: unknown } = JSON.parse(
         await (await purge(this.one, { all: true })).text(),
       );
@@ -110,8 +118,8 @@ export class Replicas {
   }
 
   /**
-   * New keys one after another, each a lookup in Redis, where the replica uses it, and then in the CMS: 60, and more
-   * until the replica has twice tried whether Redis is well. How many has it put to Redis?
+   * Sends new keys one after another, each a lookup in Redis (if the replica uses it) and then in the CMS:
+   * 60, and more until the replica has twice probed Redis. Asserts how many lookups went to Redis.
    */
   async strangers(t: Test, { line, ...replica }: Replica, lookups: Lookups): Promise<void> {
     const trials = (): number => line.sent("publish") + line.opened();
@@ -120,35 +128,35 @@ export class Replicas {
     while (count < 60 || trials() < tried + 2) {
       t.equal(await judge(replica, `stranger-${count}-${Math.random()}`), "refused");
       count += 1;
-      // So that there are not thousands of them between two trials.
+      // Without it there would be thousands of keys between two probes.
       await sleep(10);
     }
     const put = line.sent("mget") - asked;
-    if (lookups === "each") t.equal(put, count, `each of ${count} lookups is put to Redis`);
-    else t.ok(put <= 1, `${put} of ${count} lookups are put to a Redis that does not answer`);
+    if (lookups === "each") t.equal(put, count, `each of ${count} lookups is sent to Redis`);
+    else t.ok(put <= 1, `${put} of ${count} lookups are sent to an unresponsive Redis`);
   }
 
-  /** The same key served all through, and right answers for everybody else. */
+  /** Asserts that the replica serves the same key throughout, and answers other keys correctly. */
   async serves(t: Test, replica: Gateway): Promise<void> {
-    t.equal(await statusOf(replica, LIST, KEY), 200, "a good key is served");
+    t.equal(await statusOf(replica, LIST, KEY), 200, "a valid key is served");
     t.equal(await judge(replica, this.cms.keys.partnerB), "good");
     t.equal(await judge(replica, this.cms.keys.disabled), "refused");
   }
 
-  /** Withdraws the key through the first replica, which refuses it at once; the second does `when`. */
+  /** Withdraws the key through the first replica, which rejects it at once. The second does so `when`. */
   async withdraw(t: Test, when: When): Promise<void> {
     const admin = await administrator(this.one);
     for (const replica of this.both) t.equal(await judge(replica, KEY), "good", "before");
     await admin.write("PATCH", USER, { enableAPIKey: false });
     if (when === "at once") t.equal(await judge(this.two, KEY), "refused", "at the other replica");
-    t.equal(await judge(this.one, KEY), "refused", "where it was withdrawn");
+    t.equal(await judge(this.one, KEY), "refused", "at the replica that withdrew it");
     if (when === "in the end") await untilRefused(this.two, KEY);
   }
 
-  /** A key that was withdrawn while Redis was away is not brought back by what Redis still holds. */
+  /** Asserts that data in Redis does not restore a key that was withdrawn while Redis was down. */
   async staysRefused(t: Test): Promise<void> {
     const verdicts = async (): Promise<void> => {
-      for (const replica of this.both) t.equal(await judge(replica, KEY), "refused", "not brought back");
+      for (const replica of this.both) t.equal(await judge(replica, KEY), "refused", "not restored");
     };
     for (const replica of this.both) {
       await until("Redis to be used again", async () => {
@@ -159,7 +167,7 @@ export class Replicas {
     await verdicts();
   }
 
-  /** Back to normal, without anybody having done anything about it. */
+  /** Asserts that everything recovers without intervention. */
   async recovers(t: Test): Promise<void> {
     await this.healthy(t);
     await this.withdraw(t, this.#invalidates);
@@ -183,7 +191,8 @@ export async function startReplicas(t: Test, patience: Patience): Promise<Replic
   const invalidates = patience === PATIENT ? "at once" : "in the end";
   const replicas = new Replicas(cms, redis, { one, two, invalidates });
   t.teardown(() => replicas.close());
-  // The first replica at a Redis waits for `ackTimeout` before it uses it, unless its connection has broken before.
+  // The first replica at a Redis waits for `ackTimeout` before it uses it, unless its connection has broken
+  // before.
   for (const { line } of [one, two]) {
     await until("the connections to Redis", () => line.connections() === 2);
     line.cut();

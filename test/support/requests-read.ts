@@ -2,19 +2,21 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { IncomingMessage } from "node:http";
 import { until } from "./until.ts";
 
-/** The requests whose heads a server of this process has read, whether they begin at once or wait for their turn. */
+/** The requests whose heads a server of this process has read, whether they have started or are queued. */
 export interface RequestsRead {
   readonly requests: readonly IncomingMessage[];
   /** Resolves with the `nth` request that has been read, counted from 1. */
   nth(nth: number): Promise<IncomingMessage>;
 }
 
-/** As much of a tap test as is needed to clean up after it. */
+/** The part of a tap test that the clean-up needs. */
 interface Test {
   teardown(done: () => void): void;
 }
 
-/** Node's own channel for requests. Watches the servers of this process that listen on `port`, from now on. */
+/**
+ * Watches the servers of this process that listen on `port`, by Node's own diagnostics channel for requests.
+ */
 export function requestsRead(t: Test, port: number): RequestsRead {
   const requests: IncomingMessage[] = [];
   const hear = (message: unknown): void => {

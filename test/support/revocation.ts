@@ -1,27 +1,27 @@
 import { KEYS, USERS } from "./cms/keys.ts";
 import { until } from "./until.ts";
 
-/** A gateway as far as these tests need one. */
+/** The parts of a gateway that these tests need. */
 export interface Gateway {
   readonly url: string;
   readonly adminUrl: string;
 }
 
-/** What all replicas of a test have in common. */
+/** The common secret of all replicas of a test. */
 export const SECRET = "a-cache-secret-of-the-tests-only-0123456789";
 export const TOKEN = "an-admin-token-of-the-tests";
 
-/** For tests of what is right and not of how long it takes, on machines that have much else to do. */
+/** For tests of correctness rather than of time, on busy machines. */
 export const PATIENT = { commandTimeout: "500ms", ackTimeout: "2s" };
 
-/** The environment of a gateway that shares what it knows through Redis. */
+/** The environment of a gateway that shares its cache through Redis. */
 export function sharing(redisUrl: string): Record<string, string> {
   return { REDIS_URL: redisUrl, CACHE_SECRET: SECRET, ADMIN_TOKEN: TOKEN };
 }
 
 /**
- * What a gateway says of a key, without a question to the CMS but for the key itself: the version in the path does not
- * exist, which is looked at after the key.
+ * Returns the gateway's verdict on a key, with no other lookup in the CMS than the key's own: the path names
+ * an unknown version, which is checked after the key.
  */
 export async function judge(gateway: Gateway, key: string): Promise<"good" | "refused" | "unknown"> {
   const status = await statusOf(gateway, "/partners/1999-01/x/y", key);
@@ -47,16 +47,16 @@ export async function untilRedis(gateway: Gateway, state: "ok" | "degraded"): Pr
 }
 
 /**
- * Waits until a gateway refuses a key that it may still remember. Where facts live for longer than a test's patience,
- * this is no expiry: the gateway was told, or does not trust what it remembers.
+ * Waits until a gateway rejects a key that it may still have cached. If entries live longer than the test's
+ * timeout, the cause is not expiry: the gateway was notified, or does not trust its cache.
  */
 export async function untilRefused(gateway: Gateway, key: string): Promise<void> {
   await until("the key to be refused", async () => (await judge(gateway, key)) === "refused");
 }
 
-/** The administrator at work in the CMS, through one gateway. */
+/** The administrator's requests to the CMS, through one gateway. */
 export interface Administrator {
-  /** Sends one request and wants it to succeed; resolves with its answer's body. */
+  /** Sends one request and asserts that it succeeds. Resolves with the response's body. */
   write(method: string, path: string, body?: unknown): Promise<unknown>;
 }
 
@@ -86,7 +86,7 @@ export async function administrator(gateway: Gateway): Promise<Administrator> {
   };
 }
 
-/** Asks a gateway's admin port to forget. */
+/** Sends a purge to a gateway's admin port. */
 export async function purge(gateway: Gateway, what: unknown, token = TOKEN): Promise<Response> {
   return fetch(`${gateway.adminUrl}/purge`, {
     method: "POST",

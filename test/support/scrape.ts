@@ -1,6 +1,9 @@
 import type { TestGateway } from "./gateway.ts";
 
-/** The samples of one metric on a gateway's page: labels, sorted, as `name=value`, to the value. `token`: the admin port's. */
+/**
+ * The samples of one metric on a gateway's page: labels, sorted, as `name=value`, to the value. `token`: the
+ * admin port's.
+ */
 export async function samplesOf(
   gateway: Pick<TestGateway, "adminUrl">,
   metric: string,

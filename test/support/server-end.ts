@@ -15,22 +15,25 @@ subscribe("net.server.socket", (message) => {
   socket.once("close", () => accepted.delete(ports));
 });
 
-/** The server's end of a connection, where the server is in this process: what it has read, and its idle timer. */
+/**
+ * The server's end of a connection, if the server is in this process: the bytes that it has read, and its
+ * idle timer.
+ */
 export function serverEnd({ socket }: Pick<RawClient, "socket">): Promise<Socket> {
   const ports = `${String(socket.remotePort)} ${String(socket.localPort)}`;
   return until("the server to accept the connection", () => accepted.get(ports));
 }
 
 /**
- * Ends the idle time of a server's connection now, as its timer would: Node's server passes the event on to request and
- * response. Fails where no idle time of `ms` milliseconds is running.
+ * Fires the idle timeout of a server's connection now: Node's server passes the event on to request and
+ * response. Throws unless an idle timeout of `ms` milliseconds is set.
  */
 export function endIdleTime(end: Socket, ms: number): void {
   if (end.timeout !== ms) throw new Error(`an idle time of ${String(end.timeout)} ms, not ${String(ms)} ms`);
   end.emit("timeout");
 }
 
-/** Resolves when a connection or an answer is closed, be it by a reset. */
+/** Resolves when a connection or a response is closed, by a reset or otherwise. */
 export function closed(it: Pick<EventEmitter, "once">): Promise<void> {
   return new Promise((resolve) => void it.once("close", () => resolve()));
 }

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
 /**
- * A line to a Redis on which commands can be held: between `hold` and `release` none arrives, and all connections stay
- * open. `holds` tells whether a word is in what was held.
+ * A line to a Redis that can hold commands: between `hold` and `release` none arrives, and all connections
+ * stay open. `holds` tells whether a word is among the held bytes.
  */
 export async function slowLine(target: number) {
   let held: (() => void)[] | undefined;
@@ -25,7 +25,7 @@ export async function slowLine(target: number) {
     port: typeof address === "object" && address !== null ? address.port : 0,
     hold: () => (held = []),
     holds: (word: string) => bytes.join("").includes(word),
-    /** How often a word was in what was held. */
+    /** How often a word occurs in the held bytes. */
     count: (word: string) => bytes.join("").split(word).length - 1,
     release() {
       for (const go of held ?? []) go();

@@ -4,7 +4,7 @@ import type { Cms } from "./cms/server.ts";
 /** Every row of every table, by table; rows as JSON in the order of their ids. */
 export type Snapshot = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** Takes down the CMS's whole database. */
+/** Reads the CMS's whole database. */
 export async function snapshotOf(cms: Cms): Promise<Snapshot> {
   const sql = sqlClient(cms.payload);
   const snapshot = new Map<string, ReadonlySet<string>>();

@@ -1,6 +1,6 @@
 import type { Standing } from "../../src/core/status.ts";
 
-/** How things may stand with a gateway. */
+/** A sample of a gateway's state. */
 export const STANDING: Standing = {
   health: { ready: true, draining: false, parts: { cms: "ok", redis: "degraded" } },
   load: {

@@ -3,14 +3,14 @@ import { startTestGateway, type TestGateway } from "./gateway.ts";
 import { until } from "./until.ts";
 
 /**
- * A gateway whose clock only the test moves: none of its time-outs, lifetimes and checks of the CMS falls due by itself.
- * The time-outs of Node's own server and of the native proxy are not on that clock.
+ * A gateway whose clock only the test moves: none of its timeouts, lifetimes and CMS probes falls due by
+ * itself. The timeouts of Node's own server and of the native proxy do not use that clock.
  */
 export interface StillGateway extends TestGateway {
   readonly clock: HandClock;
 }
 
-/** The time that passes between two looks, in milliseconds: what a gateway does twice a second falls due. */
+/** The time between two checks, in milliseconds: tasks that a gateway runs twice a second fall due. */
 const STEP_MS = 500;
 
 /** Starts one in front of `upstream`; `settings` are sections as in the YAML file. */

@@ -1,25 +1,28 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** A wire between one client and a Redis, that can be cut for this client alone. */
+/** A connection between one client and a Redis that can be cut for this client alone. */
 export interface TcpLine {
   readonly port: number;
   /** How many connections the client has open now. */
   connections(): number;
-  /** How many it has opened so far, those included that were closed at once. */
+  /** How many it has opened so far, including those closed at once. */
   opened(): number;
-  /** How often the client has sent a command of that name so far, also where the line let nothing through. */
+  /**
+   * How often the client has sent a command of that name so far, including commands that the line did not
+   * forward.
+   */
   sent(command: string): number;
   /** Closes all connections and refuses new ones. */
   cut(): void;
-  /** Lets nothing through any more, and closes nothing: what a firewall that drops packets does. */
+  /** Forwards nothing any more and closes nothing, like a firewall that drops packets. */
   blackhole(): void;
-  /** As new. Connections that were black-holed are closed. */
+  /** Forwards again. Black-holed connections are closed. */
   mend(): void;
   close(): Promise<void>;
 }
 
-/** A line to a port of loopback. */
+/** Starts a line to a port of loopback. */
 export async function startLine(target: number): Promise<TcpLine> {
   let state: "up" | "cut" | "blackhole" = "up";
   let opened = 0;
@@ -81,7 +84,7 @@ export async function startLine(target: number): Promise<TcpLine> {
   };
 }
 
-/** Counts the commands of one connection by their names, in whatever pieces they come. */
+/** Counts the commands of one connection by name, in chunks of any size. */
 function commandCounter(counts: Map<string, number>): (chunk: Buffer) => void {
   let rest = "";
   return (chunk) => {
@@ -92,7 +95,7 @@ function commandCounter(counts: Map<string, number>): (chunk: Buffer) => void {
       counts.set(name, (counts.get(name) ?? 0) + 1);
       end = match.index + match[0].length;
     }
-    // No command's name is longer, with what stands before it.
+    // The prefix and the name of every command are shorter than this.
     rest = text.slice(Math.max(end, text.length - 100));
   };
 }

@@ -7,9 +7,10 @@ import { Pool } from "undici";
 import { KEYS } from "./cms/keys.ts";
 
 /**
- * `npm run timing`: can a partner tell another tenant's record from one that does not exist by how long the 404 takes?
- * Pairs of a foreign and a missing id, interleaved and in random order, against a CMS and a gateway in processes of
- * their own. Fails only on a clear difference: p below 0.001 and medians further apart than `--effect` milliseconds.
+ * `npm run timing`: can a partner distinguish another tenant's record from a missing one by the time of the
+ * 404? It sends pairs of a foreign and a missing id, interleaved and in random order, to a CMS and a gateway
+ * in separate processes. It fails only on a clear difference: p below 0.001 and medians further apart than
+ * `--effect` milliseconds.
  */
 
 const { values } = parseArgs({
@@ -52,12 +53,13 @@ try {
   cms.stop();
 }
 
-/** Measures and prints one method; true where the two can clearly be told apart. */
+/** Measures and prints one method. Returns true if the two differ clearly. */
 async function compare(method: "GET" | "PATCH" | "DELETE"): Promise<boolean> {
   const foreign: number[] = [];
   const missing: number[] = [];
   for (let n = -WARM_UP; n < PAIRS; n += 1) {
-    // Posts 49 to 72 are tenant C's. Every id is asked as often as any other, so that no cache tells the two apart.
+    // Posts 49 to 72 are tenant C's. Every id is requested equally often, so that no cache distinguishes the
+    // two.
     const id = 49 + ((n + WARM_UP) % 24);
     const isForeignFirst = Math.random() < 0.5;
     const first = await took(method, isForeignFirst ? id : 9900 + id);
@@ -93,9 +95,10 @@ async function took(method: "GET" | "PATCH" | "DELETE", id: number): Promise<num
 }
 
 /**
- * How likely so uneven a split is if it does not matter which of a pair was the foreign one: the share of random swaps
- * within pairs after which the mean difference is at least as far from 0. Only the 80 % of pairs with the smallest
- * differences count, whichever their sign: a pause of the machine would otherwise outweigh a thousand pairs.
+ * The probability of so uneven a split if the order within a pair does not matter: the share of random swaps
+ * within pairs after which the mean difference is at least as far from 0. Only the 80 % of pairs with the
+ * smallest differences count, whichever their sign: a pause of the machine would otherwise outweigh a
+ * thousand pairs.
  */
 function signFlips(differences: readonly number[]): number {
   const kept = differences
@@ -125,7 +128,7 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Starts a program; resolves when one of its lines tells its URL. */
+/** Starts a program; resolves when one of its lines contains its URL. */
 async function started(
   args: readonly string[],
   env: Readonly<Record<string, string>>,

@@ -13,17 +13,17 @@ import { CACHE, UNHURRIED } from "./replicas.ts";
 import { administrator, judge, KEY, purge, sharing, untilRedis, USER } from "./revocation.ts";
 import { until } from "./until.ts";
 
-/** Redis as operators run it: several servers, which no container runtime is asked for. */
+/** Redis with several servers, as operators run it, without a container runtime. */
 
-/** A `redis-server` of a test's own. */
+/** A `redis-server` of the test. */
 export interface RedisServer {
   readonly port: number;
   readonly child: ChildProcess;
-  /** A connection for the test's own use, which waits for the server to be there. */
+  /** A connection for the test's own use, which waits until the server is available. */
   readonly redis: Redis;
 }
 
-/** A folder that the servers of a test share; gone after it. */
+/** Creates a folder for the servers of a test, which is removed after it. */
 export async function redisFolder(t: Test): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "gateway-redis-"));
   t.teardown(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
@@ -48,26 +48,29 @@ export async function redisServer(t: Test, dir: string, args: readonly string[] 
   return { port, child, redis };
 }
 
-/** Two gateways that share what they know. */
+/** Two gateways that share their caches. */
 export interface Pair {
   readonly one: Program;
   readonly two: Program;
-  /** A withdrawal at one that the other obeys, and all else that replicas do through Redis. */
+  /**
+   * Asserts that an invalidation at one reaches the other, and every other function of replicas through
+   * Redis.
+   */
   readonly works: (t: Test, when: string) => Promise<void>;
-  /** A third gateway comes, uses Redis, and goes. */
+  /** Starts a third gateway, which uses Redis, and stops it. */
   readonly startAnother: () => Promise<void>;
 }
 
-/** How gateways are told where Redis is. */
+/** The gateways' settings of Redis. */
 export interface Place {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts two gateways, which end with the test. They wait for Redis and for each other as long as it takes. */
+/** Starts two gateways, which end with the test. They wait for Redis and for each other without a limit. */
 export async function startGateways(t: Test, cms: Cms, { settings, env }: Place): Promise<Pair> {
   const { REDIS_URL: _, ...secrets } = sharing("");
-  // Shorter than a test's patience: what is lost while a server goes or comes is sent again.
+  // Shorter than a test's timeout: messages lost during a failover are sent again.
   const patience = { connectTimeout: "1m", commandTimeout: "1m", ackTimeout: "1m" };
   const start = () =>
     startProgram(cms.url, {
@@ -94,8 +97,8 @@ export async function startGateways(t: Test, cms: Cms, { settings, env }: Place)
 }
 
 /**
- * Breaks the gateways' connections off, once both have theirs: the first replica at a Redis waits for `ackTimeout`
- * before it uses it, but not after that.
+ * Closes the gateways' connections once both have theirs: the first replica at a Redis waits for `ackTimeout`
+ * before it uses it, but not after a broken connection.
  */
 export async function breakOff(redis: Redis): Promise<void> {
   await until("both connections of both gateways", async () => {
@@ -126,9 +129,9 @@ async function works(
   });
 }
 
-/** Has both replicas forget everything. */
+/** Invalidates the caches of both replicas. */
 async function untilForgotten(gateway: Program): Promise<void> {
-  await until("both replicas to have forgotten", async () => {
+  await until("both replicas to invalidate their caches", async () => {
     const answer: { peers?: unknown; complete?: unknown } = JSON.parse(
       await (await purge(gateway, { all: true })).text(),
     );

@@ -5,12 +5,12 @@ import type { AnswerEvents } from "../../src/core/foreign.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { configFor } from "./gateway.ts";
 
-/** What a partner of tenant A gets where the CMS answers this to an operation on events. */
+/** A partner's response if the CMS answers `body` to an operation of tenant A on events. */
 export function translated(kind: Operation["kind"], body: unknown, tell?: AnswerEvents): string {
   return translatedUnder({}, tell)(kind, body);
 }
 
-/** The same where the configuration has these sections. */
+/** The same for a configuration with these sections. */
 export function translatedUnder(settings: Record<string, unknown>, tell?: AnswerEvents) {
   return (kind: Operation["kind"], body: unknown): string => text(settings, { kind, body, tell });
 }
@@ -29,7 +29,7 @@ function text(settings: Record<string, unknown>, { kind, body, tell }: Told): st
     body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
   };
   const config = configFor("http://cms.invalid", settings);
-  const upstream = { send: () => Promise.reject(new Error("not to be asked")) };
+  const upstream = { send: () => Promise.reject(new Error("no request expected")) };
   const cms = createPayloadCms(config, upstream, tell === undefined ? {} : { tell });
   const operation: Operation =
     kind === "list" || kind === "create"

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /**
- * Type-checks a project by TypeScript's own program. Not by `tsc`, a script of Node's: the test runner loads hooks into
- * every Node that a test starts, with which that script ends at once, having said nothing on standard output.
+ * Type-checks a project with TypeScript's native binary. `tsc` is a Node script, and the test runner preloads
+ * hooks into every Node that a test starts; with them, that script exits at once without output.
  */
 export async function typeCheck(
   tsconfig: string,

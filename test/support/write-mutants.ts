@@ -4,7 +4,7 @@ const BODY = "cms/payload/body.ts";
 const SIEVE = "cms/payload/sieve.ts";
 const AUTHORISE = "partners/stages/authorise.ts";
 
-/** The question whose record it is, which stands before every write. */
+/** The ownership lookup before every write. */
 const REVISIONS = "cms/payload/revisions.ts";
 
 /** Mutants that only a proof that may write can catch. */
@@ -27,7 +27,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     blocks: ["update"],
   },
   {
-    name: "updates do not ask whose record it is",
+    name: "updates do not look up the record's tenant",
     patches: [
       {
         file: REVISIONS,
@@ -43,7 +43,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     blocks: ["trespass"],
   },
   {
-    name: "deletes do not ask whose record it is",
+    name: "deletes do not look up the record's tenant",
     patches: [
       {
         file: AUTHORISE,
@@ -83,18 +83,18 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     blocks: ["trespass"],
   },
   {
-    name: "what one's own record points at comes along",
+    name: "records referenced by one's own are returned unchecked",
     patches: [
       {
         file: SIEVE,
-        find: "if (!this.#mayLeave(record, collection, at)) return relatedId(record) ?? null;",
+        find: "if (!this.#mayReturn(record, collection, at)) return relatedId(record) ?? null;",
         replace: "",
       },
     ],
     blocks: ["relations"],
   },
   {
-    name: "who may be pointed at is asked without the scope",
+    name: "references are checked without the scope",
     patches: [
       {
         file: "cms/payload/reference-check.ts",

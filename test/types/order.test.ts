@@ -9,8 +9,8 @@ t.test("a pipeline in the wrong order does not compile", async (t) => {
   const source = readFileSync(join(root, "test/types/order.ts"), "utf8");
   const wrong = source.match(/@ts-expect-error/g)?.length ?? 0;
   t.ok(wrong >= 12, `${wrong} wrong programs are tried`);
-  // An unused @ts-expect-error is an error: were one of the programs accepted, the check would fail.
+  // An unused @ts-expect-error is an error, so an accepted program fails the check.
   const { output, status } = await typeCheck(join(root, "tsconfig.json"));
   t.equal(output, "");
-  t.equal(status, 0, "the compiler ran, and refused each of them");
+  t.equal(status, 0, "the compiler ran and rejected each of them");
 });

@@ -3,7 +3,7 @@ import type { Config } from "../../config/schema.ts";
 import { upstreamsOf } from "../../config/upstream.ts";
 import type { AuditFinding } from "../../core/finding.ts";
 
-/** What a configuration that is right may still be advised: one finding for each piece of advice, `ok` where none. */
+/** Returns advice on a valid configuration, one finding each; a single `ok` finding if there is none. */
 export function advise(config: Config): AuditFinding[] {
   const advice = RULES.flatMap(({ check, applies, severity, seen, change }) =>
     applies(config)
@@ -25,24 +25,24 @@ const RULES: readonly Rule[] = [
     check: "config.trusted-proxies",
     applies: ({ server }) => server.trustedProxies.some((block) => block.endsWith("/0")),
     severity: "high",
-    seen: "server.trustedProxies believes everybody's X-Forwarded-* headers",
-    change: "list the addresses of your own proxies only",
+    seen: "server.trustedProxies trusts the X-Forwarded-* headers of every client",
+    change: "list only the addresses of your own proxies",
   },
   {
     check: "config.plain-upstream",
     applies: (config) =>
       [...upstreamsOf(config).values()]
         .flatMap(({ targets }) => targets)
-        .some((url) => url.startsWith("http:") && !isNear(new URL(url).hostname)),
+        .some((url) => url.startsWith("http:") && !isPrivate(new URL(url).hostname)),
     severity: "medium",
-    seen: "keys go to the CMS in clear, by a name that looks public",
+    seen: "keys are sent to the CMS unencrypted, to a host name that looks public",
     change: "use https:// in the upstream's url and targets, or a private address",
   },
   {
     check: "config.redis-secret",
     applies: ({ redis }) => hasRedis(redis) && redis.secret === undefined,
     severity: "medium",
-    seen: "Redis is set and CACHE_SECRET is not: replicas tell each other what to forget, but share no facts",
+    seen: "Redis is set without CACHE_SECRET: replicas share invalidations, but no cached lookups",
     change: "set one CACHE_SECRET on all replicas: openssl rand -base64 32",
   },
   {
@@ -57,8 +57,8 @@ const RULES: readonly Rule[] = [
     applies: ({ native, partners }) =>
       native.keys === "observe" || native.targets === "observe" || partners.tripwire !== "enforce",
     severity: "medium",
-    seen: "native.keys, native.targets or partners.tripwire lets through what it would refuse",
-    change: "end the time of changing over: refuse and enforce (docs/observing.md)",
+    seen: "native.keys, native.targets or partners.tripwire only observes and refuses nothing",
+    change: "end the observation: set refuse and enforce (docs/observing.md)",
   },
   {
     check: "config.deadlines",
@@ -72,8 +72,8 @@ const RULES: readonly Rule[] = [
     check: "config.service-key",
     applies: ({ cms }) => cms.serviceKey === undefined,
     severity: "low",
-    seen: "no CMS_SERVICE_KEY: tenants are looked up with partners' keys, so partners must be able to read tenants",
-    change: "make a user for the gateway that reads tenants and groups, and set its key",
+    seen: "no CMS_SERVICE_KEY: tenants are looked up with partners' keys, so partners must have read access to tenants",
+    change: "create a user for the gateway with read access to tenants and groups, and set its key",
   },
   {
     check: "config.virtual-fields",
@@ -86,42 +86,42 @@ const RULES: readonly Rule[] = [
     check: "config.drain-delay",
     applies: ({ server }) => server.drainDelay === 0,
     severity: "low",
-    seen: "server.drainDelay is 0: a balancer learns from /readyz that a replica goes when its port is closed already",
-    change: "set it to a few seconds more than your balancer takes between two looks",
+    seen: "server.drainDelay is 0: the port is closed before a load balancer can see the drain on /readyz",
+    change: "set it to a few seconds more than the interval of your load balancer's health check",
   },
   {
     check: "config.admin-open",
     applies: ({ server }) => !isLoopback(server.adminHost),
     severity: "low",
-    seen: "the admin port listens on more than loopback: whoever reaches it sees metrics and states",
-    change: "let only your monitoring reach it; adminHost 127.0.0.1 where nothing has to",
+    seen: "the admin port listens beyond loopback: clients that reach it can read metrics and states",
+    change: "allow only your monitoring to reach it, or set adminHost to 127.0.0.1",
   },
   {
     check: "config.native-everything",
     applies: ({ native }) => native.prefixes.includes("/"),
     severity: "low",
-    seen: "native.prefixes has /: every path that is not under /partners goes to the CMS",
+    seen: "native.prefixes has /: every path outside /partners goes to the CMS",
     change: "list the paths that editors and visitors need",
   },
   {
     check: "config.fields-of-nothing",
-    applies: (config) => unseen(config).length > 0,
+    applies: (config) => unseenCollections(config).length > 0,
     severity: "low",
     seen: (config) =>
-      `fields are declared of ${unseen(config).join(", ")}, which partners cannot see: a slip there leaves a relation unchecked`,
+      `fields are declared for ${unseenCollections(config).join(", ")}, which partners cannot see: a typo there leaves a relation unchecked`,
     change: "compare cms.ownPaths, cms.relations, cms.joins and cms.plainFields with partners.collections",
   },
   {
     check: "config.relations",
     applies: ({ cms }) => Object.keys(cms.relations).length === 0,
     severity: "note",
-    seen: "no cms.relations: a group-mate's shared record is never shown within another record, only its id",
-    change: "declare which collection each relation leads to, if partners need it",
+    seen: "no cms.relations: a record shared within a group is never shown inside another record, only its id",
+    change: "declare the collection of each relation, if partners need its records",
   },
 ];
 
-/** Collections of which fields are declared although no record of theirs is known to get to a partner. */
-function unseen({ cms, partners }: Config): readonly string[] {
+/** Returns the collections with declared fields whose records no partner can receive. */
+function unseenCollections({ cms, partners }: Config): readonly string[] {
   const { ownPaths, relations, joins, plainFields, openCollections } = cms;
   const led = [relations, joins].flatMap((all) =>
     Object.values(all).flatMap((fields) => Object.values(fields)),
@@ -135,8 +135,8 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
-/** A name or an address that is no public one, as far as it can be told without asking anybody. */
-function isNear(host: string): boolean {
+/** True for a name or an address that does not look public. No DNS lookup is made. */
+function isPrivate(host: string): boolean {
   if (host.startsWith("[")) return /^\[(?:::1|f[cde])/i.test(host);
   if (/^[\d.]+$/.test(host)) return /^(?:127|10|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01]))\./.test(host);
   return !host.includes(".") || /\.(?:internal|local|localhost|svc|lan|test|home\.arpa)$/.test(host);

@@ -10,10 +10,10 @@ import { auditLive } from "./live.ts";
 export const audit: Command = {
   synopsis: "",
   about:
-    "Gives advice on a configuration and on the CMS behind it: can it be reached round the gateway, does it believe\n" +
-    "tenant headers, do idle connections race, does it give keys or stack traces away, what may a key do there, what\n" +
-    "is withheld from a partner? It reads only, some 120 requests within a minute. Each finding: how much it matters, what was seen, what to change.\n" +
-    "Exits 0 where nothing of high or medium weight was found and the CMS answered, 1 otherwise.",
+    "Checks a configuration and the CMS behind it: whether the CMS can be reached without the gateway, trusts tenant\n" +
+    "headers, races on idle connections or exposes keys and stack traces, the rights of a key, and the values withheld\n" +
+    "from a partner. It only reads, with some 120 requests within a minute. Each finding has a severity, an observation\n" +
+    "and a change to make. Exits 0 if the CMS answered and nothing of high or medium severity was found, otherwise 1.",
   flags: {
     ...CONFIG_FLAG,
     "key-env": {
@@ -25,10 +25,10 @@ export const audit: Command = {
       type: "string",
       value: "origin",
       multiple: true,
-      help: "an address that partners know; a gateway has to stand there",
+      help: "an address that partners use; a gateway must answer there",
     },
-    outside: { type: "boolean", help: "this runs where partners are: the CMS must not answer here" },
-    offline: { type: "boolean", help: "look at the configuration only" },
+    outside: { type: "boolean", help: "this runs on a partner's network: the CMS must not answer here" },
+    offline: { type: "boolean", help: "check the configuration only" },
     json: { type: "boolean", help: "print one JSON document" },
   },
   examples: [
@@ -64,7 +64,7 @@ const COLOURS = {
   ok: "green",
 } as const;
 
-/** The gravest first. */
+/** Prints the findings, the most severe first. */
 function print(findings: readonly AuditFinding[], io: Io): void {
   for (const severity of ORDER) {
     for (const { check, seen, change } of findings.filter((finding) => finding.severity === severity)) {

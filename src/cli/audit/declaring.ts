@@ -2,7 +2,7 @@ import type { Config } from "../../config/schema.ts";
 import type { ValueKind, WithheldValues } from "../../core/foreign.ts";
 import { ownMember } from "../../core/json.ts";
 
-/** A field of which values were withheld. */
+/** A field with withheld values. */
 type Field = Pick<WithheldValues, "collection" | "path" | "kind">;
 
 const KINDS: Readonly<Record<ValueKind, readonly [one: string, several: string]>> = {
@@ -11,7 +11,7 @@ const KINDS: Readonly<Record<ValueKind, readonly [one: string, several: string]>
   virtual: ["virtual field", "virtual fields"],
 };
 
-/** Every field with the number of its values, the most frequent first. */
+/** Lists every field with the number of its values, the most frequent first. */
 export function summary(values: readonly WithheldValues[]): string {
   return fieldsOf(values)
     .map(([{ collection, path, kind }, count]) => {
@@ -21,24 +21,30 @@ export function summary(values: readonly WithheldValues[]): string {
     .join(", ");
 }
 
-/** The settings that declare these fields; for those that are declared already, what else it can be. */
+/**
+ * Returns the settings that declare these fields. For fields that are declared already, returns the other
+ * possible causes.
+ */
 export function advice(values: readonly WithheldValues[], cms: Config["cms"]): string {
   const fields = fieldsOf(values).map(([field]) => field);
   const settings = new Set(fields.flatMap((field) => declarationOf(field, cms) ?? []));
   const others = fields.filter((field) => declarationOf(field, cms) === undefined);
   const names = others.map(({ collection, path }) => `${collection}.${path}`);
   return [
-    ...(settings.size > 0 ? [`declare where the fields lead: ${[...settings].join("; ")}. ${MORE}`] : []),
+    ...(settings.size > 0 ? [`declare the fields' collections: ${[...settings].join("; ")}. ${MORE}`] : []),
     ...(others.length > 0 ? [`no declaration changes ${names.join(", ")}: ${ELSE}`] : []),
   ].join(". ");
 }
 
 const MORE =
-  "A collection whose records everybody may see belongs in cms.openCollections as well; rows of an array are cms.rowFields";
+  "A collection with public records also belongs in cms.openCollections; rows of an array belong in cms.rowFields";
 const ELSE =
-  "the records are another tenant's or a user's, show no tenant, or are a join's that stands below a relation";
+  "the records belong to another tenant or a user, show no tenant, or come from a join below a relation";
 
-/** The setting that would let the gateway prove what stands in a field; `undefined` where it is set already. */
+/**
+ * Returns the setting that would let the gateway prove the tenant of a field's values; `undefined` if it is
+ * set already.
+ */
 function declarationOf({ collection, path, kind }: Field, cms: Config["cms"]): string | undefined {
   if (collection === "unknown" || collection === "other" || path === "other") return undefined;
   const setting = (name: "joins" | "relations", field: string): string | undefined =>

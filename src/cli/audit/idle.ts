@@ -2,14 +2,17 @@ import { connect as connectPlain } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
 
-/** What became of a connection that was left idle after one answer. */
+/** The result of a connection that was left idle after one answer. */
 export interface Idle {
-  /** Milliseconds from the answer's last byte to the CMS's closing, or to when the wait was over. */
+  /** Milliseconds from the answer's last byte until the CMS closed the connection or the wait ended. */
   readonly ms: number;
   readonly isClosed: boolean;
 }
 
-/** Sends `head` to `origin`, then says nothing and waits for the end, `wait` milliseconds after the last byte at the most. */
+/**
+ * Sends `head` to `origin`, then stays idle until the CMS closes the connection, at most `wait` milliseconds
+ * after the last byte.
+ */
 export function idleTime(
   origin: URL,
   { head, wait, clock }: { head: string; wait: number; clock: Clock },

@@ -11,24 +11,24 @@ import { Wire } from "../../prove/wire.ts";
 import { idleTime } from "./idle.ts";
 import { withheldSample } from "./withheld.ts";
 
-/** The longest that the audit waits for the CMS to close an idle connection, in milliseconds. */
+/** The longest wait for the CMS to close an idle connection, in milliseconds. */
 const LONGEST_IDLE_MS = 30_000;
-/** Requests of a whole audit to one origin, at the most. */
+/** The most requests of a whole audit to one origin. */
 const MAX_REQUESTS = 300;
 
 export interface LiveOptions {
   readonly config: Config;
   readonly key: Secret | undefined;
-  /** True where the command runs where partners are, so that the CMS must not answer. */
+  /** True if the command runs on a partner's network, where the CMS must not answer. */
   readonly isOutside: boolean;
-  /** Addresses that partners know: a gateway has to stand there. */
+  /** The addresses that partners use: a gateway must answer there. */
   readonly publicOrigins: readonly URL[];
   readonly io: Io;
 }
 
 type Judgement = Omit<AuditFinding, "check">;
 
-/** What the live CMS and what stands at public addresses show. Reads only. */
+/** Audits the live CMS and the public addresses. Reads only. */
 export async function auditLive(options: LiveOptions): Promise<AuditFinding[]> {
   const { config, key, isOutside, publicOrigins, io } = options;
   const stop = new AbortController();
@@ -72,7 +72,7 @@ function unknown(error: unknown): Judgement {
   return { severity: "unknown", seen: error instanceof Error ? error.message || error.name : String(error) };
 }
 
-/** What it means that the CMS answers, or does not, from where this runs. */
+/** Judges whether the CMS's answer, or the lack of one, is right for this network. */
 function judgeReach(
   seen: Awaited<ReturnType<Ask>> | Judgement,
   { url, isOutside }: { url: string; isOutside: boolean },
@@ -82,49 +82,52 @@ function judgeReach(
     return {
       severity: "high",
       seen: `the CMS at ${url} does not answer: ${seen.seen}`,
-      change: "start it, or set UPSTREAM_URL to where it is",
+      change: "start it, or correct UPSTREAM_URL",
     };
   }
   if (isOutside)
     return {
       severity: "high",
-      seen: `the CMS at ${url} answers where partners are: there is a way round the gateway`,
+      seen: `the CMS at ${url} answers on a partner's network: partners can bypass the gateway`,
       change: "let only the gateway reach the CMS: a firewall rule, a network policy, a private network",
     };
   return {
     severity: "note",
-    seen: `the CMS at ${url} answers from here without the gateway, as it must where the gateway runs`,
-    change: "say audit --outside where partners are: there it must not answer",
+    seen: `the CMS at ${url} answers here without the gateway, as it must on the gateway's network`,
+    change: "run audit --outside on a partner's network: there it must not answer",
   };
 }
 
-/** A keyed request to a public address: the gateway refuses it in its own words, a CMS answers it. */
+/**
+ * Sends a request with a key to a public address: the gateway refuses it with its own message, a CMS answers
+ * it.
+ */
 async function gatewayAt(config: Config, ask: Ask, origin: URL): Promise<Judgement> {
   const { target, headers } = keyedProbe(config);
   const { status, json } = await ask("GET", target, headers);
   const { message } = CATALOGUE["native.keyed"];
   if (status === 403 && isObject(json) && json["message"] === message)
-    return { severity: "ok", seen: `the gateway stands at ${origin.origin}: a key is refused on ${target}` };
+    return { severity: "ok", seen: `the gateway answers at ${origin.origin}: a key is refused on ${target}` };
   if (isObject(json) && "user" in json)
     return {
       severity: "high",
-      seen: `the CMS itself answers at ${origin.origin}: keys work there, round the gateway`,
-      change: "point that name at the gateway, and close the CMS to everybody else",
+      seen: `the CMS itself answers at ${origin.origin}: keys work there without the gateway`,
+      change: "point that name at the gateway, and block all other access to the CMS",
     };
   return {
     severity: "medium",
     seen: `neither the gateway nor the CMS answers at ${origin.origin} (${status})`,
-    change: "see what stands there, and that keyed requests to the API end at the gateway",
+    change: "find out which server answers there, and route requests with a key to the gateway",
   };
 }
 
-/** The CMS's processes are alike: what holds of one of the default upstream's is taken to hold of all. */
+/** Returns the first target of the default upstream. The CMS's processes are alike, so one stands for all. */
 function firstTarget({ upstream }: Pick<Config, "upstream">): string {
   const [first = ""] = targetsOf(upstream);
   return first;
 }
 
-/** Measures when the CMS closes an idle connection, and compares that with when the gateway's clients do. */
+/** Measures when the CMS closes an idle connection, and compares that with the gateway's idle timeouts. */
 async function keepAlive({ config: { upstream, ...config }, io }: LiveOptions): Promise<Judgement> {
   const origin = new URL(firstTarget({ upstream }));
   const longest = Math.max(upstream.keepAlive, IDLE_CONNECTION_MS);
@@ -134,13 +137,19 @@ async function keepAlive({ config: { upstream, ...config }, io }: LiveOptions): 
   const { ms, isClosed } = await idleTime(origin, { head, wait, clock: io.clock });
   const ours = `upstream.keepAlive ${upstream.keepAlive} ms, native traffic ${IDLE_CONNECTION_MS} ms`;
   if (!isClosed)
-    return { severity: "ok", seen: `idle connections live longer than ours: over ${wait} ms (${ours})` };
+    return {
+      severity: "ok",
+      seen: `the CMS keeps idle connections longer than the gateway: over ${wait} ms (${ours})`,
+    };
   const after = Math.round(ms);
   if (after > longest)
-    return { severity: "ok", seen: `the CMS closes after ${after} ms, later than we do (${ours})` };
+    return {
+      severity: "ok",
+      seen: `the CMS closes an idle connection after ${after} ms, later than the gateway (${ours})`,
+    };
   return {
     severity: "medium",
-    seen: `the CMS closes an idle connection after ${after} ms (${ours}): a request may meet a closing one, a 502 once in a while`,
+    seen: `the CMS closes an idle connection after ${after} ms (${ours}): a request may meet a closing connection, which is an occasional 502`,
     change: `raise the keep-alive time of the CMS's server (Node: server.keepAliveTimeout) above ${longest} ms${after > IDLE_CONNECTION_MS ? ", or lower upstream.keepAlive" : ""}`,
   };
 }

@@ -16,13 +16,13 @@ import { createChooseUpstream } from "../../partners/stages/choose-upstream.ts";
 import { incomingOf, openStages } from "../stages.ts";
 import { advice, summary } from "./declaring.ts";
 
-/** Records of each collection in the sample, at the most. */
+/** The most records of each collection in the sample. */
 const SAMPLE = 20;
 
-/** Tenants that are tried until one can be read. */
+/** The most tenants that are tried until one can be read. */
 const TENANTS = 3;
 
-/** What the sample is taken with. */
+/** The dependencies of the sample. */
 export interface SampleOptions {
   readonly config: Config;
   readonly ask: Ask;
@@ -32,8 +32,8 @@ export interface SampleOptions {
 }
 
 /**
- * Reads a page of each exposed collection through the gateway's own stages, as a partner would, and tells what was
- * withheld. Reads only.
+ * Reads a page of each exposed collection through the gateway's own stages, as a partner would, and reports
+ * the withheld values. Reads only.
  */
 export async function withheldSample(options: SampleOptions): Promise<Omit<AuditFinding, "check">> {
   const { key } = options;
@@ -53,7 +53,7 @@ export async function withheldSample(options: SampleOptions): Promise<Omit<Audit
         if (code === "tenant.unknown") break;
         if (code === undefined) found.answered += 1;
       }
-      if (found.answered > 0 || found.breaches.length > 0) return judged(found, config);
+      if (found.answered > 0 || found.breaches.length > 0) return judgementOf(found, config);
     }
   } finally {
     await reader.close();
@@ -61,7 +61,7 @@ export async function withheldSample(options: SampleOptions): Promise<Omit<Audit
   return { severity: "unknown", seen: "no exposed collection could be read for a tenant of the key's user" };
 }
 
-/** The slugs of a few of the tenants of which the key's user is a member. */
+/** Returns the slugs of the first tenants that the key's user is a member of. */
 async function slugsOf(key: Secret, cms: Cms): Promise<string[]> {
   const note = { stage: "audit", upstreamRequests: 0, upstreamMs: 0 };
   const asking = { requestId: "audit", signal: FOREVER, note };
@@ -74,14 +74,14 @@ async function slugsOf(key: Secret, cms: Cms): Promise<string[]> {
   return slugs;
 }
 
-/** What the answers of one tenant held. */
+/** The findings in the answers of one tenant. */
 interface Found {
   readonly breaches: Breach[];
   readonly values: WithheldValues[];
   answered: number;
 }
 
-/** The same configuration where all that enforcing would withhold is withheld, and where nothing is counted as a client's. */
+/** Returns the configuration with all isolation checks enforced and without the rate limit. */
 function enforcing(config: Config): Config {
   const { partners, rate } = config;
   return {
@@ -91,7 +91,7 @@ function enforcing(config: Config): Config {
   };
 }
 
-/** Reads lists through the stages; `close` ends the connections. */
+/** Returns a reader of lists through the stages; `close` ends the connections. */
 function openReader({
   config,
   key,
@@ -113,7 +113,7 @@ function openReader({
   };
   return {
     cms: () => open(DEFAULT_UPSTREAM).cms,
-    /** Gives the code of the error that was answered; `undefined` for none. */
+    /** Returns the answered error's code; `undefined` if there is none. */
     async read(path: string, into: Found): Promise<string | undefined> {
       found = into;
       const target = parseTarget(path);
@@ -130,19 +130,19 @@ function openReader({
   };
 }
 
-function judged({ breaches, values }: Found, { cms }: Config): Omit<AuditFinding, "check"> {
+function judgementOf({ breaches, values }: Found, { cms }: Config): Omit<AuditFinding, "check"> {
   const [breach] = breaches;
   if (breach !== undefined)
     return {
       severity: "high",
-      seen: `the CMS sent records of another tenant where it was asked for one tenant's: ${breach.collection} (${breach.place})`,
+      seen: `the CMS sent records of another tenant in answers to requests for one tenant's: ${breach.collection} (${breach.place})`,
       change: "see docs/operating.md, GatewayIsolation",
     };
   if (values.length === 0)
     return { severity: "ok", seen: "nothing is withheld from a sample of the exposed collections" };
   return {
     severity: "low",
-    seen: `values withheld from a sample, since they do not prove to be the tenant's: ${summary(values)}`,
+    seen: `values withheld from a sample, since they are not provably the tenant's: ${summary(values)}`,
     change: advice(values, cms),
   };
 }

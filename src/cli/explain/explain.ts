@@ -9,12 +9,11 @@ import { carriesApiKey, type RawHeaders } from "../../core/headers.ts";
 import { isPlainNativeTarget, isUnderPrefix, parseTarget } from "../../core/path.ts";
 import { createPipeline, type Stages } from "../../partners/pipeline.ts";
 import { deadline } from "../../partners/layers.ts";
-import type { Explanation } from "../../observe/explain/explanation.ts";
-import { shapeOf } from "../../observe/explain/redact.ts";
-import { shownRequest, Trace } from "../../observe/explain/trace.ts";
 import { scrub } from "../../observe/scrub.ts";
 import { incomingOf, openStages } from "../stages.ts";
 import { createChooseUpstream } from "../../partners/stages/choose-upstream.ts";
+import { shapeOf } from "./redact.ts";
+import { NotSent, shownRequest, Trace, type ShownRequest, type Step } from "./trace.ts";
 
 /** The request that is to be explained. */
 export interface Question {
@@ -26,6 +25,25 @@ export interface Question {
   readonly sends: boolean;
 }
 
+/** The result of `explain`. */
+export interface Explanation {
+  readonly method: string;
+  readonly target: string;
+  /** `ready`: the dry run ended before the CMS; `refused`: by a stage or the CMS; `native`: not a Partners request. */
+  readonly verdict: "ready" | "answered" | "refused" | "native";
+  readonly steps: readonly Step[];
+  /** The request to the CMS, if the pipeline prepared one. */
+  readonly upstream?: ShownRequest;
+  /** The partner's response: the error envelope in full, a document by its shape. */
+  readonly answer?: {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: unknown;
+  };
+  /** The reason in the gateway's own words, which partners do not see. */
+  readonly reason?: string;
+}
+
 /** Runs a request through the real stages, up to the point of sending it or, if asked, beyond. */
 export async function explainRequest(config: Config, question: Question, clock: Clock): Promise<Explanation> {
   const { method, target } = question;
@@ -35,7 +53,7 @@ export async function explainRequest(config: Config, question: Question, clock: 
     target: parsed,
     headers: question.headers,
   }).upstream;
-  const trace = new Trace(clock, { sends: question.sends });
+  const trace = new Trace(clock);
   let prepared: Outgoing | undefined;
   const { stages: real, close } = openStages(config, {
     name,
@@ -43,16 +61,16 @@ export async function explainRequest(config: Config, question: Question, clock: 
     through: (upstream) => trace.upstream(upstream),
   });
   try {
-    const noticing: Stages = {
+    const stages: Stages = {
       ...real,
-      prepare(request) {
-        const ready = real.prepare(request);
-        prepared = ready.outgoing;
-        return ready;
+      async forward(request) {
+        prepared = request.outgoing;
+        if (!question.sends) throw new NotSent();
+        return await real.forward(request);
       },
     };
     const incoming = incomingOf(question, parsed);
-    const run = deadline(config.partners.deadline, clock)(createPipeline(trace.stages(noticing)));
+    const run = deadline(config.partners.deadline, clock)(createPipeline(trace.stages(stages)));
     const ended = await run(incoming).then(
       (answer) => ({ answer, error: undefined }),
       (thrown: unknown) => {
@@ -62,7 +80,7 @@ export async function explainRequest(config: Config, question: Question, clock: 
     );
     const shown = prepared === undefined ? {} : { upstream: shownRequest(prepared) };
     const told = { method, target, steps: trace.steps, ...shown };
-    if (trace.isStopped) return { ...told, verdict: "ready" };
+    if (trace.steps.at(-1)?.outcome === "stopped") return { ...told, verdict: "ready" };
     const verdict = ended.error === undefined ? "answered" : "refused";
     return { ...told, verdict, answer: shownAnswer(ended.answer), ...reasonOf(ended.error) };
   } finally {

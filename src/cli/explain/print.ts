@@ -1,20 +1,18 @@
-import type { Explanation } from "../../observe/explain/explanation.ts";
-import type { ShownRequest, Step } from "../../observe/explain/trace.ts";
 import { paint, type Io } from "../io.ts";
+import type { Explanation } from "./explain.ts";
+import type { ShownRequest, Step } from "./trace.ts";
 
-const NOW = {
+const VERDICTS = {
   ready: "gets through",
   answered: "got through",
   refused: "is refused",
   native: "is native traffic",
 } as const;
-const WORDS = { now: NOW, past: { ...NOW, refused: "was refused" } } as const;
 
 /** Prints an explanation for people: a line a stage, the request to the CMS, what the partner gets. */
 export function print(explanation: Explanation, io: Io): void {
-  const { method, target, steps, upstream, answer, reason, verdict, past } = explanation;
+  const { method, target, steps, upstream, answer, reason, verdict } = explanation;
   io.out(paint(io, "bold", `${method} ${target}`));
-  if (past !== undefined) io.out(paint(io, "dim", pastLine(past)));
   for (const step of steps) for (const line of stepLines(step, io)) io.out(line);
   if (upstream !== undefined) {
     io.out(`\n${paint(io, "bold", answer === undefined ? "would be sent to the CMS:" : "sent to the CMS:")}`);
@@ -26,8 +24,7 @@ export function print(explanation: Explanation, io: Io): void {
     for (const line of JSON.stringify(answer.body, undefined, 2).split("\n")) io.out(`  ${line}`);
   }
   if (reason !== undefined) io.out(`\n${paint(io, "yellow", reason)}`);
-  const words = WORDS[past === undefined ? "now" : "past"][verdict];
-  io.out(`\nThe request ${paint(io, verdict === "refused" ? "red" : "green", words)}.`);
+  io.out(`\nThe request ${paint(io, verdict === "refused" ? "red" : "green", VERDICTS[verdict])}.`);
 }
 
 function stepLines({ stage, outcome, ms, adds, from, asked, code }: Step, io: Io): string[] {
@@ -53,10 +50,4 @@ function requestLines({ method, target, headers, body }: ShownRequest): string[]
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ...(body === undefined ? [] : ["", body]),
   ];
-}
-
-function pastLine({ requestId, at, ms, cms, sharedWith }: NonNullable<Explanation["past"]>): string {
-  const upstream = cms === undefined ? [] : [`upstream ${cms}`];
-  const shared = sharedWith === undefined ? [] : [`answered as ${sharedWith} was, being the same`];
-  return [`request ${requestId}`, at, `${ms} ms`, ...upstream, ...shared].join(", ");
 }

@@ -18,7 +18,7 @@ import { isJoinPage } from "./record-kind.ts";
 import { Sieve } from "./sieve.ts";
 import { endsWithAny, partialListOf, refusedBy, withProofs, type Answers } from "./steps.ts";
 
-/** The ten members of a list answer, in the order in which partners get them. */
+/** The members of a list answer, in the order in which partners receive them. */
 const LIST_MEMBERS = [
   "docs",
   "totalDocs",
@@ -33,8 +33,8 @@ const LIST_MEMBERS = [
 ] as const;
 
 /**
- * What a partner gets for Payload's answer to a permitted operation: the contract's shape, cleaned. Throws the error
- * that any other answer stands for; Payload's own words stay in its cause.
+ * Translates Payload's answer to a permitted operation into the partner's answer: the contract's shape,
+ * without data outside the scope. Throws the error for any other answer, with Payload's text as `cause`.
  */
 export function translate(answers: Answers, job: AskedJob, settings: PayloadSettings): Translation {
   const { answer, earlier, proofs } = withProofs(answers, job, settings);
@@ -46,7 +46,7 @@ export function translate(answers: Answers, job: AskedJob, settings: PayloadSett
   const body = partial === undefined ? readJson(answer) : readable(partial, earlier, job);
   if (kind === "list" && isUnreadableCondition(answer.status, body)) return emptyList(job, settings);
   if (partial === undefined && (!isSuccess(answer) || body === undefined)) throw refusal(answer, body, job);
-  // The CMS works without the condition: it compares with a value that the field cannot have, and so matches nothing.
+  // The CMS works without the condition, which compares with an impossible value: no record matches.
   if (kind === "list" && endsWithAny(job, [...earlier, answer], settings)) return emptyList(job, settings);
   if (kind === "list" && asksByJoin(body, job, settings)) {
     return { status: 200, body: JSON.stringify(nothingJoined(body)) };
@@ -69,7 +69,10 @@ export function translate(answers: Answers, job: AskedJob, settings: PayloadSett
   }
 }
 
-/** A write at which the CMS failed: a mistake in fields that the CMS cannot read, or a failure of the CMS. */
+/**
+ * Returns the error for a write that the CMS answered with 500: `document.invalid` if the CMS cannot read the
+ * values of some fields, otherwise the CMS's failure.
+ */
 function failedWrite({ answer, earlier }: Answers, job: AskedJob, settings: PayloadSettings): GatewayError {
   const [failed = answer] = earlier;
   const error = refusal(failed, readJson(failed), job);
@@ -79,31 +82,31 @@ function failedWrite({ answer, earlier }: Answers, job: AskedJob, settings: Payl
   return new GatewayError("document.invalid", { fields, cause: error.cause });
 }
 
-/** The list without the records that the CMS cannot read. Throws the CMS's failure where it can read none. */
+/** Returns the list without the records that the CMS cannot read. Throws if the CMS can read none. */
 function readable({ body }: PartialList, earlier: readonly UpstreamAnswer[], job: AskedJob): unknown {
   const [failed] = earlier;
   if (body !== undefined) return body;
   throw failed === undefined ? new GatewayError("upstream.failed") : refusal(failed, readJson(failed), job);
 }
 
-/** An answer of the CMS's, and what it says. */
-interface Said {
+/** An answer of the CMS, with its body parsed. */
+interface ParsedAnswer {
   readonly answer: UpstreamAnswer;
   readonly body: unknown;
 }
 
-/** What is needed to make records of the CMS's records for the partner. */
+/** The inputs that turn the CMS's records into the partner's. */
 interface Shaping {
   readonly sieve: Sieve;
   readonly operation: Operation;
-  /** The tenants whose records the request was permitted. */
+  /** The tenants that the permit names. */
   readonly scope: readonly RecordId[];
-  /** Fields that are there only for the gateway to see. */
+  /** Fields that the query selected for the gateway only. */
   readonly hidden: readonly string[];
   readonly proofs: Proofs;
 }
 
-function shaped({ body, answer }: Said, job: AskedJob, shaping: Shaping): Translation {
+function shaped({ body, answer }: ParsedAnswer, job: AskedJob, shaping: Shaping): Translation {
   const { kind } = job.operation;
   if (kind === "list") return { status: 200, body: listText(body, shaping, answer) };
   const record = recordOf(body);
@@ -111,14 +114,14 @@ function shaped({ body, answer }: Said, job: AskedJob, shaping: Shaping): Transl
   if (!isObject(record)) throw new GatewayError("upstream.failed", { cause: "no record in the answer" });
   const { recordId } = job.permit;
   if (recordId !== undefined && !isRecord(record, recordId)) {
-    // A write has happened, to whatever: "no such document" would be a lie about it.
+    // The write has changed an unknown record, so a 404 would be wrong.
     if (kind !== "read") throw new GatewayError("upstream.failed", { cause: "another record in the answer" });
     throw new GatewayError("document.unknown");
   }
   return { status: kind === "create" ? 201 : 200, body: JSON.stringify(ours(record, shaping)) };
 }
 
-/** A list in which nothing is. */
+/** A list without documents. */
 const EMPTY_LIST = {
   docs: [],
   totalDocs: 0,
@@ -133,8 +136,8 @@ const EMPTY_LIST = {
 } as const;
 
 /**
- * What a list by a condition that the CMS cannot read comes to: it matches nothing, in the words in which the CMS says so
- * of one that it can. A difference would tell a field that it does not have from one that is nobody's to ask by.
+ * Returns the answer to a list whose `where` the CMS rejects or fails at: an empty page, as for a valid
+ * condition without matches. A difference would distinguish a missing field from a forbidden one.
  */
 function emptyList({ asked }: AskedJob, settings: PayloadSettings): Translation {
   const { limit, page } = pagingOf(asked, settings);
@@ -142,8 +145,8 @@ function emptyList({ asked }: AskedJob, settings: PayloadSettings): Translation 
 }
 
 /**
- * True where a list was asked by a field that turns out to be a join: whether anything matched tells of records that
- * point here, whoever they belong to, so nothing does.
+ * True if the list was queried by a field that turns out to be a join. The matches would reveal records of
+ * any tenant that point here, so the gateway answers with an empty list.
  */
 function asksByJoin(body: unknown, job: AskedJob, settings: PayloadSettings): boolean {
   const { collection } = job.operation;
@@ -154,19 +157,19 @@ function asksByJoin(body: unknown, job: AskedJob, settings: PayloadSettings): bo
   return records.some((record) => fields.some((name) => isJoinPage(record[name])));
 }
 
-/** What Payload answers where nothing matches by a join: not quite what it answers elsewhere. */
+/** Returns Payload's answer to a condition on a join without matches. Other empty lists differ. */
 function nothingJoined(body: unknown): Record<string, unknown> {
   const limit = isObject(body) ? body["limit"] : undefined;
   return { ...EMPTY_LIST, limit, totalPages: 0, pagingCounter: 0 };
 }
 
-/** How a list's text begins, whatever comes after. */
+/** The first bytes of a list answer. */
 const LIST_HEAD = Buffer.from('{"docs":');
 
 /**
- * A list for the partner. Its records are the CMS's own bytes where they are what would be written anew, since most
- * lists go out as they came and writing costs as much as reading. Every record was looked at all the same, and the text
- * is the same either way: a difference would tell that something was taken out.
+ * Serialises a list for the partner. Unchanged records are copied as the CMS's own bytes: most lists are
+ * unchanged, and serialising costs as much as parsing. The gateway checks every record in both cases. The
+ * text is the same in both cases: a difference would show that something was removed.
  */
 function listText(body: unknown, shaping: Shaping, answer: UpstreamAnswer): string | Buffer {
   const page = list(body, shaping);
@@ -176,7 +179,7 @@ function listText(body: unknown, shaping: Shaping, answer: UpstreamAnswer): stri
   return Buffer.concat([LIST_HEAD, records, Buffer.from(`,${JSON.stringify(rest).slice(1)}`)]);
 }
 
-/** The list of records as it stands in an answer; `undefined` where it is not plain which bytes it is. */
+/** Returns the bytes of the records in an answer; `undefined` if they cannot be located with certainty. */
 function recordsOf(body: unknown, bytes: Buffer): Buffer | undefined {
   if (!isObject(body) || !Array.isArray(body["docs"]) || !body["docs"].every(isObject)) return undefined;
   const { docs: _, ...rest } = body;
@@ -196,8 +199,8 @@ function list(body: unknown, shaping: Shaping): Record<string, unknown> {
 }
 
 /**
- * The main record of an answer. The CMS was asked for records in scope, so that a foreign one is a breach; after a write it
- * shows that the record was moved to another tenant in the meantime.
+ * Checks and cleans the main record of an answer. The gateway requested records in scope only, so a foreign
+ * record is a breach. After a write it means that the record was moved to another tenant in the meantime.
  */
 function ours(
   record: Record<string, unknown>,
@@ -214,19 +217,25 @@ function ours(
   return record;
 }
 
-/** The one record of an answer: `doc`, or the first of `docs`; `undefined` of an empty list, `null` of neither. */
+/**
+ * Returns the record of an answer: `doc`, or the first of `docs`. An empty list gives `undefined`, an answer
+ * with neither gives `null`.
+ */
 function recordOf(body: unknown): unknown {
   if (!isObject(body)) return null;
   return Array.isArray(body["docs"]) ? body["docs"][0] : (body["doc"] ?? null);
 }
 
-/** True where an empty answer means that no record met the condition of the request, so that nothing was written. */
+/** True if an empty answer means that no record met the request's condition, so that nothing was written. */
 function matchesNothing(job: AskedJob): boolean {
   const { kind } = job.operation;
   return kind === "read" || (kind === "update" && formOf(job).kind === "conditional");
 }
 
-/** No record met the condition: it is gone, or no longer in the state that the partner's `ifUpdatedAt` names. */
+/**
+ * Returns the error for a condition that no record met: the record is gone, or its `updatedAt` is no longer
+ * the partner's `ifUpdatedAt`.
+ */
 function nothingMatched(job: Job): GatewayError {
   const isLocked = job.operation.kind === "update" && job.fields?.[IF_UPDATED_AT] !== undefined;
   return new GatewayError(isLocked ? "document.conflict" : "document.unknown");

@@ -5,16 +5,16 @@ import { Secret } from "../../core/secret.ts";
 import { relatedId } from "./ids.ts";
 import { isUnreadableCondition } from "./refusal.ts";
 
-/** An answer of the CMS, as far as an audit looks at it. */
+/** An answer of the CMS, reduced to the parts that an audit reads. */
 export interface Audited {
   readonly status: number;
   readonly json: unknown;
 }
 
-/** Asks the CMS directly, round every gateway. `headers` are names and values in turn. */
+/** Sends a request to the CMS directly, bypassing every gateway. `headers` holds names and values in turn. */
 export type Ask = (method: string, target: string, headers?: readonly string[]) => Promise<Audited>;
 
-/** What an audit of a Payload is given; without a key the checks that need one say so. */
+/** The inputs of an audit. Without a key, the checks that need one report `unknown`. */
 export interface AuditOptions {
   readonly config: Config;
   readonly ask: Ask;
@@ -23,13 +23,13 @@ export interface AuditOptions {
 
 type Judgement = Omit<AuditFinding, "check">;
 
-/** One question to a live Payload. None of them writes. */
+/** A check of a live Payload. No check writes. */
 export interface PayloadCheck {
   readonly check: string;
   readonly run: (options: AuditOptions) => Promise<Judgement>;
 }
 
-/** A request that a gateway refuses because it carries a key, and a CMS answers: how the two are told apart. */
+/** Builds a keyed request, which a gateway refuses and a CMS answers. The audit tells the two apart by it. */
 export function keyedProbe({ cms }: Config): { target: string; headers: readonly string[] } {
   return {
     target: `${base(cms)}/${cms.users}/me?depth=0`,
@@ -37,7 +37,7 @@ export function keyedProbe({ cms }: Config): { target: string; headers: readonly
   };
 }
 
-/** What is asked of a live Payload, in order. */
+/** The checks of a live Payload, in order. */
 export const PAYLOAD_CHECKS: readonly PayloadCheck[] = [
   { check: "cms.users-closed", run: usersClosed },
   { check: "cms.key-leak", run: keyLeak },
@@ -49,9 +49,9 @@ export const PAYLOAD_CHECKS: readonly PayloadCheck[] = [
   { check: "cms.reach", run: reach },
 ];
 
-/** What a check says that cannot be done without a key. */
+/** The result of a check that cannot run without a key. */
 export const NEEDS_KEY: Judgement = { severity: "unknown", seen: "needs a partner's key: --key-env" };
-/** Collections that are asked about, at the most. */
+/** The largest number of collections that a check requests. */
 export const MANY = 60;
 
 async function usersClosed({ config: { cms }, ask }: AuditOptions): Promise<Judgement> {
@@ -59,31 +59,31 @@ async function usersClosed({ config: { cms }, ask }: AuditOptions): Promise<Judg
   return docsOf(answer).length > 0
     ? {
         severity: "high",
-        seen: `anybody can list ${cms.users} without logging in`,
-        change: `give ${cms.users} an access.read that wants a user`,
+        seen: `${cms.users} can be listed without logging in`,
+        change: `give ${cms.users} an access.read that requires a user`,
       }
     : { severity: "ok", seen: `${cms.users} cannot be listed without logging in (${answer.status})` };
 }
 
-/** Payload before 3.90 returns API keys in clear: a user's own at `/me`, everybody's in lists and relations. */
+/** Payload before 3.90 returns API keys in clear text: a user's own at `/me`, all in lists and relations. */
 async function keyLeak({ config: { cms }, ask, key }: AuditOptions): Promise<Judgement> {
   if (key === undefined) return NEEDS_KEY;
   const headers = credential(cms, key);
   const me = await ask("GET", `${base(cms)}/${cms.users}/me?depth=0`, headers);
   const user = isObject(me.json) ? me.json["user"] : undefined;
-  if (!isObject(user)) return { severity: "unknown", seen: "the CMS says that the key is nobody's" };
+  if (!isObject(user)) return { severity: "unknown", seen: "the CMS reports no user for the key" };
   const list = await ask("GET", `${base(cms)}/${cms.users}?limit=10&depth=0`, headers);
   const leaks = [user, ...docsOf(list)].some((one) => isObject(one) && typeof one["apiKey"] === "string");
   return leaks
     ? {
         severity: "high",
-        seen: "the CMS returns API keys in clear",
+        seen: "the CMS returns API keys in clear text",
         change: "update Payload to 3.90 or newer, and give every partner a new key",
       }
-    : { severity: "ok", seen: "no API key in what the CMS returns of users" };
+    : { severity: "ok", seen: "the CMS returns users without API keys" };
 }
 
-/** Whether naming a tenant in the gateway's headers changes what the CMS answers to one and the same key. */
+/** Tests whether a tenant named in the gateway's headers changes the CMS's answer to the same key. */
 async function tenantHeaders({ config, ask, key }: AuditOptions): Promise<Judgement> {
   if (key === undefined) return NEEDS_KEY;
   const { cms, partners } = config;
@@ -99,16 +99,16 @@ async function tenantHeaders({ config, ask, key }: AuditOptions): Promise<Judgem
       if (idsOf(await ask("GET", target, [...headers, ...claim])) === plain) continue;
       return {
         severity: "high",
-        seen: `the CMS answers otherwise where ${partners.tenantIdHeader} or ${partners.tenantSlugHeader} is sent along (${collection})`,
+        seen: `the CMS answers differently if ${partners.tenantIdHeader} or ${partners.tenantSlugHeader} is sent (${collection})`,
         change:
-          "let nothing but the gateway reach the CMS, or whoever does chooses the tenant: the CMS believes these headers",
+          "let only the gateway reach the CMS: it trusts these headers, so any other client could choose its tenant",
       };
     }
     return tenants.length === 0
-      ? { severity: "unknown", seen: "the key sees no tenant to claim" }
-      : { severity: "ok", seen: "a tenant claimed in headers changes nothing in the CMS's answers" };
+      ? { severity: "unknown", seen: "the key's user sees no tenant to name in the headers" }
+      : { severity: "ok", seen: "a tenant named in the headers does not change the CMS's answers" };
   }
-  return { severity: "unknown", seen: "the key sees no record of the exposed collections" };
+  return { severity: "unknown", seen: "the key's user sees no record of the exposed collections" };
 }
 
 async function tenantsSeen({ config: { cms }, ask }: Pick<AuditOptions, "config" | "ask">, key: Secret) {
@@ -116,7 +116,7 @@ async function tenantsSeen({ config: { cms }, ask }: Pick<AuditOptions, "config"
   return docsOf(await ask("GET", target, credential(cms, key)));
 }
 
-/** The slugs of a few tenants that the CMS shows to the key's user. */
+/** Returns the slugs of a few tenants that the CMS shows to the key's user. */
 export async function tenantSlugs(
   options: Pick<AuditOptions, "config" | "ask">,
   key: Secret,
@@ -136,22 +136,26 @@ async function stacks({ config: { cms }, ask, key }: AuditOptions): Promise<Judg
     ? {
         severity: "medium",
         seen: "the CMS's errors carry stack traces",
-        change: "take debug: true out of the Payload configuration: native errors pass through as they are",
+        change:
+          "remove debug: true from the Payload configuration: the gateway forwards native errors unchanged",
       }
     : { severity: "ok", seen: "no stack traces in the CMS's errors" };
 }
 
-/** Payload carries out a POST as a GET where a header says so. Nobody's request to a path that has no POST writes nothing. */
+/**
+ * Payload executes a POST as a GET if a header says so. An anonymous POST to a path without a POST operation
+ * writes nothing.
+ */
 async function methodOverride({ config: { cms }, ask }: AuditOptions): Promise<Judgement> {
   const target = `${base(cms)}/${cms.users}/me?depth=0`;
   const answer = await ask("POST", target, ["x-http-method-override", "GET", "content-length", "0"]);
   return answer.status === 200
     ? {
         severity: "note",
-        seen: "the CMS takes X-HTTP-Method-Override; the Partners API never forwards it, native paths do",
-        change: "let no other filter in front of the CMS decide by the method",
+        seen: "the CMS honours X-HTTP-Method-Override; the Partners API never forwards it, native paths do",
+        change: "do not let other filters in front of the CMS rely on the method",
       }
-    : { severity: "ok", seen: "the CMS does not take X-HTTP-Method-Override" };
+    : { severity: "ok", seen: "the CMS ignores X-HTTP-Method-Override" };
 }
 
 async function collections({ config: { cms, partners }, ask }: AuditOptions): Promise<Judgement> {
@@ -163,13 +167,13 @@ async function collections({ config: { cms, partners }, ask }: AuditOptions): Pr
   return missing.length > 0
     ? {
         severity: "low",
-        seen: `exposed, and not in the CMS: ${missing.join(", ")}`,
-        change: "take them out of partners.collections",
+        seen: `exposed, but missing in the CMS: ${missing.join(", ")}`,
+        change: "remove them from partners.collections",
       }
     : { severity: "ok", seen: "the CMS has every exposed collection" };
 }
 
-/** A record without a tenant is nobody's: it can be made, and then neither read nor changed. */
+/** Partners can create records in a collection without tenants, but then neither read nor change them. */
 async function tenantFields({ config: { cms, partners }, ask, key }: AuditOptions): Promise<Judgement> {
   if (key === undefined) return NEEDS_KEY;
   const where = encodeURIComponent(JSON.stringify({ [cms.tenantField]: { exists: true } }));
@@ -182,19 +186,19 @@ async function tenantFields({ config: { cms, partners }, ask, key }: AuditOption
   return without.length > 0
     ? {
         severity: "medium",
-        seen: `exposed, and without the field ${cms.tenantField}: ${without.join(", ")}; partners can add to them and read nothing`,
-        change:
-          "take them out of partners.collections; to have them populated, name them in cms.openCollections",
+        seen: `exposed, but without the field ${cms.tenantField}: ${without.join(", ")}; partners can create records there, but not read them`,
+        change: "remove them from partners.collections; to populate them, list them in cms.openCollections",
       }
     : { severity: "ok", seen: `every exposed collection has the field ${cms.tenantField}` };
 }
 
-/** What the key's user may do in the CMS that no partner has a use for. */
+/** Reports permissions of the key's user in the CMS that no partner needs. */
 async function reach({ config: { cms, partners }, ask, key }: AuditOptions): Promise<Judgement> {
   if (key === undefined) return NEEDS_KEY;
   const { json } = await ask("GET", `${base(cms)}/access`, credential(cms, key));
   const may = isObject(json) && isObject(json["collections"]) ? json["collections"] : undefined;
-  if (may === undefined) return { severity: "unknown", seen: "the CMS does not say what the key may do" };
+  if (may === undefined)
+    return { severity: "unknown", seen: "the CMS does not report the permissions of the key" };
   const holds = (slug: string, action: string): boolean => isObject(may[slug]) && Boolean(may[slug][action]);
   const guarded = [cms.users, cms.tenants, cms.groups, ...cms.internal];
   const written = guarded.filter((slug) => ["create", "delete"].some((action) => holds(slug, action)));
@@ -206,14 +210,15 @@ async function reach({ config: { cms, partners }, ask, key }: AuditOptions): Pro
     return {
       severity: "medium",
       seen: `the key's user may create or delete ${written.join(", ")}${unexposed.length > 0 ? `, and read ${unexposed.join(", ")}, which are not exposed` : ""}`,
-      change: "take that from partners' users in the CMS: only the gateway stands before it now",
+      change: "remove these permissions from partners' users in the CMS: only the gateway prevents their use",
     };
-  if (unexposed.length === 0) return { severity: "ok", seen: "the key reads nothing but what is exposed" };
+  if (unexposed.length === 0)
+    return { severity: "ok", seen: "the key's user reads exposed collections only" };
   return {
     severity: "note",
     seen: `the key's user also reads ${unexposed.join(", ")}, which are not exposed`,
     change:
-      "expose them in partners.collections if partners need them; else take the read access away in the CMS",
+      "expose them in partners.collections if partners need them; otherwise remove the read access in the CMS",
   };
 }
 
@@ -221,7 +226,7 @@ function base({ apiPath }: Config["cms"]): string {
   return apiPath === "/" ? "" : apiPath;
 }
 
-/** The header by which a key is sent. */
+/** Returns the header that carries an API key. */
 export function credential(cms: Config["cms"], key: Secret): readonly string[] {
   return ["authorization", `${cms.users} API-Key ${Secret.reveal(key)}`];
 }

@@ -3,10 +3,10 @@ import type { Fields, RecordId } from "../../core/context.ts";
 import type { PayloadSettings } from "./settings.ts";
 
 /**
- * What Payload knows of an uploaded file. A partner that could write these could let its own record point at another
- * tenant's file, and delete that file with its record.
+ * Payload's own metadata of an uploaded file. A partner that could write these fields could make its record
+ * point at another tenant's file, and delete that file together with its record.
  */
-const FILE_FACTS: ReadonlySet<string> = new Set([
+const FILE_METADATA: ReadonlySet<string> = new Set([
   "filename",
   "filesize",
   "height",
@@ -19,20 +19,26 @@ const FILE_FACTS: ReadonlySet<string> = new Set([
   "_objectKey",
 ]);
 
-/** When a record was put into the trash; `null` takes it out, and is what records outside have. */
+/**
+ * The time at which a record was moved to the trash. `null` restores the record; records outside the trash
+ * have `null`.
+ */
 export const TRASHED = "deletedAt";
 
-/** A partner's optimistic lock: the `updatedAt` that the record must still have. No field of the record. */
+/**
+ * A partner's optimistic lock: the `updatedAt` that the record must still have. It is not a field of the
+ * record.
+ */
 export const IF_UPDATED_AT = "ifUpdatedAt";
 
 /**
- * Payload takes these from a body and does not check them: one that is no date fails in the middle of its transaction,
- * and on SQLite (3.90, measured) every later request fails with it. A `deletedAt` that is none stays in the database, and
- * whoever lists the collection's trash gets an error for it, of whatever tenant.
+ * Payload takes these from a body without checking them. A value that is not a date fails in the middle of
+ * its transaction. On SQLite (3.90, measured) every later request then fails as well. An invalid `deletedAt`
+ * stays in the database, and every list of the collection's trash fails, for any tenant.
  */
 const TIMESTAMPS: ReadonlySet<string> = new Set(["createdAt", "updatedAt", TRASHED]);
 
-/** Where a body goes. */
+/** The destination of a body. */
 export interface BodyTarget {
   readonly collection: string;
   readonly tenantId: RecordId;
@@ -40,10 +46,11 @@ export interface BodyTarget {
 }
 
 /**
- * The body for the CMS: the partner's fields, on a create with the tenant added. Left out are the partner's own tenant
- * field, every dotted name (Payload's field names have no dots, yet `tenant.id` moves a record), Payload's own facts about
- * a file, and on an update the id. An update does not carry the tenant: a write that lands just after an administrator's
- * move would undo the move.
+ * Builds the body for the CMS: the partner's fields, plus the tenant on a create. It drops the partner's own
+ * tenant field, Payload's metadata of a file, and on an update the id. It also drops names with dots or
+ * brackets: Payload's field names have no dots, yet `tenant.id` moves a record. An update carries no tenant:
+ * a write that lands just after an administrator's move would undo the move. Throws `document.invalid` for a
+ * timestamp that is not an ISO 8601 date.
  */
 export function bodyFor(fields: Fields, target: BodyTarget, settings: PayloadSettings): string {
   const { tenantField, uploads } = settings.cms;
@@ -51,9 +58,9 @@ export function bodyFor(fields: Fields, target: BodyTarget, settings: PayloadSet
   const kept: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (name === tenantField || /[.[\]]/.test(name) || name === "__proto__") continue;
-    if (isUpload && FILE_FACTS.has(name)) continue;
-    const isNone = name === TRASHED && value === null;
-    if (TIMESTAMPS.has(name) && !isNone && !isMoment(value)) throw badTimestamp(name);
+    if (isUpload && FILE_METADATA.has(name)) continue;
+    const isRestore = name === TRASHED && value === null;
+    if (TIMESTAMPS.has(name) && !isRestore && !isMoment(value)) throw badTimestamp(name);
     if (name === IF_UPDATED_AT || (name === "id" && !target.isNew)) continue;
     kept[name] = TIMESTAMPS.has(name) ? instantOf(value) : value;
   }
@@ -61,7 +68,9 @@ export function bodyFor(fields: Fields, target: BodyTarget, settings: PayloadSet
   return JSON.stringify(kept);
 }
 
-/** True for a body that takes a record out of the trash: only then a record in it can be written. */
+/**
+ * True for a body that restores a record from the trash. Only such a body can write a record in the trash.
+ */
 export function restores(fields: Fields | undefined): boolean {
   return fields !== undefined && Object.hasOwn(fields, TRASHED) && fields[TRASHED] === null;
 }
@@ -69,20 +78,21 @@ export function restores(fields: Fields | undefined): boolean {
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/;
 
 /**
- * True for an ISO 8601 date or moment that there is. JavaScript reads more (`2026-01-01 (x)`, 31 February), on which
- * databases differ.
+ * True for a valid ISO 8601 date or date-time. `Date.parse` accepts more (`2026-01-01 (x)`, 31 February), and
+ * databases differ on these values.
  */
 export function isMoment(value: unknown): value is string {
   const [, day] = typeof value === "string" ? (MOMENT.exec(value) ?? []) : [];
   if (day === undefined || Number.isNaN(Date.parse(String(value)))) return false;
   const midnight = new Date(`${day}T00:00:00Z`);
-  // `0001-01-32` is one to `Date.parse`, which then takes the month for the year.
+  // `Date.parse` accepts `0001-01-32`, since it takes the month for the year.
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
 }
 
 /**
- * The moment as the CMS itself would write it. SQLite keeps and compares the text: a record whose `updatedAt` is `2026-05-01`
- * is read with another one, by which a lock would never find it. A time of day without a zone is the CMS's to read.
+ * Returns a timestamp in the CMS's own format. SQLite stores and compares the text: Payload returns another
+ * text for an `updatedAt` stored as `2026-05-01`, and a lock with that text would never match. A time of day
+ * without a zone is unchanged, since the CMS interprets it.
  */
 function instantOf(value: unknown): unknown {
   if (typeof value !== "string" || !/^[\d-]{10}$|(?:Z|[+-]\d{2}:\d{2})$/.test(value)) return value;

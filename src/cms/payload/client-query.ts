@@ -1,6 +1,6 @@
 import { parse } from "qs-esm";
 
-/** A client's query, taken apart: nothing of it is known to be right. */
+/** A client's parsed query. No value is validated yet. */
 export type ClientQuery = Readonly<Record<string, unknown>>;
 
 const MAX_PARAMETERS = 1000;
@@ -8,8 +8,8 @@ const UNREADABLE = { where: [] } as const;
 const NO_QUERY: ClientQuery = {};
 
 /**
- * What a client asked, by the CMS's own reading of query strings. A query of so many parameters that the parser would
- * silently stop reading has a `where` that matches nothing.
+ * Parses a query string as the CMS does. Above 1,000 parameters the parser would silently ignore the rest, so
+ * such a query has a `where` that matches nothing.
  */
 export function readQuery(query: string): ClientQuery {
   if (query === "") return NO_QUERY;

@@ -1,21 +1,24 @@
 import { ownMember } from "../../core/json.ts";
 
-/** Where in a record of which collection a value stands. */
+/** The place of a value: the collection of its record, and its path there. */
 export interface FieldPlace {
   readonly collection: string | undefined;
   readonly path: string;
   readonly joinsInScope: boolean;
-  /** The field that led to this record, where the record's own collection is unknown. */
+  /** The field that led to this record, if the record's own collection is unknown. */
   readonly above: FieldName | undefined;
 }
 
-/** A field by the collection and path at which an operator finds it. */
+/** A field by the collection and path that an operator can look up. */
 export interface FieldName {
   readonly collection: string | undefined;
   readonly path: string;
 }
 
-/** The field's name: in a record of unknown collection, the path goes on from the field that led to the record. */
+/**
+ * Names the field of a place. In a record of unknown collection, the path continues the path of the field
+ * that led to the record.
+ */
 export function nameOf({
   collection,
   path,
@@ -25,7 +28,10 @@ export function nameOf({
   return { collection: above.collection, path: `${above.path}.${path}` };
 }
 
-/** What the configuration says of a place. A partner's own JSON can name any collection and field. */
+/**
+ * Looks a place up in a setting. Only own members count: a partner's own JSON can name any collection and
+ * field.
+ */
 export function stated(
   settings: Readonly<Record<string, Readonly<Record<string, string>>>>,
   { collection, path }: Pick<FieldPlace, "collection" | "path">,
@@ -41,7 +47,7 @@ export function isAmong(
   return collection !== undefined && ownMember(settings, collection)?.includes(path) === true;
 }
 
-/** True for a place that a setting lists for its collection, or that is within one. */
+/** True for a place that a setting lists for its collection, and for any place below one. */
 export function isBelow(
   settings: Readonly<Record<string, readonly string[]>>,
   { collection, path }: Pick<FieldPlace, "collection" | "path">,

@@ -1,8 +1,8 @@
 import type { UpstreamAnswer } from "../../core/context.ts";
 
 /**
- * The JSON of an answer, or `undefined` where it is none: wrongly labelled, compressed though nobody asked for it, or
- * not to be parsed.
+ * Parses the JSON of an answer. Returns `undefined` for another content type, for an encoding that the
+ * gateway did not request, and for invalid JSON.
  */
 export function readJson(answer: UpstreamAnswer): unknown {
   if (answer.contentEncoding !== undefined && answer.contentEncoding !== "identity") return undefined;

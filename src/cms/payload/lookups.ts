@@ -8,14 +8,17 @@ import { namesUser, senderQuestion } from "./native-sender.ts";
 import { Questions, selecting } from "./questions.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-const NOBODY = new Secret("partners-gateway-probe");
+const PROBE_KEY = new Secret("partners-gateway-probe");
 
-/** A member of more tenants than this is not asked by them: the URL would become longer than the CMS reads. */
+/**
+ * The largest number of memberships in the condition of a tenant lookup. With more, the URL would be longer
+ * than the CMS accepts.
+ */
 const MOST_MEMBERSHIPS = 100;
 
 /**
- * The gateway's own questions to the CMS. Each has three answers: yes, no, and "could not be asked", which rejects and
- * is nobody's fault that a partner could mend.
+ * The gateway's own lookups in the CMS. Each has three outcomes: found, not found, and "the CMS could not
+ * answer". The last one rejects, with an error that a partner cannot fix.
  */
 export class Lookups {
   readonly #settings: PayloadSettings;
@@ -29,14 +32,15 @@ export class Lookups {
     this.#serviceKey = serviceKey === undefined ? undefined : new Secret(serviceKey);
   }
 
-  /** Asks who a key that is nobody's belongs to: the least that a working CMS can answer, database included. */
+  /** Looks up a key that no user has. No cheaper request shows that the CMS works, database included. */
   async probe(asking: LookupContext): Promise<void> {
-    await this.identify(NOBODY, asking);
+    await this.identify(PROBE_KEY, asking);
   }
 
   /**
-   * Whose key it is. Payload 3.90 answers 200 to everybody: failure is `"user": null`, and only an API key's own user
-   * counts (a user found in any other way is not the key's).
+   * Finds the user of a key; `undefined` if no user has it. Payload 3.90 always answers 200: a failure is
+   * `"user": null`. Only a user whose `_strategy` is `api-key` counts, since Payload can find a user in other
+   * ways.
    */
   async identify(key: Secret, asking: LookupContext): Promise<Identity | undefined> {
     const { cms } = this.#settings;
@@ -61,7 +65,7 @@ export class Lookups {
     };
   }
 
-  /** Whether the sender of a native request is a user of the CMS's. */
+  /** Reports whether the sender of a native request is a user of the CMS. */
   async knowsSender(request: NativeRequest, asking: LookupContext): Promise<boolean> {
     const question = senderQuestion(request, this.#settings);
     if (question === undefined) return false;
@@ -70,8 +74,8 @@ export class Lookups {
   }
 
   /**
-   * The tenant of that name as the viewer sees it, with its group's shared collections and members. The CMS finds a
-   * foreign tenant no more than a missing one, so that both cost it the same.
+   * Finds a tenant by id or slug as the viewer sees it, with the shared collections and members of its group.
+   * The lookup's condition excludes foreign tenants, so a foreign and a missing tenant cost the CMS the same.
    */
   async findTenant(ref: TenantRef, viewer: Viewer, asking: LookupContext): Promise<TenantFacts | undefined> {
     const { cms } = this.#settings;
@@ -112,7 +116,7 @@ export class Lookups {
     return docs.map((doc) => relatedId(doc)).filter((id) => id !== undefined);
   }
 
-  /** The records of the tenants' collection that answer a query. */
+  /** Lists the tenants that match a query. */
   #tenants(query: string, credential: Secret, asking: LookupContext): Promise<readonly unknown[]> {
     const sender = { credential, requestId: asking.requestId };
     const by = { sender, code: "tenant.unverifiable", isOwnKey: this.#serviceKey !== undefined } as const;

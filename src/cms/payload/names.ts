@@ -3,35 +3,36 @@ import { GatewayError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 
 /**
- * What a version calls the fields of a collection. Each partner's name means one field of the CMS and each field has
- * one name at the most: two spellings of one field would be a way round whatever looks at one of them only.
+ * The field names of one version in one collection. Each partner name maps to one CMS field, and each field
+ * has at most one partner name. A second spelling of a field would bypass every check that knows only the
+ * first.
  */
 export interface Names {
   /**
-   * The CMS's path for a partner's, `undefined` where this version has no such field. Of a dotted path the first name
-   * alone is looked at. What comes out still has to pass the law: it is a name, not a leave.
+   * Maps a partner's path to the CMS's; `undefined` if this version has no such field. Only the first name of
+   * a dotted path is mapped. The result is a name and not a permission: the field limits still apply to it.
    */
   inward(path: string): string | undefined;
-  /** A partner's path for the CMS's, `undefined` where this version has no such field. */
+  /** Maps a CMS path to the partner's; `undefined` if this version has no such field. */
   outward(path: string): string | undefined;
-  /** False where both are always the same, so that nothing has to be rebuilt. */
+  /** False if both names are always equal, so that no record has to be rebuilt. */
   readonly differ: boolean;
 }
 
-/** The names of one version, by collection; `undefined` is a record of which nobody knows the collection. */
+/** The names of one version, by collection; `undefined` stands for an unknown collection. */
 export type NamesOf = (collection: string | undefined) => Names;
 
 type FieldSettings = NonNullable<Config["partners"]["versionSettings"][string]["fields"]>;
 
-/** The CMS's own names, both ways. */
+/** The CMS's own names in both directions. */
 const CMS_NAMES: Names = { inward: (path) => path, outward: (path) => path, differ: false };
 
-/** Where no version is concerned: the gateway's own questions. */
+/** The names for the gateway's own lookups, which have no version. */
 export const cmsNames: NamesOf = () => CMS_NAMES;
 
 /**
- * The names of a version. A populated record of unknown collection keeps the CMS's names, less all that this version
- * removes anywhere: it may be of the collection in which it is removed.
+ * Builds the names of a version. A populated record of unknown collection keeps the CMS's names, without any
+ * field that this version removes from some collection: the record may belong to that collection.
  */
 export function versionNames(fields: FieldSettings = {}): NamesOf {
   const known = new Map(
@@ -42,7 +43,7 @@ export function versionNames(fields: FieldSettings = {}): NamesOf {
   return (collection) => (collection === undefined ? unknown : (known.get(collection) ?? CMS_NAMES));
 }
 
-/** `rename` from the partner's name to the CMS's, `remove` by the CMS's name. */
+/** Builds the names of one collection. `rename` maps partner names to CMS names; `remove` lists CMS names. */
 function namesOf(rename: Readonly<Record<string, string>>, remove: readonly string[]): Names {
   const toCms = new Map(Object.entries(rename));
   const toPartner = new Map(Object.entries(rename).map(([partners, theirs]) => [theirs, partners]));
@@ -67,13 +68,13 @@ function onFirst(path: string, change: (name: string) => string | undefined): st
   return first === undefined ? undefined : first + path.slice(dot);
 }
 
-/** A partner's fields by the CMS's names, less those that its version does not have. */
+/** Renames a partner's fields to the CMS's names, and drops the fields that the version does not have. */
 export function inwardFields<T>(fields: T, names: Names): T | Record<string, unknown> {
   if (!names.differ || !isObject(fields)) return fields;
   return Object.fromEntries(renamed(Object.entries(fields), (name) => names.inward(name)));
 }
 
-/** Gives a record the names of a version, in place and in the order of its fields. */
+/** Renames a record's fields to a version's names, in place and in the same order. */
 export function renameOutward(record: Record<string, unknown>, names: Names): void {
   if (!names.differ) return;
   const entries = Object.entries(record);
@@ -81,7 +82,9 @@ export function renameOutward(record: Record<string, unknown>, names: Names): vo
   for (const [name, value] of renamed(entries, (cmsName) => names.outward(cmsName))) record[name] = value;
 }
 
-/** A refusal that names fields, by the partner's names. Of a field that its version does not have nothing is told. */
+/**
+ * Renames the fields in an error to the partner's names, and drops the fields that the version does not have.
+ */
 export function outwardRefusal(thrown: unknown, names: Names): unknown {
   if (!(thrown instanceof GatewayError) || !names.differ || thrown.fields === undefined) return thrown;
   const { code, params, cause } = thrown;

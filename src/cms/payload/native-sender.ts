@@ -6,11 +6,16 @@ import { relatedId } from "./ids.ts";
 import { path } from "./outgoing.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** What Payload tells a user by (`extractJWT`), and what it believes a cookie by. */
+/**
+ * The headers by which Payload identifies a user (`extractJWT`), and the headers that decide whether it
+ * accepts a cookie.
+ */
 const CREDENTIALS = ["authorization", "cookie"];
 const CONTEXT = ["origin", "sec-fetch-site"];
 
-/** The question who the sender of a native request is; `undefined` where the request bears no credentials. */
+/**
+ * Builds the `/me` request for the sender of a native request; `undefined` if the request has no credentials.
+ */
 export function senderQuestion(
   { rawHeaders }: NativeRequest,
   settings: Pick<PayloadSettings, "cms">,
@@ -24,14 +29,14 @@ export function senderQuestion(
   return { method: "GET", target: path(settings, [collection, "me"], "depth=0"), headers };
 }
 
-/** True where the answer to it names a user. Payload answers 200 with `"user": null` to anybody else. */
+/** True if the answer to `senderQuestion` names a user. Otherwise Payload answers 200 with `"user": null`. */
 export function namesUser(body: Record<string, unknown>): boolean {
   return isObject(body["user"]) && relatedId(body["user"]) !== undefined;
 }
 
 /**
- * The auth collection that a token says its user is of, unverified: Payload knows a user only by the `/me` of its own
- * collection, and administrators may have one apart from partners.
+ * Returns the auth collection that a token claims, unverified. Payload finds a user only by the `/me` of the
+ * user's own collection, and administrators may have a collection apart from partners.
  */
 function claimedCollection(raw: RawHeaders): string | undefined {
   const schemes = valuesOf(raw, "authorization").map((value) => value.split(" ")[1]);

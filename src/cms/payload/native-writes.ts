@@ -3,7 +3,7 @@ import { decodeSegment } from "../../core/path.ts";
 import type { FactKind, NativeRequest } from "../../core/ports.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** The settings by which a native request's effect is judged. */
+/** The settings that decide which lookups a native request may change. */
 export type WriteSettings = Pick<PayloadSettings, "exposed"> & {
   readonly cms: Pick<
     PayloadSettings["cms"],
@@ -14,7 +14,7 @@ export type WriteSettings = Pick<PayloadSettings, "exposed"> & {
 const ALL: readonly FactKind[] = ["keys", "tenants"];
 const NONE: readonly FactKind[] = [];
 
-/** Collections of Payload's own that hold nobody's rights. */
+/** Payload's own collections that grant no permissions. */
 const OWN_HARMLESS: ReadonlySet<string> = new Set([
   "payload-folders",
   "payload-locked-documents",
@@ -22,7 +22,10 @@ const OWN_HARMLESS: ReadonlySet<string> = new Set([
   "payload-query-presets",
 ]);
 
-/** Operations on an auth collection that change sessions, passwords and locks, none of which an API key looks at. */
+/**
+ * Operations of an auth collection that change sessions, passwords and locks. API keys depend on none of
+ * these.
+ */
 const HARMLESS_AUTH: ReadonlySet<string> = new Set([
   "login",
   "logout",
@@ -31,17 +34,18 @@ const HARMLESS_AUTH: ReadonlySet<string> = new Set([
   "unlock",
 ]);
 
-/** Where Payload 3 keeps API keys from the version on in which a user can have several. */
+/** The collection of API keys in the Payload 3 versions that allow several keys per user. */
 const KEY_COLLECTION = "payload-api-keys";
 
-/** A segment that every parser reads as it stands. */
+/** A segment that every parser reads in the same way. */
 const PLAIN = /^[A-Za-z0-9_-]+$/;
 
 /**
- * The kinds of facts that a native request may change. All of them, unless the request is known not to: a safe method
- * (but for jobs, which Payload runs by GET), or an operation on a collection that holds no user, tenant, group or
- * membership, in the one spelling that no parser reads in another way. So a spelling, an endpoint or a plugin that
- * nobody thought of costs lookups, and not a revocation. Payload 3.86 to 3.90.
+ * Returns the kinds of cached lookups that a native request may change. It returns all of them, unless the
+ * request provably changes none. A safe method changes none, except GET on jobs, which Payload runs. An
+ * operation on a collection without users, tenants, groups and memberships changes none either, in the one
+ * spelling that all parsers read alike. An unforeseen spelling, endpoint or plugin costs extra lookups, but
+ * never a missed revocation. Applies to Payload 3.86 to 3.90.
  */
 export function writesTo(request: NativeRequest, settings: WriteSettings): readonly FactKind[] {
   const { method, target } = request;
@@ -56,22 +60,22 @@ export function writesTo(request: NativeRequest, settings: WriteSettings): reado
   const [collection = "", ...rest] = path.slice(apiPath.length + 1).split("/");
   const harmless = isHarmless(collection, settings);
   const { users, tenants, groups, serviceKey } = settings.cms;
-  // Of collections that are known to be ones: elsewhere the same words are somebody's own endpoint.
+  // Only for known collections: under any other name, the same words can be a custom endpoint.
   if ((harmless || [users, tenants, groups].includes(collection)) && isRead(request, rest)) return NONE;
   if (harmless) return isOperation(method, rest, collection) ? NONE : ALL;
   if (collection !== users && collection !== KEY_COLLECTION) return ALL;
   if (method === "POST" && rest.length === 1 && HARMLESS_AUTH.has(rest[0] ?? "")) return NONE;
-  // Without a key of the gateway's own, what a user may see of tenants is remembered too.
+  // Without a service key, the cached tenants depend on the permissions of each user too.
   return serviceKey === undefined ? ALL : ["keys"];
 }
 
-/** The segments of a path, as they are spelt; one trailing slash makes no other path. */
+/** Splits a path into undecoded segments. A trailing slash does not make another path. */
 function segmentsOf(path: string): readonly string[] {
   const segments = path.split("/").slice(1);
   return segments.length > 1 && segments.at(-1) === "" ? segments.slice(0, -1) : segments;
 }
 
-/** True for a path that every parser reads as one of these or as one below it. */
+/** True for a path that every parser reads as one of these prefixes, or as a path below one. */
 function isHarmlessPath(segments: readonly string[], harmlessPaths: readonly string[]): boolean {
   const decoded = segments.map((segment) => decodeSegment(segment));
   if (decoded.includes(undefined)) return false;
@@ -79,12 +83,18 @@ function isHarmlessPath(segments: readonly string[], harmlessPaths: readonly str
   return harmlessPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
 }
 
-/** Payload answers `GET /payload-jobs/run` by running whatever is due. In any spelling: this one errs on the safe side. */
+/**
+ * Payload answers `GET /payload-jobs/run` by running all due jobs. The check accepts any spelling: a false
+ * positive only costs lookups.
+ */
 function runsJobs(path: string): boolean {
-  return /payload-jobs/i.test(careless(path));
+  return /payload-jobs/i.test(decodeLeniently(path));
 }
 
-/** A POST that Payload treats as a read: a GET by override on a collection or record, or a question for permissions. */
+/**
+ * True for a POST that Payload treats as a read: a GET by method override on a collection or record, or a
+ * request for permissions.
+ */
 function isRead({ method, rawHeaders }: NativeRequest, rest: readonly string[]): boolean {
   if (method !== "POST" || rest.length > 2) return false;
   if (rest[0] === "access") return true;
@@ -102,7 +112,7 @@ function isHarmless(collection: string, { exposed, cms }: WriteSettings): boolea
   );
 }
 
-/** True for the shapes of Payload's own operations; an endpoint of somebody's own may do anything. */
+/** True for the shapes of Payload's own operations. A custom endpoint may do anything. */
 function isOperation(method: string, rest: readonly string[], collection: string): boolean {
   const [first = "", second = "", ...more] = rest;
   if (more.length > 0) return false;
@@ -115,11 +125,14 @@ function isOperation(method: string, rest: readonly string[], collection: string
   return (second === "duplicate" && isIdLike(first)) || (first === "versions" && isIdLike(second));
 }
 
-/** The shapes of Payload's ids: a number, 24 hexadecimal digits, a UUID. Not a word, which could be an endpoint. */
+/**
+ * True for the formats of Payload's ids: a number, 24 hexadecimal digits, a UUID. A word could be an
+ * endpoint.
+ */
 function isIdLike(text: string): boolean {
   return /^(?:\d+|[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.test(text);
 }
 
-function careless(path: string): string {
+function decodeLeniently(path: string): string {
   return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }

@@ -9,14 +9,14 @@ import { writeForm, type WriteForm } from "./write-form.ts";
 
 const JSON_TYPE = "application/json";
 
-/** Who a request to the CMS is made by and for. */
+/** The credential, request id and tenant of a request to the CMS. */
 export interface Sender {
   readonly credential: Secret;
   readonly requestId: string;
   readonly tenant?: Tenant;
 }
 
-/** The request that carries out a permitted operation. */
+/** Builds the request that carries out a permitted operation. */
 export function jobRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
   const { operation, asked, tenant, permit, fields } = job;
   const { kind, collection } = operation;
@@ -37,12 +37,12 @@ export function jobRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
   return { method: "DELETE", target, headers: headers(settings, sender) };
 }
 
-/** A list of the job's collection in the tenant's name. */
+/** Builds a list request for the job's collection, with the job's credential and tenant. */
 export function listRequest(job: AskedJob, settings: PayloadSettings, query: string): Outgoing {
   return get(settings, senderOf(job), [job.operation.collection, query]);
 }
 
-/** An update, in the form that `formOf` chose. */
+/** Builds an update in the form that `formOf` chooses. */
 function updateRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
   const { collection } = job.operation;
   const form = formOf(job);
@@ -57,9 +57,9 @@ function updateRequest(job: AskedJob, settings: PayloadSettings): Outgoing {
 }
 
 /**
- * An update by id. Under a partner's lock it follows where Payload refuses the conditional form: an access rule may look at
- * the id, and the refusal of a field has its path only here. The lock was compared just before, by the question for the
- * record's revisions.
+ * Builds an update by id. Under a partner's lock it follows if Payload refuses the conditional form: an
+ * access rule may depend on the id, and only this form reports the path of a refused field. The lock was
+ * compared just before, in the lookup of the record's revisions.
  */
 export function updateById(job: AskedJob, settings: PayloadSettings): Outgoing {
   const { operation, tenant, fields } = job;
@@ -84,7 +84,7 @@ function recordIdOf({ permit }: AskedJob): RecordId {
   return permit.recordId;
 }
 
-/** The form in which a permitted update is sent. Throws where the partner's own condition does not hold. */
+/** Chooses the form of a permitted update. Throws if the partner's own condition does not hold. */
 export function formOf({ fields = {}, asked, permit }: AskedJob): WriteForm {
   if (permit.revisions === undefined)
     throw new GatewayError("gateway.fault", { cause: "a permit without the record's revisions" });
@@ -92,9 +92,9 @@ export function formOf({ fields = {}, asked, permit }: AskedJob): WriteForm {
 }
 
 /**
- * A read of the CMS: `what` is the collection (or a path below it) and the query. A query that is too long for a URL, as the
- * tenants of a large group make it, goes as the body of a POST, which Payload (3.90, `handleEndpoints`) takes for the GET:
- * the content type has to be these very words.
+ * Builds a read of the CMS; `what` is the collection (or a path below it) and the query. A query too long for
+ * a URL, as for the tenants of a large group, is sent as the body of a POST. Payload (3.90,
+ * `handleEndpoints`) treats this POST as a GET, but only with exactly this content type.
  */
 export function get(settings: PayloadSettings, sender: Sender, what: readonly [string, string]): Outgoing {
   const [collection, query] = what;
@@ -117,7 +117,10 @@ export function get(settings: PayloadSettings, sender: Sender, what: readonly [s
   };
 }
 
-/** Assembled from segments, each encoded on its own: nothing in an id or a slug can become a separator. */
+/**
+ * Builds a path with a query. Each segment is encoded on its own, so nothing in an id or a slug can become a
+ * separator.
+ */
 export function path(
   settings: Pick<PayloadSettings, "cms">,
   segments: readonly RecordId[],
@@ -129,7 +132,7 @@ export function path(
   return `${base}/${joined}${trailingSlash ? "/" : ""}${query === "" ? "" : `?${query}`}`;
 }
 
-/** Starts from nothing: what is not named here does not reach the CMS. */
+/** Builds the headers of a request from an empty list, so no other header reaches the CMS. */
 function headers(settings: PayloadSettings, sender: Sender, bodyType?: string): string[] {
   const list = [
     "authorization",
@@ -154,7 +157,10 @@ function headers(settings: PayloadSettings, sender: Sender, bodyType?: string): 
   return list;
 }
 
-/** Text as a header can hold it: as it is where it is printable ASCII without `%`, else percent-encoded UTF-8. */
+/**
+ * Encodes a text as a header value: printable ASCII without `%` is unchanged, anything else becomes
+ * percent-encoded UTF-8.
+ */
 function headerText(text: string): string {
   return /^[!-$&-~](?:[ -$&-~]*[!-$&-~])?$/.test(text) ? text : encodeURIComponent(text.toWellFormed());
 }

@@ -1,18 +1,19 @@
 import type { ClientQuery } from "./client-query.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** The part of a list that a client asks for. */
+/** The part of a list that a client requests. */
 export interface Paging {
-  /** Documents at the most. */
+  /** The largest number of documents. */
   readonly limit: number;
   readonly page: number;
-  /** True where the client asks for no count of the documents and no number of pages (`pagination=false`). */
+  /** True if the client requests no count of the documents and no number of pages (`pagination=false`). */
   readonly unpaged: boolean;
 }
 
 /**
- * Reads `limit`, `page` and `pagination`. Payload 3.90 reads `page` beside `pagination=false` as well, where there is a limit:
- * a client walks through a list in this way without the cost of a count. Without a limit of its own there are no pages.
+ * Reads `limit`, `page` and `pagination`. With a limit, Payload 3.90 reads `page` beside `pagination=false`
+ * too: a client can page through a list without the cost of a count. Without a limit in the query there are
+ * no pages.
  */
 export function pagingOf(asked: ClientQuery, { maxPage }: PayloadSettings): Paging {
   const unpaged = asked["pagination"] === "false";
@@ -21,19 +22,19 @@ export function pagingOf(asked: ClientQuery, { maxPage }: PayloadSettings): Pagi
   return { limit, unpaged, page: hasPages && isPositive(asked["page"]) ? Number(asked["page"]) : 1 };
 }
 
-function pageSize(asked: unknown, unpaged: boolean, cap: number): number {
+function pageSize(value: unknown, unpaged: boolean, cap: number): number {
   const standard = unpaged ? cap : Math.min(10, cap);
-  if (typeof asked !== "string" || !/^\d{1,9}$/.test(asked)) return standard;
-  const wanted = Number(asked);
+  if (typeof value !== "string" || !/^\d{1,9}$/.test(value)) return standard;
+  const wanted = Number(value);
   return wanted === 0 ? cap : Math.min(wanted, cap);
 }
 
-/** The depth that a client asks for, `cap` at the most and where it asks for none. */
-export function depth(asked: unknown, cap: number): number {
-  return typeof asked === "string" && /^\d{1,3}$/.test(asked) ? Math.min(Number(asked), cap) : cap;
+/** Returns the requested depth, at most `cap`. Without a valid one it returns `cap`. */
+export function depth(value: unknown, cap: number): number {
+  return typeof value === "string" && /^\d{1,3}$/.test(value) ? Math.min(Number(value), cap) : cap;
 }
 
-/** True for a number of pages or records that Payload reads as it is spelt. */
-export function isPositive(asked: unknown): asked is string {
-  return typeof asked === "string" && /^[1-9]\d{0,8}$/.test(asked);
+/** True for a positive integer that Payload reads as it is spelt. */
+export function isPositive(value: unknown): value is string {
+  return typeof value === "string" && /^[1-9]\d{0,8}$/.test(value);
 }

@@ -1,6 +1,6 @@
 import type { Selection } from "./selection.ts";
 
-/** Builds a query string: each name and value is encoded on its own. */
+/** Builds a query string. Each name and value is encoded on its own. */
 export class Parameters {
   readonly #parts: string[] = [];
 

@@ -16,20 +16,26 @@ import { inspectRecord } from "./revisions.ts";
 import { followUp, isSettled } from "./steps.ts";
 import { payloadSettings, type PayloadSettings } from "./settings.ts";
 
-/** What the adapter can be given besides. */
+/** Optional dependencies of the adapter. */
 export interface PayloadExtras {
-  /** Told of what an answer of the CMS held that is outside the scope, or does not prove to be in it. */
+  /**
+   * Receives the values of answers that are outside the scope or do not prove to be in it, and the unreadable
+   * records.
+   */
   readonly tell?: AnswerEvents;
-  /** What is asked through about keys that are not known as good: anybody can cause the question, by inventing one. */
+  /**
+   * The upstream for lookups of keys that are not known to be valid. Any client can cause these, by inventing
+   * keys.
+   */
   readonly strangers?: Upstream;
 }
 
-/** The port `Cms` for Payload 3 (measured on 3.86 and 3.90), asked through `upstream`. */
+/** Creates the `Cms` port for Payload 3 (measured on 3.86 and 3.90). Its requests go through `upstream`. */
 export function createPayloadCms(config: Config, upstream: Upstream, extras: PayloadExtras = {}): Cms {
   const settings = payloadSettings(config, extras.tell);
   const questions = new Questions(settings, upstream);
   const lookups = new Lookups(questions);
-  const strangers = new Lookups(new Questions(settings, extras.strangers ?? upstream));
+  const unknownKeyLookups = new Lookups(new Questions(settings, extras.strangers ?? upstream));
   const textIds = new Set(settings.cms.textIds);
   const versions = new Map(
     Object.entries(config.partners.versionSettings).map(([version, { fields }]) => [
@@ -38,8 +44,11 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
     ]),
   );
   const settingsOf = (version: string): PayloadSettings => versions.get(version) ?? settings;
-  /** Does a job in the CMS's words: what the version calls otherwise is renamed before, in a refusal after. */
-  const spoken = <T>(job: Job, run: (words: AskedJob, version: PayloadSettings) => T): T => {
+  /**
+   * Runs a step of a job with the CMS's field names. The fields of the body are renamed before, the fields of
+   * a refusal after.
+   */
+  const inCmsNames = <T>(job: Job, run: (cmsJob: AskedJob, version: PayloadSettings) => T): T => {
     const version = settingsOf(job.version);
     const names = version.names(job.operation.collection);
     try {
@@ -50,7 +59,8 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
   };
   return {
     probe: (asking) => lookups.probe(asking),
-    identify: (key, asking) => (asking.isUnknownKey === false ? lookups : strangers).identify(key, asking),
+    identify: (key, asking) =>
+      (asking.isUnknownKey === false ? lookups : unknownKeyLookups).identify(key, asking),
     findTenant: (ref, viewer, asking) => lookups.findTenant(ref, viewer, asking),
     recordId: (spelling, sample, collection) =>
       recordId(spelling, collection !== undefined && textIds.has(collection) ? "text" : idKindOf(sample)),
@@ -68,14 +78,14 @@ export function createPayloadCms(config: Config, upstream: Upstream, extras: Pay
       const paths = await check.outsiders({ ...body, fields: inwardFields(body.fields, names) });
       return paths.map((path) => names.outward(path) ?? path);
     },
-    outgoing: (job) => spoken(job, jobRequest),
+    outgoing: (job) => inCmsNames(job, jobRequest),
     followUp: (job, answers) =>
       isSettled(job, answers, settings)
         ? undefined
-        : spoken(job, (words, version) => followUp(words, answers, version)),
+        : inCmsNames(job, (cmsJob, version) => followUp(cmsJob, answers, version)),
     translate: (answer, job, earlier = []) =>
-      spoken(job, (words, version) => translate({ answer, earlier }, words, version)),
-    knowsSender: (request, asking) => strangers.knowsSender(request, asking),
+      inCmsNames(job, (cmsJob, version) => translate({ answer, earlier }, cmsJob, version)),
+    knowsSender: (request, asking) => unknownKeyLookups.knowsSender(request, asking),
     writesTo: (request) => writesTo(request, settings),
   };
 }

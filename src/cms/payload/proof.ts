@@ -11,15 +11,18 @@ import type { PayloadSettings } from "./settings.ts";
 import { depthOf, type VirtualField } from "./virtual-fields.ts";
 
 /**
- * The proof of virtual fields. Payload gives them their values at any depth, but shows the records that these come from only
- * where the depth reaches them. Asking deeper than the client did would change other values: a relation to a record that the
- * key cannot read is an id at depth 0 and `null` at depth 1. So a second question follows, for those relations alone.
+ * The proofs of virtual fields. Payload fills virtual fields at any depth, but shows the records behind them
+ * only if the depth reaches these. Raising the client's depth would change other values: a relation to a
+ * record that the key cannot read is an id at depth 0 and `null` at depth 1. So a second request follows, for
+ * these relations only.
  */
 
 /** Records by id, with the relations populated that their virtual fields need. */
 export type Proofs = ReadonlyMap<string, Record<string, unknown>>;
 
-/** The request for the proofs of the records in an answer; `undefined` where nothing has to be proven. */
+/**
+ * Builds the request for the proofs of the records in an answer; `undefined` if there is nothing to prove.
+ */
 export function proofRequest(
   job: AskedJob,
   answer: UpstreamAnswer,
@@ -27,8 +30,8 @@ export function proofRequest(
 ): Outgoing | undefined {
   const { asked, operation, permit } = job;
   const fields = shownFields(job, settings);
-  const needed = Math.min(depthOf(fields), settings.maxDepth);
-  if (depth(asked["depth"], settings.maxDepth) >= needed || operation.kind === "delete") return undefined;
+  const proofDepth = Math.min(depthOf(fields), settings.maxDepth);
+  if (depth(asked["depth"], settings.maxDepth) >= proofDepth || operation.kind === "delete") return undefined;
   const ids = recordsOf(readJson(answer)).map((record) => relatedId(record));
   if (ids.length === 0) return undefined;
   const parameters = new Parameters();
@@ -36,15 +39,17 @@ export function proofRequest(
   parameters.add("where", JSON.stringify(where));
   parameters.add("limit", String(ids.length));
   parameters.add("pagination", "false");
-  parameters.add("depth", String(needed));
+  parameters.add("depth", String(proofDepth));
   addLocale(parameters, asked);
   if (asksDraft(asked)) parameters.add("draft", "true");
+  // The answer to an update that moves a record to the trash shows the record, which is in the trash by then.
+  parameters.add("trash", "true");
   for (const relation of new Set(fields.map(({ source: [first = ""] }) => first)))
     parameters.add(`select[${relation}]`, "true");
   return listRequest(job, settings, parameters.toString());
 }
 
-/** What the answer to `proofRequest` shows. A refusal proves nothing. */
+/** Reads the records in the answer to `proofRequest`. An error answer proves nothing. */
 export function proofsOf(answer: UpstreamAnswer | undefined): Proofs {
   const records = answer === undefined ? [] : recordsOf(readJson(answer));
   return new Map(records.map((record) => [String(relatedId(record)), record]));
@@ -55,11 +60,12 @@ function shownFields({ asked, operation }: AskedJob, settings: PayloadSettings):
   const select = readSelect(asked["select"], settings, collection);
   const fields = settings.virtualFields.of(collection);
   if (select === undefined) return fields;
-  // Beside exclusions, unlike a stored field, one that is named with `true` is shown (Payload 3.90).
+  // Unlike a stored field, a virtual field that is named with `true` beside exclusions is shown (Payload
+  // 3.90).
   return fields.filter(({ name: [first = ""] }) => select[first] === true || !isHidden(select, first));
 }
 
-/** The main records of an answer: of a list, of a read, or of a write. */
+/** Returns the main records of an answer to a list, a read or a write. */
 function recordsOf(body: unknown): readonly Record<string, unknown>[] {
   if (!isObject(body)) return [];
   const { docs, doc } = body;

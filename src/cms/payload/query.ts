@@ -9,18 +9,19 @@ import { isHidden, isInclusion, readPopulate, readSelect, showFields } from "./s
 import { whereLimits, type PayloadSettings } from "./settings.ts";
 
 /**
- * Queries: the client's is taken apart, what the contract knows is put together anew. Nothing of the client's query
- * string is passed on as it came, so there is nothing to append to, outrun (qs stops at 1000 parameters) or override.
+ * The queries to the CMS. The gateway parses the client's query and builds a new one from the parameters of
+ * the contract. No part of the client's query string is forwarded. A client therefore cannot append to it,
+ * override it, or push a parameter out of it (qs stops at 1,000).
  */
 
-/** A job with its query taken apart, which is done once: several questions are asked of it. */
+/** A job with its parsed query, which several functions read. */
 export interface AskedJob extends Job {
   readonly asked: ClientQuery;
 }
 
 const LOCALE = /^(?:[A-Za-z][A-Za-z0-9_-]{0,34}|\*)$/;
 
-/** The query of a list, without its leading `?`. `scope` holds the tenants whose records may be listed. */
+/** Builds the query of a list, without `?`. The context's `scope` holds the tenants that may be listed. */
 export function listQuery(asked: ClientQuery, collection: string, context: QueryContext): string {
   const parameters = new Parameters();
   addPage(parameters, asked, { ...context, collection });
@@ -31,7 +32,7 @@ export function listQuery(asked: ClientQuery, collection: string, context: Query
   return parameters.toString();
 }
 
-/** Which records a list shows, and in which order. */
+/** Adds the parameters that decide which records a list shows, and in which order. */
 function addPage(
   parameters: Parameters,
   asked: ClientQuery,
@@ -52,8 +53,8 @@ function addPage(
 }
 
 /**
- * The ids of a list's page, on the same terms as the list: the question shows whether a failure lies in the condition or
- * in the records. Nothing but ids is read.
+ * Builds the query for the ids of a list's page, with the list's own condition, order and paging. It reads
+ * only ids, so its answer shows whether a failure lies in the condition or in the records.
  */
 export function idsQuery({ asked, operation, permit, tenant }: AskedJob, settings: PayloadSettings): string {
   const parameters = new Parameters();
@@ -65,7 +66,7 @@ export function idsQuery({ asked, operation, permit, tenant }: AskedJob, setting
   return parameters.toString();
 }
 
-/** Some records of a list's page, in the shape in which the list was asked for. */
+/** Builds the query for some records of a list's page, in the shape that the client requested. */
 export function partQuery(
   { asked, operation, permit, tenant }: AskedJob,
   settings: PayloadSettings,
@@ -76,8 +77,9 @@ export function partQuery(
 }
 
 /**
- * The fields that a list asks by, in its conditions and its order. A join field among them that nobody declared would
- * tell about other tenants' records; how it is recognised is in `answer.ts`, which needs to see the field for that.
+ * Returns the fields in a list's conditions and order. An undeclared join field among them would tell about
+ * other tenants' records. `answer.ts` recognises a join by its value, so the answer has to include these
+ * fields.
  */
 export function askedFields(
   asked: ClientQuery,
@@ -95,8 +97,9 @@ export function askedFields(
 }
 
 /**
- * The fields that the gateway has to see of each record, whatever a client selects: whose it is, without which the
- * tripwire would be blind, and what a list is asked by. The relation behind a virtual field comes with it (Payload 3.90).
+ * Returns the fields that the gateway needs of each record, whatever the client selects: the tenant, without
+ * which the tripwire cannot check the record, and the fields that a list is queried by. Payload (3.90)
+ * includes the relation behind a virtual field.
  */
 function seenFields(
   asked: ClientQuery,
@@ -107,15 +110,16 @@ function seenFields(
   return [...new Set([settings.cms.tenantField, ...asks])];
 }
 
-/** The records that are seen: of which collection, and whether a list of them was asked for. */
+/** The records of an answer: their collection, and whether they are a list. */
 interface Seen {
   readonly collection: string;
   readonly isList: boolean;
 }
 
 /**
- * The fields of the CMS's answer that a client's `select` hides: those that were shown for the gateway alone. Payload (3.90)
- * shows the relation behind a virtual field with the field, and has no value for the field where the relation is excluded.
+ * Returns the fields of the CMS's answer that a client's `select` hides: the query selected them for the
+ * gateway only. Payload (3.90) shows the relation behind a virtual field with the field, and gives the field
+ * no value if the relation is excluded.
  */
 export function hiddenFields({ asked, operation }: AskedJob, settings: PayloadSettings): readonly string[] {
   const { kind, collection } = operation;
@@ -123,7 +127,7 @@ export function hiddenFields({ asked, operation }: AskedJob, settings: PayloadSe
   if (select === undefined) return [];
   const seen = seenFields(asked, { collection, isList: kind === "list" }, settings);
   const hidden = new Set(seen.filter((name) => isHidden(select, name)));
-  // Named with `true` beside exclusions, the tenant was asked for.
+  // The client requested the tenant if it named it with `true` beside exclusions.
   if (select[settings.cms.tenantField] === true) hidden.delete(settings.cms.tenantField);
   for (const { name, source } of settings.virtualFields.of(collection)) {
     const [[field = ""], [relation = ""]] = [name, source];
@@ -134,7 +138,7 @@ export function hiddenFields({ asked, operation }: AskedJob, settings: PayloadSe
   return [...hidden];
 }
 
-/** The query of a single read: a list of one, so that the CMS itself applies the tenant's constraint. */
+/** Builds the query of a single read: a list of one, so that the CMS itself applies the tenant constraint. */
 export function readOneQuery(
   asked: ClientQuery,
   collection: string,
@@ -152,7 +156,7 @@ export function readOneQuery(
   return parameters.toString();
 }
 
-/** The query of a write: only what shapes the answer, and whether a draft is meant. */
+/** Builds the query of a write: only the shape of the answer, and whether the write concerns a draft. */
 export function writeQuery(asked: ClientQuery, collection: string, settings: PayloadSettings): string {
   const parameters = new Parameters();
   const seen = seenFields(asked, { collection, isList: false }, settings);
@@ -160,26 +164,26 @@ export function writeQuery(asked: ClientQuery, collection: string, settings: Pay
   return parameters.toString();
 }
 
-/** True where a request is about drafts. */
+/** True if a request concerns drafts. */
 export function asksDraft(asked: ClientQuery): boolean {
   return asked["draft"] === "true";
 }
 
-/** What a query is made for: the settings, the tenant, and those whose records of the collection may be seen. */
+/** The context of a query: the settings, the tenant, and the tenants whose records may be seen. */
 export interface QueryContext {
   readonly settings: PayloadSettings;
   readonly tenant: Tenant;
   readonly scope: readonly RecordId[];
-  /** The records of a list that are asked for, where that is not all of them. */
+  /** The requested records of a list, if these are not all. */
   readonly ids?: readonly RecordId[];
 }
 
-/** The tenant's constraint. An empty scope matches nothing (`in: []`), never everything. */
+/** Builds the tenant constraint. An empty scope matches nothing (`in: []`), never everything. */
 export function tenantCondition(settings: PayloadSettings, scope: readonly RecordId[]): Where {
   return { [settings.cms.tenantField]: { in: scope } };
 }
 
-/** What an answer has to show besides what a client asked for. */
+/** The collection of an answer, and the fields that it includes whatever the client selects. */
 interface Shape {
   readonly settings: PayloadSettings;
   readonly collection: string;
@@ -198,7 +202,7 @@ function addShape(parameters: Parameters, asked: ClientQuery, { settings, collec
   }
 }
 
-/** The language that a client asks for. */
+/** Adds the locales that a client requests. */
 export function addLocale(parameters: Parameters, asked: ClientQuery): void {
   if (typeof asked["locale"] === "string" && LOCALE.test(asked["locale"]))
     parameters.add("locale", asked["locale"]);
@@ -207,21 +211,25 @@ export function addLocale(parameters: Parameters, asked: ClientQuery): void {
 }
 
 /**
- * A declared join field lists only what may be read of the collection it lists; Payload would list everybody's, even at
- * depth 0. Whether the group shares the record that has the join says nothing of what it lists.
+ * Limits each declared join field to the records that the tenant may read in the listed collection. Payload
+ * would list every tenant's records, even at depth 0. It does not matter whether the group shares the record
+ * that has the join.
  */
 function addJoins(parameters: Parameters, collection: string, { settings, tenant }: QueryContext): void {
   for (const [joinField, listed] of Object.entries(settings.cms.joins[collection] ?? {})) {
     const name = `joins[${joinField}][where][${settings.cms.tenantField}][in]`;
     const ids = readScope(tenant, listed).map(String);
-    // One text, which Payload (3.90) splits at commas, is a tenth of a parameter for each: groups can be large.
+    // Payload (3.90) splits a text at commas: a tenth of one parameter per id. Groups can be large.
     if (ids.some((id) => id.includes(",")))
       ids.forEach((id, index) => parameters.add(`${name}[${index}]`, id));
     else parameters.add(name, ids.join(","));
   }
 }
 
-/** A path into another record is an order by something the partner may not see, and so an oracle: left out. */
+/**
+ * Reads `sort`. Paths into other records are dropped: an order by a value that the partner may not see is an
+ * oracle.
+ */
 export function readSort(asked: unknown, settings: PayloadSettings, collection: string): string {
   const names = typeof asked === "string" ? asked.split(",") : Array.isArray(asked) ? asked : [];
   const limits = whereLimits(settings, collection);

@@ -7,15 +7,15 @@ import { get, type Sender } from "./outgoing.ts";
 import { detail } from "./refusal.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** One question of the gateway's own: who asks, and the error that stands for "the CMS could not say". */
+/** The sender of one of the gateway's own lookups, and the error code for "the CMS could not answer". */
 export interface AskedBy {
   readonly sender: Sender;
   readonly code: ErrorCode;
-  /** True for a question with the gateway's own key: that the CMS refuses it is not the partner's doing. */
+  /** True for a lookup with the gateway's own key: a refusal by the CMS is not the partner's fault. */
   readonly isOwnKey?: boolean;
 }
 
-/** Sends the gateway's own questions to Payload and reads the answers. */
+/** Sends the gateway's own lookups to Payload and reads the answers. */
 export class Questions {
   readonly settings: PayloadSettings;
   readonly #upstream: Upstream;
@@ -25,7 +25,10 @@ export class Questions {
     this.#upstream = upstream;
   }
 
-  /** The JSON object that answers a read of `what` (collection or path below it, query). Rejects with `code` without one. */
+  /**
+   * Reads `what` (collection or path below it, query) and resolves with the JSON object. Rejects with `code`
+   * if there is none.
+   */
   async object(
     what: readonly [string, string],
     { sender, code, isOwnKey = false }: AskedBy,
@@ -37,7 +40,7 @@ export class Questions {
     return this.read(answer, code);
   }
 
-  /** The records of the list that answers a read of `what`. Rejects with `code` where there is no list. */
+  /** Reads `what` and resolves with the records of the list. Rejects with `code` if there is no list. */
   async docs(
     what: readonly [string, string],
     by: AskedBy,
@@ -46,20 +49,23 @@ export class Questions {
     return this.list(await this.object(what, by, asking), by.code);
   }
 
-  /** Sends a question. A transport error rejects with `code` and is its cause. */
+  /** Sends a lookup. A transport error rejects with `code` and becomes its `cause`. */
   async send(outgoing: Outgoing, code: ErrorCode, asking: LookupContext): Promise<UpstreamAnswer> {
     try {
       return await this.#upstream.send(outgoing, asking);
     } catch (cause) {
-      // Whether the tenant has its share in use is not a thing that the CMS could not say. (Of a fact that others wait
-      // for as well, it is.)
+      // `tenant.busy` means that the tenant's own share is in use, not that the CMS could not answer. For
+      // lookups that other requests share, it does count as no answer.
       const isOwnDoing = cause instanceof GatewayError && cause.code === "tenant.busy";
       if (asking.signal.aborted || (isOwnDoing && code === "document.unverifiable")) throw cause;
       throw new GatewayError(code, { cause });
     }
   }
 
-  /** The JSON object of an answer. Throws `key.forbidden` where the CMS refuses its user, else `code` without an object. */
+  /**
+   * Returns the JSON object of an answer. Throws `key.forbidden` if the CMS refuses its user, and `code` if
+   * there is no object.
+   */
   read(answer: UpstreamAnswer, code: ErrorCode): Record<string, unknown> {
     if (isRefused(answer) && code !== "key.unverifiable")
       throw new GatewayError("key.forbidden", { cause: `the CMS answered ${answer.status}` });
@@ -69,7 +75,7 @@ export class Questions {
     return body;
   }
 
-  /** The records of a list answer. Throws `code` where it holds none. */
+  /** Returns the records of a list answer. Throws `code` if it has no list. */
   list(body: Record<string, unknown>, code: ErrorCode): readonly unknown[] {
     if (!Array.isArray(body["docs"])) throw new GatewayError(code, { cause: "no list in the CMS's answer" });
     return body["docs"];
@@ -80,7 +86,7 @@ function isRefused({ status }: UpstreamAnswer): boolean {
   return status === 401 || status === 403;
 }
 
-/** `select` parameters that include these fields, each beginning with `&`. */
+/** Builds `select` parameters that include these fields. Each begins with `&`. */
 export function selecting(fields: readonly string[]): string {
   return fields.map((name) => `&${encodeURIComponent(`select[${name}]`)}=true`).join("");
 }

@@ -4,22 +4,23 @@ import { isAmong, type FieldPlace } from "./field-place.ts";
 import { idKindOf, isRowId, type IdKind } from "./ids.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** Tells what an object in an answer is: a populated record, a user, or a part of the record that holds it. */
+/** Classifies an object in an answer: a populated record, a user, or a part of the record that holds it. */
 export class RecordKind {
   readonly #settings: PayloadSettings;
-  /** The kind of the CMS's ids. */
+  /** The format of the CMS's ids. */
   readonly #ids: IdKind;
 
-  /** `sample` is an id of the CMS's. */
+  /** `sample` is any id of the CMS. */
   constructor(settings: PayloadSettings, sample: RecordId) {
     this.#settings = settings;
     this.#ids = idKindOf(sample);
   }
 
   /**
-   * Tells a populated record from a part of the record itself. Rows of arrays and blocks have an id too: 24 hex digits
-   * unless a client chose another. Where records can have such ids as well, rows have neither timestamps nor a tenant, or
-   * are declared (`cms.rowFields`). In doubt a value counts as populated, and then has to prove its owner.
+   * True for a populated record, false for a part of the record itself. Rows of arrays and blocks have ids
+   * too: 24 hex digits unless a client chose another. If records can have such ids as well, a row is an
+   * object without timestamps and tenant, or one in a declared field (`cms.rowFields`). In doubt a value
+   * counts as populated, and then has to prove its owner.
    */
   isPopulated(value: Record<string, unknown>, at: FieldPlace, inList: boolean): boolean {
     if (!("id" in value)) return false;
@@ -33,7 +34,7 @@ export class RecordKind {
     return !(inList || "blockType" in value || this.#ids === "number");
   }
 
-  /** True for a record of the users' collection, and for any with a field that only users have. */
+  /** True for a record of the users collection, and for any record with a field that only users have. */
   isUser(record: Record<string, unknown>): boolean {
     if (record["collection"] === this.#settings.cms.users || "hasAPIKey" in record) return true;
     for (const name of this.#settings.secretFields) if (name in record) return true;
@@ -41,20 +42,20 @@ export class RecordKind {
   }
 }
 
-/** What a join field holds: a page of the records that point here. */
+/** The value of a join field: a page of the records that point here. */
 export type JoinPage = Record<string, unknown> & { docs: readonly unknown[] };
 
-/** True for what a join field holds. */
+/** True for the value of a join field. */
 export function isJoinPage(value: unknown): value is JoinPage {
   return isObject(value) && Array.isArray(value["docs"]) && "hasNextPage" in value;
 }
 
-/** The record of a polymorphic relation's item, or the item itself. */
+/** Returns the record of a polymorphic relation's item, or the item itself. */
 export function polymorphicTarget(item: unknown): unknown {
   return isObject(item) && typeof item["relationTo"] === "string" && "value" in item ? item["value"] : item;
 }
 
-/** The collection that a polymorphic relation's item names. */
+/** Returns the collection that a polymorphic relation's item names. */
 export function polymorphicName(item: unknown): string | undefined {
   return isObject(item) && typeof item["relationTo"] === "string" && "value" in item
     ? item["relationTo"]

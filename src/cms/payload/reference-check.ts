@@ -10,12 +10,12 @@ import { Questions, selecting } from "./questions.ts";
 import { referencesIn, type Reference } from "./references.ts";
 import { isUnreadableCondition } from "./refusal.ts";
 
-/** References of one body, at the most. */
+/** The largest number of references in one body. */
 const MOST_REFERENCES = 1_000;
 
 const CODE = "document.unverifiable";
 
-/** Looks whether the declared relations of a body lead to records that the tenant may read. */
+/** Checks that the declared relations of a body lead to records that the tenant may read. */
 export class ReferenceCheck {
   readonly #questions: Questions;
   readonly #sender: Required<Sender>;
@@ -28,8 +28,8 @@ export class ReferenceCheck {
   }
 
   /**
-   * The paths of the relations that lead outside; see the port. One question for each collection and hundred records
-   * (fewer where their ids are long); two more where any was not found.
+   * Returns the paths of the relations that lead outside the scope; see the port. It sends one lookup per
+   * collection and 100 records (fewer if their ids are long), and two more if a record was not found.
    */
   async outsiders(body: BodyRef): Promise<readonly string[]> {
     const { collection, tenant, fields } = body;
@@ -39,15 +39,15 @@ export class ReferenceCheck {
     const found = await this.#inScope(references);
     const missing = references.filter(({ target, id }) => id === undefined || !found.has(`${target} ${id}`));
     if (missing.length === 0) return [];
-    const held = body.id === undefined ? [] : await this.#held({ collection, tenant, id: body.id });
-    const holding = held.flatMap((state) => referencesIn(state, collection, reading));
-    const kept = new Set(holding.map(({ path, id }) => `${path} ${id}`));
+    const stored = body.id === undefined ? [] : await this.#storedStates({ collection, tenant, id: body.id });
+    const storedReferences = stored.flatMap((state) => referencesIn(state, collection, reading));
+    const unchanged = new Set(storedReferences.map(({ path, id }) => `${path} ${id}`));
     return [
-      ...new Set(missing.filter(({ path, id }) => !kept.has(`${path} ${id}`)).map(({ place }) => place)),
+      ...new Set(missing.filter(({ path, id }) => !unchanged.has(`${path} ${id}`)).map(({ place }) => place)),
     ];
   }
 
-  /** Those of the references that the tenant may read, as `collection id`. */
+  /** Returns the references that the tenant may read, as `collection id`. */
   async #inScope(references: readonly Reference[]): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     const { settings } = this.#questions;
@@ -58,28 +58,29 @@ export class ReferenceCheck {
       const query = `where=${encodeURIComponent(JSON.stringify(where))}&limit=${ids.length}&pagination=false&depth=0${selecting([tenantField])}`;
       const outgoing = get(settings, this.#sender, [target, query]);
       const answer = await this.#questions.send(outgoing, CODE, this.#asking);
-      // Without tenants a collection hides nothing from one: who may be pointed at is the CMS's affair.
+      // A collection without tenants hides nothing from one. The CMS decides which of its records may be
+      // referred to.
       if (isUnreadableCondition(answer.status, readJson(answer)))
         for (const id of ids) found.add(`${target} ${id}`);
       else
         for (const doc of this.#questions.list(this.#questions.read(answer, CODE), CODE))
           found.add(`${target} ${relatedId(doc)}`);
     };
-    const questions: Promise<void>[] = [];
+    const lookups: Promise<void>[] = [];
     for (const target of new Set(references.map((reference) => reference.target))) {
       const wanted = references.filter((reference) => reference.target === target).map(({ id }) => id);
       const ids = [...new Set(wanted)].filter((id) => id !== undefined);
-      for (const some of inParts(ids)) questions.push(ask(target, some));
+      for (const batch of inParts(ids)) lookups.push(ask(target, batch));
     }
-    await Promise.all(questions);
+    await Promise.all(lookups);
     return found;
   }
 
   /**
-   * The declared relations of the tenant's record in each of its states, the latest draft included: a partner may write
-   * back what it read of either.
+   * Returns the declared relations of the tenant's record, in the main row and in the latest draft: a partner
+   * may write back values from either.
    */
-  async #held({ collection, id, tenant }: RecordRef): Promise<readonly Record<string, unknown>[]> {
+  async #storedStates({ collection, id, tenant }: RecordRef): Promise<readonly Record<string, unknown>[]> {
     const { settings } = this.#questions;
     const where = { and: [{ id: { equals: id } }, tenantCondition(settings, [tenant.id])] };
     const names = Object.keys(settings.cms.relations[collection] ?? {}).map(
@@ -87,10 +88,10 @@ export class ReferenceCheck {
     );
     const query = `where=${encodeURIComponent(JSON.stringify(where))}&limit=1&pagination=false&depth=0${selecting(names)}`;
     const by = { sender: this.#sender, code: CODE } as const;
-    const states = [query, `${query}&draft=true`].map((asked) =>
-      this.#questions.docs([collection, asked], by, this.#asking),
+    const states = [query, `${query}&draft=true`].map((stateQuery) =>
+      this.#questions.docs([collection, stateQuery], by, this.#asking),
     );
-    const held = (await Promise.all(states)).flat();
-    return held.filter((state): state is Record<string, unknown> => isRecord(state, id) && isObject(state));
+    const stored = (await Promise.all(states)).flat();
+    return stored.filter((state): state is Record<string, unknown> => isRecord(state, id) && isObject(state));
   }
 }

@@ -7,29 +7,29 @@ import type { PayloadSettings } from "./settings.ts";
 export interface Reference {
   /** The field, as in `cms.relations`. */
   readonly path: string;
-  /** Where the body has it, with the numbers of rows, as Payload names a field in its errors: `parts.0.venue`. */
+  /** The position in the body with row indices, as Payload names a field in its errors: `parts.0.venue`. */
   readonly place: string;
-  /** The collection it leads to. */
+  /** The collection that the field refers to. */
   readonly target: string;
-  /** `undefined` for a spelling that is no id, or not the only one of its id. */
+  /** `undefined` for a spelling that is not an id, or not the canonical one. */
   readonly id: RecordId | undefined;
 }
 
-/** Payload reads these as "no record" (its `beforeValidate` of relationships, 3.90). */
+/** Payload reads these values as "no record" (its `beforeValidate` of relationships, 3.90). */
 const NONE: ReadonlySet<unknown> = new Set([null, undefined, "", "none", "null", true, false]);
 
-/** What a body is read by. */
+/** The options for reading a body. */
 export interface Reading {
   readonly settings: PayloadSettings;
-  /** The kind of the CMS's ids. */
+  /** The format of the CMS's ids. */
   readonly ids: IdKind;
-  /** References by one relation at the most: one more is given, so that it shows, and nothing after that. */
+  /** The largest number of references per relation. The result holds at most one more, to show the excess. */
   readonly most?: number;
 }
 
 /**
- * The records that a body refers to. Only in declared fields, and only of collections that belong to tenants: of
- * users, tenants and open collections the gateway does not say who may be pointed at.
+ * Returns the records that a body refers to. It covers only declared fields, and only collections that belong
+ * to tenants: the gateway does not restrict references to users, tenants and open collections.
  */
 export function referencesIn(
   fields: Fields,
@@ -52,15 +52,15 @@ export function referencesIn(
   });
 }
 
-/** An id as a body spells it, and where. */
-interface Spelt {
+/** An id as a body spells it, and its position. */
+interface SpeltId {
   readonly place: string;
   readonly spelling: unknown;
 }
 
-/** The ids of one relation, as a body spells them. */
+/** Collects the ids of one relation, as a body spells them. */
 class Spellings {
-  readonly found: Spelt[] = [];
+  readonly found: SpeltId[] = [];
   readonly #path: readonly string[];
   readonly #most: number;
 
@@ -70,8 +70,8 @@ class Spellings {
   }
 
   /**
-   * Looks at what stands at the path, in every row of the arrays on the way; `place` is what is behind. Payload reads
-   * `{"venue.id": 1}` as `{venue: {id: 1}}`, in groups and rows too.
+   * Visits the values at the path, through every row of the arrays on the way; `place` is the path so far.
+   * Payload reads `{"venue.id": 1}` as `{venue: {id: 1}}`, in groups and rows too.
    */
   look(value: unknown, step = 0, place = ""): void {
     const name = this.#path[step];
@@ -86,8 +86,9 @@ class Spellings {
   }
 
   /**
-   * Every id in a relation, in any shape that Payload takes: bare, in an object, polymorphic, in a list, by locale. Of
-   * an object with `relationTo` a polymorphic relation takes the `value`, a plain one the `id`: both are looked at.
+   * Collects every id in a relation, in any shape that Payload accepts: bare, in an object, polymorphic, in a
+   * list, by locale. From an object with `relationTo` a polymorphic relation takes the `value` and a plain
+   * one the `id`, so both are collected.
    */
   #ids(value: unknown, place: string): void {
     if (this.found.length > this.#most || NONE.has(value)) return;
@@ -103,6 +104,8 @@ function below(place: string, step: string | number): string {
 
 function namesOfIds(value: Readonly<Record<string, unknown>>): readonly string[] {
   const isTyped = typeof value["relationTo"] === "string";
-  const told = (isTyped ? ["id", "value"] : ["id"]).filter((name) => Object.hasOwn(value, name));
-  return told.length > 0 ? told : Object.keys(value).filter((name) => !isTyped || name !== "relationTo");
+  const idNames = (isTyped ? ["id", "value"] : ["id"]).filter((name) => Object.hasOwn(value, name));
+  return idNames.length > 0
+    ? idNames
+    : Object.keys(value).filter((name) => !isTyped || name !== "relationTo");
 }

@@ -4,14 +4,15 @@ import { isObject } from "../../core/json.ts";
 import type { Job } from "../../core/ports.ts";
 
 /**
- * Payload's refusals as errors of the catalogue. The status, the error's name and the shape of its data decide; no
- * message is compared, since a CMS can speak any language and rewrite every sentence. Payload's text goes to the cause.
+ * The mapping of Payload's refusals to errors of the catalogue. The status, the error's name and the shape of
+ * its data decide. Messages are never compared, since a CMS can use any language and any wording. Payload's
+ * text goes to the `cause`.
  */
 
-/** Field problems of one 422, at the most: a body can have as many wrong fields as it has bytes. */
+/** The largest number of field problems in one 422. A body can have as many wrong fields as bytes. */
 const MOST_PROBLEMS = 100;
 
-/** Seconds after which a partner may try again where a hook of the CMS's did not say. */
+/** The seconds in `Retry-After` if a hook of the CMS gave none. */
 const RETRY_AFTER = "1";
 const LONGEST_RETRY_AFTER = 86_400;
 
@@ -20,13 +21,15 @@ export function isSuccess(answer: UpstreamAnswer): boolean {
   return answer.status === 200 || answer.status === 201;
 }
 
-/** True where Payload cannot query by a path that the client asked by: an unknown, hidden or forbidden field. */
+/**
+ * True if Payload cannot query by a path of the client's condition: an unknown, hidden or forbidden field.
+ */
 export function isUnreadableCondition(status: number, body: unknown): boolean {
   const error = firstError(body);
   return status === 400 && isObject(error) && error["name"] === "QueryError";
 }
 
-/** The error that an answer stands for; `body` is its JSON, `undefined` where it has none. */
+/** Returns the error for an answer; `body` is its JSON, `undefined` if it has none. */
 export function refusal(answer: UpstreamAnswer, body: unknown, job: Job): GatewayError {
   const cause = detail(answer, body);
   const { kind } = job.operation;
@@ -39,11 +42,15 @@ export function refusal(answer: UpstreamAnswer, body: unknown, job: Job): Gatewa
   return new GatewayError(code, { fields: fieldsOf(problems), cause });
 }
 
-/** The code for a status. A hook or an access rule may answer with any of the 4xx: that is never a failure of the CMS. */
+/**
+ * Returns the code for a status. A hook or an access rule may answer with any 4xx, which never counts as a
+ * failure of the CMS.
+ */
 function codeOf(status: number, body: unknown, kind: Job["operation"]["kind"]): ErrorCode {
   const isRead = kind === "list" || kind === "read";
   if (status < 400 || status > 499 || isBulkFailure(body)) return "upstream.failed";
-  // A single read is asked by id and tenant alone: the CMS cannot query by the configured tenant field.
+  // A single read has conditions on id and tenant only, so the CMS cannot query by the configured tenant
+  // field.
   if (kind === "read" && isUnreadableCondition(status, body)) return "upstream.failed";
   switch (status) {
     case 401:
@@ -63,43 +70,56 @@ function codeOf(status: number, body: unknown, kind: Job["operation"]["kind"]): 
   }
 }
 
-/** True for the form of Payload's errors. Another body is that of a server in front of it, or of a route that is missing. */
+/**
+ * True for the form of Payload's errors. Any other body comes from a server in front of it, or from a missing
+ * route.
+ */
 function isPayloadError(body: unknown): boolean {
   return isObject(body) && Array.isArray(body["errors"]);
 }
 
-/** The code for Payload's `NotFound`, which hooks throw too. Without `errors` in the body the route itself is missing. */
+/**
+ * Returns the code for Payload's `NotFound`, which hooks throw too. Without `errors` in the body the route
+ * itself is missing.
+ */
 function missingCode(kind: Job["operation"]["kind"]): ErrorCode {
   if (kind === "list") return "route.unknown";
   return kind === "create" ? "document.invalid" : "document.unknown";
 }
 
 /**
- * True for a failure within Payload's bulk operation that was none of the client's: `{docs, errors: [{id, isPublic,
- * message}]}`. For the others nothing but the message tells them apart, so they are all `document.invalid`.
+ * True if a failure within Payload's bulk operation was not the client's fault. The body has the form
+ * `{docs, errors: [{id, isPublic, message}]}`. The client's mistakes differ only by their messages, so they
+ * are all `document.invalid`.
  */
 function isBulkFailure(body: unknown): boolean {
   const error = firstError(body);
   return isObject(error) && error["isPublic"] === false;
 }
 
-/** The seconds of a `Retry-After` (RFC 9110 section 10.2.3) that a partner is told. */
+/** Returns the seconds of a `Retry-After` (RFC 9110 section 10.2.3) for the partner, at most a day. */
 function secondsOf(retryAfter: string | undefined): string {
   const isSeconds = retryAfter !== undefined && /^\d{1,5}$/.test(retryAfter);
   return isSeconds ? String(Math.min(Number(retryAfter), LONGEST_RETRY_AFTER)) : RETRY_AFTER;
 }
 
-/** What the log may say of an answer: its status and, of an error, how it begins. Never a record. */
+/**
+ * Returns the part of an answer that the log may hold: the status, and the first 300 characters of an error.
+ * It never holds a record.
+ */
 export function detail(answer: UpstreamAnswer, body: unknown): Readonly<Record<string, unknown>> {
   const { status, contentType } = answer;
   if (isSuccess(answer)) return { status, contentType, bytes: answer.body.length };
   return { status, contentType, begins: body === undefined ? undefined : JSON.stringify(body).slice(0, 300) };
 }
 
-/** One entry of a validation error's list. */
+/** An entry in the list of a validation error. */
 type Problem = Readonly<Record<string, unknown>>;
 
-/** Payload's SQL adapters report a violated unique constraint as a validation error that names the table (3.90). */
+/**
+ * True for a violated unique constraint. Payload's SQL adapters report it as a validation error that names
+ * the table (3.90).
+ */
 function isTaken(problem: Problem): boolean {
   return typeof problem["tableName"] === "string";
 }

@@ -3,9 +3,9 @@ import type { UpstreamAnswer } from "../../core/context.ts";
 import { asksDraft, type AskedJob } from "./query.ts";
 import { whereLimits, type PayloadSettings } from "./settings.ts";
 
-/** Fields of one body that the CMS is asked about, at the most. */
+/** The largest number of fields of one body that the gateway tests. */
 const MOST_FIELDS = 12;
-/** The longest text that may have been meant as a date or a number. */
+/** The longest text that can be meant as a date or a number. */
 const LONGEST = 64;
 
 /** A field of a body with its text. */
@@ -15,9 +15,10 @@ export interface TextField {
 }
 
 /**
- * The fields at which Payload (3.90) may have failed with a 500: it does not validate a draft, and then cannot store a word
- * in a date. Whether a field is of such a type, the CMS tells by a condition that compares the field with the text: it
- * fails at that as well. Texts that are dates, and fields that nobody may ask by, are none of them.
+ * Returns the fields that may have made Payload (3.90) fail with a 500: it does not validate a draft, and
+ * then cannot store a word in a date. A condition that compares the field with the text tests this: the CMS
+ * fails at it as well, if the types differ. Texts that are dates, and fields that clients must not query by,
+ * are excluded.
  */
 export function suspects(job: AskedJob, settings: PayloadSettings): readonly TextField[] {
   const { asked, fields = {}, operation } = job;
@@ -37,7 +38,10 @@ export function suspects(job: AskedJob, settings: PayloadSettings): readonly Tex
     .map(([name, text]) => ({ name, text }));
 }
 
-/** Of these fields the ones with which the CMS cannot compare their texts; `answers` are to those questions, in order. */
+/**
+ * Returns the fields that the CMS cannot compare with their texts; `answers` belong to these lookups, in
+ * order.
+ */
 export function refusedFields(
   fields: readonly TextField[],
   answers: readonly UpstreamAnswer[],

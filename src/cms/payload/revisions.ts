@@ -10,16 +10,16 @@ import { selecting, type Questions } from "./questions.ts";
 
 const CODE = "document.unverifiable";
 
-/** A record that is to be written, and whether the write takes it out of the trash. */
+/** The record that a write targets, and whether the write restores it from the trash. */
 export interface InspectedRecord extends RecordRef {
   readonly isRestored: boolean;
 }
 
 /**
- * The states of a record that Payload's update would build on: the main row, and the latest version where the collection
- * has drafts. `undefined` where either is missing or not the tenant's alone. Payload 3.90's update by id takes the latest
- * version, tenant field included, and writes it to the main row: a draft that is another tenant's must not be published
- * by this one.
+ * Returns the states of a record that Payload's update would build on: the main row, and the latest version
+ * if the collection has drafts. Returns `undefined` if the main row is missing, or if one of the states is
+ * not the tenant's alone. Payload 3.90's update by id takes the latest version, tenant field included, and
+ * writes it to the main row: a tenant must not publish another tenant's draft.
  */
 export async function inspectRecord(
   record: InspectedRecord,
@@ -44,7 +44,8 @@ export async function inspectRecord(
   const main = await find(condition, record.isRestored ? "&trash=true" : "");
   if (main === undefined || !isOurs(main)) return undefined;
   if (main["_status"] === undefined) return { main: revisionOf(main), hasDrafts: false };
-  // A draft that was moved, or whose change is the move to the trash, has to be found, or it would count as missing.
+  // The condition names no tenant and includes the trash: a draft that was moved to another tenant or to the
+  // trash would otherwise count as missing.
   const latest = await find({ id: { equals: id } }, "&draft=true&trash=true");
   if (latest === undefined) return { main: revisionOf(main), hasDrafts: true };
   if (!isOurs(latest)) return undefined;

@@ -2,13 +2,13 @@ import { isObject } from "../../core/json.ts";
 import { inwardFields } from "./names.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** Which fields to include (`true`) or leave out (`false`), by name; as Payload's `select`. */
+/** The fields to include (`true`) or to exclude (`false`), by name, as in Payload's `select`. */
 export interface Selection {
   readonly [field: string]: boolean | Selection;
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
-/** Flags of a selection. Payload (3.90) includes a field for `1` as for `true`. */
+/** The flags of a selection. Payload (3.90) includes a field for `1` as for `true`. */
 const FLAGS: ReadonlyMap<string, boolean> = new Map([
   ["true", true],
   ["1", true],
@@ -17,21 +17,24 @@ const FLAGS: ReadonlyMap<string, boolean> = new Map([
 const MAX_FIELDS = 200;
 const MAX_NESTING = 6;
 
-/** A client's `select` of a record of `collection`, less what is no selection; `undefined` where nothing is left. */
+/**
+ * Reads a client's `select` for a record of `collection`, without its invalid parts; `undefined` if nothing
+ * is left.
+ */
 export function readSelect(
   raw: unknown,
   settings: PayloadSettings,
   collection: string,
 ): Selection | undefined {
-  const asked = inwardFields(raw, settings.names(collection));
-  const tree = readTree(asked, { settings, left: MAX_FIELDS }, 0);
+  const cmsSelect = inwardFields(raw, settings.names(collection));
+  const tree = readTree(cmsSelect, { settings, left: MAX_FIELDS }, 0);
   return tree === undefined || Object.keys(tree).length === 0 ? undefined : tree;
 }
 
 /**
- * A client's `populate`: per exposed collection, what a populated record shows. The tenant is always among it, since
- * whose record it is decides whether it may leave; leaving it out of an inclusion and naming it in an exclusion are
- * undone. Users and tenants are not exposed and so cannot be named.
+ * Reads a client's `populate`: for each exposed collection, the fields of a populated record. The tenant
+ * field is always included, since it decides whether the record may be returned: exclusions of it are undone.
+ * Users and tenants are not exposed, so they cannot be named.
  */
 export function* readPopulate(raw: unknown, settings: PayloadSettings): Generator<[string, Selection]> {
   if (!isObject(raw)) return;
@@ -46,16 +49,19 @@ function showTenant(selection: Selection, tenantField: string): Selection {
   return Object.keys(shown).length === 0 ? NOTHING_EXCLUDED : shown;
 }
 
-/** An exclusion of nothing: Payload (3.90) shows the id whatever is said of it. */
+/** An exclusion of nothing: Payload (3.90) always shows the id. */
 const NOTHING_EXCLUDED: Selection = { id: false };
 
-/** True where a selection leaves a field out. One that excludes leaves out what it names with `true` as well (Payload 3.90). */
+/**
+ * True if a selection excludes a field. A selection that excludes also excludes fields named with `true`
+ * (Payload 3.90).
+ */
 export function isHidden(selection: Selection, name: string): boolean {
-  const asked = selection[name];
-  return isInclusion(selection) ? asked === undefined || asked === false : typeof asked === "boolean";
+  const flag = selection[name];
+  return isInclusion(selection) ? flag === undefined || flag === false : typeof flag === "boolean";
 }
 
-/** A selection of the same kind that leaves none of these fields out. */
+/** Returns a selection of the same kind that excludes none of these fields. */
 export function showFields(selection: Selection, names: readonly string[]): Selection {
   const hidden = names.filter((name) => isHidden(selection, name));
   if (hidden.length === 0) return selection;
@@ -77,7 +83,8 @@ function readTree(raw: unknown, budget: Budget, nesting: number): Selection | un
   for (const [name, value] of Object.entries(raw)) {
     if (!NAME.test(name) || secretFields.has(name) || --budget.left < 0) continue;
     const content = typeof value === "string" ? FLAGS.get(value) : readTree(value, budget, nesting + 1);
-    // The tenant whole or not at all: of half of it (`select[tenant][id]=false`) Payload makes null.
+    // The tenant is selected as a whole or not at all: Payload turns a part of it
+    // (`select[tenant][id]=false`) into null.
     if (typeof content === "object" && name === cms.tenantField) tree[name] = isInclusion(content);
     else if (content !== undefined) tree[name] = content;
   }
@@ -85,8 +92,8 @@ function readTree(raw: unknown, budget: Budget, nesting: number): Selection | un
 }
 
 /**
- * True for a selection of what is shown, false for one of what is left out. Of a selection that does both, the first exclusion
- * or nested selection decides (Payload 3.90, `getSelectMode`).
+ * True for a selection of included fields, false for one of excluded fields. In a mixed selection the first
+ * exclusion or nested selection decides (Payload 3.90, `getSelectMode`).
  */
 export function isInclusion(selection: Selection): boolean {
   for (const value of Object.values(selection)) {

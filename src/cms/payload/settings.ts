@@ -5,11 +5,11 @@ import type { Config } from "../../config/schema.ts";
 import { cmsNames, type NamesOf } from "./names.ts";
 import { virtualFieldsOf, type VirtualFields } from "./virtual-fields.ts";
 
-/** What this room needs of the configuration, in the shape it is used in. Built once. */
+/** The adapter's part of the configuration, in the shape that the adapter uses. Built once. */
 export interface PayloadSettings {
   readonly cms: Config["cms"];
   readonly tell: AnswerEvents;
-  /** What the version that is spoken calls the fields of a collection. */
+  /** The version's names for the fields of a collection. */
   readonly names: NamesOf;
   readonly tripwire: Config["partners"]["tripwire"];
   /** Every collection that the configuration names. */
@@ -17,26 +17,26 @@ export interface PayloadSettings {
   readonly exposed: ReadonlySet<string>;
   readonly virtualFields: VirtualFields;
   readonly secretFields: ReadonlySet<string>;
-  /** Roles that have a limit of their own: no other is worth remembering of a user. */
+  /** Roles with a limit of their own. The cache holds no other role of a user. */
   readonly limitedRoles: readonly string[];
   readonly maxPage: number;
   readonly maxDepth: number;
   readonly whereDepth: number;
   readonly whereConditions: number;
-  /** The longest URL to ask by, in characters. */
+  /** The longest URL of a request to the CMS, in characters. */
   readonly maxUrl: number;
   readonly tenantIdHeader: string;
   readonly tenantSlugHeader: string;
 }
 
-const UNHEARD: AnswerEvents = {
+const NO_EVENTS: AnswerEvents = {
   isolation: () => undefined,
   withheld: () => undefined,
   unreadable: () => undefined,
 };
 
-/** The settings of this room, out of the whole configuration. */
-export function payloadSettings(config: Config, tell = UNHEARD): PayloadSettings {
+/** Extracts the adapter's settings from the whole configuration. */
+export function payloadSettings(config: Config, tell = NO_EVENTS): PayloadSettings {
   return {
     tell,
     names: cmsNames,
@@ -73,8 +73,8 @@ function namedIn({ cms, partners }: Config): ReadonlySet<string> {
 }
 
 /**
- * Payload 3.90's `validOperators`: every one of them only compares. A reference it takes with `equals` alone, a geometry
- * is MongoDB's and PostGIS's.
+ * Payload 3.90's `validOperators`. Each of them only compares. Payload accepts a reference with `equals`
+ * only; geometries exist on MongoDB and PostGIS.
  */
 const OPERATORS: ReadonlyMap<string, OperandKind> = new Map([
   ["equals", "value"],
@@ -95,17 +95,20 @@ const OPERATORS: ReadonlyMap<string, OperandKind> = new Map([
   ["near", "plain"],
 ]);
 
-const laws = new WeakMap<PayloadSettings, Map<string, WhereLimits>>();
+const limitsCache = new WeakMap<PayloadSettings, Map<string, WhereLimits>>();
 
-/** The law of `where` for one exposed collection. Made once: it is asked for several times a request. */
+/**
+ * Returns the limits of `where` for one exposed collection. They are cached, since a request needs them
+ * several times.
+ */
 export function whereLimits(settings: PayloadSettings, collection: string): WhereLimits {
-  const known = laws.get(settings) ?? new Map<string, WhereLimits>();
-  const law = known.get(collection) ?? whereLaw(settings, collection);
-  laws.set(settings, known.set(collection, law));
-  return law;
+  const known = limitsCache.get(settings) ?? new Map<string, WhereLimits>();
+  const limits = known.get(collection) ?? makeWhereLimits(settings, collection);
+  limitsCache.set(settings, known.set(collection, limits));
+  return limits;
 }
 
-function whereLaw(settings: PayloadSettings, collection: string): WhereLimits {
+function makeWhereLimits(settings: PayloadSettings, collection: string): WhereLimits {
   return {
     operators: OPERATORS,
     fieldOf: (path) => settings.names(collection).inward(path),

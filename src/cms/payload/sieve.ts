@@ -10,16 +10,16 @@ import type { PayloadSettings } from "./settings.ts";
 import { holdersOf, isProven, isSameRelation } from "./virtual-fields.ts";
 import { Tripwire } from "./tripwire.ts";
 
-/** In place of a value: its field is left out. */
+/** The result for a value whose field has to be removed. */
 const WITHHELD = Symbol("withheld");
 
 /**
- * What may leave in a record: nothing secret at any depth, and of populated relations only records that are provably
- * in scope. A populated record that is not, a user's and any whose owner cannot be seen included, becomes its id; in
- * a join's list, where even the id is news, it is left out.
+ * Cleans the records of one answer. It removes secret fields at any depth, and keeps populated relations only
+ * if they are provably in scope. Any other populated record becomes its id, users and records without a
+ * visible owner included. A join's list drops such a record, since even its id would be new information.
  */
 export class Sieve {
-  /** True once something was taken out of, replaced or renamed in what it was shown: then and only then a record is not as it came. */
+  /** True once something was removed, replaced or renamed; otherwise the records are unchanged. */
   hasChanged = false;
   readonly #settings: PayloadSettings;
   readonly #owners: Owners;
@@ -33,38 +33,38 @@ export class Sieve {
     this.#tripwire = new Tripwire(settings, job);
   }
 
-  /** True where the main record of an answer may leave: it shows an owner that the permit names. */
+  /** True if the main record of an answer may be returned: it shows an owner that the permit names. */
   passes(record: Record<string, unknown>, { collection, scope }: MainRecord): boolean {
     return this.#owners.of(record, scope) === "ours" || this.#tripwire.letsBreach("main", collection);
   }
 
-  /** Tells of what was found. Call it once, at the end, whatever the end. */
+  /** Reports the findings. Call it once, at the end, also after an error. */
   report(): void {
     this.#tripwire.report();
   }
 
-  /** Cleans a record of `collection` in place, populated relations included, and gives its fields their version's names. */
+  /** Cleans a record of `collection` and its populated relations in place, and applies the version's names. */
   clean(
     record: Record<string, unknown>,
     collection: string | undefined,
     { joinsInScope = false, proof, hidden = [], above }: Viewing = {},
   ): void {
     const { tenantField } = this.#settings.cms;
-    // First: populated, the tenant would be taken for a record that does not show whose it is.
+    // First: a populated tenant would be taken for a record that does not show its owner.
     if (tenantField in record)
       this.#put(record, tenantField, this.#owners.shown(record[tenantField], collection));
-    // Before the records that they come from are cut down to ids.
+    // Before the related records are reduced to ids.
     this.#withholdVirtual(record, { collection, above }, proof);
     for (const name of hidden) this.hide(record, name);
     this.#members(record, { collection, path: "", joinsInScope, above });
-    // Last: everything before knows fields by the CMS's names.
+    // Last: the steps above use the CMS's field names.
     const names = this.#settings.names(collection);
     if (!names.differ) return;
     this.hasChanged = true;
     renameOutward(record, names);
   }
 
-  /** A value that comes from a related record is withheld where that record would be (`cms.virtualFields`). */
+  /** Removes a virtual field, unless the records that its value comes from may be returned. */
   #withholdVirtual(
     record: Record<string, unknown>,
     { collection, above }: Pick<FieldPlace, "collection" | "above">,
@@ -73,7 +73,7 @@ export class Sieve {
     for (const field of this.#settings.virtualFields.of(collection)) {
       const proves = (related: Record<string, unknown>, path: string): boolean => {
         const target = stated(this.#settings.cms.relations, { collection, path });
-        return !this.#kind.isUser(related) && this.#isOurs(related, target);
+        return !this.#kind.isUser(related) && this.#isInScope(related, target);
       };
       if (isProven(record, field, proves)) continue;
       if (proof !== undefined && isSameRelation(record, proof, field) && isProven(proof, field, proves))
@@ -97,14 +97,14 @@ export class Sieve {
     }
   }
 
-  /** Takes a field out of a record. */
+  /** Removes a field from a record. */
   hide(holder: Record<string, unknown>, name: string): void {
     if (!Object.hasOwn(holder, name)) return;
     this.hasChanged = true;
     delete holder[name];
   }
 
-  /** Puts what may stand there in a field's place. */
+  /** Replaces the value of a field, if it differs. */
   #put(holder: Record<string, unknown>, name: string, value: unknown): void {
     if (holder[name] === value) return;
     this.hasChanged = true;
@@ -130,7 +130,7 @@ export class Sieve {
     if (isJoinPage(value)) return this.#join(value, at);
     const { value: target, ...rest } = value;
     const { relationTo } = rest;
-    // A record may have fields of these names as well; then it is one, and has to prove its owner.
+    // A record can have fields of these names as well. It is then a record and has to prove its owner.
     if (typeof relationTo === "string" && isObject(target) && !this.#kind.isPopulated(rest, at, true)) {
       this.#members(rest, { ...at, path: `${at.path}.polymorphic` });
       return { ...rest, value: this.#populated(target, relationTo, at) };
@@ -142,33 +142,33 @@ export class Sieve {
     return value;
   }
 
-  /** A populated record as it may leave: itself, cleaned, or its id. */
+  /** Returns a populated record, cleaned, or its id if the record must not be returned. */
   #populated(record: Record<string, unknown>, collection: string | undefined, at: FieldPlace): unknown {
-    if (!this.#mayLeave(record, collection, at)) return relatedId(record) ?? null;
+    if (!this.#mayReturn(record, collection, at)) return relatedId(record) ?? null;
     this.clean(record, collection, { above: nameOf(at) });
     return record;
   }
 
-  /** A user never does, whatever the tripwire's mode: that would be no record of a tenant's, but a person's. */
-  #mayLeave(record: Record<string, unknown>, collection: string | undefined, at: FieldPlace): boolean {
+  /** A user is never returned, in any tripwire mode: it is a person's data, not a record of a tenant. */
+  #mayReturn(record: Record<string, unknown>, collection: string | undefined, at: FieldPlace): boolean {
     if (this.#kind.isUser(record)) return false;
-    return this.#isOurs(record, collection) || this.#tripwire.letsValue("relation", nameOf(at));
+    return this.#isInScope(record, collection) || this.#tripwire.letsValue("relation", nameOf(at));
   }
 
-  #isOurs(record: Record<string, unknown>, collection: string | undefined): boolean {
+  #isInScope(record: Record<string, unknown>, collection: string | undefined): boolean {
     return this.#owners.ofRelated(record, collection) === "ours";
   }
 
-  /** A join lists the records that point here, whoever they belong to, unless it was asked for in scope. */
+  /** A join lists the records that point here, of any tenant, unless the gateway requested it in scope. */
   #join(page: JoinPage, at: FieldPlace): unknown {
     const collection = stated(this.#settings.cms.joins, at);
-    const isAsked = at.joinsInScope && collection !== undefined;
+    const isScoped = at.joinsInScope && collection !== undefined;
     const items = page.docs.map((item) => this.#joined(item, collection));
-    return isAsked ? this.#askedJoin(page, items, at) : this.#otherJoin(page, items, at);
+    return isScoped ? this.#scopedJoin(page, items, at) : this.#unscopedJoin(page, items, at);
   }
 
-  /** A join that was asked for in scope keeps its page, less a breach. What shows no owner is withheld with the field. */
-  #askedJoin(page: JoinPage, items: readonly Joined[], at: FieldPlace): unknown {
+  /** A join requested in scope loses its breaches. A record without a visible owner withholds the field. */
+  #scopedJoin(page: JoinPage, items: readonly JoinItem[], at: FieldPlace): unknown {
     const kept = items.filter(
       ({ owner, target }) =>
         owner !== "user" && (owner !== "foreign" || this.#tripwire.letsBreach("join", target)),
@@ -180,18 +180,18 @@ export class Sieve {
   }
 
   /**
-   * Any other join leaves only where the page is whole and every record on it proves its owner; else the field is left
-   * out, since a shorter page would deny records of the partner's own.
+   * Any other join is returned only if its page is complete and every record on it proves its owner.
+   * Otherwise the field is removed, since a shorter page would hide records of the partner's own.
    */
-  #otherJoin(page: JoinPage, items: readonly Joined[], at: FieldPlace): unknown {
-    const isOurs = page["hasNextPage"] === false && items.every(({ owner }) => owner === "ours");
-    if (!isOurs && !this.#tripwire.letsValue("join", nameOf(at))) return WITHHELD;
+  #unscopedJoin(page: JoinPage, items: readonly JoinItem[], at: FieldPlace): unknown {
+    const isProvenPage = page["hasNextPage"] === false && items.every(({ owner }) => owner === "ours");
+    if (!isProvenPage && !this.#tripwire.letsValue("join", nameOf(at))) return WITHHELD;
     const kept = items.filter(({ owner }) => owner !== "user");
     if (kept.length < items.length) return WITHHELD;
     return { ...page, docs: kept.map((item) => this.#listed(item, at)) };
   }
 
-  #joined(item: unknown, collection: string | undefined): Joined {
+  #joined(item: unknown, collection: string | undefined): JoinItem {
     const target = polymorphicName(item) ?? collection;
     const record = polymorphicTarget(item);
     if (!isObject(record)) return { item, target, record: undefined, owner: "unseen" };
@@ -199,7 +199,7 @@ export class Sieve {
     return { item, target, record, owner };
   }
 
-  #listed({ item, record, target }: Joined, at: FieldPlace): unknown {
+  #listed({ item, record, target }: JoinItem, at: FieldPlace): unknown {
     if (record !== undefined) this.clean(record, target, { above: nameOf(at) });
     return item;
   }
@@ -209,28 +209,28 @@ export class Sieve {
   }
 }
 
-/** How a record is looked at. */
+/** The options for cleaning a record. */
 export interface Viewing {
-  /** True where its declared joins were asked for in scope, which the CMS does for the main record of a read. */
+  /** True if the record's declared joins were requested in scope, as for the main record of a read. */
   readonly joinsInScope?: boolean;
-  /** The same record with the relations populated from which its virtual fields take their values. */
+  /** The same record with the relations populated that its virtual fields take their values from. */
   readonly proof?: Record<string, unknown> | undefined;
-  /** The field that led to it, by which its own fields are named where its collection is unknown. */
+  /** The field that led to the record. It names the record's fields if the collection is unknown. */
   readonly above?: FieldName | undefined;
-  /** Fields of it that are there for the gateway alone. */
+  /** Fields of the record that the query selected for the gateway only. */
   readonly hidden?: readonly string[];
 }
 
-/** An item of a join's page: the record in it, if it shows one, and whose that is. */
-interface Joined {
+/** An item of a join's page: its record, if it shows one, and the record's owner. */
+interface JoinItem {
   readonly item: unknown;
-  /** The collection of the record, as far as it is known. */
+  /** The collection of the record, if it is known. */
   readonly target: string | undefined;
   readonly record: Record<string, unknown> | undefined;
   readonly owner: "ours" | "foreign" | "unseen" | "user";
 }
 
-/** What the main records of an answer are: of which collection, and of which tenants the request was permitted. */
+/** The main records of an answer: their collection, and the tenants that the permit names. */
 export interface MainRecord {
   readonly collection: string;
   readonly scope: readonly RecordId[];

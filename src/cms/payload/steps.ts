@@ -9,15 +9,21 @@ import { whereLimits, type PayloadSettings } from "./settings.ts";
 import { readWhere } from "../../core/where.ts";
 
 /**
- * The requests by which a job is carried out: the first, and those that follow where Payload refuses one in a way that does
- * not tell whose mistake it was. Payload 3.90 answers 400 to a list sorted by a field that it cannot sort by, and 500 to a
- * condition that compares with a value of the wrong type (a word with a date), as it does when it is broken itself.
+ * The sequence of requests that carries out a job: the first, and further ones if Payload's refusal does not
+ * tell whose mistake it was. Payload 3.90 answers 400 to a list sorted by a field that it cannot sort by. It
+ * answers 500 to a condition that compares with a value of the wrong type (a word with a date), and when it is
+ * broken itself.
  *
- * After the answer that carried the job out, the question for the proofs of its virtual fields may follow (`proof.ts`).
+ * After the answer that carried the job out, a request for the proofs of its virtual fields may follow
+ * (`proof.ts`).
  *
- * `asked`: the request as the partner asked. `by-id`: an update whose conditional form was refused. `unsorted`: a list
- * without its order. `matching`: the ids of the list's page. Where they can be read and the records cannot, the parts of
- * the page follow (`partial-list.ts`). `any`: the id of any record.
+ * The steps:
+ * - `asked`: the request as the partner sent it.
+ * - `by-id`: an update whose conditional form was refused.
+ * - `unsorted`: a list without its order.
+ * - `matching`: the ids of the list's page. If Payload can read these but not the records, requests for parts
+ *   of the page follow (`partial-list.ts`).
+ * - `any`: the id of any record.
  */
 type StepName = "asked" | "by-id" | "unsorted" | "matching" | "any";
 
@@ -27,7 +33,7 @@ interface Step {
   readonly followedOn: readonly number[];
 }
 
-/** True where the last answer is that to the question for any record. */
+/** True if the last answer belongs to the step `any`. */
 export function endsWithAny(
   job: AskedJob,
   answers: readonly UpstreamAnswer[],
@@ -36,7 +42,9 @@ export function endsWithAny(
   return stepsOf(job, settings)[answers.length - 1]?.name === "any";
 }
 
-/** What the answers come to where the CMS cannot read all records of a list's page; else `undefined`. */
+/**
+ * Evaluates the answers if the CMS cannot read every record of a list's page; otherwise returns `undefined`.
+ */
 export function partialListOf(
   job: AskedJob,
   answers: readonly UpstreamAnswer[],
@@ -48,7 +56,7 @@ export function partialListOf(
   return page === undefined ? undefined : partialList(page, answers.slice(at + 1));
 }
 
-/** True where no request can follow: all but a few jobs end here. */
+/** True if no further request can follow, which holds for all but a few jobs. */
 export function isSettled(
   { operation }: Job,
   answers: readonly UpstreamAnswer[],
@@ -62,8 +70,8 @@ function isGood(answer: UpstreamAnswer | undefined): boolean {
 }
 
 /**
- * Where among the answers is the one that carried the job out, with the records that were asked for. After it only the
- * question for the proofs of its virtual fields may follow.
+ * Returns the index of the answer that carried the job out, with the requested records. After it only the
+ * request for the proofs of virtual fields may follow.
  */
 function carriedOutAt(
   job: AskedJob,
@@ -77,13 +85,13 @@ function carriedOutAt(
   return name === "unsorted" || name === "by-id" ? at : undefined;
 }
 
-/** The answer that settles a job, and those before it. */
+/** The answer that settles a job, and the answers before it. */
 export interface Answers {
   readonly answer: UpstreamAnswer;
   readonly earlier: readonly UpstreamAnswer[];
 }
 
-/** The answer that carried the job out, those before it, and the proofs that followed it. */
+/** Returns the answer that carried the job out, the answers before it, and the proofs after it. */
 export function withProofs(
   { answer, earlier }: Answers,
   job: AskedJob,
@@ -95,7 +103,7 @@ export function withProofs(
   return { answer: carriedOut, earlier: earlier.slice(0, at), proofs: proofsOf(answer) };
 }
 
-/** The request that follows after these answers; `undefined` where the last of them settles the job. */
+/** Returns the request that follows these answers; `undefined` if the last of them settles the job. */
 export function followUp(
   job: AskedJob,
   answers: readonly UpstreamAnswer[],
@@ -108,7 +116,7 @@ export function followUp(
   if (answers[0]?.status === 500 && job.operation.kind !== "list")
     return suspectRequest(job, answers, settings);
   const partial = partialListOf(job, answers, settings);
-  // An order by which the CMS cannot sort (400) is left out of all that follows.
+  // All further requests omit an order that the CMS refused with 400.
   const ordered = answers[0]?.status === 400 ? unsorted(job) : job;
   if (partial !== undefined)
     return partial.next && listRequest(job, settings, partQuery(ordered, settings, partial.next));
@@ -118,7 +126,10 @@ export function followUp(
   return next === undefined ? undefined : requestOf(next.name, ordered, settings);
 }
 
-/** The question that follows where the CMS failed at a write: does it work, and which text can it not read? */
+/**
+ * Returns the request that follows a failed write: first a test that the CMS works, then one for each text
+ * that it may not be able to read.
+ */
 function suspectRequest(
   job: AskedJob,
   answers: readonly UpstreamAnswer[],
@@ -133,7 +144,7 @@ function suspectRequest(
   return listRequest(job, settings, idsQuery({ ...job, asked }, settings));
 }
 
-/** The fields of a write at which the CMS failed because of their values. */
+/** Returns the fields of a write whose values made the CMS fail. */
 export function refusedBy(
   job: AskedJob,
   answers: readonly UpstreamAnswer[],

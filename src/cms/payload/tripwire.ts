@@ -3,13 +3,13 @@ import type { Job } from "../../core/ports.ts";
 import type { FieldName } from "./field-place.ts";
 import type { PayloadSettings } from "./settings.ts";
 
-/** Paths that can be a metric's label: a partner's own JSON can have members of any name. */
+/** Paths that are safe as a metric label: a partner's own JSON can have members of any name. */
 const FIELD_PATH = /^[A-Za-z_]\w*(?:[.-]\w+)*$/;
 const LONGEST_PATH = 100;
 
 /**
- * What is done about a record or value that does not prove to be in scope, by `partners.tripwire`. It gathers what one
- * answer held, and tells breaches from values that are merely not provable.
+ * Applies `partners.tripwire` to records and values that do not prove to be in scope. It collects the
+ * findings of one answer, and separates breaches from values that are merely unproven.
  */
 export class Tripwire {
   readonly #settings: PayloadSettings;
@@ -22,7 +22,10 @@ export class Tripwire {
     this.#requestId = requestId;
   }
 
-  /** Notes a record that was asked for in scope and is not. True where it may leave all the same. */
+  /**
+   * Notes a record that was requested in scope and is not in scope. Returns true if it may be returned
+   * nevertheless.
+   */
   letsBreach(place: Place, collection: string | undefined): boolean {
     const { tripwire } = this.#settings;
     if (tripwire === "off") return true;
@@ -34,7 +37,7 @@ export class Tripwire {
     return tripwire === "observe";
   }
 
-  /** Notes a value that does not prove to be in scope. True where it may leave all the same. */
+  /** Notes a value that does not prove to be in scope. Returns true if it may be returned nevertheless. */
   letsValue(kind: ValueKind, at: FieldName): boolean {
     const { tripwire } = this.#settings;
     if (tripwire === "off") return true;
@@ -47,14 +50,20 @@ export class Tripwire {
     return tripwire === "observe";
   }
 
-  /** Tells of what was found. One call for a place and collection, and for a field: a list can hold hundreds. */
+  /**
+   * Reports the findings: one event per place and collection, and one per field, since a list can hold
+   * hundreds.
+   */
   report(): void {
     const { tell } = this.#settings;
     for (const breach of this.#breaches.values()) tell.isolation(breach);
     for (const values of this.#withheld.values()) tell.withheld(values);
   }
 
-  /** A collection's name may stand in a partner's own JSON; as it is it would be a metric's label without end. */
+  /**
+   * Returns a collection's name as a metric label. Names in a partner's own JSON would make the number of
+   * labels unbounded.
+   */
   #nameOf(collection: string | undefined): string {
     if (collection === undefined) return "unknown";
     return this.#settings.knownCollections.has(collection) ? collection : "other";

@@ -1,7 +1,10 @@
 import { isObject } from "../../core/json.ts";
 import { relatedId } from "./ids.ts";
 
-/** A field whose value Payload takes from a related record (`virtual: "venue.title"`), by the steps of both paths. */
+/**
+ * A field whose value Payload takes from a related record (`virtual: "venue.title"`), with both paths as
+ * steps.
+ */
 export interface VirtualField {
   readonly name: readonly string[];
   readonly source: readonly string[];
@@ -13,8 +16,8 @@ export interface VirtualFields {
 }
 
 /**
- * The virtual fields that `cms.virtualFields` declares. A record of unknown collection may be of any, so that it counts as
- * having all of them.
+ * Reads the virtual fields that `cms.virtualFields` declares. A record of unknown collection may belong to
+ * any, so it counts as having all of them.
  */
 export function virtualFieldsOf(
   declared: Readonly<Record<string, Readonly<Record<string, string>>>>,
@@ -31,17 +34,17 @@ function listOf(fields: Readonly<Record<string, string>>): readonly VirtualField
   }));
 }
 
-/** The depth at which Payload shows every record that these fields take their values from. */
+/** Returns the depth at which Payload shows every record that these fields take their values from. */
 export function depthOf(fields: readonly VirtualField[]): number {
   return Math.max(0, ...fields.map(({ source }) => source.length - 1));
 }
 
-/** True for a populated record that proves to be in scope; `path` is the relation that led to it. */
+/** Decides whether a populated record proves to be in scope; `path` is the relation that led to it. */
 type Proves = (record: Record<string, unknown>, path: string) => boolean;
 
 /**
- * True where every record that a virtual field takes its value from is shown, and proves to be in scope. A step that is not
- * there proves nothing: with `locale=all` a localized relation is an object of locales.
+ * True if every record that a virtual field takes its value from is shown, and proves to be in scope. A
+ * missing step proves nothing: with `locale=all` a localised relation is an object of locales.
  */
 export function isProven(record: Record<string, unknown>, { source }: VirtualField, proves: Proves): boolean {
   const look = (value: unknown, at: Step): boolean => {
@@ -61,7 +64,10 @@ export function isProven(record: Record<string, unknown>, { source }: VirtualFie
   return look(record, { steps: source, path: "", isInScope: false });
 }
 
-/** A place on the way of a virtual field: the steps left, those taken, and whether they led through a proven record. */
+/**
+ * A position on the path of a virtual field: the remaining steps, the path so far, and whether it led through
+ * a proven record.
+ */
 interface Step {
   readonly steps: readonly string[];
   readonly path: string;
@@ -69,8 +75,8 @@ interface Step {
 }
 
 /**
- * True where both states of a record point at the same records by the relation that a virtual field begins with: then what
- * one of them proves holds for the other.
+ * True if both states of a record refer to the same records in the first relation of a virtual field's path.
+ * The proof of one state then holds for the other.
  */
 export function isSameRelation(
   record: Record<string, unknown>,
@@ -80,14 +86,14 @@ export function isSameRelation(
   return Object.hasOwn(record, relation) && idsOf(record[relation]) === idsOf(proof[relation]);
 }
 
-/** The ids in a relation, as text. */
+/** Returns the ids in a relation, as text. */
 function idsOf(value: unknown): string {
   if (Array.isArray(value)) return JSON.stringify(value.map(idsOf));
   const { relationTo, value: target = value } = isObject(value) ? value : {};
   return JSON.stringify([relationTo, String(relatedId(target))]);
 }
 
-/** The objects that hold a field, rows of arrays included, and the field's last step. */
+/** Returns the objects that hold a field, rows of arrays included, each with the field's last step. */
 export function holdersOf(
   record: Record<string, unknown>,
   { name }: VirtualField,

@@ -3,12 +3,12 @@ import type { Fields, Revision, Revisions } from "../../core/context.ts";
 import { IF_UPDATED_AT, isMoment, TRASHED } from "./body.ts";
 
 /**
- * How an update is sent to Payload.
- *
- * `by-id`: Payload's own operation by id. It builds on the latest version where the collection has drafts.
- * `conditional`: Payload's bulk operation, with id and tenant as its condition. It builds on the main row, or with
- * `draft` on the latest version, and can compare `updatedAt` itself. Payload 3.90 reports its failures without status,
- * error name or field path, and gives hooks no `id`, so it is used only where the operation by id cannot do the same.
+ * The form of an update in Payload.
+ * - `by-id`: Payload's own operation by id. It builds on the latest version if the collection has drafts.
+ * - `conditional`: Payload's bulk operation, with id and tenant as its condition. It builds on the main row,
+ *   or with `draft` on the latest version, and can compare `updatedAt` itself. Payload 3.90 reports its
+ *   failures without status, error name or field path, and gives hooks no `id`. The gateway therefore uses it
+ *   only if the operation by id cannot do the same.
  */
 export type WriteForm =
   | { readonly kind: "by-id" }
@@ -16,13 +16,16 @@ export type WriteForm =
       readonly kind: "conditional";
       readonly draft: boolean;
       readonly updatedAt?: string;
-      /** True where the operation by id would put a waiting draft on the main row. */
+      /** True if the operation by id would put a waiting draft on the main row. */
       readonly keepsDraft: boolean;
     };
 
 const BY_ID: WriteForm = { kind: "by-id" };
 
-/** What decides over the form of an update: the body by the CMS's names, whether `draft=true` was asked for, the states. */
+/**
+ * The inputs that decide the form of an update: the body with the CMS's names, whether the client requested
+ * `draft=true`, and the record's states.
+ */
 export interface Update {
   readonly fields: Fields;
   readonly asksDraft: boolean;
@@ -30,8 +33,9 @@ export interface Update {
 }
 
 /**
- * The form of an update. Throws `document.conflict` where the partner's `ifUpdatedAt` is not that of the state which the
- * update would build on, and `document.invalid` where it is no moment or the collection has no timestamps.
+ * Chooses the form of an update. Throws `document.conflict` if the partner's `ifUpdatedAt` differs from the
+ * state that the update would build on. Throws `document.invalid` if it is not a date-time, or if the
+ * collection has no timestamps.
  */
 export function writeForm(update: Update): WriteForm {
   const { revisions } = update;
@@ -49,8 +53,9 @@ export function writeForm(update: Update): WriteForm {
 }
 
 /**
- * True where a published record has a draft waiting, or may have one that the key cannot see, and the update neither asks
- * for the draft nor says what becomes of it. By id Payload would put the draft on the main row and take the page offline.
+ * True if a published record has a waiting draft, or may have one that the key cannot see, and the update
+ * does not concern the draft. Such an update neither requests the draft nor decides its status. By id Payload
+ * would put the draft on the main row and take the page offline.
  */
 function leavesDraftWaiting({ fields, asksDraft, revisions }: Update): boolean {
   const { main, latest, hasDrafts } = revisions;
@@ -59,7 +64,10 @@ function leavesDraftWaiting({ fields, asksDraft, revisions }: Update): boolean {
   return latest === undefined || !latest.isPublished;
 }
 
-/** Payload's bulk operation builds on the latest version for these too (3.90), so that it has nothing to offer. */
+/**
+ * True for a move to the trash. Payload's bulk operation builds on the latest version for these too (3.90),
+ * so it has no advantage.
+ */
 function isTrashing(fields: Fields): boolean {
   return fields[TRASHED] !== undefined && fields[TRASHED] !== null;
 }
@@ -73,7 +81,7 @@ function checkLock(lock: string, { updatedAt }: Revision): void {
   if (Date.parse(updatedAt) !== Date.parse(lock)) throw new GatewayError("document.conflict");
 }
 
-/** A partner's optimistic lock, if the body has one. */
+/** Reads a partner's optimistic lock, if the body has one. */
 function lockOf(fields: Fields): string | undefined {
   const lock = fields[IF_UPDATED_AT];
   if (lock === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Work that many ask for at once: one round is under way and one waits, with the wishes of all who came meanwhile.
- * Whoever comes while one is under way needs the next: what he wants done may have changed after that one began.
+ * Combines concurrent calls into batches: one batch is in flight, and one collects the calls made meanwhile.
+ * A call during a batch needs the next one, because the state may have changed after the batch began.
  */
 export class BatchCoalescer<Wish, Result> {
   readonly #carryOut: (wishes: readonly Wish[]) => Promise<Result>;
@@ -9,18 +9,18 @@ export class BatchCoalescer<Wish, Result> {
   #isAtRest = true;
   #next: { readonly wishes: Wish[]; readonly done: Promise<Result> } | undefined;
 
-  /** `carryOut` does what all of a round wish; it must not reject. The next round waits for `rest` after it. */
+  /** `carryOut` executes a batch and must not reject. The next batch waits for `rest` after it. */
   constructor(carryOut: (wishes: readonly Wish[]) => Promise<Result>, rest?: () => Promise<void>) {
     this.#carryOut = carryOut;
     this.#rest = rest;
   }
 
-  /** True where the next wish is carried out at once: no round is under way, nor its rest. */
+  /** True if the next call starts a batch at once: neither a batch nor its `rest` is in flight. */
   get isAtRest(): boolean {
     return this.#isAtRest;
   }
 
-  /** Resolves when a round that began from now on is over. */
+  /** Adds to the next batch, which starts after this call, and resolves with its result. */
   join(wish: Wish): Promise<Result> {
     if (this.#next !== undefined) {
       this.#next.wishes.push(wish);

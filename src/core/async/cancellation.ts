@@ -1,4 +1,4 @@
-/** What can end a wait early: the part of an AbortSignal that the gateway uses, so that one serves where it must. */
+/** The part of AbortSignal that the gateway uses. An AbortSignal is assignable to it. */
 export interface Cancellation {
   readonly aborted: boolean;
   readonly reason: unknown;
@@ -7,8 +7,8 @@ export interface Cancellation {
 }
 
 /**
- * How long somebody waits, with the end in one's own hands. What an AbortController and its signal do, without an
- * EventTarget: those of a request (client gone, deadline, connection) cost more than finding out whose key it is.
+ * An AbortController and its signal in one object, without an EventTarget. The native signals of one request
+ * (client disconnect, deadline, connection) cost more than the cached lookup of its key.
  */
 export class CancellationSource implements Cancellation {
   #aborted = false;
@@ -23,16 +23,18 @@ export class CancellationSource implements Cancellation {
     return this.#reason;
   }
 
-  /** Ends it, once: a second reason is not heard. Everybody is told, once, before this returns. */
+  /**
+   * Aborts with the first reason; further calls have no effect. Calls each listener once, before it returns.
+   */
   abort(reason: unknown): void {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
-    // One by one: as of a signal, who is removed by one that was told before is not told any more.
+    // Takes the listeners singly: as with AbortSignal, one that an earlier one removes is not called.
     for (let next = this.#listeners.shift(); next !== undefined; next = this.#listeners.shift()) next();
   }
 
-  /** As of a signal, one who comes after the end is not told. */
+  /** Adds a listener. As with AbortSignal, a listener added after the abort is not called. */
   addEventListener(_: "abort", listener: () => void): void {
     if (!this.#aborted) this.#listeners.push(listener);
   }
@@ -43,7 +45,7 @@ export class CancellationSource implements Cancellation {
   }
 }
 
-/** Never ends. */
+/** A cancellation that never aborts. */
 export const FOREVER: Cancellation = {
   aborted: false,
   reason: undefined,

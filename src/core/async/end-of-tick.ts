@@ -1,13 +1,12 @@
 type Task = () => void;
 
 /**
- * What can be done at the end of a turn of the event loop, in the order in which it is:
- * - `write`: answers go out to clients. Between two writes nothing is computed, so that whoever reads the first is still
- *   awake for the next: waking a process for each of them is most of what a write costs;
- * - `hear`: answers of the CMS go to who waits for them. Their stages then take turns (a promise's reactions run in the
- *   order in which they were due), so that the code of each stage runs for all of them while the processor has it at
- *   hand;
- * - `report`: log, metrics and status are told of what went out before.
+ * The queues of tasks for the end of an event-loop iteration, in the order in which they run:
+ * - `write`: writes answers to clients. No computation runs between two writes, so that the reading process
+ *   is still awake for the second one; waking a process is most of the cost of a write.
+ * - `hear`: delivers answers of the CMS to the waiting requests. Promise reactions run in the order in which
+ *   they were queued, so each stage runs for all requests in turn while its code is in the processor's cache.
+ * - `report`: updates log, metrics and status.
  */
 interface Waiting {
   readonly write: Task[];
@@ -20,8 +19,9 @@ let waiting = nothing();
 let isPlanned = false;
 
 /**
- * Runs `task`, which should not throw, when this turn of the event loop has done its reading, together with the others
- * of its kind. One request alone does not wait; under load each costs less (docs/performance.md, "In a row").
+ * Runs `task`, which should not throw, after the reads of this event-loop iteration, together with the other
+ * tasks of its kind. A single request is not delayed; under load, each request costs less
+ * (docs/performance.md).
  */
 export function scheduleEndOfTick(kind: keyof Waiting, task: Task): void {
   waiting[kind].push(task);
@@ -30,7 +30,10 @@ export function scheduleEndOfTick(kind: keyof Waiting, task: Task): void {
   setImmediate(flushTick);
 }
 
-/** Does at once what waits, for one that may not: everything, lest that one is reported after its client has gone on. */
+/**
+ * Runs all queued tasks at once, for a write that cannot wait. It runs every kind, so that the report of that
+ * request does not come after its client's next step.
+ */
 export function flushTick(): void {
   const { write, hear, report } = waiting;
   waiting = nothing();
@@ -38,7 +41,7 @@ export function flushTick(): void {
   for (const tasks of [write, hear, report]) for (const task of tasks) run(task);
 }
 
-/** One that throws is a fault, to be dealt with as one; and no reason to leave the others waiting. */
+/** Runs one task. If it throws, the error becomes an uncaught exception, and the other tasks still run. */
 function run(task: Task): void {
   try {
     task();

@@ -1,4 +1,4 @@
-/** Counts what is under way, so that its end can be waited for. */
+/** A counter of work in flight that can be awaited. */
 export class InFlight {
   #count = 0;
   readonly #waiting = new Set<() => void>();
@@ -7,7 +7,7 @@ export class InFlight {
     return this.#count;
   }
 
-  /** Does `work`, counted. */
+  /** Runs `work` and counts it while it runs. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     this.begin();
     try {
@@ -17,20 +17,20 @@ export class InFlight {
     }
   }
 
-  /** One more is under way; `end` has to follow, once, whatever becomes of it. */
+  /** Adds one. The caller must call `end` exactly once, also after a failure. */
   begin(): void {
     this.#count += 1;
   }
 
   end(): void {
     this.#count -= 1;
-    // A Set that is cleared is copied, be it empty (see `Crowd`).
+    // Clearing a Set reallocates it, even if it is empty (see `SwapRemoveSet`).
     if (this.#count > 0 || this.#waiting.size === 0) return;
     for (const tell of this.#waiting) tell();
     this.#waiting.clear();
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is in flight. */
   idle(): Promise<void> {
     if (this.#count === 0) return Promise.resolve();
     return new Promise((resolve) => void this.#waiting.add(resolve));

@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors.ts";
 import { CancellationSource, type Cancellation } from "./cancellation.ts";
 
-/** One who waits for an outcome, until `leave` is called. */
+/** A request that waits for the outcome, until `leave` is called. */
 interface Waiter<T> {
   readonly signal: Cancellation;
   readonly resolve: (outcome: T) => void;
@@ -9,24 +9,27 @@ interface Waiter<T> {
   readonly leave: () => void;
 }
 
-/** Something under way whose outcome several wait for. */
+/** Work in flight whose outcome several requests share. */
 export class SingleFlight<T> {
   readonly key: string;
-  /** The request that began it. */
+  /** The id of the request that began it. */
   readonly requestId: string;
-  /** Ends when nobody waits any more. */
+  /** Aborts when no request waits for the outcome. */
   readonly lifetime = new CancellationSource();
   readonly #close: () => void;
   #waiting: Waiter<T>[] = [];
 
-  /** `close` is called when nobody may join it any more. */
+  /** `close` is called when no further request may join. */
   constructor(key: string, requestId: string, close: () => void) {
     this.key = key;
     this.requestId = requestId;
     this.#close = close;
   }
 
-  /** The outcome, unless `signal` ends before; the last who leaves ends what is under way. */
+  /**
+   * Resolves with the outcome, or rejects if `signal` aborts first. The work is aborted when the last request
+   * leaves.
+   */
   wait(signal: Cancellation): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = { signal, resolve, reject, leave: () => this.#leave(waiter) };
@@ -36,12 +39,12 @@ export class SingleFlight<T> {
     });
   }
 
-  /** It is over, with that outcome. */
+  /** Resolves all waiting requests. */
   land(outcome: T): void {
     for (const { resolve } of this.#end()) resolve(outcome);
   }
 
-  /** It is over, in vain. */
+  /** Rejects all waiting requests. */
   fail(error: unknown): void {
     for (const { reject } of this.#end()) reject(error);
   }
@@ -65,13 +68,13 @@ export class SingleFlight<T> {
   }
 }
 
-/** So many come and go before the Map that they stand in is left for another. */
+/** The number of additions after which the Map is replaced by a new one. */
 const TURNOVER = 512;
 
 /**
- * What is under way, by a key that may be long. A Map, for V8's own hash of the key; and one after another, since it
- * changes with every request: V8's dead copies of one Map are a chain, which would keep keys and answers alive up to the
- * next full collection (see `core/swap-remove-set.ts`). With each new Map another chain begins.
+ * The flights by a key that may be long. V8 caches the hash of the key, so a Map is fast. The Map is replaced
+ * from time to time, because it changes with every request. V8 chains the old tables of one Map, and the
+ * chain would keep keys and answers alive until the next full collection (see `core/swap-remove-set.ts`).
  */
 export class SingleFlights<T extends { readonly key: string }> {
   #flights = new Map<string, T>();
@@ -81,14 +84,14 @@ export class SingleFlights<T extends { readonly key: string }> {
     return this.#flights.get(key);
   }
 
-  /** Adds one whose key is not there. */
+  /** Adds a flight whose key is not in the Map. */
   add(one: T): void {
     this.#added += 1;
     if (this.#added > Math.max(TURNOVER, this.#flights.size)) this.#begin([...this.#flights]);
     this.#flights.set(one.key, one);
   }
 
-  /** Removes this very one, if it is there. */
+  /** Removes this flight, unless another one has its key. */
   delete(one: T): void {
     if (this.#flights.get(one.key) === one) this.#flights.delete(one.key);
   }

@@ -1,34 +1,41 @@
 import type { Clock } from "../../core/clock.ts";
 
-/** When a breaker opens and how it finds back. Times in milliseconds. */
+/** The thresholds of a circuit breaker. Times in milliseconds. */
 export interface BreakerOptions {
-  /** Failures in a row, with no answer between them, after which it opens. */
+  /** The number of consecutive failures, with no answer between them, that opens the breaker. */
   readonly failures: number;
-  /** While it is open, one request in this time is let through, whatever became of those before. */
+  /**
+   * The interval at which an open breaker lets one trial request through, whatever the result of earlier
+   * ones.
+   */
   readonly retryAfter: number;
   readonly clock: Clock;
 }
 
-/** How one attempt failed: when it began, and whether it ran out of time (or was cut off at once). */
+/** A failed attempt: its start, and whether it timed out (`slow`) or broke off. */
 export interface FailureKind {
   readonly begun: number;
   readonly slow: boolean;
 }
 
 /**
- * Stops asking a CMS that does not answer, so that callers hear so at once and the CMS can get up. Counts transport
- * alone: an answer of any status is a sign of life, since Payload answers 500 to many mistakes of clients.
+ * A circuit breaker: stops requests to a CMS that does not answer, so that callers fail at once and the CMS
+ * can recover. It counts transport failures only. An answer of any status is a success, since Payload answers
+ * 500 to many client errors.
  */
 export interface Breaker {
   readonly isOpen: boolean;
-  /** True where a request may be sent now. While open that is the trial, which the caller then has to send. */
+  /**
+   * Returns true if a request may be sent now. While the breaker is open, true means a trial, which the
+   * caller must send.
+   */
   admits(): boolean;
-  /** The CMS has answered, whatever it said: closes. */
+  /** Records an answer of any status and closes the breaker. */
   answered(): void;
   failed(failure: FailureKind): void;
 }
 
-/** A closed breaker. */
+/** Creates a closed breaker. */
 export function createBreaker({ failures, retryAfter, clock }: BreakerOptions): Breaker {
   let inARow = 0;
   let lastAnswer = Number.NEGATIVE_INFINITY;
@@ -42,7 +49,7 @@ export function createBreaker({ failures, retryAfter, clock }: BreakerOptions): 
       if (nextTrial === undefined) return true;
       const now = clock.now();
       if (now < nextTrial) return false;
-      // By the clock, not by the last trial's end: one that hangs must not put off the next.
+      // Timed from now, not from the last trial's end: a trial that hangs must not delay the next one.
       nextTrial = now + retryAfter;
       return true;
     },
@@ -52,9 +59,10 @@ export function createBreaker({ failures, retryAfter, clock }: BreakerOptions): 
       nextTrial = undefined;
     },
     failed({ begun, slow }) {
-      // Somebody who asked later has been answered: what hung or broke before that says nothing of now.
+      // A later request has been answered, so this failure says nothing about the present state.
       if (begun < lastAnswer) return;
-      // One blow (a restart, a cut cable) ends every connection under way: that is one failure, not fifty.
+      // A single incident (a restart, a cut cable) ends every connection in flight. It counts as one failure, not
+      // fifty.
       if (!slow && begun < lastFailure) return;
       lastFailure = clock.now();
       inARow += 1;

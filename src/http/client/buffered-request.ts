@@ -7,14 +7,14 @@ import type { Cancellation } from "../../core/async/cancellation.ts";
 import type { LookupContext } from "../../core/ports.ts";
 import { scheduleEndOfTick } from "../../core/async/end-of-tick.ts";
 
-/** How long each part of an exchange may take, in milliseconds. */
+/** The timeouts of the parts of a request, in milliseconds. */
 export interface Timeouts {
   readonly connectTimeout: number;
   readonly firstByteTimeout: number;
   readonly idleTimeout: number;
 }
 
-/** What an exchange needs and where it ends. */
+/** The dependencies and callbacks of a buffered request. */
 export interface BufferedRequestOptions {
   readonly signal: Cancellation;
   readonly maxAnswer: number;
@@ -22,17 +22,18 @@ export interface BufferedRequestOptions {
   readonly clock: Clock;
   /** See `LookupContext`. */
   readonly received?: LookupContext["received"];
-  /** Called when the request is about to be written: until then nobody can have carried it out. */
+  /** Called when the request is about to be written. Until then no target can have processed it. */
   readonly onSending: () => void;
   readonly resolve: (answer: UpstreamAnswer) => void;
   readonly reject: (error: unknown) => void;
-  /** Called once when undici has let go of the connection, which can be later than the answer to the caller. */
+  /** Called once when undici releases the connection, which can be later than the answer to the caller. */
   readonly onLeft: () => void;
 }
 
 /**
- * One request and its whole answer, as undici's dispatch handler. Settles once. Keeps time itself: undici's timers have
- * a resolution of half a second and round up, and its wait for an answer begins before there is a connection.
+ * A request and its whole answer, as undici's dispatch handler. It settles once. It has its own timers:
+ * undici's have a resolution of 500 ms and round up, and undici's headers timeout begins before there is a
+ * connection.
  */
 export class BufferedRequest implements Dispatcher.DispatchHandler, Member {
   place = -1;
@@ -43,13 +44,13 @@ export class BufferedRequest implements Dispatcher.DispatchHandler, Member {
   #bytes = 0;
   #hasBegun = false;
   #isSettled = false;
-  #isLeft = false;
-  /** What is waited for, until when, and the timer that looks whether it has come: one, whatever is waited for in turn. */
+  #isReleased = false;
+  /** The awaited part, its timeout and deadline, and the single timer for all parts in turn. */
   #awaited = "";
-  #patience = 0;
+  #timeout = 0;
   #due = 0;
-  #looksAt = Infinity;
-  #stopLooking: () => void = () => undefined;
+  #checksAt = Infinity;
+  #stopChecking: () => void = () => undefined;
 
   constructor(options: BufferedRequestOptions) {
     this.#options = options;
@@ -92,15 +93,15 @@ export class BufferedRequest implements Dispatcher.DispatchHandler, Member {
     this.#chunks.push(chunk);
     this.#allow(patience.idleTimeout, "further byte");
     if (this.#bytes > maxAnswer) {
-      this.#cut(new GatewayError("upstream.failed", { cause: `an answer of over ${maxAnswer} bytes` }));
+      this.#abandon(new GatewayError("upstream.failed", { cause: `an answer of over ${maxAnswer} bytes` }));
       return;
     }
     const refusal = this.#options.received?.(chunk.length);
-    if (refusal !== undefined) this.#cut(refusal);
+    if (refusal !== undefined) this.#abandon(refusal);
   }
 
   onResponseEnd(): void {
-    this.#leave();
+    this.#release();
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     const head = this.#head;
@@ -109,48 +110,48 @@ export class BufferedRequest implements Dispatcher.DispatchHandler, Member {
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    this.#leave();
+    this.#release();
     this.#fail(error);
   }
 
-  /** Ends it as `upstream.timeout`: nobody expects an answer any more. */
+  /** Ends the request as `upstream.timeout`. */
   giveUp(cause: string): void {
-    this.#cut(new GatewayError("upstream.timeout", { cause }));
+    this.#abandon(new GatewayError("upstream.timeout", { cause }));
   }
 
-  readonly #abort = (): void => this.#cut(this.#options.signal.reason);
+  readonly #abort = (): void => this.#abandon(this.#options.signal.reason);
 
-  /** From now on `what` may take `ms`. */
+  /** Sets the deadline of `what` to `ms` from now. */
   #allow(ms: number, what: string): void {
     this.#awaited = what;
-    this.#patience = ms;
+    this.#timeout = ms;
     this.#due = this.#options.clock.now() + ms;
-    if (this.#due < this.#looksAt) this.#lookIn(ms);
+    if (this.#due < this.#checksAt) this.#checkIn(ms);
   }
 
-  #lookIn(ms: number): void {
-    this.#stopLooking();
-    this.#looksAt = this.#options.clock.now() + ms;
-    this.#stopLooking = this.#options.clock.after(ms, this.#look);
+  #checkIn(ms: number): void {
+    this.#stopChecking();
+    this.#checksAt = this.#options.clock.now() + ms;
+    this.#stopChecking = this.#options.clock.after(ms, this.#checkDeadline);
   }
 
-  /** A timer may come a moment early; what is due later by now is looked for then. */
-  readonly #look = (): void => {
+  /** Checks the deadline. The timer may fire a moment early, or the deadline may have moved. */
+  readonly #checkDeadline = (): void => {
     const left = this.#due - this.#options.clock.now();
-    if (left > 0) return this.#lookIn(Math.max(1, left));
-    const cause = `no ${this.#awaited} in ${this.#patience} ms`;
-    this.#cut(new GatewayError("upstream.timeout", { cause }));
+    if (left > 0) return this.#checkIn(Math.max(1, left));
+    const cause = `no ${this.#awaited} in ${this.#timeout} ms`;
+    this.#abandon(new GatewayError("upstream.timeout", { cause }));
   };
 
-  /** Gives up, and lets undici close the connection: what still comes on it belongs to nobody. */
-  #cut(reason: unknown): void {
+  /** Fails the request and lets undici close the connection, since its remaining bytes have no receiver. */
+  #abandon(reason: unknown): void {
     this.#fail(reason);
     this.#controller?.abort(new Error("no longer wanted"));
   }
 
   #fail(error: unknown): void {
     if (!this.#settle()) return;
-    // Once an answer has begun, how its connection ended is no longer a reason to send the request again.
+    // After an answer has begun, a broken connection is no reason to retry the request.
     const isCut = this.#hasBegun && !(error instanceof GatewayError);
     this.#options.reject(isCut ? new GatewayError("upstream.unreachable", { cause: error }) : error);
   }
@@ -158,19 +159,19 @@ export class BufferedRequest implements Dispatcher.DispatchHandler, Member {
   #settle(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;
-    this.#stopLooking();
+    this.#stopChecking();
     this.#options.signal.removeEventListener("abort", this.#abort);
     return true;
   }
 
-  #leave(): void {
-    if (this.#isLeft) return;
-    this.#isLeft = true;
+  #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.#options.onLeft();
   }
 }
 
-/** A header that should occur once; twice, it is joined, and so matches nothing that is looked for. */
+/** Returns a header that should occur once. Repeated values are joined, and so match no expected value. */
 function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(", ") : value;
 }

@@ -1,16 +1,19 @@
 import { buildConnector, Client } from "undici";
 
-/** How connections to one target are made and kept. Milliseconds. */
+/** The connection settings of one target. Times in milliseconds. */
 export interface ClientsOptions {
   readonly connectTimeout: number;
-  /** How long an idle connection is kept: below the CMS's own, lest a request meets a closing one. */
+  /**
+   * The time that an idle connection is kept. It must be below the CMS's own, or a request can meet a closing
+   * connection.
+   */
   readonly keepAlive: number;
   /** The largest head of an answer, in bytes. */
   readonly maxHeaderSize: number;
   readonly tls?: Tls | undefined;
 }
 
-/** TLS towards a target: PEM texts, and the name to ask for. */
+/** TLS towards a target: PEM texts, and the server name to request. */
 export interface Tls {
   readonly ca?: string;
   readonly cert?: string;
@@ -19,23 +22,24 @@ export interface Tls {
 }
 
 /**
- * The connections to one target, each for one request at a time. Who takes one has a place already (`FairSemaphore`), so there
- * is nothing to queue here and nothing to look for, which is most of what undici's own `Pool` does. The last that came
- * back is the next to go: the busy ones are warm, and those that nobody needs grow old and close.
+ * The connections to one target, each for one request at a time. A caller already holds a permit of the
+ * `FairSemaphore`, so there is no queue here; undici's own `Pool` spends most of its time on one. The
+ * connection that was returned last is reused first: busy ones stay warm, and unneeded ones reach the idle
+ * timeout.
  */
 export class Clients {
   readonly #make: () => Client;
   readonly #idle: Client[] = [];
   readonly #all: Client[] = [];
 
-  /** undici's own limits are off: see `BufferedRequest`. */
+  /** undici's own timeouts are off: see `BufferedRequest`. */
   constructor(origin: string, { connectTimeout, keepAlive, maxHeaderSize, tls }: ClientsOptions) {
-    // One for all: the sessions of TLS are remembered in it. Certificates are always checked.
+    // A single connector for all clients, since it caches the TLS sessions. Certificates are always checked.
     const connect = buildConnector({ ...tls, timeout: connectTimeout, allowH2: false });
     this.#make = () =>
       new Client(origin, {
         pipelining: 1,
-        // Whatever the environment says: it would put undici's experimental parser in place.
+        // Explicit, since an environment variable could enable undici's experimental parser.
         useMilo: false,
         maxHeaderSize,
         headersTimeout: 0,
@@ -44,11 +48,11 @@ export class Clients {
         keepAliveMaxTimeout: keepAlive,
         connect,
       });
-    // The first at once, though it connects later: settings that make none are to be found at the start.
+    // Create the first client now, although it connects later, so that invalid settings fail at startup.
     this.give(this.take());
   }
 
-  /** One that carries nothing. */
+  /** Returns an idle client. */
   take(): Client {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
@@ -57,12 +61,12 @@ export class Clients {
     return client;
   }
 
-  /** Gives one back; also one whose connection broke: it makes another when it needs it. */
+  /** Takes a client back. A client with a broken connection makes a new one when it is needed. */
   give(client: Client): void {
     this.#idle.push(client);
   }
 
-  /** Ends what is under way and closes every connection. */
+  /** Ends the requests in flight and closes every connection. */
   async close(): Promise<void> {
     await Promise.all(this.#all.map((client) => client.destroy()));
   }

@@ -8,13 +8,16 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
   "ETIMEDOUT",
 ]);
 
-/** A kept-alive connection that the CMS closes just as it is reused fails like this, before any byte of an answer. */
+/**
+ * The codes of a kept-alive connection that the CMS closed just as it was reused, before any byte of an
+ * answer.
+ */
 const STALE_CONNECTION: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
 
 /**
- * A transport's failure as an error of the catalogue: too slow is `upstream.timeout`, all else (refused, reset, DNS,
- * TLS, an answer that breaks off or is no HTTP) `upstream.unreachable`. A request whose own signal aborted fails as
- * the signal says.
+ * Converts a transport failure to a catalogue error. A timeout is `upstream.timeout`. All others (refused,
+ * reset, DNS, TLS, an answer that breaks off or is not HTTP) are `upstream.unreachable`. If the request's own
+ * signal aborted, the error is the signal's reason.
  */
 export function toTransportError(error: unknown, signal: Cancellation): GatewayError {
   if (error instanceof GatewayError) return error;
@@ -24,21 +27,21 @@ export function toTransportError(error: unknown, signal: Cancellation): GatewayE
   });
 }
 
-/** What an answer is given up with that the CMS gave. */
-const TOO_MUCH: ReadonlySet<string> = new Set(["upstream.failed", "key.busy", "answer.unsent"]);
+/** The errors for an answer that the CMS gave and the gateway discarded. */
+const DISCARDED: ReadonlySet<string> = new Set(["upstream.failed", "key.busy", "answer.unsent"]);
 
-/** True where the CMS did answer, though with more than can be taken in. */
+/** Returns true if the CMS did answer, although the gateway discarded the answer. */
 export function isAnswered(error: unknown): boolean {
-  return error instanceof GatewayError && TOO_MUCH.has(error.code);
+  return error instanceof GatewayError && DISCARDED.has(error.code);
 }
 
-/** True where the CMS was given its time and did not answer in it, not where something broke. */
+/** Returns true if the CMS did not answer in time, as opposed to a broken connection. */
 export function isTimeout(error: unknown): boolean {
   if (error instanceof GatewayError) return error.code === "upstream.timeout";
   return TIMEOUTS.has(codeOf(error));
 }
 
-/** True where sending the request again can do no harm and is likely to help (RFC 9110 section 9.2.2). */
+/** Returns true if a retry is safe and likely to succeed (RFC 9110 section 9.2.2). */
 export function isWorthRepeating(error: unknown, method: string): boolean {
   return method === "GET" && STALE_CONNECTION.has(codeOf(error));
 }

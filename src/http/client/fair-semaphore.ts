@@ -2,28 +2,30 @@ import { GatewayError } from "../../core/errors.ts";
 import { CountMap } from "../../core/count-map.ts";
 import type { Cancellation } from "../../core/async/cancellation.ts";
 
-/** On whose account a place goes: the names of its holders, each of which has a share. */
+/** The holders that a permit is counted for, by name. Each holder has a share. */
 export type Holders = readonly string[];
 
 interface Waiter {
-  readonly go: () => void;
+  readonly grant: () => void;
   readonly holders: Holders;
 }
 
-/** How many places there are, how many may wait for one, and the part of both that one holder may have. */
+/**
+ * The number of permits (`places`), the length of the queue, and the part of both that one holder may have.
+ */
 export interface FairSemaphoreOptions {
   readonly places: number;
   readonly queue: number;
-  /** Above 0, up to 1: where every holder may have all. */
+  /** Above 0, up to 1. With 1 every holder may have all. */
   readonly share?: number;
 }
 
-const NOBODY: Holders = [];
+const NO_HOLDERS: Holders = [];
 
 /**
- * A bounded number of places, and a bounded queue for them. An HTTP client's own queue has no end: whoever asks in vain
- * would be kept in memory for as long as the CMS is slow. And no holder has more than its share of either: one whose
- * requests are slow would take them all, and everybody else would wait for it.
+ * A semaphore with a bounded queue and a share per holder. An HTTP client's own queue is unbounded: waiting
+ * requests would pile up in memory while the CMS is slow. The share stops one holder with slow requests from
+ * taking all permits and blocking the others.
  */
 export class FairSemaphore {
   #free: number;
@@ -32,10 +34,13 @@ export class FairSemaphore {
   readonly #maxHeld: number;
   readonly #maxWaitingEach: number;
   readonly #held = new CountMap();
-  readonly #wanted = new CountMap();
-  /** In the order in which they came. No Set: whoever stands in it comes and goes (see `SwapRemoveSet`). */
+  readonly #queued = new CountMap();
+  /**
+   * The waiters in order of arrival. Not a Set, since waiters are added and removed often (see
+   * `SwapRemoveSet`).
+   */
   readonly #waiting: Waiter[] = [];
-  /** Those that are served when none of the others can be; they are bounded elsewhere. */
+  /** The waiters that are served only if no other can be. The caller bounds their number. */
   readonly #yielding: Waiter[] = [];
 
   constructor({ places, queue, share = 1 }: FairSemaphoreOptions) {
@@ -46,23 +51,24 @@ export class FairSemaphore {
     this.#maxWaitingEach = Math.max(1, Math.floor(queue * share));
   }
 
-  /** How many places are taken. */
+  /** The number of permits in use. */
   get taken(): number {
     return this.#places - this.#free;
   }
 
-  /** How many wait. */
+  /** The number of waiters. */
   get waiting(): number {
     return this.#waiting.length + this.#yielding.length;
   }
 
   /**
-   * Resolves with a place, first come first served among those who may have one more. Rejects with `tenant.busy` where
-   * too many of one of the holders' own wait, with `gateway.busy` where too many wait in all, or as `signal` says.
-   * Without a holder no share applies. With `yields` the place is given only where nobody else can have it, and the
-   * caller bounds how many wait for such a one: the queue's length does not count them.
+   * Resolves with a permit, first come first served among the holders below their share. Rejects with
+   * `tenant.busy` if too many requests of one holder wait, with `gateway.busy` if too many wait in all, or
+   * with the reason of `signal`. Without a holder no share applies. With `yields`, the permit is given only
+   * if no other waiter can have it. Such waiters do not count towards the queue's length: the caller bounds
+   * their number.
    */
-  take(signal: Cancellation, holders = NOBODY, yields = false): Promise<void> {
+  take(signal: Cancellation, holders = NO_HOLDERS, yields = false): Promise<void> {
     if (signal.aborted) return Promise.reject(asError(signal.reason));
     if (this.#free > 0 && this.#mayHold(holders)) {
       this.#give(holders);
@@ -72,37 +78,37 @@ export class FairSemaphore {
     if (refusal !== undefined) return Promise.reject(refusal);
     const queue = yields ? this.#yielding : this.#waiting;
     return new Promise((resolve, reject) => {
-      const leave = (): void => {
+      const abort = (): void => {
         this.#remove(queue, queue.indexOf(waiter));
         reject(asError(signal.reason));
       };
       const waiter: Waiter = {
         holders,
-        go: () => {
-          signal.removeEventListener("abort", leave);
+        grant: () => {
+          signal.removeEventListener("abort", abort);
           resolve();
         },
       };
       queue.push(waiter);
-      for (const holder of holders) this.#wanted.take(holder);
-      signal.addEventListener("abort", leave, { once: true });
+      for (const holder of holders) this.#queued.take(holder);
+      signal.addEventListener("abort", abort, { once: true });
     });
   }
 
   /**
-   * Gives the holders' place back, to whoever has waited longest of those who may have one more. That can be several: a
-   * place may lie free because each of the holders that wait has its share.
+   * Releases the holders' permit and gives free permits to the longest waiters below their share. This can
+   * serve several waiters: a permit can be free because each waiting holder has its share.
    */
-  release(holders = NOBODY): void {
+  release(holders = NO_HOLDERS): void {
     this.#free += 1;
     for (const holder of holders) this.#held.give(holder);
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       this.#give(next.holders);
-      next.go();
+      next.grant();
     }
   }
 
-  /** Takes the next one who may have a place out of its queue; `undefined` where there is none, or no place. */
+  /** Takes the next eligible waiter out of its queue; `undefined` if there is none, or no permit. */
   #next(): Waiter | undefined {
     if (this.#free === 0) return undefined;
     for (const queue of [this.#waiting, this.#yielding]) {
@@ -112,11 +118,11 @@ export class FairSemaphore {
     return undefined;
   }
 
-  /** Takes the one at that place out of the queue; nobody at -1. */
+  /** Takes the waiter at index `at` out of the queue; `undefined` at -1. */
   #remove(queue: Waiter[], at: number): Waiter | undefined {
     if (at === -1) return undefined;
     const [waiter] = queue.splice(at, 1);
-    for (const holder of waiter?.holders ?? NOBODY) this.#wanted.give(holder);
+    for (const holder of waiter?.holders ?? NO_HOLDERS) this.#queued.give(holder);
     return waiter;
   }
 
@@ -129,10 +135,10 @@ export class FairSemaphore {
     return holders.every((holder) => this.#held.of(holder) < this.#maxHeld);
   }
 
-  /** Why one more may not wait; `undefined` where it may. */
+  /** Returns the error for a full queue; `undefined` if one more may wait. */
   #refusal(holders: Holders): GatewayError | undefined {
     const isShared = this.#maxWaitingEach < this.#maxWaiting;
-    if (isShared && holders.some((holder) => this.#wanted.of(holder) >= this.#maxWaitingEach))
+    if (isShared && holders.some((holder) => this.#queued.of(holder) >= this.#maxWaitingEach))
       return new GatewayError("tenant.busy", { cause: "its share of the CMS is in use" });
     return this.#waiting.length < this.#maxWaiting
       ? undefined

@@ -6,42 +6,44 @@ import type { UpstreamPool } from "./pool.ts";
 import type { Target } from "./target.ts";
 
 /**
- * What an operator wants to hear of a target: `silent`, the first probe failed, or its breaker opened; `answers`, that is
- * over; `out`, it gets no more requests; `back`, it does again.
+ * A change of a target's state. `silent`: the first probe failed, or the breaker opened. `answers`: that has
+ * ended. `out`: the target gets no more requests. `back`: it gets requests again.
  */
 export type TargetNews =
   | { readonly what: "silent" | "out"; readonly cause: unknown }
   | { readonly what: "answers" | "back" };
 
-/** How often the targets of an upstream are asked, and who hears of it. Milliseconds. */
+/** The settings of the health checks. Times in milliseconds. */
 export interface HealthOptions {
   readonly healthInterval: number;
   readonly healthTimeout: number;
   readonly clock: Clock;
-  /** Asks one target whether it works; rejects where it does not. */
+  /** Probes one target; rejects if the target does not work. */
   readonly probe: (target: Target, asking: LookupContext) => Promise<void>;
   readonly onNews: (target: Target, news: TargetNews) => void;
 }
 
-/** What is known of an upstream from asking its targets. */
+/** The health of an upstream, by probes of its targets. */
 export interface UpstreamHealth {
-  /** True from the first time that a target answered a probe. */
+  /** True after the first successful probe of any target. */
   readonly ready: boolean;
-  /** Asks every target once; resolves when all have answered or failed to. */
+  /** Probes every target once; resolves when all probes have ended. */
   look(): Promise<void>;
   /**
-   * Goes on asking. An only target is asked for as long as it is not well, so that its return is noticed without a
-   * partner's request being the one to try it, and without any traffic; one of several always. Stop it by the
-   * function returned.
+   * Starts the periodic probes and returns a function that stops them. Several targets are probed all the
+   * time. A single target is probed only while it is not healthy. So its recovery is detected without
+   * traffic, and no partner's request has to be the trial.
    */
   keepLooking(): () => void;
 }
 
 const PROBE_MS = 1_000;
-/** Failed checks in a row after which a target gets no more requests: one may be chance. */
-const TO_FAIL = 2;
+/**
+ * The consecutive failed checks after which a target gets no more requests. A single failure can be chance.
+ */
+const MAX_FAILURES = 2;
 
-/** Watches the targets of `pool`. */
+/** Creates the health checks for the targets of `pool`. */
 export function watchTargets(pool: UpstreamPool, options: HealthOptions): UpstreamHealth {
   const stopped = new CancellationSource();
   const checks = pool.targets.map((target) => new Check(target, { ...options, pool, stopped }));
@@ -79,42 +81,42 @@ class Check {
     this.#target = target;
     this.#options = options;
     target.onBreaker = (failure) => {
-      if (failure !== undefined) this.#tell({ what: "silent", ...failure });
-      // Before the first probe that succeeds any answer may be one that says that the CMS is not yet well.
-      else if (this.hasAnswered) this.#tell({ what: "answers" });
+      if (failure !== undefined) this.#report({ what: "silent", ...failure });
+      // Before the first successful probe, an answer may be an error of a CMS that is still starting.
+      else if (this.hasAnswered) this.#report({ what: "answers" });
     };
   }
 
   async look(): Promise<void> {
     const { probe, healthTimeout, clock, stopped } = this.#options;
-    const patience = new CancellationSource();
-    const leave = (): void => patience.abort(stopped.reason);
-    stopped.addEventListener("abort", leave, { once: true });
-    // An only target has no other to take its place: it gets the time that every request gets.
+    const timeout = new CancellationSource();
+    const abort = (): void => timeout.abort(stopped.reason);
+    stopped.addEventListener("abort", abort, { once: true });
+    // A single target cannot be replaced, so that its probe may take as long as a request.
     const cancel = this.#isOnly
       ? undefined
-      : clock.after(healthTimeout, () => patience.abort(new GatewayError("upstream.timeout")));
+      : clock.after(healthTimeout, () => timeout.abort(new GatewayError("upstream.timeout")));
     const note = { stage: "probe", upstreamRequests: 0, upstreamMs: 0 };
     try {
-      await probe(this.#target, { requestId: "probe", signal: patience, note });
+      await probe(this.#target, { requestId: "probe", signal: timeout, note });
       this.#succeeded();
     } catch (error) {
       if (!stopped.aborted) this.#failed(error);
     } finally {
       cancel?.();
-      stopped.removeEventListener("abort", leave);
+      stopped.removeEventListener("abort", abort);
     }
   }
 
   keepLooking(): void {
     const { clock, healthInterval, stopped } = this.#options;
     if (stopped.aborted) return;
-    const isWell = this.hasAnswered && this.#target.state === "ok";
-    const wait = this.#isOnly || !isWell ? Math.min(PROBE_MS, healthInterval) : healthInterval;
+    const isHealthy = this.hasAnswered && this.#target.state === "ok";
+    const wait = this.#isOnly || !isHealthy ? Math.min(PROBE_MS, healthInterval) : healthInterval;
     const again = (): void => {
       this.#cancel = clock.after(wait, () => this.keepLooking());
     };
-    if (this.#isOnly && isWell) again();
+    if (this.#isOnly && isHealthy) again();
     else void this.look().then(again);
   }
 
@@ -127,25 +129,25 @@ class Check {
   }
 
   #succeeded(): void {
-    if (!this.hasAnswered && this.#failures > 0) this.#tell({ what: "answers" });
+    if (!this.hasAnswered && this.#failures > 0) this.#report({ what: "answers" });
     this.hasAnswered = true;
     this.#failures = 0;
     if (!this.#target.isFailing) return;
     this.#target.isFailing = false;
-    this.#tell({ what: "back" });
+    this.#report({ what: "back" });
   }
 
   #failed(cause: unknown): void {
     this.#failures += 1;
-    if (!this.hasAnswered && this.#failures === 1) this.#tell({ what: "silent", cause });
-    if (this.#isOnly || this.#target.isFailing || this.#failures < TO_FAIL) return;
+    if (!this.hasAnswered && this.#failures === 1) this.#report({ what: "silent", cause });
+    if (this.#isOnly || this.#target.isFailing || this.#failures < MAX_FAILURES) return;
     this.#target.isFailing = true;
-    this.#tell({ what: "out", cause });
-    // Where nobody is well, who waits here is served as soon as anywhere, and had better not ask a second time.
+    this.#report({ what: "out", cause });
+    // If every target is down, the request waits for the current one; retrying another would not be faster.
     if (this.#options.pool.targets.some(canServe)) this.#target.abandonReads();
   }
 
-  #tell(news: TargetNews): void {
+  #report(news: TargetNews): void {
     this.#options.onNews(this.#target, news);
   }
 }

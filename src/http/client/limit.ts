@@ -2,24 +2,27 @@ import type { Clock } from "../../core/clock.ts";
 import { GatewayError } from "../../core/errors.ts";
 import { CancellationSource, type Cancellation } from "../../core/async/cancellation.ts";
 
-/** `outer`, ended as `upstream.timeout` after `ms` at the latest. Call `end` when it is over. */
+/**
+ * Derives a cancellation from `outer` that also aborts as `upstream.timeout` after `ms`. Call `end` when the
+ * work is done.
+ */
 export function limit(
   outer: Cancellation,
   ms: number,
   clock: Clock,
 ): { lifetime: Cancellation; end: () => void } {
   const lifetime = new CancellationSource();
-  const leave = (): void => lifetime.abort(outer.reason);
+  const abort = (): void => lifetime.abort(outer.reason);
   const cancel = clock.after(ms, () =>
     lifetime.abort(new GatewayError("upstream.timeout", { cause: `no whole answer in ${ms} ms` })),
   );
-  if (outer.aborted) leave();
-  else outer.addEventListener("abort", leave, { once: true });
+  if (outer.aborted) abort();
+  else outer.addEventListener("abort", abort, { once: true });
   return {
     lifetime,
     end: () => {
       cancel();
-      outer.removeEventListener("abort", leave);
+      outer.removeEventListener("abort", abort);
     },
   };
 }

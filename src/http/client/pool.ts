@@ -13,62 +13,70 @@ import { Target, type CmsState, type TargetOptions } from "./target.ts";
 export interface PoolOptions extends TargetOptions {
   /** The origins of the CMS's processes; at least one. */
   readonly targets: readonly string[];
-  /** Requests at the same time, over all targets. */
+  /** The most requests in flight, over all targets. */
   readonly connections: number;
-  /** Requests that may wait for a connection; one more is `gateway.busy` at once. */
+  /** The most requests that wait for a connection. A further one fails with `gateway.busy` at once. */
   readonly queue: number;
-  /** The part of connections and queue that one tenant may have; over it `tenant.busy`. */
+  /** The part of the connections and of the queue that one tenant may have. Beyond it, `tenant.busy`. */
   readonly tenantShare: number;
-  /** The longest that any request may take in all, those included for which nobody waits any more. */
+  /** The longest time for any request, even if its client has disconnected. */
   readonly deadline: number;
 }
 
 /** The connections to one CMS for partner traffic. */
 export interface UpstreamPool extends Upstream {
   readonly targets: readonly Target[];
-  /** `down`: taken for dead and asked once in a while only; `degraded`: not every target is well. */
+  /**
+   * The state over all targets. `down`: all are down and get trial requests only. `degraded`: some are not
+   * healthy.
+   */
   readonly state: CmsState;
-  /** The target that the next request goes to, were there one now. */
+  /** Returns the target that a request would go to now. */
   pick(but?: ReadonlySet<string>): Target;
-  /** One target as an upstream of its own, whatever is thought of it: how it is found to be back. */
+  /**
+   * Returns one target as an upstream of its own, whatever its state. Health checks use it to detect a
+   * recovery.
+   */
   only(target: Target): Upstream;
-  /** Requests that hold a connection, and those that wait for one. */
+  /** The number of requests that hold a connection, and of those that wait for one. */
   readonly load: { readonly taken: number; readonly waiting: number };
-  /** Resolves when no request is under way. */
+  /** Resolves when no request is in flight. */
   idle(): Promise<void>;
-  /** Ends what is under way and closes every connection: by then nobody waits for an answer. */
+  /** Ends the requests in flight and closes every connection. Call it when no answer is awaited any more. */
   close(): Promise<void>;
 }
 
 /**
- * Opens connections as needed. Certificates are always checked. A request goes to the target with the fewest under way.
- * One that was provably not sent goes to another target, one after another; a safe one that got no answer goes out once
- * more, to another where there is one. A write is never sent twice.
+ * Creates a pool, which opens connections as needed. Certificates are always checked. A request goes to the
+ * target with the fewest requests in flight.
+ *
+ * A request that was provably not sent is retried on the other targets in turn. A safe request without an
+ * answer is retried once, on another target if there is one. A write is never sent twice.
  */
 export function createUpstream(options: PoolOptions): UpstreamPool {
   const { clock, deadline, connections, queue, tenantShare } = options;
   const targets = options.targets.map((origin) => new Target(origin, options));
   const places = new FairSemaphore({ places: connections, queue, share: tenantShare });
-  // Apart, so that a crowd of requests does not keep the CMS from being asked how it is.
-  const aside = new FairSemaphore({ places: targets.length, queue: targets.length });
-  const underWay = new InFlight();
-  const go = async (
-    errand: Omit<SendOptions, "asking" | "lifetime">,
+  // Separate permits, so that waiting requests do not delay the health checks.
+  const probePlaces = new FairSemaphore({ places: targets.length, queue: targets.length });
+  const inFlight = new InFlight();
+  const run = async (
+    request: Omit<SendOptions, "asking" | "lifetime">,
     asking: LookupContext,
   ): Promise<UpstreamAnswer> => {
-    assertSendable(errand.outgoing);
-    underWay.begin();
+    assertSendable(request.outgoing);
+    inFlight.begin();
     const limited = limit(asking.signal, deadline, clock);
     const begun = clock.now();
     try {
-      const answer = await sendWithRetry({ ...errand, asking, lifetime: limited.lifetime });
+      const answer = await sendWithRetry({ ...request, asking, lifetime: limited.lifetime });
       asking.note.upstreamStatus = answer.status;
       return answer;
     } catch (error) {
       throw toTransportError(error, limited.lifetime);
     } finally {
       limited.end();
-      underWay.end();
+      inFlight.end();
       asking.note.upstreamMs += clock.now() - begun;
     }
   };
@@ -78,14 +86,14 @@ export function createUpstream(options: PoolOptions): UpstreamPool {
       return stateOf(targets);
     },
     pick: (but = new Set()) => pick(targets.filter(({ origin }) => !but.has(origin))) ?? pickAny(targets),
-    send: (outgoing, asking) => go({ route: new Route(targets), outgoing, places }, asking),
+    send: (outgoing, asking) => run({ route: new Route(targets), outgoing, places }, asking),
     only: (target) => ({
-      send: (outgoing, asking) => go({ route: new Route([target]), outgoing, places: aside }, asking),
+      send: (outgoing, asking) => run({ route: new Route([target]), outgoing, places: probePlaces }, asking),
     }),
     get load() {
       return { taken: places.taken, waiting: places.waiting };
     },
-    idle: () => underWay.idle(),
+    idle: () => inFlight.idle(),
     async close() {
       await Promise.all(targets.map((target) => target.close()));
     },

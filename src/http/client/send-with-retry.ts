@@ -6,9 +6,9 @@ import { isAnswered, isWorthRepeating } from "./failure.ts";
 import type { Holders, FairSemaphore } from "./fair-semaphore.ts";
 import type { Target } from "./target.ts";
 
-const OPEN = "the breaker is open";
+const OPEN_CAUSE = "the breaker is open";
 
-/** The way of one request from target to target. */
+/** The targets that one request tries. */
 export class Route {
   readonly #targets: readonly Target[];
   #tried: readonly Target[] = [];
@@ -18,16 +18,19 @@ export class Route {
     this.#targets = targets;
   }
 
-  /** Where no target may be asked but for a trial: the trial, which is then this request's to send. */
+  /**
+   * Returns a target for a trial if every breaker is open. This request must then be sent to it. Throws
+   * `upstream.open` if no trial is due.
+   */
   trial(): Target | undefined {
     if (this.#targets.some(({ breaker }) => !breaker.isOpen)) return undefined;
     const trial = this.#targets.find(({ breaker }) => breaker.admits());
-    if (trial === undefined) throw new GatewayError("upstream.open", { cause: OPEN });
+    if (trial === undefined) throw new GatewayError("upstream.open", { cause: OPEN_CAUSE });
     this.#tried = [trial];
     return trial;
   }
 
-  /** A target that was not asked yet; `undefined` where none is left that may be. */
+  /** Returns a target that was not tried yet; `undefined` if none is left or available. */
   next(): Target | undefined {
     const tried = this.#tried;
     const left = tried.length === 0 ? this.#targets : this.#targets.filter((one) => !tried.includes(one));
@@ -36,7 +39,10 @@ export class Route {
     return next;
   }
 
-  /** One that was, once: for a connection that had gone stale, where there is no other target. */
+  /**
+   * Returns a target that was already tried, once. This covers a stale connection when there is no other
+   * target.
+   */
   again(): Target | undefined {
     if (this.#isRepeated) return undefined;
     this.#isRepeated = true;
@@ -44,19 +50,19 @@ export class Route {
   }
 }
 
-/** One request, where it may go, and the places that it has to wait for. */
+/** A request, its targets, and the semaphore of the connections. */
 export interface SendOptions {
   readonly route: Route;
   readonly outgoing: Outgoing;
   readonly asking: Pick<LookupContext, "note" | "tenant" | "principal" | "isUnknownKey" | "received">;
-  /** Ends when nobody waits any more, or the longest time is over. */
+  /** Aborts when the client disconnects or the deadline passes. */
   readonly lifetime: Cancellation;
   readonly places: FairSemaphore;
 }
 
 /**
- * Sends a request, if need be to one target after another, where breakers and places allow it. Each sending takes a
- * place of its own, for as long as it holds a connection.
+ * Sends a request and retries it on other targets, as breakers and permits allow. Each attempt takes a permit
+ * of its own for as long as it holds a connection.
  */
 export async function sendWithRetry({
   route,
@@ -67,18 +73,18 @@ export async function sendWithRetry({
 }: SendOptions): Promise<UpstreamAnswer> {
   const { note, received } = asking;
   const holders = holdersOf(asking);
-  // A question about an unknown key waits until no other request waits.
+  // A lookup of an unknown key waits until no other request waits.
   const yields = asking.isUnknownKey === true;
   const onLeft = (): void => places.release(holders);
   const isSafe = outgoing.method === "GET";
   let sent = 0;
   let target = route.trial();
   await places.take(signal, holders, yields);
-  // Chosen after the wait: those who queued before the failures hear of them instead of adding to them.
+  // Chosen after the wait: requests that queued before the failures then fail without adding to them.
   target ??= route.next();
   if (target === undefined) {
     onLeft();
-    throw new GatewayError("upstream.open", { cause: OPEN });
+    throw new GatewayError("upstream.open", { cause: OPEN_CAUSE });
   }
   for (;;) {
     let isSent = false;
@@ -100,8 +106,8 @@ export async function sendWithRetry({
 }
 
 /**
- * On whose account a connection goes: the user's, who may belong to several tenants, and the tenant's once that is known,
- * which may have several users. Whose a key is, is asked on nobody's account.
+ * Returns the holders of a connection: the user and, if it is known, the tenant. A user may belong to several
+ * tenants, and a tenant may have several users. The lookup of a key has no holder.
  */
 function holdersOf({ tenant, principal }: SendOptions["asking"]): Holders {
   const user = principal === undefined ? [] : [`user ${principal.userId}`];
@@ -109,18 +115,22 @@ function holdersOf({ tenant, principal }: SendOptions["asking"]): Holders {
 }
 
 /**
- * The one with the fewest requests under way: of those that are well; where checks say that none is, of those that still
- * answer, since checks that fail everywhere say more of the checks. `undefined` where no breaker lets anything through.
+ * Returns the target with the fewest requests in flight, among the healthy ones. If checks fail for all, any
+ * target with a closed breaker may be used, since checks that fail everywhere are likely at fault themselves.
+ * `undefined` if every breaker is open.
  */
 export function pick(targets: readonly Target[]): Target | undefined {
   const [only] = targets;
   if (targets.length === 1 && only !== undefined) return only.breaker.isOpen ? undefined : only;
   const closed = targets.filter(({ breaker }) => !breaker.isOpen);
-  const well = closed.filter(({ isFailing }) => !isFailing);
-  return leastBusy(well.length > 0 ? well : closed);
+  const healthy = closed.filter(({ isFailing }) => !isFailing);
+  return leastBusy(healthy.length > 0 ? healthy : closed);
 }
 
-/** Of equals one at random: by their order the first would get all the traffic of a quiet hour, and every first request. */
+/**
+ * Returns the least busy target, or a random one of several. By their order, the first would get all traffic
+ * of a quiet hour, and every first request.
+ */
 export function leastBusy(targets: readonly Target[]): Target | undefined {
   const least = Math.min(...targets.map(({ pending }) => pending));
   const equals = targets.filter(({ pending }) => pending === least);

@@ -2,15 +2,15 @@ import type { Outgoing, WireForm } from "../../core/context.ts";
 import { GatewayError } from "../../core/errors.ts";
 import { isPlainNativeTarget } from "../../core/path.ts";
 
-/** A header's name (RFC 9110 section 5.1), and what its value may hold (section 5.5) and a client can write. */
+/** A header's name (RFC 9110 section 5.1), and the value characters (section 5.5) that a client can write. */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
 /**
- * Refuses, as `gateway.fault`, a request that must not or cannot be written: its target could be read in two ways or
- * leads to another host, or a header holds what no header can. All is built from judged parts, so that this is the last
- * line. It stands before the client and not behind it: undici 8.12 rejects such a request, and then keeps the
- * connection that it had chosen for it idle for ever.
+ * Throws `gateway.fault` for a request that must not or cannot be written: an ambiguous target, a target on
+ * another host, or an invalid header. Every part was validated before, so this is the last line of defence.
+ * The check runs before undici: undici 8.12 rejects such a request and then leaves the connection that it
+ * chose for it idle indefinitely.
  */
 export function assertSendable({ sentAs, ...form }: Outgoing): void {
   assertWritable(form);

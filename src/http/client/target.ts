@@ -10,7 +10,10 @@ import { Clients, type ClientsOptions } from "./clients.ts";
 import { BufferedRequest, type Timeouts } from "./buffered-request.ts";
 import { isAnswered, isTimeout } from "./failure.ts";
 
-/** How a CMS, or one target of it, is doing: `degraded`, it was last asked in vain; `down`, it is asked once in a while only. */
+/**
+ * The state of a CMS, or of one of its targets. `degraded`: the last request failed. `down`: it gets trial
+ * requests only.
+ */
 export type CmsState = "unknown" | "ok" | "degraded" | "down";
 
 /** Times in milliseconds, sizes in bytes. */
@@ -21,26 +24,26 @@ export interface TargetOptions extends Timeouts, ClientsOptions {
   readonly clock: Clock;
 }
 
-/** One request on its way to one target. */
+/** An attempt to send a request to one target. */
 export interface Attempt {
   readonly outgoing: Outgoing;
   readonly signal: Cancellation;
   readonly received?: LookupContext["received"];
   /** Called once when the connection is free again, which can be later than the answer. */
   readonly onLeft: () => void;
-  /** Called when nothing can be taken back any more. */
+  /** Called when the request can no longer be withdrawn. */
   readonly onSending: () => void;
 }
 
 const SILENCE: ReadonlySet<string> = new Set(["upstream.unreachable", "upstream.timeout", "upstream.open"]);
 
-/** One process of the CMS: the connections to it, its breaker, and what is known of its health. */
+/** A process of the CMS: its connections, its breaker and its health. */
 export class Target {
   readonly origin: string;
   readonly breaker: Breaker;
-  /** True while checks say that it does not work. */
+  /** True while the health checks fail. */
   isFailing = false;
-  /** Told when the breaker opens, with what was the last to fail, and when it closes. */
+  /** Called when the breaker opens, with the last failure, and when it closes. */
   onBreaker: (failure?: { readonly cause: unknown }) => void = () => undefined;
   readonly #options: TargetOptions;
   readonly #clients: Clients;
@@ -56,7 +59,7 @@ export class Target {
     this.#clients = new Clients(origin, options);
   }
 
-  /** Requests that hold a connection to it, those included that nobody waits for any more. */
+  /** The number of requests that hold a connection, including those whose client has disconnected. */
   get pending(): number {
     return this.#pending;
   }
@@ -66,17 +69,18 @@ export class Target {
     return this.#last;
   }
 
-  /** Sends a request once and tells the breaker how that went. Rejects with whatever went wrong. */
-  async send(errand: Attempt): Promise<UpstreamAnswer> {
-    const { signal } = errand;
+  /** Sends a request once and reports the result to the breaker. Rejects with any failure. */
+  async send(attempt: Attempt): Promise<UpstreamAnswer> {
+    const { signal } = attempt;
     const begun = this.#options.clock.now();
     try {
-      const answer = await this.#exchange(errand);
+      const answer = await this.#exchange(attempt);
       this.#answered();
       this.#last = "ok";
       return answer;
     } catch (error) {
-      // Too large, or given up by the caller: neither says that the CMS is down, and clients can cause both.
+      // Too large an answer, or a cancelled request, does not mean that the CMS is down: clients can cause
+      // both.
       const isOurs = error instanceof GatewayError;
       if (isAnswered(error)) this.#answered();
       else if (!signal.aborted) this.#failed(begun, error);
@@ -85,12 +89,15 @@ export class Target {
     }
   }
 
-  /** Gives up the reads that wait for it, so that they can go elsewhere; of a write nobody knows what became. */
+  /**
+   * Fails the reads that wait for this target, so that they can be retried on another one. Writes continue,
+   * since their effect is unknown.
+   */
   abandonReads(): void {
     for (const read of this.#reads.all()) read.giveUp("the target was taken out");
   }
 
-  /** Ends what is under way and closes every connection. */
+  /** Ends the requests in flight and closes every connection. */
   close(): Promise<void> {
     return this.#clients.close();
   }

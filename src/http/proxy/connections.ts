@@ -6,28 +6,28 @@ import { readAfterFailedWrites } from "./early-answers.ts";
 import type { NativeTls } from "./options.ts";
 
 /**
- * Node servers close an idle connection after 5 s. Closing ours a second earlier keeps us from sending a request into
- * a connection that the CMS is just closing, which shows as a 502 once in a while and never when one looks.
+ * The idle timeout of connections to the CMS. Node servers close an idle connection after 5 s. With a second
+ * less, no request meets a closing connection, which would be a rare 502 that is hard to reproduce.
  */
 export const IDLE_CONNECTION_MS = 4_000;
 
-/** Idle connections to keep; more would only be held against a burst that has passed. */
+/** The most idle connections that are kept after a burst of traffic. */
 const IDLE_CONNECTIONS = 256;
 
-/** How connections to one origin are made. */
+/** The connection settings of one origin. */
 export interface ProxyConnectionsOptions {
-  /** For the TCP connection and TLS, in milliseconds. */
+  /** The timeout for the TCP connection and TLS, in milliseconds. */
   readonly connectTimeoutMs: number;
   readonly tls?: NativeTls | undefined;
-  /** The largest head of an answer, in bytes; undici's own limit (16 KiB) where it is left out. */
+  /** The largest head of an answer, in bytes. The default is undici's own limit (16 KiB). */
   readonly maxHeaderSize?: number;
-  /** After so many milliseconds without a request one is closed; `IDLE_CONNECTION_MS` where it is left out. */
+  /** The idle timeout of a connection in milliseconds. The default is `IDLE_CONNECTION_MS`. */
   readonly idleMs?: number;
 }
 
 /**
- * The connections to one origin, each for one request at a time: undici's `Client`s, whose number has no limit. The one
- * that came back last is the next to go, so that those which nobody needs grow old and close.
+ * The connections to one origin, each for one request at a time: undici's `Client`s, without a limit. The
+ * connection that was returned last is reused first, so that unneeded ones reach the idle timeout.
  */
 export class ProxyConnections {
   readonly #open: () => Client;
@@ -42,10 +42,10 @@ export class ProxyConnections {
     this.#open = () =>
       new Client(target, {
         pipelining: 1,
-        // Whatever the environment says: it would put undici's experimental parser in place.
+        // Explicit, since an environment variable could enable undici's experimental parser.
         useMilo: false,
         ...(maxHeaderSize === undefined ? {} : { maxHeaderSize }),
-        // The exchange keeps time.
+        // The exchange has its own timers.
         headersTimeout: 0,
         bodyTimeout: 0,
         keepAliveTimeout: idleMs,
@@ -54,37 +54,40 @@ export class ProxyConnections {
       });
   }
 
-  /** One that carries nothing now: kept from an earlier request where there is one. */
+  /** Returns a client without a request: an idle one if there is any, otherwise a new one. */
   take(): Client {
     this.#underWay.begin();
     return this.#idle.pop() ?? this.#open();
   }
 
-  /** Gives one of `take` back when its request is over, also where its connection broke: it makes another. */
+  /** Takes back a client of `take` after its request. A client with a broken connection makes a new one. */
   give(client: Client): void {
     this.#underWay.end();
     if (this.#closing || this.#idle.length >= IDLE_CONNECTIONS) void client.close();
     else this.#idle.push(client);
   }
 
-  /** One that has carried nothing yet and will carry nothing else, for an upgrade. */
+  /** Returns a new client for one upgrade. */
   takeSingle(): Client {
     this.#underWay.begin();
     return this.#open();
   }
 
-  /** The request of one of `takeSingle` is over. What it was upgraded to goes on. */
+  /** Ends the request of a client of `takeSingle`. The upgraded connection continues. */
   endSingle(client: Client): void {
     this.#underWay.end();
     void client.close();
   }
 
-  /** Closes the connections that carry nothing now. */
+  /** Closes the idle connections. */
   dropIdle(): void {
     for (const client of this.#idle.splice(0)) void client.close();
   }
 
-  /** Closes idle connections, now and from now on; resolves when none is left, upgraded ones included. */
+  /**
+   * Closes idle connections, now and from now on. Resolves when no connection is left, including upgraded
+   * ones.
+   */
   async close(): Promise<void> {
     this.#closing = true;
     this.dropIdle();
@@ -93,7 +96,10 @@ export class ProxyConnections {
   }
 }
 
-/** What makes a connection to `target`; it is listed in `live` for as long as it is open, also after an upgrade. */
+/**
+ * Returns undici's connector for `target`. Each connection is listed in `live` while it is open, also after
+ * an upgrade.
+ */
 function connectorTo(
   target: URL,
   { connectTimeoutMs: timeout, tls }: ProxyConnectionsOptions,
@@ -103,7 +109,8 @@ function connectorTo(
   const connect = buildConnector({ ...tls, timeout, allowH2: false });
   const servername = target.protocol === "https:" ? (tls?.servername ?? serverName(target)) : "";
   return (options, done) => {
-    // undici takes TLS's name from the client's Host header: the client would pick the certificate.
+    // undici takes the TLS server name from the client's Host header, so that the client would choose the
+    // certificate.
     connect({ ...options, servername }, (...made) => {
       const [error, socket] = made;
       if (error === null) {
@@ -116,12 +123,15 @@ function connectorTo(
   };
 }
 
-/** The name to ask for in TLS; none for an address (RFC 6066 section 3). */
+/** The server name for TLS; none for an IP address (RFC 6066 section 3). */
 function serverName({ hostname }: URL): string {
   return isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";
 }
 
-/** For a socket of `live`. Settles with the event that also takes it off the list: `socket.closed` is true a tick earlier. */
+/**
+ * Resolves when a socket of `live` closes, with the event that also removes it from the set. `socket.closed`
+ * is true a tick earlier.
+ */
 function closed(socket: Duplex): Promise<void> {
   return new Promise((resolve) => {
     socket.once("close", () => resolve());

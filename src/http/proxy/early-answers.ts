@@ -1,12 +1,13 @@
 import type { Duplex } from "node:stream";
 
-/** A write's errors after which what the other end had sent before can still be read. */
+/** The write errors after which data that the peer has already sent can still be read. */
 const PEER_CLOSED: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET"]);
 
 /**
- * Lets a failed write end no connection that may hold an answer. A server that answers an upload early and closes makes TCP
- * reset the connection (RFC 9112 section 9.6), and Node destroys a socket at the first failed write, with all that was not
- * read yet. Reading goes on to its own end: the answer, the end of the stream, or the same reset.
+ * Keeps a connection open after a failed write, since it may hold an answer. A server that answers an upload
+ * early and closes causes a TCP reset (RFC 9112 section 9.6). Node destroys a socket at the first failed
+ * write, with all unread data. Here, reading continues to its own end: the answer, the end of the stream, or
+ * the same reset.
  */
 export function readAfterFailedWrites(socket: Duplex): void {
   /* oxlint-disable no-underscore-dangle -- Node's names for what a stream does with a write */

@@ -6,22 +6,22 @@ import type { ProxiedRequest } from "./proxied-request.ts";
 import { type Ends, Relay } from "./relay.ts";
 import { Upload } from "./upload.ts";
 
-/** Where requests can go: the CMS's origins, with the connections to each. */
+/** The CMS's origins, with the connections to each. */
 export interface Sites {
-  /** The next one; `but` are origins that were tried. */
+  /** Returns the origin for the next attempt. `but` holds the origins that were tried. */
   pick(but: ReadonlySet<string>): Site;
 }
 
-/** One origin of the CMS. */
+/** An origin of the CMS. */
 export interface Site {
   readonly target: URL;
   readonly connections: ProxyConnections;
 }
 
-/** Methods that may be sent a second time without having happened twice (RFC 9110 section 9.2.1). */
+/** Safe methods, which may be sent twice without a double effect (RFC 9110 section 9.2.1). */
 const SAFE: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** Sends a request and relays the answer. How it ends is told by the exchange. */
+/** Sends a request and relays the answer. The exchange reports how it ends. */
 export function send(exchange: ProxiedRequest, sites: Sites): void {
   const { target, connections } = sites.pick(exchange.tried);
   const isFirst = exchange.tried.size === 0;
@@ -30,16 +30,18 @@ export function send(exchange: ProxiedRequest, sites: Sites): void {
   const isKept = client.stats.connected;
   const failed = (error: Error): void => {
     const isStale = isFirst && isKept && mayRepeat(exchange, error);
-    // What was closed under one request was closed under all that lie idle: mostly a CMS that restarted.
+    // If the CMS closed one connection, it has likely closed all idle ones: mostly a restart.
     if (isStale) connections.dropIdle();
-    const isElsewhere = !exchange.tried.has(sites.pick(exchange.tried).target.origin);
-    if (isStale || (isElsewhere && isUnsent(exchange, error))) send(exchange, sites);
+    const hasOther = !exchange.tried.has(sites.pick(exchange.tried).target.origin);
+    if (isStale || (hasOther && isUnsent(exchange, error))) send(exchange, sites);
     else fail(exchange, error);
   };
   dispatch({ client, target, exchange }, { failed, left: () => connections.give(client) });
 }
 
-/** Sends a WebSocket handshake; `switched` is given the connection, once it is one. Any other answer is relayed. */
+/**
+ * Sends a WebSocket handshake. `switched` receives the connection after a 101; any other answer is relayed.
+ */
 export function sendHandshake(
   exchange: ProxiedRequest,
   sites: Sites,
@@ -51,13 +53,13 @@ export function sendHandshake(
   dispatch({ client, target, exchange }, { failed, switched, left: () => connections.endSingle(client) });
 }
 
-interface Errand {
+interface Dispatch {
   readonly client: Client;
   readonly target: URL;
   readonly exchange: ProxiedRequest;
 }
 
-function dispatch({ client, target, exchange }: Errand, ends: Ends): void {
+function dispatch({ client, target, exchange }: Dispatch, ends: Ends): void {
   const { request, headers, hasBody } = exchange;
   const relay = new Relay(exchange, ends);
   exchange.attempt = relay;
@@ -67,7 +69,7 @@ function dispatch({ client, target, exchange }: Errand, ends: Ends): void {
     headers,
     body: hasBody ? new Upload(request) : null,
     upgrade: ends.switched === undefined ? null : "websocket",
-    // Else undici takes the name in the client's Host header, and a new connection whenever that is another.
+    // Otherwise undici takes the name from the client's Host header, and reconnects whenever it changes.
     servername: target.hostname,
   };
   client.dispatch(options, relay);
@@ -79,8 +81,8 @@ function fail(exchange: ProxiedRequest, error: Error): void {
 }
 
 /**
- * True for a request that met a kept-alive connection just as the CMS closed it: nothing was answered, nothing can
- * have been changed, and there is no body to send again.
+ * True for a safe request without a body that met a kept-alive connection just as the CMS closed it. No
+ * answer has begun and nothing can have been changed.
  */
 function mayRepeat({ attempt, request, hasBody, clientGone }: ProxiedRequest, error: Error): boolean {
   return (
@@ -92,7 +94,7 @@ function mayRepeat({ attempt, request, hasBody, clientGone }: ProxiedRequest, er
   );
 }
 
-/** True for a request that never got a connection: the CMS has seen nothing of it, and there is no body half sent. */
+/** True for a request without a body that never got a connection: the CMS has received nothing of it. */
 function isUnsent({ hasBody, clientGone }: ProxiedRequest, error: Error): boolean {
   return !hasBody && !clientGone && codeOf(error) === "ECONNREFUSED";
 }

@@ -3,26 +3,29 @@ import { carriesApiKey, hasPlainFraming, hasUsableHost, repeatsAny } from "../..
 import { hasComeBack } from "../../core/loop.ts";
 import { isOriginForm, isPlainNativeTarget } from "../../core/path.ts";
 
-/** What a request offends against. `message` is what no server may be sent; the others an operator can have observed. */
-export type Rule = "message" | "target" | "key";
+/** The rule that a request breaks. `framing` is always enforced; the others can be observed instead. */
+export type Rule = "framing" | "target" | "key";
 
-/** Why a request is not forwarded: the catalogue code for the client, the reason for the log. */
+/** The reason why a request is not forwarded: the error code for the client and the reason for the log. */
 export interface NativeRefusal {
   readonly rule: Rule;
   readonly code: "native.keyed" | "request.malformed" | "gateway.loop";
   readonly reason: string;
 }
 
-/** Headers of which a second copy lets two servers read two requests; Node keeps the first, others the last. */
+/**
+ * Headers that must not be repeated, since two servers would read two different requests. Node keeps the
+ * first, others the last.
+ */
 const SINGLE = ["authorization", "content-length", "content-type"];
 
 /**
- * Why this request may not reach the CMS; empty where it may. Needs no configuration and does not look at which native
- * prefix the target is under, so that no spelling of a path gets a keyed request through. Each rule is judged for
- * itself: where one is only observed, another must still refuse.
+ * Returns the refusals of a request; empty if it may reach the CMS. The check needs no configuration and
+ * ignores the native prefixes, so that no spelling of a path can pass a request with a key. Each rule is
+ * checked separately: if one is only observed, another must still refuse.
  */
 export function refusalsOf(request: IncomingMessage): readonly NativeRefusal[] {
-  const broken = brokenMessage(request);
+  const broken = brokenFraming(request);
   if (broken !== undefined) return [broken];
   const refusals: NativeRefusal[] = [];
   if (!isPlainNativeTarget(request.url ?? "")) {
@@ -34,10 +37,10 @@ export function refusalsOf(request: IncomingMessage): readonly NativeRefusal[] {
   return refusals;
 }
 
-function brokenMessage(request: IncomingMessage): NativeRefusal | undefined {
+function brokenFraming(request: IncomingMessage): NativeRefusal | undefined {
   const raw = request.rawHeaders;
   if (hasComeBack(raw))
-    return { rule: "message", code: "gateway.loop", reason: "the upstream leads back to this gateway" };
+    return { rule: "framing", code: "gateway.loop", reason: "the upstream leads back to this gateway" };
   if (request.httpVersionMajor !== 1) return malformed("HTTP version is not 1.x");
   if (!hasPlainFraming(raw, request.httpVersion)) return malformed("message length can be read in two ways");
   if (repeatsAny(raw, SINGLE)) return malformed("a header that must be single is repeated");
@@ -49,8 +52,9 @@ function brokenMessage(request: IncomingMessage): NativeRefusal | undefined {
 }
 
 /**
- * As `refusalsOf`, for a request that wants its connection changed. Only a WebSocket handshake is one (RFC 6455 section
- * 4.1), and it has no body: the length would be forwarded and the body not, so that the next request would be eaten.
+ * Does the same for an upgrade. Only a WebSocket handshake is accepted (RFC 6455 section 4.1), and it has no
+ * body. Otherwise the length would be forwarded without the body, and the CMS would read the next request as
+ * the body.
  */
 export function refusalsOfUpgrade(request: IncomingMessage): readonly NativeRefusal[] {
   const broken = brokenUpgrade(request);
@@ -66,18 +70,18 @@ function brokenUpgrade(request: IncomingMessage): NativeRefusal | undefined {
   return undefined;
 }
 
-/** True where a body follows the request's head, be it empty. */
+/** True if a body follows the request's head, even an empty one. */
 export function announcesBody(request: IncomingMessage): boolean {
   return (
     request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined
   );
 }
 
-/** HTTP/1.0 knows no `Host` (RFC 9112 section 3.2): balancers' health checks leave it out. */
+/** True for HTTP/1.0 without a `Host` (RFC 9112 section 3.2): load balancers' health checks omit it. */
 function mayLackHost(request: IncomingMessage): boolean {
   return request.httpVersionMinor === 0 && request.headers.host === undefined;
 }
 
 function malformed(reason: string): NativeRefusal {
-  return { rule: "message", code: "request.malformed", reason };
+  return { rule: "framing", code: "request.malformed", reason };
 }

@@ -1,36 +1,36 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** So many bytes read make a collection of the young generation worth its while, in a heap that doubles between marks. */
-const WORTH = 16 * 1_048_576;
+/** The bytes read after which a minor collection pays off, in a heap that doubles between two marks. */
+const COLLECT_BYTES = 16 * 1_048_576;
 
-/** What of Node a collector is made with. */
+/** The parts of Node that the trigger needs. */
 export interface CollectorPorts {
   readonly setFlag: (flag: string) => void;
-  /** The value of an expression in a new context. */
+  /** Evaluates an expression in a new context. */
   readonly evaluate: (expression: string) => unknown;
 }
 
 /**
- * Returns a counter of the blocks of bodies that are read. It calls `collect` at every so many bytes. V8 counts blocks as
- * memory of the old generation, though nearly all are dead soon after they were born: every 30 MB or so it marks the
- * whole heap, which costs a fast stream a third of its speed and everybody else pauses of some ten milliseconds.
- * Collecting the young generation before that takes a quarter to half of one (Node 24.21, V8 13.6:
+ * Returns a counter of the body blocks that are read; it calls `collect` every 16 MiB. V8 counts the blocks
+ * as memory of the old generation, although nearly all die young. So it marks the whole heap every 30 MB or
+ * so. The marking costs a fast stream a third of its speed, and all other requests pauses of about 10 ms. A minor
+ * collection before that takes a quarter to half of a millisecond (Node 24.21, V8 13.6:
  * `docs/performance.md`; `npm run bench -- --parts v8`).
  */
 export function readCounter(collect: () => void): (block: Pick<Buffer, "length">) => void {
   let read = 0;
   return ({ length }) => {
     read += length;
-    if (read < WORTH) return;
+    if (read < COLLECT_BYTES) return;
     read = 0;
     collect();
   };
 }
 
 /**
- * Returns a collector of the young generation. V8's own function shows only in contexts that are made after its flag was
- * set. The collector does nothing where this V8 has no such function.
+ * Returns a function that collects the young generation. V8's `gc` exists only in contexts that are created
+ * after its flag was set. Without it the function does nothing.
  */
 export function minorGcTrigger(ports: CollectorPorts): () => void {
   let collect: (() => void) | undefined;
@@ -46,7 +46,7 @@ function collectorBy({ setFlag, evaluate }: CollectorPorts): () => void {
   return typeof gc === "function" ? () => void gc({ type: "minor" }) : () => undefined;
 }
 
-/** Is told of each block of a body that was read in this process. */
+/** Counts each body block that is read in this process. */
 export const countRead = readCounter(
   minorGcTrigger({ setFlag: setFlagsFromString, evaluate: (expression) => runInNewContext(expression) }),
 );

@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../core/errors.ts";
 import type { NativeRequest } from "../../core/ports.ts";
 import type { Rule } from "./guard.ts";
 
-/** What went wrong with one native request, for the log. `cause` may hold text of the CMS: it never goes to a client. */
+/** A failed native request, for the log. `cause` may hold text of the CMS and is never sent to a client. */
 export interface NativeFailure {
   readonly requestId: string;
   readonly method: string;
@@ -12,18 +12,19 @@ export interface NativeFailure {
 }
 
 /**
- * How a request ended. `refused`: the CMS has changed nothing. `settled`: it answered otherwise. `uncertain`: no answer came, or
- * one that leaves open whether the CMS has done, or may yet do, what was asked.
+ * The outcome of a request. `refused`: the CMS has changed nothing. `settled`: it gave any other answer.
+ * `uncertain`: no answer came, or one that does not show whether the CMS has processed, or will process, the
+ * request.
  */
 export type NativeOutcome = "refused" | "settled" | "uncertain";
 
 /**
- * What must be done before a request's answer is delivered, whatever it is. `isWhole` false: the answer has only begun, and
- * this is called once more. It must end in bounded time.
+ * Work that must finish before a request's answer is delivered, whatever the answer is. With `isWhole` false
+ * the answer has only begun, and the function is called once more. It must end in bounded time.
  */
 export type Settle = (outcome: NativeOutcome, isWhole: boolean) => Promise<void>;
 
-/** A request that was let through although a rule would have it refused. */
+/** A request that passed although a rule would have refused it. */
 export interface Observed extends NativeRequest {
   readonly requestId: string;
   readonly code: ErrorCode;
@@ -38,41 +39,58 @@ export interface NativeTls {
   readonly servername?: string;
 }
 
-/** What the native proxy has to be told. Times are milliseconds. */
+/** The settings and dependencies of the native proxy. Times in milliseconds. */
 export interface NativeOptions {
-  /** Times the wait for the CMS's answer. The idle times are those of sockets, which count by themselves. */
+  /** The timer for the CMS's answer. The idle timeouts use the sockets' own timers. */
   readonly clock: Clock;
   /** The CMS's origins, `http:` or `https:`; at least one. */
   readonly targets: readonly URL[];
-  /** The origin for the next request, of those in `targets`; one in `but` only where there is no other. */
+  /**
+   * Returns an origin of `targets` for the next request. An origin in `but` is returned only if there is no
+   * other.
+   */
   readonly pick: (but: ReadonlySet<string>) => string;
-  /** For `https:`, PEM texts: whom to trust in place of the public authorities, what to show, which name to ask for. */
+  /**
+   * For `https:`, PEM texts: the trusted authorities in place of the public ones, the client certificate, the
+   * server name.
+   */
   readonly tls?: NativeTls;
-  /** For the TCP connection to the CMS; longer is 504. */
+  /** The timeout for the TCP connection to the CMS; 504 beyond it. */
   readonly connectTimeoutMs: number;
-  /** A connection to the CMS is closed after so many milliseconds without a request; 4,000 where it is left out. */
+  /** The idle timeout of a connection to the CMS. The default is 4,000. */
   readonly idleMs?: number;
-  /** The largest head of an answer of the CMS, in bytes; a larger one is 502. 16 KiB where it is left out. */
+  /** The largest head of the CMS's answer, in bytes; 502 beyond it. The default is 16 KiB. */
   readonly maxHeaderSize?: number;
-  /** From the end of the request to the head of the answer; longer is 504. */
+  /** The timeout from the end of the request to the head of the answer; 504 beyond it. */
   readonly firstByteTimeoutMs: number;
-  /** Without a byte moving in mid-upload or mid-answer; longer ends both connections. */
+  /** The timeout without a byte during an upload or an answer; both connections are closed beyond it. */
   readonly idleTimeoutMs: number;
-  /** Folded names that only the gateway may assert; removed from every client request in every spelling. */
+  /**
+   * Folded names that only the gateway may set. They are removed from every client request in every spelling.
+   */
   readonly reservedNames: readonly string[];
-  /** May this peer's `x-forwarded-*` be believed? Asked with the socket's address, IPv4 never in its IPv6 form. */
+  /**
+   * Returns true if the peer's `x-forwarded-*` may be trusted. `address` is the socket's; IPv4 is never in
+   * its IPv6 form.
+   */
   readonly isTrustedPeer: (address: string) => boolean;
   /**
-   * Asked about every request before it is forwarded. What it gives is called as soon as the outcome is known, and once
-   * more at the end of an answer that was not complete by then: in the end once with `isWhole`.
+   * Called for every request before it is forwarded. The returned function is called when the outcome is
+   * known, and again at the end of an answer that was not complete by then. So its last call has `isWhole`
+   * true.
    */
   readonly beforeAnswer?: (request: NativeRequest) => Settle | undefined;
-  /** Rules that refuse nobody for the time being. */
-  readonly observes?: ReadonlySet<Exclude<Rule, "message">>;
-  /** Told of every request that one of these would have refused. Must not throw. */
+  /** The rules that are only observed. */
+  readonly observes?: ReadonlySet<Exclude<Rule, "framing">>;
+  /** Called for every request that an observed rule would have refused. Must not throw. */
   readonly onObserved?: (observed: Observed) => void;
-  /** Told of every request when it is over: the status that its client got, 0 for none, 101 once it is a tunnel. */
+  /**
+   * Called at the end of every request with the status that its client received: 0 for none, 101 for a
+   * tunnel.
+   */
   readonly onDone?: (status: number) => void;
-  /** Told of every request that the gateway itself answered or cut off; not of clients that went away. */
+  /**
+   * Called for every request that the gateway itself answered or cut off, but not if the client disconnected.
+   */
   readonly onFailure: (failure: NativeFailure) => void;
 }

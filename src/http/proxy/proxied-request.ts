@@ -6,20 +6,20 @@ import type { NativeOptions, Settle } from "./options.ts";
 import { answerError } from "./reply.ts";
 import type { OutgoingHeaders } from "./request-headers.ts";
 
-/** The two ends of one request, and its name in the log. */
+/** A request, its response, and its id in the log. */
 export interface Parties {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
 }
 
-/** One try at having a request answered: see `relay.ts`. */
+/** An attempt to get an answer: see `relay.ts`. */
 export interface ProxyAttempt {
-  /** True once an answer has begun. */
+  /** True after an answer has begun. */
   readonly hasBegun: boolean;
-  /** True where the answer waits for the client to read. */
+  /** True while the answer waits for the client to read. */
   readonly isHeld: boolean;
-  /** Ends it; the CMS may yet do what was asked. */
+  /** Ends the attempt. The CMS may still process the request. */
   cancel(): void;
 }
 
@@ -29,29 +29,29 @@ type Limits = Pick<
 >;
 
 /**
- * One forwarded request, from the guard's yes to its end: it ends once, by `finish`, `release` or `fail`, or with the
- * client's connection, and whatever undici or a socket reports afterwards is of no interest.
+ * A forwarded request, from the guard's approval to its end. It ends once: by `finish`, `release` or
+ * `fail`, or with the client's connection. Later events of undici or of a socket are ignored.
  *
- * Its clock is the client socket's own: the one timer that also notices a slow reader's progress inside one big write,
- * where a timer of ours would cut off a client for being on a telephone. But while only the CMS is waited for, it is one
- * of ours: what a client sends meanwhile is no sign of the CMS's.
+ * Its timer is the client socket's own, which alone detects a slow reader's progress inside one large write.
+ * A timer of the gateway would cut off a client on a slow line. While only the CMS's answer is awaited, a
+ * timer of the gateway runs instead: bytes from the client then say nothing about the CMS.
  */
 export class ProxiedRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
-  /** What the CMS gets to see, and all of it but the body's framing. */
+  /** The headers for the CMS, complete except for the body's framing. */
   readonly headers: OutgoingHeaders;
-  /** True where the client announced a body that is not empty. */
+  /** True if the client announced a body that is not empty. */
   readonly hasBody: boolean;
-  /** The try that is under way. */
+  /** The current attempt. */
   attempt: ProxyAttempt | undefined;
-  /** The origins it was sent to, or tried to be; see `forwarder.ts` for the cases of a second time. */
+  /** The origins that were tried; `forwarder.ts` has the cases of a second attempt. */
   readonly tried = new Set<string>();
   #over = false;
   #settle: Settle | undefined;
   #settling: Promise<void> | undefined;
-  /** Stops the clock that runs while the CMS is waited for. */
+  /** Stops the timer for the CMS's answer. */
   #stopWaiting: (() => void) | undefined;
   readonly #limits: Limits;
 
@@ -63,24 +63,27 @@ export class ProxiedRequest {
     this.headers = headers;
     this.hasBody = announcesBody(request) && request.headers["content-length"] !== "0";
     this.#limits = limits;
-    response.on("close", () => this.#leave());
+    response.on("close", () => this.#disconnect());
   }
 
   get clock(): Clock {
     return this.#limits.clock;
   }
 
-  /** True once the request is answered, handed over or given up. */
+  /** True after the request was answered, handed over or aborted. */
   get over(): boolean {
     return this.#over;
   }
 
-  /** True where the client's connection is gone and nothing can be told to it. */
+  /** True if the client has disconnected, so that it cannot receive anything. */
   get clientGone(): boolean {
     return this.request.socket.destroyed;
   }
 
-  /** Called before it is sent. Starts the clock: idle time while the client sends a body, the time to the first byte once it has. */
+  /**
+   * Starts the timers; called before the request is sent. The idle timeout applies while the client sends a
+   * body, and the first-byte timeout after it.
+   */
   watch(): void {
     const { method = "", url: target = "", rawHeaders } = this.request;
     this.#settle = this.#limits.beforeAnswer?.({ method, target, rawHeaders });
@@ -94,26 +97,27 @@ export class ProxiedRequest {
       });
   }
 
-  /** The CMS's answer has begun: from here on it is the idle time that counts. */
+  /** Records that the CMS's answer has begun. From now on the idle timeout applies. */
   begin(): void {
     this.#stopWaiting?.();
     this.response.setTimeout(this.#limits.idleTimeoutMs);
   }
 
-  /** True where something is still to be done before the end of the answer may reach the client. */
+  /** True if work remains before the end of the answer may reach the client. */
   get isUnsettled(): boolean {
     return this.#settle !== undefined;
   }
 
-  /** The CMS has changed nothing, so that nothing has to be done before the client may learn it. */
+  /** Skips that work, since the CMS has changed nothing. */
   waive(): void {
     void this.#settle?.("refused", true);
     this.#settle = undefined;
   }
 
   /**
-   * Begins what has to be done before the client may learn the outcome; `undefined` where there is nothing. Once, but
-   * for an answer that is not `whole`: what the CMS does before its end has to be dealt with then.
+   * Starts the work that must finish before the client may receive the outcome; `undefined` if there is none.
+   * It runs once, or twice for an answer that is not `whole`, since the CMS may make changes until the
+   * answer's end.
    */
   settle(isSettled: boolean, whole = true): Promise<void> | undefined {
     const settle = this.#settle;
@@ -122,30 +126,33 @@ export class ProxiedRequest {
     return settle === undefined ? undefined : this.#settling;
   }
 
-  /** The answer is complete, with this as its last part. */
+  /** Completes the answer, with `last` as its last part. */
   finish(last?: Buffer): void {
     if (this.#over) return;
     this.#end();
     this.response.end(last);
   }
 
-  /** The connection is no longer ours: it is a tunnel now. */
+  /** Hands the connection over: it is a tunnel now. */
   release(): void {
     this.#end();
     void this.settle(true);
     this.#limits.onDone?.(101);
   }
 
-  /** Gives up: cancels what is under way at the CMS and tells the client, if it is still there, and the log. */
+  /**
+   * Aborts: cancels the attempt and reports the error to the log and to the client, if it is still connected.
+   */
   fail(code: ErrorCode, cause: unknown): void {
     if (this.#over) return;
     this.#end();
     this.attempt?.cancel();
-    // Also where the client has gone: the CMS may have done what was asked. What is under way is waited for as well.
+    // Also if the client has disconnected, since the CMS may have processed the request. Work in progress is
+    // awaited, too.
     const settling = this.settle(false) ?? this.#settling;
     if (this.clientGone) return;
     this.#limits.onFailure({ requestId: this.requestId, method: this.request.method ?? "", code, cause });
-    const tell = (): void => {
+    const report = (): void => {
       if (this.clientGone) return;
       answerError(this.response, new GatewayError(code, { cause }), {
         requestId: this.requestId,
@@ -153,18 +160,19 @@ export class ProxiedRequest {
         clock: this.clock,
       });
     };
-    // The clock that has brought us here must not cut off the client while it waits to be told, nor may it wait for ever.
+    // The timer that led here must not cut off the client while it waits for the error, nor may that wait be
+    // unlimited.
     this.response.setTimeout(this.#limits.idleTimeoutMs);
-    if (settling === undefined) tell();
-    else void settling.then(tell, tell);
+    if (settling === undefined) report();
+    else void settling.then(report, report);
   }
 
   get #hasBegun(): boolean {
     return this.attempt?.hasBegun === true;
   }
 
-  /** The client's connection is gone, or all was said: what then goes on at the CMS goes on for nobody. */
-  #leave(): void {
+  /** Ends the request when the client's connection has closed. */
+  #disconnect(): void {
     if (this.#over) return;
     this.#end();
     this.attempt?.cancel();
@@ -182,7 +190,7 @@ export class ProxiedRequest {
 
   readonly #expire = (): void => {
     const uploading = this.hasBody && !this.request.readableEnded;
-    // Whoever is not being waited for is to blame: a paused side is one that we stopped, because the other is slow.
+    // The gateway pauses a side because the other one is slow, so the side that is not paused is at fault.
     const clientIsSlow = this.#hasBegun
       ? this.attempt?.isHeld === true || this.#over
       : uploading && !this.request.isPaused();

@@ -13,34 +13,35 @@ import { openTunnel, respondOn, Tunnels, watchLeaving } from "./tunnel.ts";
 
 export type { NativeFailure, NativeOptions, Observed } from "./options.ts";
 
-/** The transparent proxy for everything that is not a Partners request. */
+/** The transparent proxy for all requests outside the Partners API. */
 export interface NativeProxy {
-  /** Forwards a request or refuses it. Never throws: every request ends in an answer or a closed connection. */
+  /** Forwards or refuses a request. Never throws: every request ends in an answer or a closed connection. */
   web(request: IncomingMessage, response: ServerResponse, requestId: string): void;
-  /** The same for the server's `upgrade` event. Takes the socket over, whatever becomes of the request. */
+  /** Does the same for the server's `upgrade` event. The proxy owns the socket from here on. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
   /**
-   * Closes idle connections and all WebSockets, and resolves when no connection to the CMS is left. Has no time limit of its
-   * own. A request that still comes is served: whether any does is the server's affair. WebSockets may go on for `patience`
-   * ms; called again, for no longer.
+   * Closes idle connections and all WebSockets, and resolves when no connection to the CMS is left. It has no
+   * time limit of its own, and still serves new requests: the server decides whether any arrive. WebSockets
+   * may continue for `graceMs`; a second call can only shorten that.
    */
-  close(patience?: number): Promise<void>;
+  close(graceMs?: number): Promise<void>;
 }
 
 /**
- * A native proxy in front of `options.targets`. Bodies, statuses, redirects and cookies go through untouched; the guard
- * (`guard.ts`) stands here, behind both doors, so that no caller can forget it and no path can lead round it.
+ * Creates a native proxy in front of `options.targets`. Bodies, statuses, redirects and cookies pass
+ * unchanged. The guard (`guard.ts`) is applied here, to requests and to upgrades, so that no caller can skip
+ * it and no path can bypass it.
  */
 export function createNativeProxy(options: NativeOptions): NativeProxy {
   const law = headerLaw(options);
   const sites = sitesOf(options);
-  const toSites: Sites = { pick: (but) => siteOf(sites, options.pick(but)) };
+  const origins: Sites = { pick: (but) => siteOf(sites, options.pick(but)) };
   const tunnels = new Tunnels();
 
   const refuse = (parties: Parties, code: ErrorCode, cause: unknown): undefined => {
     const { request, response, requestId } = parties;
     options.onFailure({ requestId, method: request.method ?? "", code, cause });
-    // Framing that two servers read in two ways has no next request that one could rely on.
+    // After ambiguous framing the next request on the connection cannot be trusted.
     answerError(response, new GatewayError(code, { cause }), {
       requestId,
       close: code === "request.malformed",
@@ -48,9 +49,9 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
     });
   };
 
-  /** The exchange of a request that may pass; one that may not is answered, one whose client has gone is left. */
+  /** Returns the exchange of an accepted request; answers a refused one; drops it if the client is gone. */
   const admit = (parties: Parties, refusals: readonly NativeRefusal[]): ProxiedRequest | undefined => {
-    const refusal = standing(refusals, parties, options);
+    const refusal = enforced(refusals, parties, options);
     if (refusal !== undefined) return refuse(parties, refusal.code, refusal.reason);
     const headers = requestHeaders(parties.request, parties.requestId, law);
     return headers === undefined ? undefined : new ProxiedRequest(parties, headers, options);
@@ -58,44 +59,45 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
 
   return {
     web(request, response, requestId) {
-      tellDone(response, options.onDone);
+      reportDone(response, options.onDone);
       const exchange = admit({ request, response, requestId }, refusalsOf(request));
       if (exchange === undefined) return;
       exchange.watch();
-      send(exchange, toSites);
+      send(exchange, origins);
     },
     upgrade(request, socket, head, requestId) {
-      const response = takeOver(request, socket);
+      const response = takeOverSocket(request, socket);
       if (response === undefined) return;
-      tellDone(response, options.onDone);
+      reportDone(response, options.onDone);
       const exchange = admit({ request, response, requestId }, refusalsOfUpgrade(request));
       if (exchange === undefined) return;
-      // A stand-in should have been refused for the body; joined to the CMS it would not hold its limits.
+      // A substitute socket belongs to a request with a body, which the guard should have refused. A tunnel
+      // on it would have no timeouts.
       if (!(socket instanceof Socket)) {
         request.socket.destroy();
         return;
       }
       exchange.watch();
       const stopWatching = watchLeaving(socket);
-      sendHandshake(exchange, toSites, (raw, peer) => {
+      sendHandshake(exchange, origins, (raw, peer) => {
         stopWatching();
         openTunnel({ exchange, socket, head, idleTimeoutMs: options.idleTimeoutMs }, raw, peer);
         tunnels.add(socket);
       });
     },
-    close(patience = 0) {
-      return closeAll({ sites, tunnels, patience });
+    close(graceMs = 0) {
+      return closeAll({ sites, tunnels, graceMs });
     },
   };
 }
 
-/** The refusal that stands, or `undefined` where every one of them is only observed, which is then told. */
-function standing(
+/** Returns the refusal to enforce. If all are only observed, reports them and returns `undefined`. */
+function enforced(
   refusals: readonly NativeRefusal[],
   { request, requestId }: Parties,
   { observes, onObserved }: NativeOptions,
 ): NativeRefusal | undefined {
-  const refusal = refusals.find(({ rule }) => rule === "message" || observes?.has(rule) !== true);
+  const refusal = refusals.find(({ rule }) => rule === "framing" || observes?.has(rule) !== true);
   if (refusal !== undefined) return refusal;
   const { method = "", url: target = "", rawHeaders } = request;
   for (const { code, reason } of refusals)
@@ -103,41 +105,48 @@ function standing(
   return undefined;
 }
 
-/** A response for an upgrade request, which has none of Node's. Without one there is nothing to save: it is dropped. */
-function takeOver(request: IncomingMessage, socket: Duplex): ServerResponse | undefined {
-  // From Node 26 a request whose body is still to come has a stand-in for its socket, and that fails when it does.
+/**
+ * Returns a response for an upgrade request, for which Node creates none. Without one the connection is
+ * destroyed.
+ */
+function takeOverSocket(request: IncomingMessage, socket: Duplex): ServerResponse | undefined {
+  // From Node 26 on, a request with an unread body has a substitute for its socket, which emits an error when
+  // the socket fails.
   if (socket !== request.socket) socket.on("error", () => undefined);
   const response = respondOn(request.socket, request);
   if (response === undefined) request.socket.destroy();
   return response;
 }
 
-/** Says once how it ended. A response on an upgraded socket only finishes, one that is cut only closes. */
-function tellDone(response: ServerResponse, onDone: NativeOptions["onDone"]): void {
+/**
+ * Calls `onDone` once. A response on an upgraded socket only emits `finish`; one that is cut off only emits
+ * `close`.
+ */
+function reportDone(response: ServerResponse, onDone: NativeOptions["onDone"]): void {
   if (onDone === undefined) return;
-  let isTold = false;
-  const tell = (): void => {
-    if (!isTold) onDone(response.headersSent ? response.statusCode : 0);
-    isTold = true;
+  let isReported = false;
+  const report = (): void => {
+    if (!isReported) onDone(response.headersSent ? response.statusCode : 0);
+    isReported = true;
   };
-  response.on("finish", tell).on("close", tell);
+  response.on("finish", report).on("close", report);
 }
 
 interface Closing {
   readonly sites: ReadonlyMap<string, Site>;
   readonly tunnels: Tunnels;
-  /** How long WebSockets may go on, in milliseconds. */
-  readonly patience: number;
+  /** The time that WebSockets may continue, in milliseconds. */
+  readonly graceMs: number;
 }
 
-async function closeAll({ sites, tunnels, patience }: Closing): Promise<void> {
-  const timer = setTimeout(() => tunnels.close(), patience);
-  if (patience === 0) tunnels.close();
+async function closeAll({ sites, tunnels, graceMs }: Closing): Promise<void> {
+  const timer = setTimeout(() => tunnels.close(), graceMs);
+  if (graceMs === 0) tunnels.close();
   await Promise.all(Array.from(sites.values(), ({ connections }) => connections.close()));
   clearTimeout(timer);
 }
 
-/** Every origin with the connections to it. */
+/** Creates the connections of every origin. */
 function sitesOf({ targets, ...options }: NativeOptions): ReadonlyMap<string, Site> {
   return new Map(
     targets.map((target) => [target.origin, { target, connections: new ProxyConnections(target, options) }]),

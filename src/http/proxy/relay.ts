@@ -6,29 +6,26 @@ import { answerHeaders, reasonPhrase } from "./answer-headers.ts";
 import type { ProxyAttempt, ProxiedRequest } from "./proxied-request.ts";
 import { countRead } from "./minor-gc.ts";
 
-/** Who has to know how a try went. */
+/** The callbacks of an attempt. */
 export interface Ends {
-  /** No answer, or not all of it, while the exchange was not over. */
+  /** The answer did not come, or not completely, before the exchange ended. */
   readonly failed: (error: Error) => void;
-  /** Its connection is free again, whatever became of the request. Called once. */
+  /** The connection is free again, whatever the result. Called once. */
   readonly left: () => void;
-  /** The CMS has switched protocols, which only an upgrade lets it; `peer` is the connection. */
+  /** The CMS has switched protocols, in an upgrade only; `peer` is the connection. */
   readonly switched?: (raw: RawHeaders, peer: Duplex) => void;
 }
 
 /**
- * How long the end of an answer may stay behind its head to be taken for one with it, where something is to be done
- * before both, in milliseconds. Payload's ends mostly come half a millisecond later: without this nearly every write
- * would make everybody forget twice.
+ * The longest wait in milliseconds for an answer's end, if work must precede both its head and its end. Then
+ * it runs once for both: Payload's ends mostly come 0.5 ms after the head, and nearly every write would
+ * otherwise invalidate twice.
  */
-const SOON_MS = 20;
-/** Of an answer of more parts than this the end is not waited for: meanwhile they would fill the memory. */
-const FEW_PARTS = 16;
+const WAIT_MS = 20;
+/** The most chunks that are buffered during that wait, to bound the memory. */
+const MAX_BUFFERED = 16;
 
-/**
- * Answers by which the CMS has not carried the request out. Not 400: of an operation on many records Payload says so where
- * it failed for some of them.
- */
+/** Statuses that prove no change. Not 400: Payload also sends it if only some records of many failed. */
 const REFUSALS: ReadonlySet<number> = new Set([401, 403, 404, 405]);
 
 interface Head {
@@ -38,13 +35,13 @@ interface Head {
 }
 
 /**
- * One try at a request, as undici's handler for it. Streams the CMS's answer to the client: status, reason, headers
- * (see `answerHeaders`) and bytes as they come, at the client's pace. An answer that cannot be passed on is 502; one
- * that breaks off takes the client's connection with it, so that no part can be taken for the whole.
+ * An attempt at a request, as undici's handler. It streams the CMS's answer to the client, at the client's
+ * pace: status, reason, headers (see `answerHeaders`) and bytes. An answer that cannot be relayed is a 502.
+ * An answer that breaks off ends the client's connection, so that a part cannot be taken for the whole.
  *
- * What comes in the first turn of the event loop is gathered and written at its end: most answers go out whole. Later
- * parts are not: a stream that waits for the end of each turn is slower. But for one before whose end something is to
- * be done (`Exchange.settle`): what comes in one turn with the end must not be out before that is done.
+ * Chunks of the first turn of the event loop are buffered and written at its end, so that most answers are
+ * one write. Later chunks are written directly, since a delay per turn slows a stream down. The exception is
+ * an answer with work before its end (`ProxiedRequest.settle`): chunks of the end's turn must wait for it.
  */
 export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
   hasBegun = false;
@@ -53,11 +50,11 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
   readonly #ends: Ends;
   #controller: Dispatcher.DispatchController | undefined;
   #head: Head | undefined;
-  /** What is gathered; `undefined` once the answer goes out as it comes. */
-  #gathered: Buffer[] | undefined = [];
-  /** Stops the wait for an end that may come soon, while there is one. */
+  /** The buffered chunks; `undefined` once chunks are written directly. */
+  #buffered: Buffer[] | undefined = [];
+  /** Stops the wait for the answer's end, while there is one. */
   #stopWaiting: (() => void) | undefined;
-  #isPlanned = false;
+  #isScheduled = false;
   #isComplete = false;
   #isSettling = false;
   #isHeadSettled = false;
@@ -95,7 +92,7 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
   ): void {
     const raw = textsOf(controller.rawHeaders);
     if (status === 103) this.#relayHints(raw);
-    // No client waits for another interim answer; below 100 Node would throw, uncaught.
+    // No client needs another interim answer. Below 100 Node would throw an uncaught exception.
     if (status >= 100 && status < 200) return;
     if (status < 100 || !hasPlainFraming(raw, "1.1")) {
       const cause = new Error(`answer cannot be passed on: status ${String(status)}`);
@@ -106,11 +103,13 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
     this.#exchange.begin();
     this.#head = { status, reason, raw };
     if (REFUSALS.has(status)) this.#exchange.waive();
-    if (this.#exchange.isUnsettled) this.#stopWaiting = this.#exchange.clock.after(SOON_MS, this.#waitNoMore);
-    else this.#plan();
+    if (this.#exchange.isUnsettled) this.#stopWaiting = this.#exchange.clock.after(WAIT_MS, this.#endWait);
+    else this.#schedule();
   }
 
-  /** Early hints (RFC 8297) go on to a client that can read them (RFC 9110 section 15.2: HTTP/1.0 cannot). */
+  /**
+   * Relays early hints (RFC 8297) to a client that supports them (RFC 9110 section 15.2: HTTP/1.0 does not).
+   */
   #relayHints(raw: RawHeaders): void {
     const { request, response, over } = this.#exchange;
     const link = valuesOf(raw, "link");
@@ -118,27 +117,27 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
     try {
       response.writeEarlyHints({ link });
     } catch {
-      // A link that Node will not write is a hint less.
+      // Node refuses to write this link, so the hint is dropped.
     }
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     countRead(chunk);
     if (this.#exchange.over) return;
-    if (this.#gathered === undefined) {
+    if (this.#buffered === undefined) {
       this.#write(chunk);
       return;
     }
-    this.#gathered.push(chunk);
-    if (this.#stopWaiting === undefined) this.#plan();
-    else if (this.#gathered.length > FEW_PARTS) this.#waitNoMore();
+    this.#buffered.push(chunk);
+    if (this.#stopWaiting === undefined) this.#schedule();
+    else if (this.#buffered.length > MAX_BUFFERED) this.#endWait();
   }
 
   onResponseEnd(): void {
     this.#isComplete = true;
     this.#ends.left();
-    if (this.#gathered === undefined) this.#exchange.finish();
-    else this.#waitNoMore();
+    if (this.#buffered === undefined) this.#exchange.finish();
+    else this.#endWait();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
@@ -148,22 +147,22 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
     else this.#ends.failed(error);
   }
 
-  readonly #waitNoMore = (): void => {
+  readonly #endWait = (): void => {
     this.#stopWaiting?.();
     this.#stopWaiting = undefined;
-    this.#plan();
+    this.#schedule();
   };
 
-  /** What is gathered is seen to at the end of the turn; where the client reads no more, or it has to wait, after that. */
-  #plan(): void {
-    if (this.#isPlanned || this.#isSettling || this.isHeld) return;
-    this.#isPlanned = true;
+  /** Schedules delivery for the end of the turn, unless the client is slow or work is in progress. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#isSettling || this.isHeld) return;
+    this.#isScheduled = true;
     scheduleEndOfTick("write", this.#proceed);
   }
 
-  /** Delivers what is gathered, and before a head or an end has done what must be done first. */
+  /** Delivers the buffered chunks, after the work that must precede a head or an end. */
   readonly #proceed = (): void => {
-    this.#isPlanned = false;
+    this.#isScheduled = false;
     if (this.#exchange.over || this.#head === undefined) return;
     const settling =
       this.#isComplete || !this.#isHeadSettled
@@ -186,28 +185,31 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
       this.#ends.failed(this.#broken);
       return;
     }
-    // One that broke off meanwhile shows when it goes on, at the end of a turn, and before its head is out.
-    this.#isPlanned = true;
-    this.#goOn();
+    // The resume makes an answer that broke off meanwhile report it, before its head is written a turn later.
+    this.#isScheduled = true;
+    this.#resumeAnswer();
     setImmediate(() => scheduleEndOfTick("write", this.#proceed));
   };
 
-  /** Writes what has come, the head first. From here on the rest goes out as it comes, unless its end has to wait. */
+  /**
+   * Writes the head and the buffered chunks. Later ones are written directly, if no work must precede the
+   * end.
+   */
   #deliver(head: Head): void {
     const { response } = this.#exchange;
-    const gathered = this.#gathered ?? [];
+    const buffered = this.#buffered ?? [];
     const isFirst = !response.headersSent;
     if (isFirst && !this.#begin(head)) return;
-    this.#gathered = this.#exchange.isUnsettled ? [] : undefined;
-    const last = this.#isComplete ? gathered.pop() : undefined;
-    for (const chunk of gathered) this.#write(chunk);
+    this.#buffered = this.#exchange.isUnsettled ? [] : undefined;
+    const last = this.#isComplete ? buffered.pop() : undefined;
+    for (const chunk of buffered) this.#write(chunk);
     if (this.#isComplete) this.#exchange.finish(last);
-    // An event stream's head must not wait for its first event: the browser calls it open when it has the head. Not by
-    // flushHeaders, which writes a header's bytes above 127 as UTF-8 of what they are.
-    else if (isFirst && gathered.length === 0) response.write("", "latin1");
+    // An event stream's head must not wait for its first event: the browser reports it as open on the head.
+    // `flushHeaders` is not an option, since it encodes header bytes above 127 as UTF-8.
+    else if (isFirst && buffered.length === 0) response.write("", "latin1");
   }
 
-  /** Writes the head. False where it cannot be passed on, which is told. */
+  /** Writes the head. If it cannot be relayed, fails the exchange and returns false. */
   #begin({ status, reason, raw }: Head): boolean {
     const { response, requestId } = this.#exchange;
     try {
@@ -229,17 +231,17 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
 
   readonly #resume = (): void => {
     this.isHeld = false;
-    this.#goOn();
-    if (this.#gathered !== undefined) this.#plan();
+    this.#resumeAnswer();
+    if (this.#buffered !== undefined) this.#schedule();
   };
 
-  /** Once it is complete, its connection may carry somebody else's. */
-  #goOn(): void {
+  /** Resumes the attempt. After the answer is complete, its connection may carry another request. */
+  #resumeAnswer(): void {
     if (!this.#isComplete) this.#controller?.resume();
   }
 }
 
-/** Names and values in turn. undici gives their bytes, which HTTP has as Latin-1 (RFC 9110 section 5.5). */
+/** Returns names and values in turn. undici gives bytes: Latin-1 in HTTP (RFC 9110 section 5.5). */
 function textsOf(raw: Dispatcher.DispatchController["rawHeaders"]): string[] {
   const texts: string[] = [];
   if (!Array.isArray(raw)) return texts;

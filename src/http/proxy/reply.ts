@@ -5,12 +5,13 @@ import type { GatewayError } from "../../core/errors.ts";
 import { announcesBody } from "./guard.ts";
 
 /**
- * How long the rest of a body is read, and thrown away, after a refusal. Closing on unread bytes makes the kernel send
- * a reset, and the client's the refusal unseen (what nginx calls lingering close).
+ * The time for which the rest of a body is read and discarded after a refusal. If a socket is closed with
+ * unread bytes, the kernel sends a reset, and the client's kernel drops the refusal. nginx calls the remedy
+ * lingering close.
  */
 const LINGER_MS = 2_000;
 
-/** How an error is to be told: under which request id, and whether the connection has to end after it. */
+/** The request id of an error answer, and whether the connection must be closed after it. */
 export interface ConnectionEnd {
   readonly requestId: string;
   readonly close: boolean;
@@ -18,9 +19,9 @@ export interface ConnectionEnd {
 }
 
 /**
- * Answers with the envelope; after a request whose body has not all come, the connection is closed too. Where an
- * answer has begun nothing true can be said any more, and the client's connection is destroyed instead, so that no
- * part can be taken for the whole.
+ * Answers with the error envelope. If the request's body is not complete, the connection is closed
+ * afterwards. If an answer has begun, the client's connection is destroyed instead, so that the client cannot
+ * take a part for the whole.
  */
 export function answerError(response: ServerResponse, error: GatewayError, ending: ConnectionEnd): void {
   if (response.headersSent) {
@@ -30,7 +31,7 @@ export function answerError(response: ServerResponse, error: GatewayError, endin
   const { status, headers, body } = renderError(error, ending.requestId);
   const unread = announcesBody(response.req) && !response.req.complete;
   if (unread || ending.close) response.shouldKeepAlive = false;
-  // With the phrase: an upstream one that Node refused would otherwise still be there.
+  // With an explicit reason phrase: otherwise an upstream phrase that Node refused would still be set.
   response.writeHead(status, STATUS_CODES[status] ?? "", {
     ...headers,
     "content-length": Buffer.byteLength(body),
@@ -54,8 +55,8 @@ function endAfterBody(response: ServerResponse, clock: Clock): void {
 }
 
 /**
- * Destroys the client's connection in the middle of an answer. To an HTTP/1.0 client the end of the connection is the
- * end of the body, so it gets a reset: a plain close would make half a document look whole.
+ * Destroys the client's connection in the middle of an answer. For HTTP/1.0 the end of the connection is the
+ * end of the body. So the client gets a reset, since after a plain close half a document would look complete.
  */
 function abort(response: ServerResponse): void {
   const socket = response.socket;

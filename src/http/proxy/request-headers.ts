@@ -3,20 +3,21 @@ import { foldName, isHopByHop, nominatedNames } from "../../core/headers.ts";
 import { LOOP_HEADER, markedLoop } from "../../core/loop.ts";
 import type { NativeOptions } from "./options.ts";
 
-/** The headers of the request to the CMS, lower-case: nothing else is sent but what is the connection's own. */
+/** The headers of the request to the CMS, in lower case. Only connection headers are added to them. */
 export type OutgoingHeaders = Record<string, string | string[]>;
 
-/** What is removed from every request, whoever sends it. */
+/** The headers that are removed from every request. */
 export interface HeaderLaw {
   readonly refused: ReadonlySet<string>;
   readonly isTrustedPeer: (address: string) => boolean;
 }
 
 /**
- * `host` and `content-length` are set from facts after the client's headers; Node's server has answered `expect` already.
- * The last four speak for Next.js's own router or host; no browser sends them, and Next.js removes them itself.
+ * `host` and `content-length` are set after the client's headers, and Node's server has already answered
+ * `expect`. The last four are internal headers of Next.js's router or host. No browser sends them, and
+ * Next.js removes them itself.
  */
-const SET_OR_SPENT = [
+const REPLACED = [
   "host",
   "content-length",
   "expect",
@@ -26,8 +27,11 @@ const SET_OR_SPENT = [
   "next-resume",
 ];
 
-/** Headers by which a proxy names the client: believed of a trusted peer only. `x-forwarded-*` is told by its prefix. */
-const SPEAKS_FOR_CLIENT: ReadonlySet<string> = new Set([
+/**
+ * Headers by which a proxy names the client, trusted only from a trusted peer. `x-forwarded-*` is matched by
+ * its prefix.
+ */
+const CLIENT_ADDRESS: ReadonlySet<string> = new Set([
   "forwarded",
   "x-real-ip",
   "x-client-ip",
@@ -36,42 +40,45 @@ const SPEAKS_FOR_CLIENT: ReadonlySet<string> = new Set([
   "cf-connecting-ip",
 ]);
 
-/** The law for these options, made once. */
+/** Builds the rules for these options, once. */
 export function headerLaw(options: Pick<NativeOptions, "reservedNames" | "isTrustedPeer">): HeaderLaw {
   const reserved = options.reservedNames.map((name) => foldName(name));
   return {
-    refused: new Set([...SET_OR_SPENT, "x-request-id", ...reserved]),
+    refused: new Set([...REPLACED, "x-request-id", ...reserved]),
     isTrustedPeer: options.isTrustedPeer,
   };
 }
 
 /**
- * What goes to the CMS: the client's headers less hop-by-hop, nominated, reserved and forged ones, and then the
- * gateway's own, last, so that no `Connection: x-request-id` can take one away (CVE-2026-33805 and its kin). The
- * request's framing must be plain. `undefined` where the client has gone and so has no address.
+ * Returns the headers for the CMS: the client's headers without hop-by-hop, nominated, reserved and forged
+ * ones, and then the gateway's own. The gateway's come last, so that no `Connection: x-request-id` can remove
+ * one (CVE-2026-33805 and similar). The request's framing must already be validated. `undefined` if the
+ * client has disconnected and so has no address.
  */
 export function requestHeaders(
   request: IncomingMessage,
   requestId: string,
-  law: HeaderLaw,
+  rules: HeaderLaw,
 ): OutgoingHeaders | undefined {
   const address = plainAddress(request.socket.remoteAddress);
   if (address === undefined) return undefined;
   const headers = request.headers;
-  const trusted = law.isTrustedPeer(address);
+  const trusted = rules.isTrustedPeer(address);
   const nominated = isOrdinary(headers.connection) ? undefined : nominatedNames(request.rawHeaders);
-  // Without one the target's own name is sent.
+  // Without a `Host`, undici sends the target's own name.
   const outgoing: OutgoingHeaders = headers.host === undefined ? {} : { host: headers.host };
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined || nominated?.has(name) === true) continue;
     const folded = name.includes("_") || name.includes(".") ? foldName(name) : name;
-    if (isHopByHop(folded) || law.refused.has(folded) || isForNextAlone(folded)) continue;
-    // An alias is dropped even from a trusted peer: it may have passed the client's on without knowing it.
-    if (speaksForClient(folded) && (!trusted || folded !== name)) continue;
+    if (isHopByHop(folded) || rules.refused.has(folded) || isNextInternal(folded)) continue;
+    // An alias is dropped even from a trusted peer, which may have forwarded the client's own header without
+    // recognising it.
+    if (namesClient(folded) && (!trusted || folded !== name)) continue;
     outgoing[name] = value;
   }
-  // From the parser, not the loop, which a nomination could lead. A body without a length undici sends in chunks.
+  // Set from the parser and not in the loop, where a nomination could remove it. Without a length undici
+  // sends a chunked body.
   if (headers["content-length"] !== undefined) outgoing["content-length"] = headers["content-length"];
   if (trusted) extendForwarded(outgoing, request, address);
   else assertForwarded(outgoing, request, address);
@@ -80,7 +87,7 @@ export function requestHeaders(
   return outgoing;
 }
 
-/** What the socket says of the client, for a peer whose word is not taken. */
+/** Sets the headers from the socket's data, for an untrusted peer. */
 function assertForwarded(outgoing: OutgoingHeaders, request: IncomingMessage, address: string): void {
   outgoing["x-forwarded-for"] = address;
   outgoing["x-forwarded-proto"] = protocolOf(request);
@@ -88,7 +95,10 @@ function assertForwarded(outgoing: OutgoingHeaders, request: IncomingMessage, ad
   if (request.socket.localPort !== undefined) outgoing["x-forwarded-port"] = String(request.socket.localPort);
 }
 
-/** A trusted peer's account with the peer added; its port is not guessed, since ours is not the one the client saw. */
+/**
+ * Appends the peer to a trusted peer's headers. The port is not set, since the gateway's differs from the
+ * client's view.
+ */
 function extendForwarded(outgoing: OutgoingHeaders, request: IncomingMessage, address: string): void {
   const before = outgoing["x-forwarded-for"];
   outgoing["x-forwarded-for"] = before === undefined ? address : `${String(before)}, ${address}`;
@@ -100,13 +110,14 @@ function protocolOf(request: IncomingMessage): string {
   return "encrypted" in request.socket ? "https" : "http";
 }
 
-function speaksForClient(folded: string): boolean {
-  return folded.startsWith("x-forwarded") || SPEAKS_FOR_CLIENT.has(folded);
+function namesClient(folded: string): boolean {
+  return folded.startsWith("x-forwarded") || CLIENT_ADDRESS.has(folded);
 }
 
 /**
- * Headers of Next.js's client in the browser that look like its server's own. Without `x-nextjs-data` a redirect of a data
- * request becomes a full page load; without the two ids React's debug channel of `next dev` waits for ever (Next 16).
+ * Headers of Next.js's browser client that look like internal ones of its server. Without `x-nextjs-data` a
+ * redirect of a data request becomes a full page load. Without the two ids React's debug channel of `next
+ * dev` waits indefinitely (Next 16).
  */
 const SENT_BY_NEXT_CLIENT: ReadonlySet<string> = new Set([
   "x-middleware-prefetch",
@@ -116,20 +127,23 @@ const SENT_BY_NEXT_CLIENT: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Headers that Next.js's server sends to itself: taken from outside, `x-middleware-subrequest` skips all middleware
- * (CVE-2025-29927) and `x-invoke-*` picks the route. Answers may hold any.
+ * True for headers that Next.js's server sends to itself. From outside, `x-middleware-subrequest` skips all
+ * middleware (CVE-2025-29927) and `x-invoke-*` selects the route. Answers may contain any of them.
  */
-function isForNextAlone(folded: string): boolean {
+function isNextInternal(folded: string): boolean {
   if (!folded.startsWith("x-") || SENT_BY_NEXT_CLIENT.has(folded)) return false;
   return ["x-middleware-", "x-nextjs-", "x-invoke-"].some((prefix) => folded.startsWith(prefix));
 }
 
-/** True for the `Connection` values that nominate nothing, which spares nearly every request the parsing. */
+/** True for the `Connection` values that nominate nothing, so that nearly every request skips the parsing. */
 function isOrdinary(connection: string | undefined): boolean {
   return connection === undefined || connection === "keep-alive" || connection === "close";
 }
 
-/** Listeners on `::` see IPv4 clients as `::ffff:a.b.c.d`; nobody lists their proxies or reads logs so. */
+/**
+ * Returns an IPv4 address in its plain form. Listeners on `::` get IPv4 clients as `::ffff:a.b.c.d`, but
+ * settings and logs use the plain form.
+ */
 function plainAddress(address: string | undefined): string | undefined {
   return address?.startsWith("::ffff:") === true && address.includes(".") ? address.slice(7) : address;
 }

@@ -5,13 +5,14 @@ import type { RawHeaders } from "../../core/headers.ts";
 import { switchingHeaders } from "./answer-headers.ts";
 import type { ProxiedRequest } from "./proxied-request.ts";
 
-/** When TCP begins to ask a silent peer of a tunnel whether it is still there. */
+/** The idle time after which TCP keep-alive probes the peer of a tunnel. */
 const KEEP_ALIVE_MS = 60_000;
 
 /**
- * A response on the socket of an upgrade request, which Node gives up all care for: by it refusals and answers other
- * than 101 are framed by Node itself. Closes the connection when it is finished. `undefined` where an earlier request
- * on the socket is still unanswered: its answer and the tunnel's bytes would run into one another.
+ * Creates a response on the socket of an upgrade request, for which Node creates none. Node then frames
+ * refusals and answers other than 101 itself. The connection closes when the response has finished.
+ * `undefined` if an earlier request on the socket is still unanswered: its answer and the tunnel's bytes
+ * would mix.
  */
 export function respondOn(socket: Socket, request: IncomingMessage): ServerResponse | undefined {
   // Without a listener the client's reset would be an uncaught exception.
@@ -23,7 +24,7 @@ export function respondOn(socket: Socket, request: IncomingMessage): ServerRespo
   } catch {
     return undefined;
   }
-  // The server forwarded these to its response, until the upgrade.
+  // Before the upgrade the server forwarded these events to its response.
   socket.on("drain", () => response.emit("drain"));
   socket.on("timeout", () => response.emit("timeout"));
   response.on("finish", () => {
@@ -34,14 +35,14 @@ export function respondOn(socket: Socket, request: IncomingMessage): ServerRespo
 }
 
 /**
- * Notices a client that leaves before the CMS has answered its handshake. Returns what stops the watch. One that has
- * sent frames already may be noticed by the time limit alone: its end can stand behind them, and they have to wait for
- * the CMS.
+ * Destroys the socket if the client disconnects before the CMS has answered its handshake. Returns a function
+ * that stops the watch. A client that has already sent frames may be detected by the timeout only, since its
+ * FIN is behind unread bytes.
  */
 export function watchLeaving(socket: Socket): () => void {
-  const leave = (): void => void socket.destroy();
-  socket.once("end", leave);
-  return () => void socket.off("end", leave);
+  const disconnect = (): void => void socket.destroy();
+  socket.once("end", disconnect);
+  return () => void socket.off("end", disconnect);
 }
 
 /** The open tunnels of one proxy. */
@@ -49,7 +50,7 @@ export class Tunnels {
   readonly #sockets = new Set<Socket>();
   #closing = false;
 
-  /** Keeps the client's end of a tunnel until it closes; closes it at once where the proxy is closing. */
+  /** Tracks the client's socket of a tunnel until it closes. Closes it at once if the proxy is closing. */
   add(socket: Socket): void {
     if (socket.destroyed) return;
     this.#sockets.add(socket);
@@ -57,24 +58,26 @@ export class Tunnels {
     if (this.#closing) socket.destroySoon();
   }
 
-  /** Closes every tunnel, now and from now on: none ends of itself, and its client knows how to come back. */
+  /**
+   * Closes every tunnel, now and from now on. Tunnels do not end by themselves, and their clients reconnect.
+   */
   close(): void {
     this.#closing = true;
     for (const socket of this.#sockets) socket.destroySoon();
   }
 }
 
-/** What a tunnel needs to be opened. */
+/** The parts of a tunnel. */
 export interface TunnelSite {
   readonly exchange: ProxiedRequest;
-  /** The client's end, and what it sent after its handshake. */
+  /** The client's socket, and the bytes that the client sent after its handshake. */
   readonly socket: Socket;
   readonly head: Buffer;
-  /** For what is left to say once one side has said all: a peer that then goes silent is dropped. */
+  /** The timeout after one side has ended: a peer that then stays silent is disconnected. */
   readonly idleTimeoutMs: number;
 }
 
-/** The CMS has switched protocols: from here on bytes go both ways until either side closes. */
+/** Opens the tunnel after the CMS has switched protocols. Bytes flow both ways until either side closes. */
 export function openTunnel(
   { exchange, socket, head, idleTimeoutMs }: TunnelSite,
   raw: RawHeaders,
@@ -92,20 +95,23 @@ export function openTunnel(
   join(peer, socket, idleTimeoutMs);
 }
 
-/** Sends what comes from `one` to `other`. When `one` closes, `other` does as soon as it has sent what it holds. */
+/** Pipes `one` to `other`. When `one` closes, `other` closes after sending its buffered bytes. */
 function join(one: Socket, other: Socket, idleTimeoutMs: number): void {
-  // A WebSocket may be silent for hours; a vanished peer is found by TCP's own keep-alive.
+  // A WebSocket may be silent for hours. TCP keep-alive detects a peer that has vanished.
   one.setTimeout(0);
   one.setKeepAlive(true, KEEP_ALIVE_MS);
   one.setNoDelay(true);
-  // Its close follows. Without a listener a reset would be an uncaught exception.
+  // A `close` follows. Without a listener a reset would be an uncaught exception.
   one.on("error", () => undefined);
   one.once("close", () => other.destroySoon());
   one.once("end", () => other.setTimeout(idleTimeoutMs, () => other.destroy()));
   one.pipe(other);
 }
 
-/** The head of a 101 (RFC 9110 section 15.2.2); by the parser none of its parts can hold a line's end. */
+/**
+ * Builds the head of a 101 (RFC 9110 section 15.2.2). Its parts contain no line breaks, since the parser
+ * rejects them.
+ */
 function switchingHead(headers: readonly string[]): string {
   let head = "HTTP/1.1 101 Switching Protocols\r\n";
   for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i] ?? ""}: ${headers[i + 1] ?? ""}\r\n`;

@@ -3,9 +3,9 @@ import { Readable } from "node:stream";
 import { countRead } from "./minor-gc.ts";
 
 /**
- * A client's body on its way to the CMS, at the CMS's pace. It stands between the two because undici destroys the body
- * of a request that is answered before all of it was sent, and with an `IncomingMessage` the client's connection goes,
- * answer and all. Destroyed, this reads the rest off that connection and throws it away.
+ * The client's body on its way to the CMS, at the CMS's pace. undici destroys the body of a request that is
+ * answered before it was sent completely. With the `IncomingMessage` itself, that would close the client's
+ * connection and lose the answer. This stream, when destroyed, reads and discards the rest instead.
  */
 export class Upload extends Readable {
   readonly #request: IncomingMessage;

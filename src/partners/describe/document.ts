@@ -16,9 +16,9 @@ import { SCHEMAS } from "./schemas.ts";
 const KINDS: readonly JsonType[] = ["list", "read", "create", "update", "delete"];
 
 /**
- * The OpenAPI 3.1 description of what a configuration exposes at `now` (the time of day in milliseconds since 1970):
- * every route, parameter, header, error and limit of every version that is not past its sunset. Holds no secret: what
- * is read of the configuration is what a partner can find out by asking.
+ * Builds the OpenAPI 3.1 description of the exposed API at `now` (milliseconds since 1970): every route,
+ * parameter, header, error and limit of every version before its sunset. It holds no secret: it uses only
+ * settings that a partner can find out by sending requests.
  */
 export function describeApi(config: Config, now: number): Json {
   const versions = livingVersions(config, now);
@@ -29,14 +29,14 @@ export function describeApi(config: Config, now: number): Json {
       title: "Partners API",
       version: versions.join(", "),
       description:
-        "Every answer is JSON. Every failure is an envelope with a request id; `x-errors` lists all of them, with the " +
-        "operations that can meet each. Unknown parameters are ignored, and one whose value makes no sense counts as absent.",
+        "Every answer is JSON. Every failure is an envelope with a request id; `x-errors` lists all failures, with the " +
+        "operations that can return each. Unknown parameters are ignored. A parameter with an invalid value counts as absent.",
     },
     servers: [{ url: "/" }],
     security: [{ key: [] }],
     tags: [
       ...versions.map((name) => ({ name, description: `Version ${name}.` })),
-      { name: "description", description: "What this API is." },
+      { name: "description", description: "The description of this API." },
     ],
     paths: paths(config, now),
     components: {
@@ -58,7 +58,10 @@ export function describeApi(config: Config, now: number): Json {
   };
 }
 
-/** A source of the document as text, made anew only when another version has been deprecated or has ended. */
+/**
+ * Returns a source of the document as text. The text is rebuilt only after another version was deprecated or
+ * has ended.
+ */
 export function describer(config: Config, wallTime: () => number): () => string {
   const ends = Object.values(config.partners.versionSettings)
     .flatMap(({ deprecation, sunset }) => [deprecation, sunset])
@@ -72,7 +75,10 @@ export function describer(config: Config, wallTime: () => number): () => string 
   };
 }
 
-/** The failures of each kind of operation, and of the two that have a HEAD without their bodies. */
+/**
+ * Builds the failure responses of each kind of operation. Lists and reads also have HEAD responses without
+ * bodies.
+ */
 function responses(circumstances: FailureCircumstances): Json {
   const entries = KINDS.flatMap((kind) =>
     Object.entries(failuresOf(kind, circumstances)).flatMap(([status, response]): [string, Json][] => {
@@ -87,18 +93,22 @@ function responses(circumstances: FailureCircumstances): Json {
 function headers(config: Config, now: number): Json {
   return {
     "X-Request-Id": {
-      description: "The request's id, for the support.",
+      description: "The request's id. Include it in support requests.",
       required: true,
       schema: { type: "string", format: "uuid" },
     },
-    "Cache-Control": { description: "Nobody keeps an answer.", required: true, schema: { type: "string" } },
+    "Cache-Control": {
+      description: "No cache may store an answer.",
+      required: true,
+      schema: { type: "string" },
+    },
     ...FAILURE_HEADERS,
     ...(config.rate.enabled ? COUNT_HEADERS : {}),
     ...endComponents(config, now),
   };
 }
 
-/** What partners may ask for at the most. Bytes, milliseconds, counts. */
+/** Returns the limits for partners, in bytes, milliseconds and counts. */
 function limitsOf({ limits, partners, rate }: Config): Json {
   return {
     bodyBytes: limits.body,

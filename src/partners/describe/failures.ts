@@ -7,8 +7,9 @@ const BODIES = ["create", "update"] as const;
 const WRITES = ["create", "update", "delete"] as const;
 
 /**
- * Which operations can fail with which code. A code of no operation belongs to a path that is no operation's (native
- * ones, `/partners/2026-02` alone). A new code of the catalogue does not compile until it is placed here.
+ * The operations that can fail with each code. A code without operations belongs to a path that is not an
+ * operation (native paths, `/partners/2026-02` alone). A new code of the catalogue does not compile until it
+ * is listed here.
  */
 const FAILURES: Readonly<Record<ErrorCode, readonly JsonType[]>> = {
   "request.malformed": ANY,
@@ -45,13 +46,18 @@ const FAILURES: Readonly<Record<ErrorCode, readonly JsonType[]>> = {
   "gateway.fault": ANY,
 };
 
-/** What decides which failures there are: whether a key is asked for, and whether requests are counted (`rate`). */
+/**
+ * The settings that decide which failures exist: whether a key is required, and whether requests are counted
+ * (`rate`).
+ */
 export interface FailureCircumstances {
   readonly isKeyed: boolean;
   readonly isCounted: boolean;
 }
 
-/** Every code with what a caller sees of it and the operations that can meet it: the document's `x-errors`. */
+/**
+ * Builds the document's `x-errors`: every code with its public fields, and the operations that can return it.
+ */
 export function errorTable(circumstances: FailureCircumstances): Json {
   return Object.fromEntries(
     codes().map((code) => {
@@ -62,7 +68,7 @@ export function errorTable(circumstances: FailureCircumstances): Json {
   );
 }
 
-/** The failures of an operation as its responses, by status. */
+/** Builds the failure responses of an operation, by status. */
 export function failuresOf(
   kind: JsonType,
   circumstances: FailureCircumstances,
@@ -77,14 +83,14 @@ export function failuresOf(
         String(status),
         response(
           kinds.filter((code) => CATALOGUE[code].status === status),
-          // Whose request was not counted is told nothing of how many are left.
+          // A request that was not counted gets no rate limit headers.
           status === 401 ? [] : counted,
         ),
       ]),
   );
 }
 
-/** The headers that tell how many requests are left, where they are counted. */
+/** Returns the names of the rate limit headers, if requests are counted. */
 export function countHeaders({ isCounted }: FailureCircumstances): readonly string[] {
   return isCounted ? Object.keys(COUNT_HEADERS) : [];
 }
@@ -94,12 +100,12 @@ function canHappen(code: ErrorCode, { isKeyed, isCounted }: FailureCircumstances
   return isKeyed || !code.startsWith("key.");
 }
 
-/** A response as a HEAD gets it. */
+/** Returns the response to a HEAD. */
 export function withoutBody({ description, headers }: Json): Json {
   return { description, headers };
 }
 
-/** A schema for each code that an operation can meet. */
+/** Builds a schema for each code that an operation can return. */
 export function failureSchemas(circumstances: FailureCircumstances): Readonly<Record<string, Json>> {
   return Object.fromEntries(
     codes()
@@ -108,7 +114,7 @@ export function failureSchemas(circumstances: FailureCircumstances): Readonly<Re
   );
 }
 
-/** The headers that go with a failure alone. */
+/** The headers of failures only. */
 export const FAILURE_HEADERS: Readonly<Record<string, Json>> = {
   "Retry-After": {
     description: "Seconds to wait before trying again.",
@@ -117,11 +123,14 @@ export const FAILURE_HEADERS: Readonly<Record<string, Json>> = {
   "WWW-Authenticate": { description: "How to authenticate.", schema: { type: "string" } },
 };
 
-/** The headers of every answer to a request that was counted (draft-ietf-httpapi-ratelimit-headers-10). */
+/** The headers of every answer to a counted request (draft-ietf-httpapi-ratelimit-headers-10). */
 export const COUNT_HEADERS: Readonly<Record<string, Json>> = {
-  RateLimit: { description: "How many requests are left, and for how long.", schema: { type: "string" } },
+  RateLimit: {
+    description: "The number of requests left, and the seconds until there are more.",
+    schema: { type: "string" },
+  },
   "RateLimit-Policy": {
-    description: "How many requests there are in which time.",
+    description: "The number of requests that a window allows, and its length.",
     schema: { type: "string" },
   },
 };
@@ -144,7 +153,7 @@ function response(kinds: readonly ErrorCode[], counted: readonly string[]): Json
 
 function schemaOf(code: ErrorCode): Json {
   const { error, message }: ErrorEntry = CATALOGUE[code];
-  const told = message.includes("{")
+  const messageSchema = message.includes("{")
     ? {
         type: "string",
         pattern: `^${message
@@ -156,7 +165,7 @@ function schemaOf(code: ErrorCode): Json {
   return {
     allOf: [
       ref("schemas", code === "document.invalid" ? "ValidationError" : "Error"),
-      { type: "object", properties: { error: { const: error }, message: told } },
+      { type: "object", properties: { error: { const: error }, message: messageSchema } },
     ],
   };
 }

@@ -1,11 +1,11 @@
 import type { Config } from "../../config/schema.ts";
 import { ref, type Json } from "./json.ts";
 
-/** The parameters of the document. Examples are executed by a test. */
+/** The parameters of the document. A test executes the examples. */
 
 const SHAPE = ["depth", "locale", "fallbackLocale", "draft", "select"];
 
-/** Every parameter, by its name in the components. */
+/** Builds every parameter, by its name in the components. */
 export function parameters(config: Config): Readonly<Record<string, Json>> {
   const { limits, partners } = config;
   const { tenantIdHeader, tenantSlugHeader } = partners;
@@ -21,18 +21,19 @@ export function parameters(config: Config): Readonly<Record<string, Json>> {
     tenantId: header(tenantIdHeader, "The tenant's id; outranks the slug."),
     tenantSlug: header(tenantSlugHeader, "The tenant's slug; outranks the path."),
     limit: query("limit", {
-      description: `Documents a page. 0 and whatever is larger than ${limits.page} mean ${limits.page}.`,
+      description: `Documents per page. 0 and values above ${limits.page} mean ${limits.page}.`,
       schema: { type: "integer", minimum: 0, maximum: limits.page, default: Math.min(10, limits.page) },
       example: 5,
     }),
     page: query("page", { schema: { type: "integer", minimum: 1, default: 1 }, example: 2 }),
     pagination: query("pagination", {
-      description: `\`false\` gives the first ${limits.page} documents, or the \`page\` of \`limit\` documents, without counting them.`,
+      description: `\`false\` gives the first ${limits.page} documents, or the \`page\` of \`limit\` documents, without a count.`,
       schema: { type: "boolean", default: true },
       example: false,
     }),
     sort: query("sort", {
-      description: "Fields of the document itself, with commas between; `-` before one turns it round.",
+      description:
+        "Fields of the document itself, separated by commas; `-` before a field reverses its order.",
       schema: { type: "string" },
       example: "-id",
     }),
@@ -40,8 +41,8 @@ export function parameters(config: Config): Readonly<Record<string, Json>> {
       description:
         "A condition on fields of the document itself, as JSON (or in brackets: `where[title][equals]=x`). Operators " +
         "are equals, contains, greater_than, greater_than_equal, less_than, less_than_equal, and, or, and the CMS's " +
-        `other ones that compare. At most ${limits.whereConditions} conditions, and and/or at most ` +
-        `${limits.whereDepth} deep. One that cannot be read matches nothing.`,
+        `other comparisons. At most ${limits.whereConditions} conditions, with and/or nested at most ` +
+        `${limits.whereDepth} deep. A condition that cannot be read matches nothing.`,
       schema: { type: "string" },
       example: '{"and":[{"id":{"exists":true}}]}',
     }),
@@ -49,17 +50,17 @@ export function parameters(config: Config): Readonly<Record<string, Json>> {
     ...Object.fromEntries(
       partners.collections.map((slug) => [
         `populate.${slug}`,
-        selection(`populate[${slug}]`, `As select, of populated documents of ${slug}.`),
+        selection(`populate[${slug}]`, `Like select, for populated documents of ${slug}.`),
       ]),
     ),
   };
 }
 
-/** What shapes an answer, whatever the operation. */
+/** Builds the parameters that shape an answer, for every operation. */
 function shapeParameters(maxDepth: number): Readonly<Record<string, Json>> {
   return {
     depth: query("depth", {
-      description: `How deep relations are populated; whatever is larger means ${maxDepth}.`,
+      description: `The depth to which relations are populated. Larger values mean ${maxDepth}.`,
       schema: { type: "integer", minimum: 0, maximum: maxDepth, default: maxDepth },
       example: 0,
     }),
@@ -73,18 +74,18 @@ function shapeParameters(maxDepth: number): Readonly<Record<string, Json>> {
       schema: { type: "boolean", default: false },
       example: false,
     }),
-    select: selection("select", "The fields that the answer has (true), or has not (false)."),
+    select: selection("select", "The fields that the answer includes (true) or excludes (false)."),
   };
 }
 
-/** What every operation of a path takes; `isOne` where the path has an id. */
+/** Returns the parameters of every operation of a path; `isOne` if the path has an id. */
 export function sharedParameters(config: Config, isOne: boolean): readonly Json[] {
   const populate = config.partners.collections.map((slug) => `populate.${slug}`);
   const names = ["tenant", ...(isOne ? ["id"] : []), "tenantId", "tenantSlug", ...SHAPE, ...populate];
   return names.map((name) => ref("parameters", name));
 }
 
-/** What a list takes besides. */
+/** The additional parameters of a list. */
 export const LIST_PARAMETERS: readonly Json[] = ["limit", "page", "pagination", "sort", "where"].map((name) =>
   ref("parameters", name),
 );

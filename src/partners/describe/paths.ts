@@ -6,8 +6,8 @@ import { LIST_PARAMETERS, sharedParameters } from "./parameters.ts";
 
 type RecordKind = Exclude<JsonType, "describe">;
 
-/** One version as of now. */
-interface Spoken {
+/** A version at the time of the description. */
+interface DescribedVersion {
   readonly name: string;
   readonly isDeprecated: boolean;
   readonly headers: readonly string[];
@@ -22,14 +22,14 @@ const VERBS: Readonly<Record<RecordKind, string>> = {
   delete: "Delete one of",
 };
 
-/** The names of the versions that are answered at `now`, in the configured order. */
+/** Returns the names of the versions before their sunset at `now`, in the configured order. */
 export function livingVersions({ partners }: Config, now: number): readonly string[] {
   return partners.versions.filter(
     (name) => versionState(partners.versionSettings[name] ?? {}, now) !== "sunset",
   );
 }
 
-/** Every route of every version that is answered at `now`. */
+/** Builds every route of every version before its sunset at `now`. */
 export function paths(config: Config, now: number): Json {
   const described = livingVersions(config, now).flatMap((name) => {
     const end = config.partners.versionSettings[name] ?? {};
@@ -41,12 +41,12 @@ export function paths(config: Config, now: number): Json {
   return { ...Object.fromEntries(described), "/partners/openapi.json": description(config) };
 }
 
-/** The headers that tell of the end of a version that is answered at `now`, as components. */
+/** Builds the headers that announce the end of each version before its sunset at `now`, as components. */
 export function endComponents(config: Config, now: number): Readonly<Record<string, Json>> {
   const entries = livingVersions(config, now).flatMap((name) =>
     Object.entries(endHeaders(config.partners.versionSettings[name] ?? {})).map(([header, value]) => [
       versionHeader(name, header),
-      { description: `Tells of the end of ${name}.`, schema: { type: "string", const: value } },
+      { description: `Announces the end of ${name}.`, schema: { type: "string", const: value } },
     ]),
   );
   return Object.fromEntries(entries);
@@ -56,7 +56,7 @@ function versionHeader(version: string, header: string): string {
   return `${version}.${header}`;
 }
 
-function routesOf(version: Spoken, collection: string): [string, Json][] {
+function routesOf(version: DescribedVersion, collection: string): [string, Json][] {
   const path = `/partners/${version.name}/{tenant}/${collection}`;
   const { config } = version;
   const one = (kind: RecordKind, method: string) => operation(version, { collection, kind, method });
@@ -81,16 +81,16 @@ interface Route {
 }
 
 function operation(
-  { name, isDeprecated, headers, config }: Spoken,
+  { name, isDeprecated, headers, config }: DescribedVersion,
   { collection, kind, method }: Route,
 ): Json {
   const isHead = method === "head";
   const success = kind === "create" ? "201" : "200";
   const circumstances = { isKeyed: true, isCounted: config.rate.enabled };
-  const told = ["X-Request-Id", "Cache-Control", ...countHeaders(circumstances), ...headers];
+  const headerNames = ["X-Request-Id", "Cache-Control", ...countHeaders(circumstances), ...headers];
   const answered = {
     description: kind === "list" ? "A page of documents." : "The document.",
-    headers: Object.fromEntries(told.map((header) => [headerName(header), ref("headers", header)])),
+    headers: Object.fromEntries(headerNames.map((header) => [headerName(header), ref("headers", header)])),
     ...(isHead ? {} : json(ref("schemas", kind === "list" ? "List" : "Document"))),
   };
   const failures = Object.keys(failuresOf(kind, circumstances)).map((status): [string, Json] => [
@@ -111,14 +111,14 @@ function operation(
   };
 }
 
-/** What holds of this operation on this collection and not of others. */
+/** Returns the remark that applies to this operation of this collection only, if there is one. */
 function remarkOn(collection: string, kind: RecordKind, { cms }: Config): string | undefined {
   if (kind === "create" && cms.uploads.includes(collection))
-    return "A JSON body brings no file: the CMS refuses it where it wants one.";
+    return "A JSON body carries no file: the CMS refuses it if the collection requires one.";
   return undefined;
 }
 
-/** A version's header by the name that it has on the wire. */
+/** Returns the name of a version's header on the wire. */
 function headerName(component: string): string {
   return component.slice(component.indexOf(".") + 1);
 }

@@ -4,7 +4,10 @@ import { ref } from "./json.ts";
 const COUNT = { type: "integer", minimum: 0 };
 const MAYBE_PAGE = { type: ["integer", "null"], minimum: 1 };
 
-/** What goes over the wire. Of a document only what every collection has: its other fields are the CMS's affair. */
+/**
+ * The schemas of requests and answers. A document lists only the fields that every collection has; the CMS
+ * defines the others.
+ */
 export const SCHEMAS: Readonly<Record<string, Json>> = {
   Document: {
     type: "object",

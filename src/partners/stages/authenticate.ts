@@ -5,13 +5,13 @@ import { valuesOf, type RawHeaders } from "../../core/headers.ts";
 import type { Facts } from "../../core/ports.ts";
 import { Secret } from "../../core/secret.ts";
 
-/** Whose key it is, as remembered and asked. */
+/** The cached lookup of a key's user. */
 export type Keys = Facts<Secret, Identity>;
 
 /**
- * Finds out who is asking. The raw key stops here: from now on it is a `Secret` in the principal, to be opened only
- * where a request to the CMS is built. Missing, malformed and unknown keys are one `key.rejected`; a key that could
- * not be checked rejects with `key.unverifiable` and is not remembered.
+ * Authenticates the client. From here on the raw key is a `Secret` in the principal, revealed only to build a
+ * request to the CMS. Missing, malformed and unknown keys are all `key.rejected`. A key that could not be
+ * verified rejects with `key.unverifiable`, which is not cached.
  */
 export function createAuthenticate(deps: { readonly keys: Keys; readonly usersCollection: string }) {
   return async (request: Received): Promise<Authenticated> => {
@@ -28,8 +28,8 @@ export function createAuthenticate(deps: { readonly keys: Keys; readonly usersCo
 }
 
 /**
- * The key of a request: one `Authorization` header that is exactly `{collection} API-Key {key}`, case and single
- * spaces included, the key visible ASCII without a comma (section 2 of the contract).
+ * Reads the key of a request: one `Authorization` header that is exactly `{collection} API-Key {key}`, case
+ * and single spaces included. The key is visible ASCII without a comma (section 2 of the contract).
  */
 export function readKey(headers: RawHeaders, usersCollection: string): Secret | undefined {
   const scheme = `${usersCollection} API-Key `;

@@ -1,23 +1,26 @@
 import type { Incoming } from "../../core/context.ts";
 import { valuesOf } from "../../core/headers.ts";
 
-/** Which CMS serves whom. Names of upstreams. */
+/** The upstreams of versions and tenants, by name. */
 export interface UpstreamRoutes {
-  /** The one of whatever is named nowhere else. */
+  /** The upstream of every other version and tenant. */
   readonly fallback: string;
   readonly versions: ReadonlyMap<string, string>;
-  /** Tenants by slug. */
+  /** By the tenant's slug. */
   readonly tenants: ReadonlyMap<string, string>;
   readonly slugHeader: string;
 }
 
-/** The CMS that a request is for, and the one that its version would have it be for. */
+/** The upstream of a request, and the upstream that its version alone would give. */
 export interface Choice {
   readonly upstream: string;
   readonly ofVersion: string;
 }
 
-/** Where a tenant is at home under a version, known or not: where it is pinned to, else where its version is. */
+/**
+ * Returns the upstream of a tenant under a version, whether the tenant exists or not: its own, or else the
+ * version's.
+ */
 export function upstreamFor(
   { fallback, versions, tenants }: UpstreamRoutes,
   version: string,
@@ -27,8 +30,8 @@ export function upstreamFor(
 }
 
 /**
- * Chooses the CMS of a request by the names that stand in it, before anything of it is known to be true: whose key it
- * is has to be asked somewhere. A guess that gives nothing away: what does not exist goes where its version goes.
+ * Chooses the upstream of a request by its version and slug, before the key is verified: some upstream has to
+ * verify it. The choice reveals nothing, since unknown tenants go to the upstream of their version.
  */
 export function createChooseUpstream(homes: UpstreamRoutes) {
   return ({ target, headers }: Pick<Incoming, "target" | "headers">): Choice => {
@@ -41,7 +44,7 @@ export function createChooseUpstream(homes: UpstreamRoutes) {
   };
 }
 
-/** The first way of naming a tenant by its slug, as `resolveTenant` has them in order. */
+/** Returns the first slug in the slug header, in the order that `resolveTenant` uses. */
 function firstOf(lines: readonly string[]): string | undefined {
   if (lines.length === 0) return undefined;
   return lines

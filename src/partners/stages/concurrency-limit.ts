@@ -9,9 +9,10 @@ type Next = (request: Versioned) => Promise<Answer>;
 type Around = (request: Versioned, next: Next) => Promise<Answer>;
 
 /**
- * Around all that follows `version`: one user's requests at the same time are at most `max`, over all of its
- * tenants, and the bytes of its answers that are not read `maxUnsent`; more is `key.busy`. Without it one partner's loop of
- * slow requests takes every place of all others. A place is held until the answer has been written (see `admission`).
+ * Surrounds all stages after `version`. A user has at most `max` requests in flight over all of its
+ * tenants, and at most `maxUnsent` bytes of unread answers; more is `key.busy`. Without the limit, one
+ * partner's loop of slow requests would use the capacity of all others. A request counts until its answer has
+ * been written (see `admission`).
  */
 export function createConcurrencyLimit(deps: { readonly max: number; readonly maxUnsent: number }) {
   const inFlight = new CountMap();
@@ -34,7 +35,7 @@ export function createConcurrencyLimit(deps: { readonly max: number; readonly ma
   };
 }
 
-/** `inner` within `outer`: what is refused for being too much does not even get rechecked. */
+/** Puts `inner` within `outer`: a request over the limit does not cause another lookup of the key. */
 export function inLimits(outer: Around, inner: Around): Around {
   return (request, next) => outer(request, (admitted) => inner(admitted, next));
 }

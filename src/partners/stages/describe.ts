@@ -3,15 +3,15 @@ import type { Answer } from "../../core/envelope.ts";
 
 export interface DescribeDeps {
   readonly authenticate: (request: Received) => Promise<Authenticated>;
-  /** Whoever asks may read it; otherwise whoever has a key. */
+  /** True if the document needs no key. Otherwise any valid key may read it. */
   readonly isPublic: boolean;
-  /** The description as of now, as JSON. */
+  /** Returns the current description, as JSON. */
   readonly document: () => string;
 }
 
 /**
- * Answers `GET /partners/openapi.json`; whatever else goes on to `next`. The name is no version's, so that nothing is
- * hidden by it. Other methods go on as well, and meet the version check as before.
+ * Answers GET and HEAD of `/partners/openapi.json`, and passes any other request to `next`. No version has
+ * this name, so the document hides no route. Other methods reach the version check as before.
  */
 export function createDescribe({ authenticate, isPublic, document }: DescribeDeps) {
   const described = async (request: Received): Promise<Answer> => {

@@ -3,11 +3,12 @@ import type { Answer } from "../../core/envelope.ts";
 import { GatewayError } from "../../core/errors.ts";
 import type { Cms, Job, Upstream } from "../../core/ports.ts";
 
-/** The last three stages: build the request to the CMS, send it, shape what comes back. */
+/** The last three stages: build the request to the CMS, send it, and shape the answer. */
 
 /**
- * Builds the outgoing request from validated parts alone. A write whose query is too long for the CMS is
- * `request.malformed`: sent, it would come back as a failure of the CMS's. A read has a form for any length.
+ * Builds the request to the CMS from validated parts only. A write whose query is too long for the CMS is
+ * `request.malformed`: if it were sent, the CMS's refusal would count as a failure of the CMS. A read has a
+ * form for any length.
  */
 export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; readonly maxUrl: number }) {
   return (request: Permitted): Prepared => {
@@ -21,8 +22,9 @@ export function createPrepare(deps: { readonly cms: Pick<Cms, "outgoing">; reado
 }
 
 /**
- * Sends it, and what the CMS adapter lets follow. Rejects with an `upstream.*` error where no whole answer came. What follows
- * an answer that carried the job out cannot fail it any more: a write has happened.
+ * Sends the request and the follow-up requests of the CMS adapter. Rejects with an `upstream.*` error if no
+ * whole answer came. After an answer that carried the job out, a follow-up cannot fail the request: a write
+ * has happened.
  */
 export function createForward(deps: { readonly upstream: Upstream; readonly cms: Pick<Cms, "followUp"> }) {
   const follow = async (answered: Answered): Promise<Answered> => {
@@ -45,8 +47,8 @@ export function createForward(deps: { readonly upstream: Upstream; readonly cms:
 }
 
 /**
- * Shapes the answer. Its headers are ours: none of the CMS's is passed on. Nobody in between may keep it, since it is
- * one tenant's, by its key (RFC 9111 section 5.2.2.7).
+ * Shapes the answer. All headers are the gateway's own; no header of the CMS is forwarded. No shared cache
+ * may store the answer, since it belongs to one tenant and one key (RFC 9111 section 5.2.2.7).
  */
 export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
   return (request: Answered): Answer => {
@@ -64,7 +66,10 @@ export function createAnswer(deps: { readonly cms: Pick<Cms, "translate"> }) {
   };
 }
 
-/** An answer nested so deep that walking it overflows the stack is the CMS's fault, not one of ours to be called out for. */
+/**
+ * Runs `translate`. If an answer is nested so deep that walking it overflows the stack, the CMS is at fault,
+ * not the gateway.
+ */
 function translated<T>(translate: () => T): T {
   try {
     return translate();

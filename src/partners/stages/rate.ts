@@ -5,11 +5,11 @@ import type { Counted, Counter, RateBucket, RateLimit, RateOutcome } from "../..
 
 type Limits = Readonly<Partial<Record<RateBucket, number | undefined>>>;
 
-/** How many requests a user may make. */
+/** The numbers of requests that users may make. */
 export interface RateSettings extends Readonly<Record<RateBucket, number>> {
-  /** Milliseconds; whole seconds. */
+  /** The window in milliseconds, a multiple of 1,000. */
   readonly window: number;
-  /** Other limits by the user's id, and by a role of it. */
+  /** Other limits by user id, and by role. */
   readonly users: Readonly<Record<string, Limits>>;
   readonly roles: Readonly<Record<string, Limits>>;
 }
@@ -23,9 +23,9 @@ export interface RateDeps {
 const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * Around all that follows `version`: counts the request for its key's user, over all of the user's keys and tenants,
- * and refuses one too many as `key.limited`. What is refused does not count; what cannot be counted passes. Every answer
- * that was counted says how much is left (draft-ietf-httpapi-ratelimit-headers-10).
+ * Surrounds all stages after `version`. It counts the request for its key's user, over all of the user's keys
+ * and tenants. A request over the limit is `key.limited` and does not count. A request that cannot be counted
+ * passes. Every counted answer states the remaining requests (draft-ietf-httpapi-ratelimit-headers-10).
  */
 export function createRate({ settings, counter, onCounted }: RateDeps) {
   const limitOf = limitsOf(settings);
@@ -51,7 +51,7 @@ export function createRate({ settings, counter, onCounted }: RateDeps) {
   };
 }
 
-/** A user's own limit, else the highest of its roles', else everybody's. */
+/** Returns a user's own limit, else the highest limit of its roles, else the default. */
 function limitsOf(settings: RateSettings): (principal: Principal, bucket: RateBucket) => number {
   const users = new Map(Object.entries(settings.users));
   const roles = new Map(Object.entries(settings.roles));
@@ -63,7 +63,10 @@ function limitsOf(settings: RateSettings): (principal: Principal, bucket: RateBu
   };
 }
 
-/** Sections 3 and 4 of the draft: `q` in `w` seconds; `r` are left, and in `t` seconds there will be more. */
+/**
+ * Builds the headers of sections 3 and 4 of the draft: `q` requests in `w` seconds; `r` requests are left,
+ * and more in `t` seconds.
+ */
 function headersOf(bucket: RateBucket, { limit, window }: RateLimit, { remaining, wait }: Counted) {
   return {
     "ratelimit-policy": `"${bucket}";q=${limit};w=${seconds(window)}`,
@@ -71,7 +74,7 @@ function headersOf(bucket: RateBucket, { limit, window }: RateLimit, { remaining
   };
 }
 
-/** Whole seconds, never too few: a client that comes back a moment early is refused again. */
+/** Rounds up to whole seconds, at least 1: a client that retries a moment early would be refused again. */
 function seconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1_000));
 }

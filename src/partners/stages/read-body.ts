@@ -2,12 +2,13 @@ import type { Bodied, Fields, Routed } from "../../core/context.ts";
 import { GatewayError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 
-/** Nesting beyond this is an attack on whoever walks the value next. */
+/** The deepest nesting of a body. A deeper value is an attack on the code that walks it next. */
 const MAX_NESTING = 64;
 
 /**
- * Reads the body of a create or an update: a JSON object in UTF-8, whatever its content type says, since a check that
- * leans on the type is skipped by a misspelt one. Anything else, empty included, is `body.malformed`.
+ * Reads the body of a create or an update: a JSON object in UTF-8. The content type is ignored, since a
+ * misspelt type would bypass a check that depends on it. Anything else, an empty body included, is
+ * `body.malformed`.
  */
 export function createReadBody(deps: { readonly maxBytes: number }) {
   const read = async (request: Routed): Promise<Bodied> => {
@@ -24,7 +25,7 @@ export function createReadBody(deps: { readonly maxBytes: number }) {
 function parseFields(bytes: Buffer): Fields {
   try {
     const value: unknown = JSON.parse(
-      // Takes a byte order mark away (RFC 8259 section 8.1).
+      // Removes a byte order mark (RFC 8259 section 8.1).
       new TextDecoder("utf-8", { fatal: true }).decode(bytes),
     );
     if (isObject(value) && isSound(value, 0)) return value;
@@ -35,8 +36,9 @@ function parseFields(bytes: Buffer): Fields {
 }
 
 /**
- * Refuses what is nested too deep, a `__proto__` that a careless merge behind us would take for a prototype, and a
- * number beyond what JavaScript can hold (`1e999`): written again it would be `null`, and erase a value.
+ * False for a value that could harm the CMS. A careless merge there would take `__proto__` for a prototype. A
+ * number beyond JavaScript's range (`1e999`) would be serialised as `null` and erase a value. Nesting is
+ * limited too.
  */
 function isSound(value: unknown, nesting: number): boolean {
   if (typeof value === "number") return Number.isFinite(value);

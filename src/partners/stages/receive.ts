@@ -3,12 +3,13 @@ import { GatewayError } from "../../core/errors.ts";
 import { hasPlainFraming, repeatsAny } from "../../core/headers.ts";
 
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
-/** version, tenant, collection, id */
+/** The segments are version, tenant, collection and id. */
 const MAX_SEGMENTS = 4;
 
 /**
- * Lets through what has one meaning and a shape that exists: an ambiguous path or framing is `request.malformed`, a
- * method or depth that no route has is `route.unknown`. Decides before the key, by what is public knowledge only.
+ * Accepts requests that have one meaning and the shape of a route. An ambiguous path or framing is
+ * `request.malformed`; a method or depth that no route has is `route.unknown`. It runs before the key is
+ * verified, so it decides by public knowledge only.
  */
 export function receive(incoming: Incoming): Received {
   const { target, headers, method, httpVersion } = incoming;

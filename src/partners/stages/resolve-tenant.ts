@@ -4,10 +4,13 @@ import { GatewayError } from "../../core/errors.ts";
 import { valuesOf, type RawHeaders } from "../../core/headers.ts";
 import type { Cms, Facts, Viewer } from "../../core/ports.ts";
 
-/** No tenant's slug is longer, in characters: to ask for one would only end in a URL that is too long for the CMS. */
+/**
+ * The longest slug of a tenant, in characters. A lookup of a longer one would only make a URL too long for
+ * the CMS.
+ */
 const LONGEST_SLUG = 256;
 
-/** A question for a tenant: which, and who asks. */
+/** A tenant lookup: the reference to the tenant, and the viewer. */
 export interface TenantQuestion {
   readonly ref: TenantRef;
   readonly viewer: Viewer;
@@ -18,14 +21,15 @@ export interface ResolveTenantDeps {
   readonly cms: Pick<Cms, "recordId">;
   readonly idHeader: string;
   readonly slugHeader: string;
-  /** True where the tenant of that slug is, under that version, served by the CMS that is asked. */
+  /** True if the current CMS serves the tenant of that slug under that version. */
   readonly isHome: (version: string, slug: string) => boolean;
 }
 
 /**
- * Finds the tenant that the request acts for: id header, slug header, path segment, the first that resolves (section 3
- * of the contract). A tenant of which the principal is no member does not exist for it, so that nobody can find out
- * which tenants there are. Membership is decided on every request; only facts are remembered, never verdicts.
+ * Finds the tenant of a request: the first of id header, slug header and path segment that resolves (section
+ * 3 of the contract). A tenant that the principal is not a member of does not resolve, so that clients cannot
+ * find out which tenants exist. Membership is decided on every request: the cache holds facts only, never
+ * decisions.
  */
 export function createResolveTenant(deps: ResolveTenantDeps) {
   return async (request: Versioned): Promise<Tenanted> => {
@@ -43,7 +47,7 @@ export function createResolveTenant(deps: ResolveTenantDeps) {
       const { value: facts, via } = await deps.tenants.find({ ref, viewer }, request);
       note.tenantVia = via;
       if (facts === undefined || !isMember(principal, facts)) continue;
-      // Another CMS's tenant, of which this one knows too: what it says of it is old, or not yet true.
+      // Another CMS serves this tenant. The record of it in this CMS is outdated, or not yet valid.
       if (!deps.isHome(request.version.name, facts.slug)) continue;
       note.tenant = facts.slug;
       return { ...request, tenant: mint<Tenant>(facts) };
@@ -52,13 +56,16 @@ export function createResolveTenant(deps: ResolveTenantDeps) {
   };
 }
 
-/** A member sees its own tenants only: what a refusal costs would else tell which others there are. */
+/**
+ * Returns the viewer of a tenant lookup. A member sees its own tenants only: the cost of a refusal would
+ * otherwise show which others exist.
+ */
 function viewerOf({ credential, userId, allTenants, tenantIds }: Principal): Viewer {
   const viewer = { credential, name: String(userId) };
   return allTenants ? viewer : { ...viewer, tenantIds };
 }
 
-/** The ways in which the client named a tenant, in the order in which they are tried. */
+/** Returns the references by which the client named a tenant, in the order in which they are tried. */
 function referencesOf(
   named: {
     readonly id: string | undefined;
@@ -71,7 +78,7 @@ function referencesOf(
   const references: TenantRef[] = [];
   if (named.id !== undefined) {
     const { id: spelling } = named;
-    // A member's tenants are known, so an id that is none of them needs no question to the CMS.
+    // A member's tenants are known, so any other id needs no lookup.
     const id = principal.allTenants
       ? cms.recordId(spelling, principal.userId)
       : principal.tenantIds.find((candidate) => String(candidate) === spelling);
@@ -82,7 +89,10 @@ function referencesOf(
   return references;
 }
 
-/** The one value of a header; empty counts as absent, two different ones (in two lines or one list) name no tenant. */
+/**
+ * Returns the one value of a header. Empty values count as absent. Two different values (in two lines or one
+ * list) name no tenant.
+ */
 function onlyValue(headers: RawHeaders, name: string): string | undefined {
   const lines = valuesOf(headers, name);
   if (lines.length === 0) return undefined;

@@ -7,7 +7,10 @@ export interface RouteDeps {
   readonly collections: readonly string[];
 }
 
-/** Says what the request wants done, by method and segments (section 1 of the contract); only exposed collections exist. */
+/**
+ * Determines the operation from the method and the segments (section 1 of the contract). Only exposed
+ * collections exist.
+ */
 export function createRoute(deps: RouteDeps) {
   const exposed = new Set(deps.collections);
   return (request: Tenanted): Routed => {
@@ -24,7 +27,7 @@ export function createRoute(deps: RouteDeps) {
   };
 }
 
-/** PUT means PATCH: the CMS has no PUT, and partners may use either. */
+/** Maps a method to an operation. PUT means PATCH: the CMS has no PUT, and partners may use either. */
 function operationOf(method: string, collection: string, id: string | undefined): Operation {
   if (id === undefined) {
     if (method === "GET" || method === "HEAD") return { kind: "list", collection };

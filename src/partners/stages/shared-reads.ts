@@ -7,17 +7,20 @@ import type { Writes } from "../../core/writes.ts";
 type Next = (request: Permitted) => Promise<Answer>;
 
 export interface SharedReadsOptions {
-  /** False where each read asks for itself. Writes are counted nevertheless: reads by another configuration may be shared. */
+  /**
+   * False if every read sends its own request. Writes count nevertheless: reads under another configuration
+   * may be shared.
+   */
   readonly isSharing: boolean;
   readonly writes: Writes;
 }
 
 /**
- * The reads of one CMS that are under way. Reads that were permitted, are under way at the same time and are equal in all
- * that the request to the CMS and its answer are made of are one: only the first is prepared, sent and translated.
+ * The reads of one CMS in flight. Permitted reads in flight share one request if every input of the CMS
+ * request and its answer is equal. Only the first is prepared, sent and translated.
  *
- * Whatever a request is told was true after it came, as far as this gateway can see to it: no read joins one that began
- * before or during a write (`Writes`). A write is never shared.
+ * An answer holds a state after its request arrived, for all writes that this gateway sees: no read joins one
+ * that began before or during a write (`Writes`). A write is never shared.
  */
 export class SharedReads {
   readonly #flights = new SingleFlights<SingleFlight<Answer>>();
@@ -27,7 +30,7 @@ export class SharedReads {
     this.#options = options;
   }
 
-  /** Around all that follows `authorise`. */
+  /** Surrounds all stages after `authorise`. */
   join(request: Permitted, next: Next): Promise<Answer> {
     const { kind } = request.operation;
     if (kind !== "list" && kind !== "read") return this.#write(request, next);
@@ -68,9 +71,9 @@ export class SharedReads {
 }
 
 /**
- * All that a read's request to the CMS and its answer are made of, but for its id; the key that authenticates above all.
- * Holds that for as long as the request that holds it anyway. What a client or the CMS could write a line's end in stands
- * last, or behind its length, so that no two reads have one key.
+ * Returns the key of a shared read: every input of the CMS request and its answer except the request id, the
+ * API key above all. The key holds the credential no longer than the request does. Texts that can contain a
+ * line break come last, or after their length, so that two different reads never have the same key.
  */
 function keyOf({ principal, version, tenant, operation, path, permit }: Permitted): string {
   const { kind, collection } = operation;

@@ -3,9 +3,10 @@ import { GatewayError, toGatewayError } from "../../core/errors.ts";
 import type { Keys } from "./authenticate.ts";
 
 /**
- * Around all that follows `version`: where the CMS refuses the key's user, it is asked once more whose key it is.
- * Nobody's any longer is `key.rejected`, and everybody forgets it; still somebody's is the `key.forbidden` it was, and
- * costs the others with that key nothing: they go on by what is remembered, and a refusal soon after by the same answer.
+ * Surrounds all stages after `version`. If the CMS refuses the key's user, the gateway looks the key up
+ * again. A key that has no user any more is `key.rejected`, and is invalidated in every cache. A key that
+ * still has a user keeps its `key.forbidden`. Other requests with that key keep using the cached lookup, and
+ * refusals shortly after use the same answer.
  */
 export function createVerifyKeyOn401(deps: { readonly keys: Keys }) {
   return async <T>(request: Versioned, next: (request: Versioned) => Promise<T>): Promise<T> => {

@@ -6,13 +6,13 @@ import { endHeaders, versionState, type VersionEnd } from "../../core/version-en
 export interface VersionDeps {
   readonly versions: readonly string[];
   readonly settings: Readonly<Record<string, VersionEnd>>;
-  /** The time of day in milliseconds since 1970. */
+  /** Returns the time of day in milliseconds since 1970. */
   readonly wallTime: () => number;
 }
 
 /**
- * Accepts a version of the configured list that has not reached its sunset; any other is `version.unsupported`, with
- * those that are left in the list's order. Asks the time on every request: a process outlives the day it started on.
+ * Accepts a configured version before its sunset. Any other is `version.unsupported`, with the remaining
+ * versions in the configured order. The time is read on every request, since a process may run past a sunset.
  */
 export function createVersion({ versions, settings, wallTime }: VersionDeps) {
   const known = new Map(
@@ -28,7 +28,7 @@ export function createVersion({ versions, settings, wallTime }: VersionDeps) {
     const now = wallTime();
     const found = known.get(asked);
     if (found !== undefined) {
-      // Noted after its sunset as well: who still calls it then is what an operator wants to know most.
+      // Noted after the sunset as well, since operators need to see which clients still use the version.
       note.version = asked;
       note.versionState = versionState(found.end, now);
     }

@@ -5,7 +5,7 @@ import { ask, directions, pathOf, tell, type Block, type Desk, type World } from
 
 /** Creates and updates whose bodies and queries name another tenant. */
 
-/** A spot for every direction and every collection that may be written. */
+/** Yields a spot for every direction and every writable collection. */
 export function* spots(world: World): Generator<Spot> {
   const names = [...world.samples.keys()];
   for (const [own, other] of directions(world)) {
@@ -16,7 +16,7 @@ export function* spots(world: World): Generator<Spot> {
   }
 }
 
-/** What tricks are made of, with a record of the other's that this worker holds. */
+/** Returns the material of the bodies, with this worker's record of the other tenant. */
 async function stuffOf({ world, own, other, collection }: Spot, desk: Desk): Promise<BodyStuff> {
   const { id } = await desk.record(other, collection);
   return {
@@ -28,11 +28,11 @@ async function stuffOf({ world, own, other, collection }: Spot, desk: Desk): Pro
   };
 }
 
-/** Creates. */
+/** The block of creates. */
 export const creates: Block = {
   name: "create",
   tries:
-    "creates whose body, content type or query names the other tenant: the record is the asker's, or none",
+    "creates whose body, content type or query names the other tenant: the record is the own tenant's, or none",
   writes: true,
   *cases(world) {
     for (const spot of spots(world)) {
@@ -89,11 +89,11 @@ export const creates: Block = {
   },
 };
 
-/** Updates of the asker's own record. */
+/** The block of updates of an own record. */
 export const updates: Block = {
   name: "update",
   tries:
-    "updates (PATCH, PUT) of one's own record whose body or query names the other tenant: it stays where it is",
+    "updates (PATCH, PUT) of an own record whose body or query names the other tenant: its tenant does not change",
   writes: true,
   *cases(world) {
     for (const spot of spots(world)) {

@@ -1,9 +1,9 @@
 import { refused, status } from "../laws.ts";
 import { aims, pathOf, type Aim, type Block, type Law } from "../world.ts";
 
-/** Who is asking: malformed keys, and keys where no key may be used. */
+/** Cases about authentication: malformed keys, and valid keys on native paths. */
 
-/** `Authorization` values (or whole header lists) that are no key, made of a good key. */
+/** Invalid `Authorization` values, or whole header lists, derived from a valid key. */
 const BAD_KEYS: readonly (readonly [string, (key: string, users: string) => readonly string[]])[] = [
   ["no key", () => []],
   ["an empty value", () => ["authorization", ""]],
@@ -47,7 +47,7 @@ const BAD_KEYS: readonly (readonly [string, (key: string, users: string) => read
   ["the key in a cookie", (key) => ["cookie", `payload-token=${key}; apiKey=${key}; users=${key}`]],
 ];
 
-/** Where a key has no business: the CMS's own API, in as many spellings as lead there. GET only. */
+/** Spellings of paths of the CMS's own API, on which no key is allowed. GET only. */
 const NATIVE: readonly ((collection: string) => string)[] = [
   (c) => `/api/${c}`,
   (c) => `/api/${c}/`,
@@ -76,13 +76,16 @@ const NATIVE: readonly ((collection: string) => string)[] = [
 ];
 
 const unauthorised: Law = refused("key");
-/** Refused before or because of the key; a spelling with two meanings may be called malformed instead. */
+/**
+ * The key is refused (403), or the path is refused before that: an ambiguous spelling may be malformed or
+ * unknown.
+ */
 const turnedAway: Law = status(400, 403, 404);
 
-/** Malformed, missing and unknown keys: one and the same answer. */
+/** The block of malformed, missing and unknown keys, which all get the same answer. */
 export const keys: Block = {
   name: "keys",
-  tries: "no key, malformed keys, keys in other places: one 401, whatever is asked for",
+  tries: "no key, malformed keys, keys in other places: the same 401 for every path",
   writes: false,
   *cases(world) {
     for (const aim of aims(world)) {
@@ -106,10 +109,10 @@ export const keys: Block = {
   },
 };
 
-/** A good key on native paths. */
+/** The block of valid keys on native paths. */
 export const native: Block = {
   name: "native",
-  tries: "a good key on the CMS's own paths, in every spelling: refused, never answered",
+  tries: "a valid key on the CMS's own paths, in every spelling: refused, never answered",
   writes: false,
   *cases({ a, b, collections }) {
     for (const collection of collections.slice(0, 2)) {
@@ -135,7 +138,7 @@ export const native: Block = {
   },
 };
 
-/** Versions that do not exist. */
+/** The block of versions that do not exist. */
 export const versions: Block = {
   name: "versions",
   tries: "versions that are not supported: 400 with a key, 401 without",

@@ -2,9 +2,11 @@ import { DISGUISES, type Disguise } from "../disguises.ts";
 import { contained, ownOnly, refused } from "../laws.ts";
 import { ask, aims, pathOf, type Aim, type Block, type Case, type Id, type Law } from "../world.ts";
 
-/** Every way to name a tenant, alone, together, in disagreement and in disguise. */
+/** Cases about naming a tenant: each way alone, in combinations, in contradiction and in unusual forms. */
 
-/** What a slot can say: nothing, an empty value, the asker's tenant, the other's, one that does not exist. */
+/**
+ * The values of one way to name a tenant: absent, empty, the own tenant, the other, one that does not exist.
+ */
 const HEADER_SLOTS = ["absent", "empty", "own", "other", "missing"] as const;
 const PATH_SLOTS = ["own", "other", "missing"] as const;
 type Slot = (typeof HEADER_SLOTS)[number];
@@ -12,7 +14,7 @@ type Slot = (typeof HEADER_SLOTS)[number];
 const NO_TENANT = "no-such-tenant";
 const NO_TENANT_ID = 987654321;
 
-/** What is asked in each combination; `theirs` must stay out of reach in all of them. */
+/** The reads of each combination. None of them may return a record of the other tenant. */
 const READS = [
   { name: "list", method: "GET", of: (): Id[] => [] },
   { name: "HEAD list", method: "HEAD", of: (): Id[] => [] },
@@ -23,10 +25,10 @@ const READS = [
 
 type Read = (typeof READS)[number];
 
-/** Combinations of the three ways to name a tenant, each with every read. */
+/** The block of combinations of the three ways to name a tenant, each with every read. */
 export const naming: Block = {
   name: "naming",
-  tries: "id header, slug header and path in every combination, disagreements included",
+  tries: "id header, slug header and path in every combination, including contradictory ones",
   writes: false,
   *cases(world) {
     for (const aim of oncePerDirection(aims(world))) {
@@ -54,10 +56,10 @@ export const naming: Block = {
   },
 };
 
-/** Doubled, aliased, nominated and look-alike headers. */
+/** The block of repeated, aliased, nominated and look-alike headers. */
 export const disguises: Block = {
   name: "disguises",
-  tries: "tenant headers doubled, in lists, under aliases (_ and .), nominated by Connection, look-alikes",
+  tries: "tenant headers repeated, in lists, under aliases (_ and .), nominated by Connection, look-alikes",
   writes: false,
   *cases(world) {
     for (const aim of oncePerDirection(aims(world))) {
@@ -110,7 +112,7 @@ function idOf(slot: Slot, aim: Aim): string | undefined {
   return slot === "empty" ? "" : String(slot === "missing" ? NO_TENANT_ID : aim[slot].id);
 }
 
-/** How a tenant is named does not depend on what is asked for, so one collection will do. */
+/** Keeps one collection per direction, because naming a tenant does not depend on the collection. */
 function oncePerDirection(known: Iterable<Aim>): Aim[] {
   const bySide = new Map<string, Aim>();
   for (const aim of known) {

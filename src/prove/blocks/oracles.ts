@@ -3,11 +3,11 @@ import { joinFields, relationFields } from "../relations.ts";
 import { ask, aims, pathOf, type Aim, type Block } from "../world.ts";
 
 /**
- * Questions whose answer would depend on records the asker may not see. Each is asked in two ways that differ in that
- * dependence only; the two answers must be the same bytes.
+ * Pairs of requests that would disclose data of invisible records. The two requests of a pair differ only in
+ * a condition on such records; their answers must have the same bytes.
  */
 
-/** What is asked of a related record: one that a record may match, and one that none does. */
+/** Two conditions on a related record: one that a record may match, and one that no record matches. */
 type Pair = readonly [name: string, likely: string, unlikely: string];
 
 function pairs(path: string, aim: Aim): Pair[] {
@@ -69,7 +69,7 @@ function pairs(path: string, aim: Aim): Pair[] {
   ];
 }
 
-/** Pairs that concern the tenant's own record and what authenticates people. */
+/** Returns the pairs about the tenant's own record and about fields with credentials. */
 function commonPairs({ world }: Aim): Pair[] {
   const t = world.names.tenantField;
   return [
@@ -83,7 +83,7 @@ function commonPairs({ world }: Aim): Pair[] {
   ];
 }
 
-/** Indistinguishable pairs. */
+/** The block of indistinguishable pairs. */
 export const oracles: Block = {
   name: "oracles",
   tries: "where and sort through relations and joins: the answer must not depend on related records",

@@ -11,10 +11,10 @@ const OVERRIDES = [
   "x_http_method_override",
 ];
 
-/** Methods in disguise. */
+/** The block of method overrides. */
 export const overrides: Block = {
   name: "override",
-  tries: "method override headers on POST and GET: the method on the wire counts",
+  tries: "method override headers on POST and GET: the actual method applies",
   writes: true,
   *cases(world) {
     for (const spot of spots(world)) {
@@ -33,7 +33,7 @@ export const overrides: Block = {
 
 type Override = readonly [header: string, method: string];
 
-/** A create with a `where` beside it: the create that it is on the wire, and nothing else. */
+/** Builds a create with a `where` in its query. It must stay a create. */
 function create(spot: Spot, override: Override): Case {
   const { own, other, collection } = spot;
   const attempt = async (desk: Desk) => {
@@ -51,7 +51,7 @@ function create(spot: Spot, override: Override): Case {
   };
 }
 
-/** A form that becomes a query where the override is honoured. */
+/** Builds a POST of a form, which a server that applies the override reads as a query. */
 function form(spot: Spot, override: Override): Case {
   const { own, other, collection } = spot;
   const attempt = async (desk: Desk) => {
@@ -67,7 +67,7 @@ function form(spot: Spot, override: Override): Case {
   };
 }
 
-/** A POST to a record: there is no such route, whatever it would like to be. */
+/** Builds a POST to a record. No such route exists, with any override. */
 function byId(spot: Spot, override: Override): Case {
   const { own, other, collection } = spot;
   const attempt = async (desk: Desk) => {
@@ -82,7 +82,7 @@ function byId(spot: Spot, override: Override): Case {
   };
 }
 
-/** A read stays a read. */
+/** Builds a read. It must stay a read. */
 function read(spot: Spot, override: Override): Case {
   const { own, collection } = spot;
   const attempt = async (desk: Desk) => {

@@ -2,7 +2,7 @@ import { all, contained, nothing, ownOnly, refused, sameAs } from "../laws.ts";
 import { ask, aims, pathOf, type Aim, type Block, type Id } from "../world.ts";
 import { WHERE_TRICKS } from "../where-tricks.ts";
 
-/** The `where` of a list in all its forms, and beside an id. */
+/** The block of all forms of `where`, on lists. */
 export const queries: Block = {
   name: "where",
   tries: "where in brackets, dots, __, or/and siblings, JSON, 1000 parameters: narrows, never widens",
@@ -15,7 +15,7 @@ export const queries: Block = {
       for (const [i, [query, matches]] of WHERE_TRICKS.entries()) {
         if (!aim.isTurn(i)) continue;
         const text = query(stuff);
-        // Where a group lends, a third tenant's documents may match.
+        // In a shared collection, documents of a third tenant of the group may match.
         const isEmpty = matches === "nothing" && !world.lent.has(collection);
         const attempt = ask(own, `${base}?${text}&depth=0&limit=25`);
         const name = `${collection}?${shortQueries(text)}, key ${own.side}`;
@@ -26,10 +26,10 @@ export const queries: Block = {
   },
 };
 
-/** The same beside the other's id in the path: it changes nothing. */
+/** The block of all forms of `where`, with an id of the other tenant in the path. They change nothing. */
 export const besideIds: Block = {
   name: "where-by-id",
-  tries: "where beside the other's id in the path: still missing, byte for byte",
+  tries: "where with an id of the other tenant in the path: still 404, byte for byte",
   writes: false,
   *cases(world) {
     for (const aim of aims(world)) {
@@ -48,10 +48,13 @@ export const besideIds: Block = {
   },
 };
 
-/** A HEAD tells as much as its GET, and so must be scoped as well: its length is that of the GET's answer. */
+/**
+ * The block of HEAD requests, which must be scoped like GET: `content-length` discloses the length of the
+ * answer.
+ */
 export const heads: Block = {
   name: "head",
-  tries: "HEAD tells nothing that GET does not",
+  tries: "HEAD discloses nothing that GET does not",
   writes: false,
   *cases(world) {
     for (const aim of aims(world)) {
@@ -90,7 +93,9 @@ export const heads: Block = {
   },
 };
 
-/** What the tricks are made of. Where a tenant's id is not known its slug stands in: it then names nobody. */
+/**
+ * Returns the material of the queries. If a tenant's id is unknown its slug is used, which matches no tenant.
+ */
 export function stuffOf({ world, own, other, mine, theirs }: Aim) {
   return {
     t: world.names.tenantField,
@@ -102,7 +107,7 @@ export function stuffOf({ world, own, other, mine, theirs }: Aim) {
   };
 }
 
-/** A query as it goes into a case's name: the run of filler parameters by its count. */
+/** Shortens a query for a case's name: replaces filler parameters by their count. */
 export function shortQueries(query: string): string {
   const text = query.replace(
     /(?:a\d+=1&?){50,}/,

@@ -16,16 +16,17 @@ import {
 import type { Spot } from "../write-laws.ts";
 import { spots } from "./bodies.ts";
 
-/** How the gateway refuses a relation to what the tenant may not use. */
+/** The gateway's message on a relation to a record that the tenant may not use. */
 const UNUSABLE = "This relationship leads to no record that can be used here.";
 
 /**
- * Points the asker's own record at a record of the other's and looks at every answer that could populate it. A CMS may
- * refuse such a relation; where it does not, the gateway must not let the record out.
+ * The block of relations from an own record to a record of the other tenant. It checks every answer that
+ * could populate the relation. A CMS may refuse such a relation; if it does not, the gateway must withhold
+ * the record.
  */
 export const relations: Block = {
   name: "relations",
-  tries: "one's own record pointed at the other's: population must not carry it out",
+  tries: "an own record that refers to the other tenant's: population must not return it",
   writes: true,
   *cases(world) {
     for (const spot of spots(world)) {
@@ -47,7 +48,7 @@ export const relations: Block = {
               });
             };
             const attempt = (desk: Desk) => pointingAt(desk, theirs.id);
-            // A relation that leads nowhere is more than some databases take: 500, and nothing of the CMS in it.
+            // Some databases fail on a relation to a missing record: 500, with no text of the CMS.
             const law = all(
               status(200, 400, 409, 422, 500),
               hides(spot, theirs.texts),
@@ -63,7 +64,7 @@ export const relations: Block = {
   },
 };
 
-/** A document with texts that occur nowhere else: the one whose leak would be seen. */
+/** Returns a document with unique texts, so that a leak of it can be detected. */
 function telling(
   docs: readonly Doc[],
   markers: readonly string[],
@@ -78,7 +79,7 @@ function telling(
   return undefined;
 }
 
-/** The id in the form in which this field holds ids. */
+/** Returns the id in the form that this field uses. */
 function pointer(docs: readonly Doc[], field: string, to: { target: string; id: Id }): unknown {
   const known = docs.map((doc) => doc[field]).find((value) => value !== null && value !== undefined);
   const one = (like: unknown) =>
@@ -94,9 +95,10 @@ function hides({ other }: Spot, texts: readonly string[]): Law {
 }
 
 /**
- * Where the gateway refuses a relation to a record that does not exist, in its own words, it has asked who may be
- * pointed at: the other's record must then be refused too. Of other fields the CMS decides. An id may be of several
- * collections, and so of a record that the asker may use: then it is populated for it.
+ * Requires equal treatment of the other tenant's record and a missing one. If the gateway refuses a relation
+ * to a missing record with its own message, it checks that field, and must refuse the other tenant's record
+ * too. For unchecked fields the CMS decides. The same id may exist in several collections, so a populated
+ * answer shows a record that the own tenant may use.
  */
 function asIfMissing(spot: Spot, field: string, toMissing: (desk: Desk) => Promise<RawRequest>): Law {
   return async (seen, { desk, send }) => {
@@ -114,7 +116,7 @@ function isPopulated(relation: unknown): boolean {
   return isObject(one) && (!("relationTo" in one) || isObject(one["value"]));
 }
 
-/** The same of the reads that follow: the record by id, and in a list. */
+/** Requires that later reads, by id and in a list, do not contain the texts either. */
 function laterHides(spot: Spot, { depth, texts }: { depth: number; texts: readonly string[] }): Law {
   const { world, own, collection } = spot;
   return async (seen, bench) => {

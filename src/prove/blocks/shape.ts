@@ -2,9 +2,12 @@ import { all, contained, ownOnly, sameAs } from "../laws.ts";
 import { joinFields, relationFields } from "../relations.ts";
 import { ask, aims, pathOf, type Aim, type Block, type Id } from "../world.ts";
 
-/** What shapes an answer (population above all), and what must not: unknown parameters and headers. */
+/**
+ * Cases about parameters that shape an answer, population above all, and about unknown parameters and
+ * headers.
+ */
 
-/** Shapes by which a record of the other's could come along: tried on every collection. */
+/** Parameters that could add a record of the other tenant to an answer; tried on every collection. */
 function carriers({ world, own, other, collection }: Aim): string[] {
   const t = world.names.tenantField;
   const id = other.id ?? other.slug;
@@ -26,7 +29,7 @@ function carriers({ world, own, other, collection }: Aim): string[] {
   ];
 }
 
-/** Shapes that are one parser's work whatever the collection: tried in turn. */
+/** Parameters whose handling does not depend on the collection; each is tried on one collection. */
 function shapes({ world }: Aim): string[] {
   const t = world.names.tenantField;
   return [
@@ -68,10 +71,10 @@ function shapes({ world }: Aim): string[] {
   ];
 }
 
-/** Population, selection and paging, of lists and single records. */
+/** The block of population, selection and paging, on lists and single records. */
 export const shape: Block = {
   name: "shape",
-  tries: "depth, select, populate, joins, locale, draft, paging: nothing of the other's comes along",
+  tries: "depth, select, populate, joins, locale, draft, paging: no data of the other tenant",
   writes: false,
   *cases(world) {
     for (const aim of aims(world)) {
@@ -98,7 +101,7 @@ export const shape: Block = {
   },
 };
 
-/** Parameters that mean something to some CMS and nothing to the Partners API. */
+/** Parameters that some CMS interprets and the Partners API ignores. */
 function parameters({ world, other }: Aim): string[] {
   const t = world.names.tenantField;
   const id = other.id ?? other.slug;
@@ -132,7 +135,7 @@ function parameters({ world, other }: Aim): string[] {
   ];
 }
 
-/** Headers that mean something to some server behind, and nothing to the Partners API. None of them could do harm. */
+/** Headers that some server behind the gateway interprets and the Partners API ignores. None is harmful. */
 function headersOf({ other }: Aim): (readonly string[])[] {
   return [
     ["x-http-method-override", "OPTIONS"],
@@ -170,11 +173,11 @@ function headersOf({ other }: Aim): (readonly string[])[] {
   ];
 }
 
-/** Each makes no difference at all. */
+/** The block of ignored parameters and headers: none changes the answer. */
 export const ignored: Block = {
   name: "ignored",
   tries:
-    "parameters and headers that mean something elsewhere (overrides, forwarding, cookies): no difference",
+    "parameters and headers that other systems interpret (overrides, forwarding, cookies): no difference",
   writes: false,
   *cases(world) {
     for (const aim of aims(world)) {

@@ -2,9 +2,9 @@ import { LENIENT, PATHS, RESERVED, WORDS } from "../path-tricks.ts";
 import { all, contained, refused, sameAs, status } from "../laws.ts";
 import { aims, ask, pathOf, type Aim, type Block, type Id, type Law } from "../world.ts";
 
-/** Every spelling of a path or an id that some parser could read as another. */
+/** Cases about spellings of a path or an id that some parser could read as another. */
 
-/** Paths with more than one reading. */
+/** The block of ambiguous paths. */
 export const pathSpellings: Block = {
   name: "paths",
   tries: "dot segments, escapes, doubled slashes, NUL, case, matrix parameters, look-alike slugs",
@@ -34,10 +34,11 @@ export const pathSpellings: Block = {
   },
 };
 
-/** Records by id: the other's is a missing one, byte for byte, however the tenant is named and the id is spelt. */
+/** The block of reads by id: a record of the other tenant is answered as a missing one, byte for byte. */
 export const ids: Block = {
   name: "ids",
-  tries: "the other's records by id, lenient spellings of ids, reserved words: as if missing, byte for byte",
+  tries:
+    "the other tenant's records by id, lenient spellings, reserved words: answered as missing, byte for byte",
   writes: false,
   *cases(world) {
     for (const aim of aims(world)) {
@@ -90,7 +91,7 @@ function* spellingCases(aim: Aim) {
     for (const [i, spell] of LENIENT.entries()) {
       if (!aim.isTurn(i)) continue;
       const target = `${base}/${spell(id)}?depth=0`;
-      // Text ids stand for themselves, and so may exist; numeric ones are canonical or nobody's.
+      // A record may have such a text as its id. Among numeric ids, only the canonical spelling exists.
       const law = isNumeric ? refused("document", "malformed") : all(contained(aim), never(aim));
       yield {
         name: `${target}, ${whose}, key ${own.side}`,
@@ -115,7 +116,7 @@ function* spellingCases(aim: Aim) {
   }
 }
 
-/** Not the other's record itself: its id at the top of an answer. */
+/** Requires that the answer is not the other tenant's record itself, by the id at its beginning. */
 function never({ theirs, world, collection }: Aim): Law {
   return (seen) =>
     !world.shared.has(collection) &&

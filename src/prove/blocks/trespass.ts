@@ -4,11 +4,11 @@ import { untouched, type Spot } from "../write-laws.ts";
 import { missingLike, pathOf, tell, type Block, type Desk, type Doc, type Id, type Law } from "../world.ts";
 import { spots } from "./bodies.ts";
 
-/** Writes to the other's records: by id, in bulk, and by methods in disguise. */
+/** Cases about writes to the other tenant's records: by id and in bulk. */
 
 const METHODS = ["PATCH", "PUT", "DELETE"] as const;
 
-/** Ways to name a tenant on a write, and which refusal follows from each. */
+/** The ways to name a tenant on a write, each with the required refusal. */
 const WAYS: readonly (readonly [
   name: string,
   refusal: "document" | "tenant",
@@ -84,7 +84,7 @@ const BODIES: readonly (readonly [name: string, body: (sample: Doc, spot: Spot) 
   ["nothing", () => ({})],
 ];
 
-/** Spellings of an id in a path that a lenient CMS reads as the id. */
+/** Spellings in a path that a lenient CMS reads as the id. */
 const SPELLINGS: readonly ((id: Id) => string)[] = [
   (id) => `${id}abc`,
   (id) => `0${id}`,
@@ -101,11 +101,11 @@ const SPELLINGS: readonly ((id: Id) => string)[] = [
 
 const QUERIES = ["", "?depth=0", "?draft=true", "?trash=true", "?overrideAccess=true"] as const;
 
-/** Writes to one record of the other's. */
+/** The block of writes to one record of the other tenant. */
 export const trespass: Block = {
   name: "trespass",
   tries:
-    "PATCH, PUT, DELETE of the other's record, however named and spelt: as if missing, and it stays as it was",
+    "PATCH, PUT, DELETE of the other tenant's record, in every spelling: answered as missing, and unchanged",
   writes: true,
   *cases(world) {
     for (const spot of spots(world)) {
@@ -144,7 +144,7 @@ export const trespass: Block = {
   },
 };
 
-/** The attempt at the other's record, and the law: refused, as for a missing one byte for byte, and untouched. */
+/** Builds a write to the other's record. The law: refused with the bytes of a missing one, and unchanged. */
 function probed(spot: Spot, at: (id: Id, sample: Doc) => RawRequest, refusal: Law) {
   const { other, collection } = spot;
   const attempt = async (desk: Desk) =>
@@ -157,10 +157,10 @@ function probed(spot: Spot, at: (id: Id, sample: Doc) => RawRequest, refusal: La
   return { attempt, law };
 }
 
-/** Writes without an id, with a `where` that names one record of the other's. */
+/** The block of writes without an id, with a `where` that names one record of the other tenant. */
 export const bulk: Block = {
   name: "bulk",
-  tries: "PATCH, PUT, DELETE of a collection by where: there is no such route",
+  tries: "PATCH, PUT, DELETE of a collection by where: the route does not exist",
   writes: true,
   *cases(world) {
     for (const spot of spots(world)) {

@@ -1,6 +1,6 @@
 /**
- * Charts over time, drawn to the width there is. Each can be read with the pointer, with the arrow keys, and by a
- * screen reader: its legend is also its read-out.
+ * Charts over time, drawn to the available width. Values can be read with the pointer, with the arrow keys and by a
+ * screen reader: the legend shows them.
  *
  * @typedef {{ readonly name: string, readonly title: string, readonly values: readonly (number | null)[] }} Curve
  * @typedef {object} Drawing
@@ -9,7 +9,7 @@
  * @property {number} at the time of the last slot
  * @property {"bars" | "lines"} kind
  * @property {string} unit
- * @property {string} label what a screen reader says of it
+ * @property {string} label text for screen readers
  */
 import { byId, el, svg } from "./dom.js";
 import { clockTime, short } from "./words.js";
@@ -19,7 +19,7 @@ const LEFT = 38;
 const BOTTOM = 20;
 const TOP = 8;
 
-/** One chart in its place; `show` draws what there is now. */
+/** A chart in the page element with `id`. `show` draws new data. */
 export class Chart {
   #place;
   #legend = el("div", { class: "legend", "aria-live": "off" });
@@ -77,7 +77,7 @@ export class Chart {
   #draw() {
     const drawing = this.#drawing;
     if (drawing === undefined) return;
-    // A bar needs some pixels to be seen: on a phone several slots share one.
+    // A bar needs a minimum width to be visible, so on a phone several slots share one bar.
     this.#step = Math.max(1, Math.ceil((180 * 3.5) / (this.#width - LEFT)));
     const curves = drawing.curves.map((curve) => ({
       ...curve,
@@ -104,7 +104,7 @@ export class Chart {
 /** @typedef {{ readonly width: number, readonly columns: number, readonly top: number }} Frame */
 
 /**
- * Several slots as one: the mean of counts, the worst of latencies.
+ * Merges several slots into one: the mean of counts, the maximum of latencies.
  *
  * @param {readonly (number | null)[]} values
  * @param {number} step
@@ -132,7 +132,7 @@ function highest(curves, kind) {
   return Math.max(0, ...heights);
 }
 
-/** The next round number above. @param {number} value */
+/** Returns the next round number above. @param {number} value */
 function nice(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -161,7 +161,7 @@ function grid(frame, span) {
   const marks = [0, 1, 2, 3].map((third) => {
     const anchor = third === 0 ? "start" : third === 3 ? "end" : "middle";
     const ago = minutes - (minutes * third) / 3;
-    // On a phone the whole words would run into each other.
+    // On a phone the full labels would overlap.
     const text = ago === 0 ? "now" : `${ago} min${frame.width < 340 ? "" : " ago"}`;
     return svg(
       "text",
@@ -187,14 +187,14 @@ function bars(curves, frame) {
       if (value === null || value === 0) return [];
       const from = below[column] ?? 0;
       below[column] = from + value;
-      // A single failure among thousands is still to be seen.
+      // A single failure among thousands must stay visible.
       const height = Math.max(1.5, y(from, frame) - y(from + value, frame));
       return [svg("rect", { class: name, x: x(column, frame), y: y(from, frame) - height, width, height })];
     }),
   );
 }
 
-/** Lines that break where nothing was measured. @param {readonly Curve[]} curves @param {Frame} frame */
+/** Draws lines with gaps where nothing was measured. @param {readonly Curve[]} curves @param {Frame} frame */
 function lines(curves, frame) {
   return curves.flatMap(({ name, values }) => {
     let path = "";
@@ -219,7 +219,7 @@ function cursorLine(cursor, frame) {
 }
 
 /**
- * Names, and the numbers under the cursor.
+ * Returns the names, and the values at the cursor.
  *
  * @param {readonly Curve[]} curves
  * @param {Drawing} drawing

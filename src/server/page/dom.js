@@ -1,6 +1,6 @@
 /**
- * Elements from plain text. What comes from clients, tenants and the CMS is only ever a text node or an attribute's
- * value here: nothing on this page is parsed as markup.
+ * Creates elements. Text from clients, tenants and the CMS becomes text nodes or attribute values only: nothing on
+ * this page is parsed as markup.
  *
  * @typedef {Readonly<Record<string, string | number | undefined>>} Attributes
  * @typedef {Node | string | undefined} Child
@@ -29,7 +29,7 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /**
- * `--name` attributes become custom properties: the policy allows no inline style.
+ * Sets the attributes. `--name` becomes a custom property, since the policy forbids inline styles.
  *
  * @template {HTMLElement | SVGElement} E
  * @param {E} element
@@ -57,8 +57,8 @@ export function byId(id) {
 const drawn = new Map();
 
 /**
- * Draws a part of the page anew, where what it shows has changed, and not while somebody is marking text in it: what
- * is to be copied must hold still.
+ * Redraws a part of the page if its data has changed. A part with selected text is not redrawn, so that the text can
+ * be copied.
  *
  * @param {string} id
  * @param {unknown} shown

@@ -1,5 +1,5 @@
 /**
- * Breaches of isolation, and, apart from them, values that are merely not provable to be the tenant's.
+ * Breaches of isolation, and separately values that are not provably the tenant's.
  *
  * @import { BreachEntry, Snapshot, WithheldEntry } from "../../core/status.ts"
  */
@@ -13,13 +13,13 @@ export function showIsolation({ breaches, withheld }) {
   redraw("withheld", withheld, () => [withheldTable(withheld)]);
 }
 
-/** Rows that a table shows at the most. */
+/** The most rows of a table. */
 const ROWS = 15;
 
 const BREACHED = {
-  refused: "500, nothing left",
+  refused: "answered 500",
   replaced: "left out",
-  observed: "a partner has them",
+  observed: "sent to the partner",
 };
 
 /** @param {readonly BreachEntry[]} breaches */
@@ -67,7 +67,7 @@ function withheldTable(withheld) {
         timeCell(seen),
         el("td", { "data-name": "Collection" }, collection),
         el("td", { "data-name": "Field" }, el("code", {}, path), " ", el("span", { class: "quiet" }, kind)),
-        el("td", { "data-name": "What was done" }, action === "observed" ? "sent all the same" : action),
+        el("td", { "data-name": "What was done" }, action === "observed" ? "sent" : action),
         el("td", { "data-name": "Values", class: "number" }, short(count)),
       ),
     );

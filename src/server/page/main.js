@@ -1,5 +1,5 @@
 /**
- * The page's life: a stream of snapshots, and what to show when it breaks off.
+ * Receives the stream of snapshots, draws them, and reconnects when the stream breaks off.
  *
  * @import { Snapshot } from "../../core/status.ts"
  */
@@ -10,9 +10,9 @@ import { showTiles, showVerdict } from "./sections.js";
 import { showRefusals, showTables } from "./tables.js";
 import { clockTime } from "./words.js";
 
-/** Without an event for so long the gateway is taken for gone: a network that swallows says nothing at all. */
+/** The time without an event after which the connection counts as lost: a network that drops packets reports no error. */
 const SILENCE_MS = 8_000;
-const AGAIN_MS = 3_000;
+const RETRY_MS = 3_000;
 
 const requests = new Chart("requests-chart");
 const latency = new Chart("latency-chart");
@@ -32,7 +32,7 @@ function connect() {
     stream.close();
     clearTimeout(silence);
     lost();
-    setTimeout(connect, AGAIN_MS);
+    setTimeout(connect, RETRY_MS);
   };
   const listen = () => {
     clearTimeout(silence);
@@ -65,7 +65,7 @@ function show(snapshot) {
     slot: series.slot,
     at,
     label:
-      "Partner requests per second over the last quarter of an hour, by how they ended. Left and right read single moments.",
+      "Partner requests per second over the last quarter of an hour, by outcome. The left and right keys show single values.",
     curves: [
       { name: "answered", title: "answered", values: perSecond(series.answered) },
       { name: "refused", title: "refused, 4xx", values: perSecond(series.refused) },
@@ -78,7 +78,7 @@ function show(snapshot) {
     slot: series.slot,
     at,
     label:
-      "Milliseconds to the answer over the last quarter of an hour: median, 95th and 99th percentile. Left and right read single moments.",
+      "Milliseconds to the answer over the last quarter of an hour: median, 95th and 99th percentile. The left and right keys show single values.",
     curves: [
       { name: "p50", title: "p50", values: series.p50 },
       { name: "p95", title: "p95", values: series.p95 },
@@ -90,15 +90,15 @@ function show(snapshot) {
 function lost() {
   document.body.dataset["link"] = "lost";
   if (last === undefined) {
-    byId("link").textContent = "No connection, trying again";
+    byId("link").textContent = "No connection, retrying";
     return;
   }
   const since = clockTime(last.at);
-  byId("link").textContent = `Connection lost, trying again. Below: ${since}`;
+  byId("link").textContent = `Connection lost, retrying. Data of ${since}`;
   document.body.dataset["tone"] = "bad";
-  byId("verdict-title").textContent = `No word from the gateway since ${since}.`;
+  byId("verdict-title").textContent = `No data from the gateway since ${since}.`;
   byId("findings").replaceChildren();
-  document.title = "No word from partners-gateway";
+  document.title = "No data from partners-gateway";
 }
 
 function filter() {

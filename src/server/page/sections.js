@@ -1,5 +1,5 @@
 /**
- * The upper half of the page: the verdict, and this moment in numbers.
+ * The upper half of the page: the verdict and the current numbers.
  *
  * @import { Level, Snapshot } from "../../core/status.ts"
  * @import { Tone } from "./words.js"
@@ -21,13 +21,13 @@ export function showVerdict(snapshot) {
   const calm =
     total === 0
       ? "No partner request in the last minute."
-      : `${short(rate)} requests a second, 95 % of them answered within ${short(p95 ?? 0)} ms.`;
+      : `${short(rate)} requests per second, 95 % of them answered within ${short(p95 ?? 0)} ms.`;
   document.body.dataset["tone"] = tone;
   document.title = `${tone === "good" ? "" : `${found[0]?.what ?? ""} `}partners-gateway`;
   colourIcon(COLOURS[tone]);
   byId("build").textContent =
     `${build.version} · Node.js ${build.node.replace(/^v/, "")} · up ${lasted(at - started)}`;
-  byId("verdict-title").textContent = found[0]?.what ?? "All is well.";
+  byId("verdict-title").textContent = found[0]?.what ?? "No problems.";
   redraw("findings", [found, calm], () =>
     found.length === 0
       ? [el("li", {}, calm)]
@@ -37,7 +37,7 @@ export function showVerdict(snapshot) {
   );
 }
 
-/** The tab's icon, so that among thirty tabs the one that needs somebody is seen. @param {string} colour */
+/** Colours the tab's icon, so that a problem shows among many tabs. @param {string} colour */
 function colourIcon(colour) {
   const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${colour}"/></svg>`;
   document
@@ -74,7 +74,7 @@ function tilesOf({ health, load, series }) {
       ...(p95 === undefined ? {} : { unit: "ms" }),
       more: p95 === undefined ? "nothing to measure" : `p50 ${short(p50 ?? 0)} · p99 ${short(p99 ?? 0)}`,
     },
-    { name: "At the same time", ...levelTile(load.inFlight) },
+    { name: "In flight", ...levelTile(load.inFlight) },
     {
       name: "CMS connections",
       ...levelTile(load.connections),
@@ -98,8 +98,8 @@ function levelTile(level) {
 
 /** @type {Readonly<Record<string, string>>} */
 const PART_NOTES = {
-  redis: "shared by replicas",
-  rate: "counts for the limits",
+  redis: "cache shared by replicas",
+  rate: "counters of the rate limit",
 };
 
 /**
@@ -109,7 +109,7 @@ const PART_NOTES = {
  * @returns {Tile}
  */
 function partTile(part, state, isOpen) {
-  const words = { ok: "answers", degraded: "degraded", down: "down", unknown: "not heard yet" };
+  const words = { ok: "answers", degraded: "degraded", down: "down", unknown: "unknown" };
   const value = Object.entries(words).find(([name]) => name === state)?.[1] ?? state;
   const tone = state === "ok" ? "good" : state === "down" ? "bad" : "warn";
   return {

@@ -1,7 +1,7 @@
 /**
- * The lower half of the page: who asks, where facts came from, what was refused.
+ * The lower half of the page: tenants and users, sources of lookups, refusals.
  *
- * @import { RefusalEntry, Row, Snapshot, Tier, Use } from "../../core/status.ts"
+ * @import { RefusalEntry, Row, Snapshot, CacheTierRow, Use } from "../../core/status.ts"
  * @import { Child } from "./dom.js"
  */
 import { el, redraw } from "./dom.js";
@@ -31,7 +31,7 @@ function rowsTable(title, rows, nothing) {
     th("Requests", "number"),
     th("4xx", "number"),
     th("5xx", "number"),
-    th("How they ended", "wide"),
+    th("Outcomes", "wide"),
   );
   const body = rows.slice(0, 12).map((row) => {
     const { name, answered, refused, failed } = row;
@@ -75,25 +75,23 @@ function split(parts, label) {
 
 const TIERS = {
   memory: "memory",
-  joined: "joined another's question",
+  joined: "joined a lookup in flight",
   redis: "Redis",
   cms: "CMS",
-  stale: "stale, CMS silent",
+  stale: "stale, CMS down",
 };
 
 /**
  * @param {string} title
  * @param {string} fact
- * @param {readonly Tier[]} tiers
+ * @param {readonly CacheTierRow[]} tiers
  */
 function tierOf(title, fact, tiers) {
   const own = tiers.filter((tier) => tier.fact === fact);
   const total = own.reduce((sum, { count }) => sum + count, 0);
   const asked = own.find(({ via }) => via === "cms")?.count ?? 0;
   const summary =
-    total === 0
-      ? "not asked for"
-      : `${short(total)} asked for, ${percent(1 - asked / total)} without the CMS`;
+    total === 0 ? "no lookups" : `${short(total)} lookups, ${percent(1 - asked / total)} without the CMS`;
   const known = own.filter(({ count }) => count > 0);
   return el(
     "div",
@@ -160,7 +158,7 @@ function endings({ deprecation, sunset }, at) {
 const ROWS = 15;
 
 /**
- * The latest refusals, like ones as one row with their number: an outage fills the list with the same line.
+ * Shows the latest refusals. Equal ones are one row with their number, since an outage fills the list with the same line.
  *
  * @param {readonly RefusalEntry[]} refusals the latest first
  * @param {{ readonly whose: string, readonly text: string }} filter
@@ -172,13 +170,14 @@ export function showRefusals(refusals, filter) {
   });
   const kinds = kindsOf(wanted);
   redraw("refusals", kinds, () => {
-    if (refusals.length === 0)
-      return [el("p", { class: "empty" }, "Nothing has been refused since the start.")];
-    if (kinds.length === 0) return [el("p", { class: "empty" }, "Nothing like that among the latest.")];
+    if (refusals.length === 0) return [el("p", { class: "empty" }, "No refusals since the start.")];
+    if (kinds.length === 0) return [el("p", { class: "empty" }, "No refusal matches the filter.")];
     const head = el("tr", {}, th("Latest"), th("Status"), th("Why"), th("Who"), th("What"), th("Request id"));
     const body = kinds.slice(0, ROWS).map((kind) => refusalRow(kind));
     const more =
-      kinds.length > ROWS ? el("p", { class: "empty" }, `And ${kinds.length - ROWS} more kinds.`) : undefined;
+      kinds.length > ROWS
+        ? el("p", { class: "empty" }, `${kinds.length - ROWS} more kinds are not shown.`)
+        : undefined;
     return [el("table", { class: "cards" }, el("thead", {}, head), el("tbody", {}, ...body)), more];
   });
 }
@@ -210,7 +209,9 @@ function refusalRow({ entry, times }) {
   const asked = [version ?? "", what ?? method].filter((word) => word !== "").join(" · ");
   const because = reason === "" ? undefined : el("div", { class: "reason" }, reason);
   const theirs =
-    clientRequestId === undefined ? undefined : el("div", { class: "reason" }, `theirs: ${clientRequestId}`);
+    clientRequestId === undefined
+      ? undefined
+      : el("div", { class: "reason" }, `client's id: ${clientRequestId}`);
   const count = times === 1 ? undefined : el("span", { class: "times" }, ` ×${times}`);
   return el(
     "tr",

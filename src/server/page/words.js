@@ -1,5 +1,5 @@
 /**
- * What the numbers mean, in words: pure functions of a snapshot.
+ * The page's statements about a snapshot: pure functions.
  *
  * @import { Level, Series, Snapshot } from "../../core/status.ts"
  * @typedef {"good" | "warn" | "bad"} Tone
@@ -8,7 +8,7 @@
  */
 
 /**
- * The last whole minute: requests a second, and shares of all between 0 and 1.
+ * Returns the last whole minute: requests per second, and shares between 0 and 1.
  *
  * @param {Series} series
  * @returns {Minute}
@@ -23,7 +23,7 @@ export function lastMinute({ slot, answered, refused, failed }) {
 }
 
 /**
- * The latest number of a list, at most a minute old.
+ * Returns the latest number of a list, at most one minute old.
  *
  * @param {readonly (number | null)[]} list
  */
@@ -34,12 +34,12 @@ export function latest(list) {
 /** @type {Readonly<Record<string, string>>} */
 const ADVICE = {
   redis:
-    "Partners are served from memory and the CMS. A withdrawn key may live on in other replicas for cache.cutOffTtl.",
-  isolation: "Breaches of isolation are listed below; docs/operating.md#gatewayisolation says what to do.",
+    "Partners are served from the local cache and the CMS. A revoked key may stay valid on other replicas for cache.cutOffTtl.",
+  isolation: "Breaches of isolation are listed below; docs/operating.md#gatewayisolation has the steps.",
 };
 
 /**
- * What an operator has to know first, the worst first.
+ * Returns the problems for the operator, the worst first.
  *
  * @param {Snapshot} snapshot
  * @returns {Finding[]}
@@ -52,25 +52,25 @@ export function findings(snapshot) {
   const say = (/** @type {Tone} */ tone, /** @type {string} */ what, /** @type {string} */ advice) =>
     void found.push({ tone, what, advice });
   if (health.draining)
-    say("warn", "Going out of service.", "It serves what has begun and is told by /readyz to get no more.");
+    say("warn", "Draining.", "Requests in flight finish; /readyz tells the load balancer to stop.");
   else if (!health.ready)
-    say("bad", "Not in service yet: the CMS has not answered.", "Is upstream.url right, and the CMS up?");
+    say("bad", "Not ready: the CMS has not answered.", "Check upstream.url, and that the CMS is up.");
   const breached = recentBreaches(snapshot);
   if (breached > 0) {
     const records = `${breached} ${breached === 1 ? "record" : "records"}`;
-    say("bad", `The CMS sent ${records} of tenants that were not asked for.`, ADVICE["isolation"] ?? "");
+    say("bad", `The CMS sent ${records} of other tenants.`, ADVICE["isolation"] ?? "");
   }
   if (load.breakerOpen || health.parts["cms"] === "down")
     say(
       "bad",
       "The CMS does not answer.",
-      "Partners are told 503 at once. It is asked again every moment, and service resumes with its first answer.",
+      "Partners get 503 at once. Trial requests continue, and service resumes with the first answer.",
     );
   else if (health.ready && health.parts["cms"] === "degraded")
     say(
       "warn",
       "The last request to the CMS got no answer.",
-      "One alone is a restart or a lost connection; more of them open the breaker.",
+      "A single one is a restart or a lost connection; several open the circuit breaker.",
     );
   for (const [part, state] of Object.entries(health.parts)) {
     if (part === "cms" || state === "ok" || state === "unknown") continue;
@@ -80,16 +80,16 @@ export function findings(snapshot) {
     say(
       failed >= 0.05 ? "bad" : "warn",
       `${percent(failed)} of partner requests failed in the last minute.`,
-      "The refusals below say why.",
+      "The refusals below give the reasons.",
     );
   const levels = {
-    "Partner requests at the same time": load.inFlight,
+    "Partner requests in flight": load.inFlight,
     "CMS connections": load.connections,
-    "Requests that wait for the CMS": load.waiting,
+    "Requests that wait for a CMS connection": load.waiting,
   };
   for (const [name, level] of Object.entries(levels)) {
     if (toneOf(level) !== "good")
-      say("warn", `${name}: ${level.now} of ${level.most}.`, "At the limit, partners are told 503.");
+      say("warn", `${name}: ${level.now} of ${level.most}.`, "At the limit, partners get 503.");
   }
   const gone = pastSunset(snapshot);
   if (gone > 0)
@@ -102,16 +102,16 @@ export function findings(snapshot) {
   return found.toSorted((a, b) => order[a.tone] - order[b.tone]);
 }
 
-/** How long a breach is news, in milliseconds. */
-const NEWS_MS = 15 * 60_000;
+/** The time that a breach is shown as recent, in milliseconds. */
+const RECENT_MS = 15 * 60_000;
 
 /**
- * Records of the breaches whose last was seen within the page's time.
+ * Returns the number of records in recent breaches.
  *
  * @param {Snapshot} snapshot
  */
 function recentBreaches({ breaches, at }) {
-  const recent = breaches.filter(({ seen }) => at - seen < NEWS_MS);
+  const recent = breaches.filter(({ seen }) => at - seen < RECENT_MS);
   return recent.reduce((sum, { count }) => sum + count, 0);
 }
 
@@ -121,7 +121,7 @@ function pastSunset({ uses, at }) {
 }
 
 /**
- * How near a number is to its limit.
+ * Rates how near a number is to its limit.
  *
  * @param {Level} level
  * @returns {Tone}

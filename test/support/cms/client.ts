@@ -3,13 +3,13 @@ import { connect } from "node:net";
 /** An object parsed from JSON. */
 export type Json = Record<string, unknown>;
 
-/** A small HTTP client bound to one origin and one user; works against the CMS and against anything before it. */
+/** A small HTTP client for one origin and one user, for the CMS or any server before it. */
 export interface Client {
   /** Sends a request with the client's Authorization, unless `init` has one. */
   readonly call: (path: string, init?: RequestInit) => Promise<Response>;
-  /** As `call`, and reads the answer as a JSON object. */
+  /** Like `call`, and parses the response as a JSON object. */
   readonly json: (path: string, init?: RequestInit) => Promise<Json>;
-  /** Sends `body` as JSON and reads the answer as a JSON object. */
+  /** Sends `body` as JSON and parses the response as a JSON object. */
   readonly write: (method: string, path: string, body: unknown) => Promise<Json>;
 }
 
@@ -22,7 +22,7 @@ export function clientOf(origin: string, authorization: string): Client {
   };
   const json = async (path: string, init?: RequestInit): Promise<Json> => {
     const body: unknown = await (await call(path, init)).json();
-    if (typeof body !== "object" || body === null) throw new Error(`${path}: no object`);
+    if (typeof body !== "object" || body === null) throw new Error(`${path}: not an object`);
     return { ...body };
   };
   return {
@@ -37,7 +37,10 @@ export function clientOf(origin: string, authorization: string): Client {
   };
 }
 
-/** Sends lines no HTTP client would send as they are, and returns all of the answer. Ask for `Connection: close`. */
+/**
+ * Sends lines as given, which no HTTP client would, and resolves with the whole response. The lines must
+ * contain `Connection: close`.
+ */
 export async function rawExchange(port: number, lines: readonly string[]): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.write(`${lines.join("\r\n")}\r\n\r\n`);

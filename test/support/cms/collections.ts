@@ -3,7 +3,7 @@ import type { Block, CollectionConfig, Field, GlobalConfig } from "payload";
 import type { Project } from "./project.ts";
 import { seed } from "./seed.ts";
 
-/** The collections that belong to a tenant, and so are given to the multi-tenant plugin. */
+/** The collections that belong to a tenant, for the multi-tenant plugin. */
 export const TENANT_OWNED = ["pages", "events", "venues", "media", "files", "posts"] as const;
 
 const title: Field = { name: "title", type: "text", required: true };
@@ -123,7 +123,10 @@ function files(dir: string): CollectionConfig {
   };
 }
 
-/** The fixture's collections, without what the multi-tenant plugin adds. Uploads are kept below `dir`. */
+/**
+ * The fixture's collections, without the additions of the multi-tenant plugin. Uploads are stored below
+ * `dir`.
+ */
 function collections(dir: string): CollectionConfig[] {
   return [
     pages,
@@ -138,7 +141,7 @@ function collections(dir: string): CollectionConfig[] {
     tenantGroups,
     users,
   ].map(
-    // The plugin changes what it is given, and a second instance in this process must not inherit that.
+    // The plugin modifies its input, and a second instance in this process must not inherit that.
     (collection) => ({ ...collection, fields: [...collection.fields] }),
   );
 }
@@ -154,7 +157,7 @@ function siteSettings(): GlobalConfig {
   };
 }
 
-/** The project that tests run against unless they say otherwise. */
+/** The default project of the tests. */
 export const STANDARD: Project = {
   name: "standard",
   tenantOwned: TENANT_OWNED,

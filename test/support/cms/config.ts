@@ -4,23 +4,26 @@ import { adapterFor } from "./database.ts";
 import { buildConfig, multiTenantPlugin } from "./payload.ts";
 import type { Project } from "./project.ts";
 
-// Payload would otherwise look for a Next.js development server, and compare the versions in node_modules.
+// Otherwise Payload would look for a Next.js development server and compare the versions in node_modules.
 process.env["DISABLE_PAYLOAD_HMR"] ??= "true";
 process.env["PAYLOAD_DISABLE_DEPENDENCY_CHECKER"] ??= "true";
 
 /**
- * `loose`: any logged-in user may do anything, so that nothing but a gateway stands in the way.
+ * `loose`: any logged-in user may do anything, so only a gateway restricts access.
  * `tight`: the multi-tenant plugin limits users to their own tenants, super-admins to none.
  */
 export type Access = "loose" | "tight";
 
-/** Where an instance keeps its data, and how it is to behave. */
+/** The location of an instance's data, and its behaviour. */
 export interface ConfigOptions {
   /** The instance's own directory: database and uploads. */
   readonly dir: string;
   readonly access: Access;
   readonly project: Project;
-  /** Fields that this instance calls otherwise: by collection, the fixture's name to its own. Plain top-level ones. */
+  /**
+   * Renamed fields of this instance, by collection: the fixture's name to its own. Only plain top-level
+   * fields.
+   */
   readonly renamed?: Renamed | undefined;
 }
 
@@ -49,7 +52,10 @@ function withoutFilter(field: Field): Field {
   return copy;
 }
 
-/** Undoes what the plugin does to these two relations: they may point into another tenant, as shared venues do. */
+/**
+ * Undoes the plugin's change to these two relations, so they may reference another tenant, as shared venues
+ * do.
+ */
 const acrossTenants: Plugin = (config) => ({
   ...config,
   collections: (config.collections ?? []).map((collection): CollectionConfig => ({

@@ -5,29 +5,29 @@ import { Client } from "pg";
 
 import { postgresAdapter, sqliteAdapter } from "./payload.ts";
 
-/** A server for the tests' databases, as the URL of one to administer it by; without it the tests use SQLite. */
+/** The URL of a database server that the tests administer. Without it, the tests use SQLite. */
 const POSTGRES = process.env["TEST_POSTGRES_URL"];
 
-/** True where the CMS keeps its data in PostgreSQL, false for SQLite. */
+/** True if the CMS uses PostgreSQL, false for SQLite. */
 export const onPostgres = POSTGRES !== undefined;
 
 type Rows = ArrayLike<Record<string, unknown>>;
 
-/** What seeding, resetting and looking need of a database. */
+/** The SQL functions that seeding, resetting and snapshots need. */
 export interface SqlClient {
   execute(sql: string): Promise<{ rows: Rows }>;
   executeMultiple(sql: string): Promise<unknown>;
 }
 
-/** Payload's adapter for the database of the instance in `dir`; with `uuids` records have text ids. */
+/** Payload's adapter for the database of the instance in `dir`. With `uuids`, records have text ids. */
 export function adapterFor(dir: string, uuids = false): Config["db"] {
   const ids = uuids ? ({ idType: "uuid" } as const) : {};
-  // Tables come with the template: comparing them at every start costs a second and talks on stdout.
+  // The template has the tables. A comparison at every start would take a second and print to stdout.
   if (POSTGRES === undefined)
     return sqliteAdapter({ client: { url: `file:${dir}/cms.db` }, push: false, busyTimeout: 5000, ...ids });
   const url = new URL(POSTGRES);
   url.pathname = `/${basename(dir)}`;
-  // A disposable database has no use for waiting on the disk.
+  // A disposable database needs no durable writes.
   const pool = { connectionString: url.href, options: "-c synchronous_commit=off" };
   return postgresAdapter({ pool, push: false, disableCreateDatabase: true, ...ids });
 }
@@ -43,7 +43,7 @@ export function sqlClient(payload: Payload): SqlClient {
   throw new Error("the CMS has no connection to a database");
 }
 
-/** The names of all tables, but for the database's own. */
+/** The names of all tables except the database's own. */
 export async function tableNames(payload: Payload): Promise<string[]> {
   const { rows } = await sqlClient(payload).execute(
     onPostgres
@@ -53,7 +53,7 @@ export async function tableNames(payload: Payload): Promise<string[]> {
   return Array.from(rows, ({ name }) => String(name));
 }
 
-/** Runs `work` while records may point at such as do not exist yet. */
+/** Runs `work` without foreign key checks, so records may reference others that do not exist yet. */
 export async function withoutForeignKeys(payload: Payload, work: () => Promise<void>): Promise<void> {
   const sql = sqlClient(payload);
   const tables = onPostgres ? await tableNames(payload) : [];
@@ -66,52 +66,59 @@ export async function withoutForeignKeys(payload: Payload, work: () => Promise<v
   await sql.executeMultiple(keys("ON"));
 }
 
-/** On PostgreSQL, where one database cannot read another, puts the seeded rows beside the tables. */
+/**
+ * On PostgreSQL, where one database cannot read another, copies the seeded rows into a schema beside the
+ * tables.
+ */
 export async function keepSeeded(payload: Payload): Promise<void> {
   if (!onPostgres) return;
   const copies = (await tableNames(payload)).map((t) => `CREATE TABLE seeded."${t}" AS TABLE public."${t}"`);
   await sqlClient(payload).executeMultiple(["CREATE SCHEMA seeded", ...copies].join(";"));
 }
 
-/** On PostgreSQL, gives every table the rows that `keepSeeded` put beside it, and the numbers that follow them. */
-export async function restoreRows(payload: Payload): Promise<void> {
+/** On PostgreSQL, the statements that restore the rows that `keepSeeded` copied, and the sequences that follow them. */
+export async function restoreScript(payload: Payload): Promise<string> {
   const tables = await tableNames(payload);
-  const sql = sqlClient(payload);
-  const { rows } = await sql.execute(
+  const { rows } = await sqlClient(payload).execute(
     "SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' AND column_default LIKE 'nextval%'",
   );
   const numbered = Array.from(rows, ({ name }) => String(name));
-  await sql.executeMultiple(
-    [
-      "BEGIN",
-      "SET LOCAL session_replication_role = replica",
-      ...tables.map((t) => `DELETE FROM "${t}"; INSERT INTO "${t}" SELECT * FROM seeded."${t}"`),
-      ...numbered.map(
-        (t) =>
-          `SELECT setval(pg_get_serial_sequence('"${t}"', 'id'), coalesce(max(id), 0) + 1, false) FROM "${t}"`,
-      ),
-      "COMMIT",
-    ].join(";"),
-  );
+  return [
+    "BEGIN",
+    "SET LOCAL session_replication_role = replica",
+    ...tables.map((t) => `DELETE FROM "${t}"; INSERT INTO "${t}" SELECT * FROM seeded."${t}"`),
+    ...numbered.map(
+      (t) =>
+        `SELECT setval(pg_get_serial_sequence('"${t}"', 'id'), coalesce(max(id), 0) + 1, false) FROM "${t}"`,
+    ),
+    "COMMIT",
+  ].join(";");
 }
 
-/** Lets go of the database. Payload's own `destroy` leaves it open. */
+/** Closes the database connection, which Payload's own `destroy` leaves open. */
 export function disconnect(payload: Payload): void {
   const db: object = payload.db;
   if ("client" in db && isSqlite(db.client)) db.client.close();
   if (!("pool" in db) || !isPool(db.pool)) return;
-  // The adapter keeps one connection for good, so that the pool never ends: dropping the database ends that one.
+  // The adapter keeps one connection open, so the pool never ends. Dropping the database ends that
+  // connection.
   db.pool.on("error", () => undefined);
   void db.pool.end();
 }
 
-/** On PostgreSQL, makes the database of the instance in `dir`: empty, or a copy of that of the instance in `from`. */
+/**
+ * On PostgreSQL, creates the database of the instance in `dir`: empty, or as a copy of the database of the
+ * instance in `from`.
+ */
 export async function createDatabase(dir: string, from?: string): Promise<void> {
   const template = from === undefined ? "" : ` TEMPLATE "${basename(from)}"`;
   await administer((client) => client.query(`CREATE DATABASE "${basename(dir)}"${template}`));
 }
 
-/** On PostgreSQL, gives the database of the instance in `dir` to the one in `to`, whatever is connected to it. */
+/**
+ * On PostgreSQL, renames the database of the instance in `dir` for the one in `to`, and ends its connections
+ * first.
+ */
 export async function renameDatabase(dir: string, to: string): Promise<void> {
   await administer(async (client) => {
     await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [
@@ -121,12 +128,12 @@ export async function renameDatabase(dir: string, to: string): Promise<void> {
   });
 }
 
-/** On PostgreSQL, removes the database of the instance in `dir`, where there is one. */
+/** On PostgreSQL, removes the database of the instance in `dir`, if there is one. */
 export async function dropDatabase(dir: string): Promise<void> {
   await administer((client) => client.query(`DROP DATABASE IF EXISTS "${basename(dir)}" WITH (FORCE)`));
 }
 
-/** True where the instance in `dir` has its database: on SQLite it is a file of that directory's. */
+/** True if the instance in `dir` has its database. On SQLite, it is a file in that directory. */
 export async function hasDatabase(dir: string): Promise<boolean> {
   let found = true;
   await administer(async (client) => {

@@ -12,7 +12,7 @@ import {
   validate,
 } from "./payload.ts";
 
-/** Answers one web request by GraphQL. */
+/** Answers one web request with GraphQL. */
 export type GraphqlHandler = (request: Request) => Promise<Response>;
 
 interface Query {
@@ -21,7 +21,10 @@ interface Query {
   readonly operationName: string | undefined;
 }
 
-/** What Payload's Next.js integration does at POST /api/graphql. The schema is built at the first request. */
+/**
+ * Does what Payload's Next.js integration does at POST /api/graphql. The schema is built at the first
+ * request.
+ */
 export function graphqlHandler({ config, cacheKey }: Instance): GraphqlHandler {
   let built: ReturnType<typeof configToSchema> | undefined;
   return async (request) => {

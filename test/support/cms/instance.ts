@@ -8,7 +8,7 @@ import { getPayload } from "./payload.ts";
 export interface Instance {
   readonly payload: Payload;
   readonly config: SanitizedConfig;
-  /** Under which name Payload keeps this instance, so that several fit into one process. */
+  /** The name under which Payload caches this instance, so that several fit into one process. */
   readonly cacheKey: string;
 }
 
@@ -19,14 +19,14 @@ export async function openInstance(options: ConfigOptions): Promise<Instance> {
   const config = await cmsConfig(options);
   const cacheKey = `cms-${(started += 1)}`;
   const payload = await getPayload({ config, key: cacheKey });
-  // A disposable database has no use for waiting on the disk.
+  // A disposable database needs no durable writes.
   if (!onPostgres)
     await sqlClient(payload).executeMultiple("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;");
   await renameColumns(payload, options.renamed ?? {});
   return { payload, config, cacheKey };
 }
 
-/** Does to the fixture's tables what a migration would that goes with renamed fields. */
+/** Changes the fixture's tables like a migration for the renamed fields. */
 async function renameColumns(payload: Payload, renamed: Renamed): Promise<void> {
   const column = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   for (const [slug, names] of Object.entries(renamed)) {

@@ -9,7 +9,7 @@ export interface CmsUser {
   readonly key: string;
 }
 
-/** The API keys of the fixture's users. `disabled` is a key that was good once and has been switched off. */
+/** The API keys of the fixture's users. `disabled` was valid once and has been disabled. */
 export const KEYS = {
   admin: "0000adad-0000-4000-8000-000000000001",
   partnerA: "aaaa0000-0000-4000-8000-00000000000a",

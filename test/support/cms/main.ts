@@ -1,4 +1,5 @@
-// The CMS as a process of its own: node test/support/cms/main.ts [--port N] [--host H] [--access loose|tight]
+// Starts the CMS as a separate process: node test/support/cms/main.ts [--port N] [--host H] [--access
+// loose|tight]
 import { parseArgs } from "node:util";
 
 import { startCms } from "./server.ts";
@@ -11,10 +12,11 @@ const { values } = parseArgs({
   },
 });
 const port = Number(values.port);
-if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port ${values.port} is no port`);
+if (!Number.isInteger(port) || port < 0 || port > 65_535)
+  throw new Error(`--port ${values.port} is not a port`);
 if (values.access !== "loose" && values.access !== "tight") throw new Error("--access is loose or tight");
 
-// Nobody takes the records of a process of its own, so they would only pile up.
+// No test reads the records of a separate process, so they would only accumulate.
 const cms = await startCms({ port, host: values.host, access: values.access, record: false });
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void cms.close());
 process.stdout.write(

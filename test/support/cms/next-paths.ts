@@ -1,17 +1,17 @@
-/** Where Next.js would send a request, going by its target alone. */
+/** The route by which Next.js handles a request target. */
 export type Route =
   | { readonly kind: "redirect"; readonly location: string }
   | { readonly kind: "html"; readonly status: number }
   | { readonly kind: "admin" }
   | { readonly kind: "graphql"; readonly path: string; readonly search: string }
-  /** `path` is what Payload gets to see: every segment decoded once and encoded again. */
+  /** `path` is the path for Payload: every segment decoded once and encoded again. */
   | { readonly kind: "rest"; readonly path: string; readonly search: string };
 
 const NOT_FOUND: Route = { kind: "html", status: 404 };
 
 /** Does to a raw request target what Next.js 16 does before its route handlers see it (measured there). */
 export function nextRoute(target: string): Route {
-  // Absolute form: Next.js takes the double slash for a repeated one and answers with the target itself.
+  // Absolute form: Next.js takes the double slash for a repeated one and redirects to the target itself.
   if (!target.startsWith("/"))
     return target.includes("//") ? { kind: "redirect", location: target } : { kind: "html", status: 400 };
   const [beforeHash = ""] = target.split("#", 1);

@@ -1,4 +1,4 @@
-/** The parts of Payload that the CMS of the tests is made of: what `payload.ts` bundles. */
+/** The parts of Payload that the tests' CMS uses. `payload.ts` bundles them. */
 export { postgresAdapter } from "@payloadcms/db-postgres";
 export { sqliteAdapter } from "@payloadcms/db-sqlite";
 export { configToSchema } from "@payloadcms/graphql";

@@ -4,23 +4,27 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /**
- * Payload as npm installed it, in a few files: its two thousand modules take a core more than two seconds to find and to
- * read, and each of a hundred test files does that. The first test process after an install makes the files.
+ * Bundles Payload as installed by npm into a few files. Its two thousand modules take more than two seconds
+ * of CPU time to resolve and parse, in each of a hundred test files. The first test process after an install
+ * writes the bundle.
  */
 
 const ENTRIES = ["payload-parts.ts", "rich-text-parts.ts"].map((name) =>
   fileURLToPath(new URL(name, import.meta.url)),
 );
 const LOCK = new URL("../../../package-lock.json", import.meta.url);
-/** Where Node finds what is not bundled: packages with a part that is no JavaScript, or that nobody loads here. */
+/**
+ * The folder from which Node resolves packages outside the bundle: those with native parts, and those that no
+ * test loads.
+ */
 const FOLDER = fileURLToPath(new URL("../../../node_modules/.cache/partners-gateway/", import.meta.url));
 const EXTERNAL = ["@libsql/*", "libsql", "sharp", "pg-native", "drizzle-kit", "esbuild"];
 
-/** CommonJS modules in the bundle expect to be told where they are. */
+/** CommonJS modules in the bundle need their own location. */
 const BANNER = `const require = process.getBuiltinModule("module").createRequire(import.meta.url);
 const __filename = import.meta.filename, __dirname = import.meta.dirname;`;
 
-/** Makes the files, unless they are there, and tells their directory. */
+/** Writes the bundle unless it exists, and resolves with its directory. */
 async function bundled(): Promise<string> {
   const hash = createHash("sha256");
   for (const file of [LOCK, ...ENTRIES, import.meta.filename]) hash.update(readFileSync(file));
@@ -44,7 +48,7 @@ async function bundled(): Promise<string> {
     legalComments: "none",
     logLevel: "error",
   });
-  // Two test processes may bundle at once: the first to get here wins, and both results are the same.
+  // Two test processes may bundle at once. The first rename wins, and both results are equal.
   await rename(outdir, folder).catch(() => rm(outdir, { recursive: true, force: true }));
   return folder;
 }
@@ -53,7 +57,10 @@ const folder = await bundled();
 const part = (name: string): string => pathToFileURL(`${folder}/${name}.mjs`).href;
 const parts: typeof import("./payload-parts.ts") = await import(part("payload-parts"));
 
-/** The rich text editor of Payload. It is loaded apart, since it takes as long as Payload and one project needs it. */
+/**
+ * Payload's rich text editor. It is a bundle of its own, since it takes as long to load as Payload and only
+ * one project needs it.
+ */
 export async function loadRichText(): Promise<typeof import("./rich-text-parts.ts")> {
   return import(part("rich-text-parts"));
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 
-/** Bodies up to this many bytes are kept in the record. */
+/** Bodies up to this many bytes are recorded. */
 export const KEPT_BODY_BYTES = 64 * 1024;
 
 /** A request as it reached the CMS. */
@@ -11,15 +11,15 @@ export interface RecordedRequest {
   readonly headers: IncomingHttpHeaders;
   /** Names and values in turn, in the order and spelling of the wire. */
   readonly rawHeaders: readonly string[];
-  /** Was this a request to upgrade the connection (WebSocket)? */
+  /** True for a request to upgrade the connection (WebSocket). */
   readonly upgrade: boolean;
-  /** The body as text, when it has arrived in full and is not larger than `KEPT_BODY_BYTES`. */
+  /** The body as text, if it has arrived in full and is not larger than `KEPT_BODY_BYTES`. */
   body?: string;
-  /** How many bytes of body have arrived. */
+  /** How many bytes of the body have arrived. */
   bodyBytes: number;
 }
 
-/** Takes down what is known of a request at its arrival. */
+/** Records a request at its arrival. */
 export function recordOf(req: IncomingMessage, upgrade = false): RecordedRequest {
   const { method = "", url: path = "", headers, rawHeaders } = req;
   return { method, path, headers: { ...headers }, rawHeaders: [...rawHeaders], upgrade, bodyBytes: 0 };
@@ -27,15 +27,15 @@ export function recordOf(req: IncomingMessage, upgrade = false): RecordedRequest
 
 /** A request's body, readable once. */
 export interface Body {
-  /** The whole body where it is small, otherwise a stream of it. */
+  /** The whole body if it is small, otherwise a stream of it. */
   readonly content: Uint8Array | AsyncIterable<Uint8Array>;
-  /** Reads what nobody has read, so that the connection can be used again. */
+  /** Reads the unread rest, so that the connection can be reused. */
   drain(): Promise<void>;
 }
 
 /**
- * Reads a small body whole, so that its record is complete before the CMS answers; a larger one is only begun, and
- * the rest flows as the CMS asks for it.
+ * Reads a small body whole, so that its record is complete before the CMS answers. A larger body is only
+ * begun, and the CMS reads the rest as a stream.
  */
 export async function readBody(req: IncomingMessage, record: RecordedRequest): Promise<Body> {
   const source = chunks(req, record);

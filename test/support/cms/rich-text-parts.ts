@@ -1,5 +1,5 @@
 /**
- * Payload's rich text editor, as far as a server needs it: what `payload.ts` bundles beside Payload itself. It loads
- * React, of which npm installs one version for all: the one that tap's reporter needs.
+ * The parts of Payload's rich text editor that a server needs, which `payload.ts` bundles beside Payload
+ * itself. The editor loads React, and npm installs only the React version that tap's reporter needs.
  */
 export { lexicalEditor } from "@payloadcms/richtext-lexical";

@@ -30,9 +30,12 @@ const OWNER: Record<Tenant["letter"], number> = {
 };
 const CITIES = ["Bergen", "Oslo", "Tromsø", "Stavanger"];
 
-/** Where records deliberately point into another tenant, by id of the record. */
+/** Deliberate references into another tenant, by id of the record. */
 const FOREIGN_VENUE: Readonly<Record<number, number>> = { 2: 26, 3: 51, 52: 4 };
-/** An event of C's on A's stage, hosted by A's user. Payload itself would not let it be written again, so no test does. */
+/**
+ * An event of C's on A's stage, hosted by A's user. Payload would reject a further write of it, so no test
+ * writes it.
+ */
 const MANY = 72;
 const FOREIGN_HERO: Readonly<Record<number, number>> = { 3: 7 };
 const FOREIGN_RELATED: Readonly<Record<number, Related>> = {
@@ -53,7 +56,7 @@ function dates(id: number): { createdAt: string; updatedAt: string } {
   return { createdAt: at, updatedAt: at };
 }
 
-// Rows of arrays and blocks have ids of their own, which Payload's hooks would have made.
+// Rows of arrays and blocks need ids, which Payload's hooks would otherwise create.
 function rowId(kind: number, id: number): string {
   return `65000000${kind}${String(id).padStart(15, "0")}`;
 }
@@ -122,7 +125,9 @@ async function fill(
   }
 }
 
-/** Makes tenants, their group, and users with keys. Returns the id that each of `TENANTS` has, by its number there. */
+/**
+ * Makes tenants, their group, and users with keys. Returns the id of each of `TENANTS`, by its number there.
+ */
 export async function tenancy(payload: Payload): Promise<ReadonlyMap<number, string | number>> {
   const north = { name: "North group", sharedCollections: ["events", "venues"], ...dates(1) };
   const groups = new Map<number | null, string | number | null>([[null, null]]);
@@ -205,7 +210,7 @@ function pngChunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([length, body, checksum]);
 }
 
-/** A picture of one pixel, as different as its colour. */
+/** A picture of one pixel of the given colour. */
 export function png(red: number, green: number): Buffer {
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   // One pixel, eight bits a channel, RGB.
@@ -215,11 +220,12 @@ export function png(red: number, green: number): Buffer {
 }
 
 /**
- * Fills an empty CMS. Bulk records go past Payload's hooks, straight to its database adapter, which is ten times
- * as fast; what needs hooks (passwords, keys, files) goes through them. Ids follow from the order.
+ * Fills an empty CMS. Bulk records go directly to Payload's database adapter, without hooks, which is ten
+ * times as fast. Records that need hooks (passwords, keys, files) go through them. The order determines the
+ * ids.
  */
 export async function seed(payload: Payload): Promise<void> {
-  // Page 2 points at page 26, which comes later.
+  // Page 2 references page 26, which is created later.
   await withoutForeignKeys(payload, async () => {
     await tenancy(payload);
     await shared(payload);

@@ -14,11 +14,14 @@ import { handleEndpoints } from "./payload.ts";
 import type { Project } from "./project.ts";
 import { PATIENCE_MS } from "../until.ts";
 import { readBody, recordOf, type RecordedRequest } from "./recorder.ts";
-import { resetData } from "./reset.ts";
+import { createReset } from "./reset.ts";
 import { freshCopy, removeCopy } from "./template.ts";
 import { html, sendResponse, webRequest, type Incoming } from "./web.ts";
 
-/** Next.js answers any other method 400 by itself, but for TRACE, of which no web request can be made: 500. */
+/**
+ * The methods that a route handler receives. Next.js answers other methods with 400, and TRACE, for which no
+ * web request exists, with 500.
+ */
 const METHODS = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"]);
 
 /** How to start a CMS. Every instance has its own seeded data. */
@@ -33,7 +36,7 @@ export interface CmsOptions {
   readonly port?: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
-  /** Default true: keep what arrives in `requests`. */
+  /** Default true: record incoming requests in `requests`. */
   readonly record?: boolean;
 }
 
@@ -42,16 +45,16 @@ export interface Cms {
   /** Its origin, without a trailing slash. */
   readonly url: string;
   readonly port: number;
-  /** Payload's local API on the same data: goes past HTTP, and by default past access control. */
+  /** Payload's local API on the same data, without HTTP and by default without access control. */
   readonly payload: Payload;
   readonly keys: typeof KEYS;
-  /** What has reached the server since the start or the last `takeRequests`, oldest first. */
+  /** The requests received since the start or the last `takeRequests`, oldest first. */
   readonly requests: readonly RecordedRequest[];
-  /** Set to false to stop recording. */
+  /** False stops recording. */
   recording: boolean;
   /** Returns `requests` and empties it. */
   takeRequests(): RecordedRequest[];
-  /** Puts the seeded data back and forgets the recorded requests. Nothing may be under way. */
+  /** Restores the seeded data and clears the recorded requests. No request may be in flight. */
   reset(): Promise<void>;
   /** Ends the CMS and removes its data. */
   close(): Promise<void>;
@@ -81,7 +84,7 @@ export async function startCms(options: CmsOptions = {}): Promise<Cms> {
   }
 }
 
-/** Where an instance is reached, and where its data is. */
+/** The address of an instance, and the location of its data. */
 interface Whereabouts {
   readonly url: string;
   readonly port: number;
@@ -97,6 +100,7 @@ function cmsOf(instance: Instance, http: CmsHttp, at: Whereabouts): Cms {
     await closeInstance(instance);
     await removeCopy(at.dir);
   };
+  const resetData = createReset({ payload, dir: at.dir, project: at.project });
   return {
     url: at.url,
     port: at.port,
@@ -112,7 +116,7 @@ function cmsOf(instance: Instance, http: CmsHttp, at: Whereabouts): Cms {
     },
     reset: async () => {
       http.requests.length = 0;
-      await resetData(payload, at.dir, at.project);
+      await resetData();
     },
     close: () => (closed ??= shut()),
   };
@@ -136,7 +140,7 @@ class CmsHttp {
       const running = this.#serve(req, res).finally(() => this.#running.delete(running));
       this.#running.add(running);
     });
-    // No idle connection is closed while a machine stands still with a request on its way.
+    // The CMS closes no idle connection while a busy machine delays a request on its way.
     this.#server.keepAliveTimeout = 2 * PATIENCE_MS;
     this.#server.on("upgrade", (req, socket, head) => this.#upgrade(req, socket, head));
   }
@@ -176,7 +180,7 @@ class CmsHttp {
       await sendResponse(response, req, res);
       await body.drain();
     } catch {
-      // The client went away, or its body broke off: there is nobody to answer.
+      // The client disconnected or its body broke off, so no response can be sent.
       res.destroy();
     }
   }
@@ -204,7 +208,7 @@ class CmsHttp {
       return;
     }
     this.#sockets.handleUpgrade(req, socket, head, (client) => {
-      // A protocol error of the client's must not end the process.
+      // A client's protocol error must not end the process.
       client.on("error", () => client.terminate());
       client.on("message", (data, isBinary) => client.send(data, { binary: isBinary }));
     });

@@ -24,10 +24,10 @@ const SOURCES = [
   "seed.ts",
   "template.ts",
 ];
-/** Where Payload keeps what is still being uploaded. */
+/** Payload's directory for uploads in progress. */
 const INCOMING = "incoming";
 
-/** Makes a new directory that holds a seeded database and its uploads. The caller removes it. */
+/** Makes a new directory with a seeded database and its uploads. The caller removes it. */
 export async function freshCopy(project: Project): Promise<string> {
   const template = await templateDir(project);
   const dir = await mkdtemp(join(tmpdir(), "partners-gateway-cms-run-"));
@@ -43,20 +43,19 @@ export async function removeCopy(dir: string): Promise<void> {
 }
 
 /** Puts the seeded uploads back into an instance's directory. */
-export async function restoreUploads(dir: string, project: Project): Promise<void> {
-  const template = await templateDir(project);
+export async function restoreUploads(dir: string, project: Project, template: string): Promise<void> {
   for (const name of [...project.uploads, INCOMING]) {
     await rm(join(dir, name), { recursive: true, force: true });
     await cp(join(template, name), join(dir, name), { recursive: true });
   }
 }
 
-/** The directory of the seeded template, made if these sources have not been seeded on this machine yet. */
+/** The directory of the seeded template, made if this machine has none for these sources yet. */
 export async function templateDir(project: Project): Promise<string> {
   const dir = join(tmpdir(), `partners-gateway-cms-template-${project.name}-${await fingerprint(project)}`);
   if (await exists(dir)) {
     if (await hasDatabase(dir)) return dir;
-    // Left from a server that is no more.
+    // A leftover of a database server that no longer exists.
     await rm(dir, { recursive: true, force: true });
   }
   const building = await mkdtemp(join(tmpdir(), "partners-gateway-cms-build-"));
@@ -71,7 +70,7 @@ export async function templateDir(project: Project): Promise<string> {
     } finally {
       await closeInstance(instance);
     }
-    // Two test processes may seed at once: the first to get here wins, and both results are the same.
+    // Two test processes may seed at once. The first rename wins, and both results are equal.
     await renameDatabase(building, dir);
     await rename(building, dir);
   } catch (error) {

@@ -8,15 +8,15 @@ import type { Body } from "./recorder.ts";
 const NEXT_VARY = "rsc, next-router-state-tree, next-router-prefetch, next-router-segment-prefetch";
 const COMPRESSIBLE = /^(application\/json|text\/|image\/svg)/;
 
-/** What a web request is made of. */
+/** The parts of a web request. */
 export interface Incoming {
   readonly req: IncomingMessage;
   readonly body: Body;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client has disconnected. */
   readonly signal: AbortSignal;
 }
 
-/** Makes a web request of a node one, for `url` whatever the client's Host says. */
+/** Makes a web request of a Node one, for `url` regardless of the client's Host. */
 export function webRequest(url: URL, { req, body, signal }: Incoming): Request {
   const { method = "GET" } = req;
   const headers = new Headers();
@@ -24,7 +24,7 @@ export function webRequest(url: URL, { req, body, signal }: Incoming): Request {
     for (const each of Array.isArray(value) ? value : [value])
       if (each !== undefined) headers.append(name, each);
   }
-  // As in Next.js: any other method has a body, if only an empty one.
+  // As in Next.js: any other method has a body, possibly an empty one.
   if (method === "GET" || method === "HEAD") return new Request(url, { method, headers, signal });
   const { content } = body;
   return new Request(url, {
@@ -36,7 +36,7 @@ export function webRequest(url: URL, { req, body, signal }: Incoming): Request {
   });
 }
 
-/** Writes a web response out, as Next.js does: chunked, and packed by gzip where the client takes that. */
+/** Writes a web response as Next.js does: chunked, and compressed by gzip if the client accepts that. */
 export async function sendResponse(
   response: Response,
   req: IncomingMessage,
@@ -65,7 +65,7 @@ export async function sendResponse(
   return pipeline(source, createGzip(), res);
 }
 
-/** A page of HTML, as Next.js answers whatever is no API call. */
+/** A page of HTML, as Next.js answers every request outside the API. */
 export function html(status: number, heading = String(status)): Response {
   return new Response(`<!DOCTYPE html><html><body><h1>${heading}</h1></body></html>`, {
     status,

@@ -25,7 +25,7 @@ export function demoLines(url: string, keys: typeof KEYS): DemoLine[] {
     ),
     line("a document, with its venue", 200, `${key("partnerA")} '${a}/events/1?depth=1'`),
     line(
-      "a create: the tenant in the body means nothing",
+      "a create: the tenant in the body is ignored",
       201,
       `-X POST ${key("partnerA")} ${json} -d '{"title":"Concert","startDate":"2031-05-17","tenant":3}' '${a}/events?depth=0'`,
     ),
@@ -34,31 +34,27 @@ export function demoLines(url: string, keys: typeof KEYS): DemoLine[] {
       200,
       `-X PATCH ${key("partnerA")} ${json} -d '{"title":"Renamed"}' '${a}/events/2?depth=0'`,
     ),
-    line("a group-mate's shared record can be read ...", 200, `${key("partnerA")} '${a}/events/26?depth=0'`),
+    line(
+      "a shared record of the same group can be read ...",
+      200,
+      `${key("partnerA")} '${a}/events/26?depth=0'`,
+    ),
     line(
       "... and not written: for writes it does not exist",
       404,
       `-X PATCH ${key("partnerA")} ${json} -d '{"title":"Mine now"}' '${a}/events/26'`,
     ),
-    line("another tenant's record does not exist at all", 404, `${key("partnerA")} '${a}/pages/49'`),
+    line("another tenant's record is answered as missing", 404, `${key("partnerA")} '${a}/pages/49'`),
     line(
-      "nor does a tenant that the key is no member of",
+      "so is a tenant that the key's user does not belong to",
       404,
       `${key("partnerA")} '${url}/partners/2026-02/tenant-c/events'`,
     ),
     line("no key", 401, `'${a}/events'`),
-    line("a key that is nobody's", 401, `-H 'Authorization: users API-Key nobody' '${a}/events'`),
+    line("an unknown key", 401, `-H 'Authorization: users API-Key nobody' '${a}/events'`),
     line("a key on the CMS's own API", 403, `${key("partnerA")} '${url}/api/events'`),
-    line(
-      "a version that is not supported",
-      400,
-      `${key("partnerA")} '${url}/partners/2025-10/tenant-a/events'`,
-    ),
-    line(
-      "a path that could be read in two ways",
-      400,
-      `--path-as-is ${key("partnerA")} '${a}/events/..%2fusers'`,
-    ),
+    line("an unsupported version", 400, `${key("partnerA")} '${url}/partners/2025-10/tenant-a/events'`),
+    line("an ambiguous path", 400, `--path-as-is ${key("partnerA")} '${a}/events/..%2fusers'`),
     line("a body that is not JSON", 400, `-X POST ${key("partnerA")} ${json} -d '{"title":' '${a}/events'`),
     line(
       "a body that fails validation",
@@ -72,14 +68,17 @@ export function demoLines(url: string, keys: typeof KEYS): DemoLine[] {
     ),
     line("a collection that is not exposed", 404, `${key("partnerA")} '${a}/users'`),
     line(
-      "the CMS's own clients pass through untouched",
+      "the CMS's own clients are forwarded unchanged",
       200,
       `-X POST ${json} -d '{"email":"admin@cms.test","password":"admin-password"}' '${url}/api/users/login'`,
     ),
   ];
 }
 
-/** A line that tries to break the demo's isolation, with the keys of two tenants; ends with 0 where all holds. */
+/**
+ * A command that tries to break the demo's isolation with the keys of two tenants. It exits with 0 if every
+ * case passes.
+ */
 export function proveLine(url: string, { partnerA, partnerC }: typeof KEYS): string {
   const keys = `PROVE_KEY_A=${partnerA} PROVE_KEY_B=${partnerC}`;
   const who = "--tenant-a tenant-a --tenant-b tenant-c --shared events,venues";

@@ -27,13 +27,15 @@ const gateway = await startGateway(config, {
 }).catch(explain);
 
 const url = `http://127.0.0.1:${gateway.port}`;
-out(`A Payload CMS that knows nothing of partners: ${cms.url}`);
-out(`The gateway in front of it:                   ${url}`);
-out(`Its health:                                   http://127.0.0.1:${gateway.adminPort}/readyz`);
+out(`A Payload CMS without any code for partners: ${cms.url}`);
+out(`The gateway in front of it:                  ${url}`);
+out(`Its health:                                  http://127.0.0.1:${gateway.adminPort}/readyz`);
 for (const { shows, status, command } of demoLines(url, cms.keys)) {
   out(`\n# ${shows} -> ${status}\n${command}`);
 }
-out(`\n# some 3,000 ways to get at one tenant with the other's key: all hold\n${proveLine(url, cms.keys)}`);
+out(
+  `\n# some 3,000 attempts to reach one tenant with the other's key: all fail\n${proveLine(url, cms.keys)}`,
+);
 out("\nCtrl-C ends both.");
 
 const stop = async (): Promise<void> => {

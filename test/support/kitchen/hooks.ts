@@ -2,7 +2,7 @@ import type { CollectionConfig, Payload } from "payload";
 
 import { APIError, Forbidden, Locked, NotFound, ValidationError } from "../cms/payload.ts";
 
-/** What a record of `works` can make its hooks throw: the classes of errors that projects' hooks use. */
+/** The errors that a record of `works` can make its hooks throw: the classes that projects' hooks use. */
 export const REFUSALS: Readonly<Record<string, () => Error>> = {
   "public 400": () => new APIError("A text of the CMS", 400, null, true),
   "public 409": () => new APIError("A text of the CMS", 409, null, true),
@@ -27,14 +27,14 @@ function refuse(order: unknown): void {
   if (make !== undefined) throw make();
 }
 
-/** What hooks were called with: `operation id`, in turn. */
+/** The calls of hooks: `operation id`, in turn. */
 export const HEARD: string[] = [];
 
 function routeId(req: { readonly routeParams?: Record<string, unknown> | undefined }): unknown {
   return req.routeParams?.["id"];
 }
 
-/** A collection whose hooks and access rules look at everything that they are given. */
+/** A collection whose hooks and access rules read all of their arguments. */
 export const works: CollectionConfig = {
   slug: "works",
   trash: true,

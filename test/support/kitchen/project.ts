@@ -26,7 +26,7 @@ const venues: CollectionConfig = {
   ],
 };
 
-/** Rows with timestamps of their own, dates, and fields by which nothing can be sorted. */
+/** Rows with timestamps of their own, dates, and fields that cannot be sorted by. */
 const gigs: CollectionConfig = {
   slug: "gigs",
   fields: [
@@ -81,8 +81,8 @@ const clubs: CollectionConfig = {
 const COLLECTIONS = [works, articles, venues, gigs, clubs];
 
 /**
- * A Payload project that uses what real projects use: hooks that refuse, access rules that look at ids, drafts. Nothing
- * is in it at the start but tenants and users.
+ * A Payload project with the features of real projects: hooks that reject, access rules that use ids, drafts.
+ * Initially it has only tenants and users.
  */
 export const KITCHEN: Project = {
   name: "kitchen",

@@ -7,10 +7,10 @@ import { KITCHEN, KITCHEN_SETTINGS } from "./project.ts";
 /** The kitchen's CMS with a gateway in front of it, for one test file. */
 export interface Kitchen {
   readonly site: Site;
-  /** Asks in the name of tenant A's partner. */
+  /** Sends a request as tenant A's partner. */
   readonly ask: Caller["ask"];
   readonly payload: Payload;
-  /** Makes a record of A's past the gateway, hooks included. */
+  /** Creates a record of A without the gateway, hooks included. */
   made(collection: string, data: Json): Promise<string | number>;
 }
 

@@ -1,8 +1,8 @@
 import { registerHooks } from "node:module";
 
 /**
- * openapi-typescript prints types with the JavaScript API of TypeScript 5, which TypeScript 7 no longer has: where it
- * asks for `typescript`, it gets the one that @ts-morph/common brings along.
+ * openapi-typescript prints types with the JavaScript API of TypeScript 5, which TypeScript 7 no longer has.
+ * Its import of `typescript` resolves to the copy in @ts-morph/common.
  */
 const TYPESCRIPT_5 = "data:text/javascript,typescript-5";
 const hooks = registerHooks({

@@ -3,7 +3,10 @@ import type { Browser } from "playwright-core";
 import { startBrowser } from "../browser.ts";
 import { openScene } from "./scene.ts";
 
-/** `npm run screenshots`: the status page idle, and under load with a CMS that has just gone, into docs/screenshots. */
+/**
+ * `npm run screenshots`: writes the status page, idle and under load with a CMS that has just gone down, into
+ * docs/screenshots.
+ */
 
 const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
@@ -23,7 +26,7 @@ interface Shot {
   readonly name: string;
   readonly colorScheme: "light" | "dark";
   readonly viewport: { readonly width: number; readonly height: number };
-  /** Only what is seen without scrolling. */
+  /** Only the part visible without scrolling. */
   readonly first?: boolean;
 }
 
@@ -31,7 +34,7 @@ async function shoot(from: Browser, { name, first = false, ...look }: Shot): Pro
   const page = await from.newPage(look);
   await page.goto(`${scene.adminUrl}/`);
   await page.locator('[data-link="live"]').waitFor();
-  // Once more: the first snapshot came before the charts knew their width.
+  // A second snapshot, because the first is rendered before the charts have their width.
   await page.waitForTimeout(2_500);
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: !first });
   await page.close();

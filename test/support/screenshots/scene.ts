@@ -7,10 +7,10 @@ import { startCms } from "../cms/server.ts";
 import { startFaultyLine } from "../faults.ts";
 import { startRedis } from "../redis.ts";
 
-/** The gateway between a real CMS and a real Redis, and a quarter of an hour that passes in a moment. */
+/** The gateway between a real CMS and a real Redis, and a clock that skips a quarter of an hour. */
 export interface Scene {
   readonly adminUrl: string;
-  /** A quarter of an hour of traffic, at the end of which the CMS cannot be reached. */
+  /** Plays a quarter of an hour of traffic, at the end of which the CMS is unreachable. */
   play(): Promise<void>;
   close(): Promise<void>;
 }
@@ -27,7 +27,7 @@ const SETTINGS = {
   },
 };
 
-/** Starts it, on free ports. Real requests throughout; only the time between them is skipped. */
+/** Starts it on free ports. All requests are real; only the time between them is skipped. */
 export async function openScene(): Promise<Scene> {
   const [cms, redis] = await Promise.all([startCms({ record: false }), startRedis()]);
   const line = await startFaultyLine(() => cms.port);
@@ -68,7 +68,7 @@ const FIRST_PATH = "posts?limit=1";
 
 type Keys = Readonly<Record<"partnerA" | "partnerB" | "partnerC" | "partnerAC", string>>;
 
-/** Sends `n` requests as four partners would, a few of them mistaken. */
+/** Sends `n` requests as four partners would, a few of them invalid. */
 function asker(url: string, keys: Keys) {
   const first = { key: keys.partnerA, tenant: "tenant-a", version: "2026-02" };
   const partners = [

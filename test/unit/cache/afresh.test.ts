@@ -2,7 +2,7 @@ import t from "tap";
 import { Afresh } from "../../../src/cache/afresh.ts";
 import { handClock } from "../../support/clock.ts";
 
-t.test("of a name one question is under way, and its answer counts for five seconds", async (t) => {
+t.test("one lookup per name is in flight, and its answer is reused for five seconds", async (t) => {
   const clock = handClock();
   const afresh = new Afresh<number>(clock);
   const answers: ((n: number) => void)[] = [];
@@ -10,13 +10,13 @@ t.test("of a name one question is under way, and its answer counts for five seco
   const [first, second] = [ask(), ask()];
   clock.move(60_000);
   const third = ask();
-  t.equal(answers.length, 1, "however long it takes");
+  t.equal(answers.length, 1, "a lookup in flight is shared without a time limit");
   void ask("another name");
   t.equal(answers.length, 2);
   answers[0]?.(1);
   t.strictSame(await Promise.all([first, second, third]), [1, 1, 1]);
   clock.move(4_999);
-  t.equal(await ask(), 1, "from when it has come");
+  t.equal(await ask(), 1, "the five seconds start at the answer");
   clock.move(1);
   const fourth = ask();
   answers[2]?.(2);
@@ -24,10 +24,10 @@ t.test("of a name one question is under way, and its answer counts for five seco
   afresh.flush();
   const fifth = ask();
   answers[3]?.(3);
-  t.equal(await fifth, 3, "or until all is forgotten");
+  t.equal(await fifth, 3, "a flush ends the reuse");
 });
 
-t.test("a question that fails is everybody's who waits for it, and the next one asks again", async (t) => {
+t.test("all waiting calls get the error of a failed lookup, and the next call looks up again", async (t) => {
   const afresh = new Afresh<string>(handClock());
   const failing = async (): Promise<string> => {
     throw new Error("no answer");

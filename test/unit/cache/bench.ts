@@ -6,7 +6,7 @@ import {
 import { Memory, type MemoryOptions } from "../../../src/cache/memory.ts";
 import type { LookupContext } from "../../../src/core/ports.ts";
 
-/** What the tests remember. */
+/** The facts of the tests. */
 export type Fact = { readonly of: string; readonly text?: string };
 
 const asking: LookupContext = {
@@ -15,12 +15,12 @@ const asking: LookupContext = {
   note: { stage: "", upstreamRequests: 0, upstreamMs: 0 },
 };
 
-/** A cache whose time and whose CMS the test moves by hand. */
+/** Creates a cache whose clock and CMS the test controls. */
 export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<CachedLookupOptions<Fact>> = {}) {
   let now = 1_000;
   const clock = { now: () => now, after: () => () => undefined };
   const asked: string[] = [];
-  /** Of each question, whether the key was said to be known as good. */
+  /** The `isUnknownKey` of each lookup. */
   const unknown: (boolean | undefined)[] = [];
   const waiting: { key: string; answer: (fact: Fact | undefined) => void; fail: (error: Error) => void }[] =
     [];
@@ -47,7 +47,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<Cached
     ...facts,
   };
   const all = createCachedLookup(options);
-  /** The facts as a CMS with these marks tells them. */
+  /** Returns the cached lookup of a CMS with these marks. */
   const from = (...marks: string[]) =>
     all.from<string>({
       lookup: (key, { isUnknownKey }) => {
@@ -62,7 +62,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<Cached
   const find = (key: string, more: Partial<LookupContext> = {}) => store.find(key, { ...asking, ...more });
   const confirm = (key: string, more: Partial<LookupContext> = {}) =>
     store.confirm(key, { ...asking, ...more });
-  /** Answers the oldest open question. */
+  /** Answers the oldest lookup in flight. */
   const answer = async (fact: Fact | undefined) => {
     await settled();
     waiting.shift()?.answer(fact);
@@ -90,7 +90,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<Cached
 }
 
 /**
- * Resolves when all pending promises have settled but those that wait for the test. Nothing here waits for a timer or a
- * socket, and Node runs all promise reactions, however many follow each other, before an immediate: no race with time.
+ * Resolves when all promises that do not depend on the test have settled. Nothing here uses a timer or a
+ * socket, and Node runs all promise reactions before an immediate, so the result does not depend on time.
  */
 export const settled = () => new Promise<void>((resolve) => void setImmediate(resolve));

@@ -3,7 +3,7 @@ import t from "tap";
 import { GatewayError } from "../../../src/core/errors.ts";
 import { bench, settled } from "./bench.ts";
 
-t.test("a fact is looked up once, and again when its life is over", async (t) => {
+t.test("a fact is looked up once, and again after it has expired", async (t) => {
   const { find, answer, asked, pass } = bench();
   const first = find("a");
   await answer({ of: "a" });
@@ -16,7 +16,7 @@ t.test("a fact is looked up once, and again when its life is over", async (t) =>
   t.strictSame(asked, ["a", "a"]);
 });
 
-t.test("a life begins when the question is asked, not when it is answered", async (t) => {
+t.test("a lifetime starts when the lookup is sent, not when it is answered", async (t) => {
   const { find, answer, asked, pass } = bench();
   void find("a");
   await settled();
@@ -30,7 +30,7 @@ t.test("a life begins when the question is asked, not when it is answered", asyn
   t.equal(asked.length, 2);
 });
 
-t.test("jitter only ever shortens a life", async (t) => {
+t.test("jitter only shortens a lifetime", async (t) => {
   const { find, answer, asked, pass } = bench({ jitter: 0.2, random: () => 0.5 });
   void find("a");
   await answer({ of: "a" });
@@ -42,25 +42,22 @@ t.test("jitter only ever shortens a life", async (t) => {
   t.equal(asked.length, 2);
 });
 
-t.test(
-  "all who ask at the same time wait for one lookup, and one who leaves takes nobody along",
-  async (t) => {
-    const { find, answer, asked } = bench();
-    const leaving = new AbortController();
-    const left = find("a", { signal: leaving.signal });
-    const others = Promise.all([find("a"), find("a"), find("a")]);
-    leaving.abort(new GatewayError("request.stalled"));
-    await t.rejects(left, { code: "request.stalled" });
-    await answer({ of: "a" });
-    t.strictSame(
-      (await others).map(({ via }) => via),
-      ["joined", "joined", "joined"],
-    );
-    t.equal(asked.length, 1);
-  },
-);
+t.test("concurrent calls share one lookup, and aborting one call does not affect the others", async (t) => {
+  const { find, answer, asked } = bench();
+  const leaving = new AbortController();
+  const left = find("a", { signal: leaving.signal });
+  const others = Promise.all([find("a"), find("a"), find("a")]);
+  leaving.abort(new GatewayError("request.stalled"));
+  await t.rejects(left, { code: "request.stalled" });
+  await answer({ of: "a" });
+  t.strictSame(
+    (await others).map(({ via }) => via),
+    ["joined", "joined", "joined"],
+  );
+  t.equal(asked.length, 1);
+});
 
-t.test("a failure is everybody's who waited, and is not remembered", async (t) => {
+t.test("all waiting calls get the error of a failed lookup, and it is not cached", async (t) => {
   const { find, fail, answer, asked } = bench();
   const both = Promise.allSettled([find("a"), find("a")]);
   await fail(new GatewayError("key.unverifiable"));
@@ -72,7 +69,7 @@ t.test("a failure is everybody's who waited, and is not remembered", async (t) =
 });
 
 for (const how of ["flush", "drop"] as const) {
-  t.test(`a lookup under way when its name is forgotten (${how}) is neither stored nor joined`, async (t) => {
+  t.test(`a lookup in flight when its name is invalidated (${how}) is not stored or joined`, async (t) => {
     const { store, find, answer, asked } = bench();
     const early = find("a");
     await settled();
@@ -80,21 +77,17 @@ for (const how of ["flush", "drop"] as const) {
     else store[how]("a");
     const late = find("a");
     await answer({ of: "a", text: "what was withdrawn" });
-    t.match((await early).value, { text: "what was withdrawn" }, "who asked before may have the old answer");
+    t.match((await early).value, { text: "what was withdrawn" }, "an earlier call may get the old answer");
     const { value } = await Promise.race([late, settled().then(() => ({ value: "still waiting" }))]);
-    t.equal(value, "still waiting", "who asked after may not");
+    t.equal(value, "still waiting", "a later call does not get it");
     await answer(undefined);
     t.equal((await late).value, undefined);
-    t.strictSame(
-      await find("a"),
-      { value: undefined, via: "memory" },
-      "the later answer is the one remembered",
-    );
+    t.strictSame(await find("a"), { value: undefined, via: "memory" }, "the later answer is cached");
     t.equal(asked.length, 2);
   });
 }
 
-t.test("what a lookup from before finds is not there afterwards", async (t) => {
+t.test("the answer to a lookup from before a flush is not cached", async (t) => {
   const { store, find, answer, asked } = bench();
   void find("a");
   await settled();
@@ -105,7 +98,7 @@ t.test("what a lookup from before finds is not there afterwards", async (t) => {
   t.equal(asked.length, 2);
 });
 
-t.test("the older lookup's late answer does not displace the newer one's", async (t) => {
+t.test("a late answer to an older lookup does not replace the newer one", async (t) => {
   const { store, find, answer } = bench();
   void find("a");
   await settled();
@@ -117,7 +110,7 @@ t.test("the older lookup's late answer does not displace the newer one's", async
   t.match(await find("a"), { value: { text: "new" }, via: "memory" });
 });
 
-t.test("known absences have a short life and a room of their own", async (t) => {
+t.test("known absences have a short lifetime and a separate limit", async (t) => {
   const { find, answer, asked, pass } = bench();
   void find("good");
   await answer({ of: "good" });
@@ -125,7 +118,7 @@ t.test("known absences have a short life and a room of their own", async (t) => 
     void find(`bad-${i}`);
     await answer(undefined);
   }
-  t.equal((await find("good")).via, "memory", "twenty strangers have not pushed it out");
+  t.equal((await find("good")).via, "memory", "twenty absences do not evict it");
   t.strictSame(await find("bad-19"), { value: undefined, via: "memory" });
   pass(100);
   void find("bad-19");
@@ -141,7 +134,7 @@ t.test("facts are bounded in number and in bytes", async (t) => {
   }
   void few.find("k0");
   await settled();
-  t.equal(few.asked.length, 12, "the eleventh has displaced the first");
+  t.equal(few.asked.length, 12, "the eleventh fact has evicted the first");
   const small = bench({ bytes: 5_000 });
   for (let i = 0; i < 5; i += 1) {
     void small.find(`k${i}`);
@@ -153,24 +146,21 @@ t.test("facts are bounded in number and in bytes", async (t) => {
   t.equal(small.asked.length, 6);
 });
 
-t.test(
-  "while invalidations may pass by, only young facts count, and they age while nobody looks",
-  async (t) => {
-    let longest = Infinity;
-    const { find, answer, asked, pass } = bench({ longestLife: () => longest, ttl: 10_000 });
-    void find("a");
-    await answer({ of: "a" });
-    longest = 500;
-    pass(499);
-    t.equal((await find("a")).via, "memory");
-    pass(1);
-    void find("a");
-    await settled();
-    t.equal(asked.length, 2);
-  },
-);
+t.test("while invalidations may be missed, only young facts are valid", async (t) => {
+  let longest = Infinity;
+  const { find, answer, asked, pass } = bench({ longestLife: () => longest, ttl: 10_000 });
+  void find("a");
+  await answer({ of: "a" });
+  longest = 500;
+  pass(499);
+  t.equal((await find("a")).via, "memory");
+  pass(1);
+  void find("a");
+  await settled();
+  t.equal(asked.length, 2);
+});
 
-t.test("a fact may be served stale for its grace on the error named, and on no other", async (t) => {
+t.test("a fact is served stale within its grace period on the configured error only", async (t) => {
   const down = new GatewayError("tenant.unverifiable");
   const { find, answer, fail, asked, pass, store } = bench(
     { grace: 500 },
@@ -183,7 +173,7 @@ t.test("a fact may be served stale for its grace on the error named, and on no o
   await fail(down);
   t.strictSame(await stale, { value: { of: "a" }, via: "stale" });
   t.equal((await find("a")).via, "stale");
-  t.equal(asked.length, 2, "the CMS is left alone for a moment");
+  t.equal(asked.length, 2, "no lookup is sent for a moment");
   const other = bench({ grace: 500 }, { staleOn: "tenant.unverifiable" });
   void other.find("a");
   await other.answer({ of: "a" });
@@ -194,16 +184,16 @@ t.test("a fact may be served stale for its grace on the error named, and on no o
   store.flush();
   const flushed = find("a").catch((error: GatewayError) => error.code);
   await fail(down);
-  t.equal(await flushed, "tenant.unverifiable", "what was forgotten is not served stale");
+  t.equal(await flushed, "tenant.unverifiable", "an invalidated fact is not served stale");
   void find("b");
   await answer({ of: "b" });
   pass(1_600);
   const late = find("b").catch((error: GatewayError) => error.code);
   await fail(down);
-  t.equal(await late, "tenant.unverifiable", "nor beyond the grace");
+  t.equal(await late, "tenant.unverifiable", "no fact is served beyond the grace period");
 });
 
-t.test("nothing is served stale by a replica that may have missed an invalidation", async (t) => {
+t.test("a replica that may have missed an invalidation serves nothing stale", async (t) => {
   let longest = Infinity;
   const options = { grace: 500, longestLife: () => longest };
   const { find, answer, fail, pass } = bench(options, { staleOn: "tenant.unverifiable" });
@@ -216,7 +206,7 @@ t.test("nothing is served stale by a replica that may have missed an invalidatio
   t.equal(await refused, "tenant.unverifiable");
 });
 
-t.test("what one CMS does not know is asked of the one that a reload has put in its place", async (t) => {
+t.test("an absence at one CMS does not apply to the CMS that replaces it after a reload", async (t) => {
   const { from, answer, asked, asking } = bench();
   const [before, after] = [from("the old CMS"), from("the new CMS")];
   const early = before.find("a", asking);

@@ -2,9 +2,9 @@ import t from "tap";
 import { GatewayError } from "../../../src/core/errors.ts";
 import { bench, settled } from "./bench.ts";
 
-// What is remembered is put to the CMS once more: it has refused what such a fact should allow.
+// The gateway confirms a cached fact if the CMS has refused a request that the fact should allow.
 
-t.test("a fact is asked for again while it goes on counting, and the later answer counts", async (t) => {
+t.test("a cached fact stays valid while it is confirmed, and the new answer replaces it", async (t) => {
   const { find, confirm, answer, asked, pass } = bench();
   void find("a");
   await answer({ of: "a", text: "old" });
@@ -12,14 +12,22 @@ t.test("a fact is asked for again while it goes on counting, and the later answe
   const confirmed = confirm("a");
   await settled();
   t.equal(asked.length, 2);
-  t.match(await find("a"), { value: { text: "old" }, via: "memory" }, "nobody else waits for it");
+  t.match(
+    await find("a"),
+    { value: { text: "old" }, via: "memory" },
+    "other calls do not wait for the confirmation",
+  );
   await answer({ of: "a", text: "new" });
   t.strictSame(await confirmed, { value: { of: "a", text: "new" }, via: "cms" });
   pass(999);
-  t.match(await find("a"), { value: { text: "new" }, via: "memory" }, "for a life from when it was asked");
+  t.match(
+    await find("a"),
+    { value: { text: "new" }, via: "memory" },
+    "its lifetime starts when the lookup was sent",
+  );
 });
 
-t.test("however many ask again, one question is under way; other names do not wait for it", async (t) => {
+t.test("concurrent confirmations of one name share one lookup; other names have their own", async (t) => {
   const { confirm, answer, asked, pass } = bench();
   const all = [confirm("a"), confirm("a"), confirm("a")];
   void confirm("b");
@@ -28,7 +36,7 @@ t.test("however many ask again, one question is under way; other names do not wa
   await answer({ of: "a", text: "one" });
   t.match(await Promise.all(all), [{ value: { text: "one" } }, { value: { text: "one" } }, {}]);
   t.match(await confirm("a"), { value: { text: "one" } });
-  t.strictSame(asked, ["a", "b"], "nor does one who asks soon after have one of its own");
+  t.strictSame(asked, ["a", "b"], "a call soon after reuses the answer");
   await answer({ of: "b" });
   pass(5_000);
   const later = confirm("a");
@@ -37,7 +45,7 @@ t.test("however many ask again, one question is under way; other names do not wa
   t.strictSame(asked, ["a", "b", "a"]);
 });
 
-t.test("where there is no such fact any longer, all are told once, and it is not there", async (t) => {
+t.test("a fact that no longer exists is published once and is then absent", async (t) => {
   const gone: string[] = [];
   const { find, confirm, answer, pass } = bench({}, { onGone: (name) => void gone.push(name) });
   void find("a");
@@ -45,7 +53,7 @@ t.test("where there is no such fact any longer, all are told once, and it is not
   const first = confirm("a");
   await answer({ of: "a" });
   await first;
-  t.strictSame(gone, [], "still somebody's");
+  t.strictSame(gone, [], "the fact still exists");
   pass(5_000);
   const all = [confirm("a"), confirm("a"), confirm("a")];
   await answer(undefined);
@@ -54,7 +62,7 @@ t.test("where there is no such fact any longer, all are told once, and it is not
   t.equal((await find("a")).value, undefined);
 });
 
-t.test("an answer from before a flush is not remembered", async (t) => {
+t.test("an answer to a confirmation from before a flush is not cached", async (t) => {
   const { store, find, confirm, answer, asked } = bench();
   void confirm("a");
   await settled();
@@ -66,7 +74,7 @@ t.test("an answer from before a flush is not remembered", async (t) => {
 });
 
 t.test(
-  "what the CMS cannot say leaves everything as it was, and who leaves takes nobody along",
+  "a failed confirmation keeps the cached fact, and an aborted call does not affect the others",
   async (t) => {
     const { find, confirm, answer, fail } = bench();
     void find("a");
@@ -81,7 +89,7 @@ t.test(
     t.match(await find("a"), { value: { of: "a" }, via: "memory" });
     const again = confirm("a");
     await answer({ of: "a" });
-    t.match(await again, { value: { of: "a" } }, "what failed is asked again at once");
+    t.match(await again, { value: { of: "a" } }, "a failed lookup is repeated at once");
     const gone = confirm("b", { signal: leaving.signal });
     await t.rejects(gone, { code: "request.stalled" });
     await fail(new GatewayError("key.unverifiable"));

@@ -5,8 +5,8 @@ import { handClock } from "../../support/clock.ts";
 
 const MINUTE = 60_000;
 
-t.test("so many pass in any stretch of the window's length, and not one fewer", async (t) => {
-  // Against the definition: a request passes if, and only if, fewer than the limit have passed in the window before it.
+t.test("exactly the limit of requests passes in any window", async (t) => {
+  // By definition a request passes if and only if fewer than the limit have passed in the window before it.
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 8 }),
@@ -30,7 +30,7 @@ t.test("so many pass in any stretch of the window's length, and not one fewer", 
   );
 });
 
-t.test("the wait is exact: a moment before its end one more is refused, at its end it passes", async (t) => {
+t.test("the wait is exact: a request is refused 1 ms before its end and passes at its end", async (t) => {
   const clock = handClock();
   const counter = new CounterHere(clock);
   const count = () => counter.count("name", { limit: 3, window: MINUTE });
@@ -46,7 +46,7 @@ t.test("the wait is exact: a moment before its end one more is refused, at its e
   t.strictSame(await count(), { isWithin: true, remaining: 0, wait: 10_000 });
 });
 
-t.test("a limit that was lowered holds at once, and says when it lets one through", async (t) => {
+t.test("a lowered limit applies at once, with the exact wait", async (t) => {
   const clock = handClock();
   const counter = new CounterHere(clock);
   for (let i = 0; i < 10; i += 1) {
@@ -54,13 +54,13 @@ t.test("a limit that was lowered holds at once, and says when it lets one throug
     clock.move(1_000);
   }
   const low = { limit: 4, window: MINUTE };
-  // The seventh of ten, at 6 s, is the one whose end leaves three.
+  // Three remain in the window when the seventh of ten requests, at 6 s, has left it.
   t.strictSame(await counter.count("name", low), { isWithin: false, remaining: 0, wait: 56_000 });
   clock.move(56_000);
   t.match(await counter.count("name", low), { isWithin: true, remaining: 0 });
 });
 
-t.test("names are counted apart", async (t) => {
+t.test("each name has its own count", async (t) => {
   const counter = new CounterHere(handClock());
   const one = { limit: 1, window: MINUTE };
   t.match(await counter.count("reads:1", one), { isWithin: true });

@@ -3,7 +3,7 @@ import { adminUrl } from "../../../src/cli/admin.ts";
 
 const none = { text: () => undefined, texts: () => [], has: () => false, positionals: [] };
 
-t.test("the admin port is where a gateway with the same variables has it", (t) => {
+t.test("the admin URL follows the environment variables of the gateway", (t) => {
   for (const [env, expected] of [
     [{}, "http://127.0.0.1:9090/purge"],
     [{ ADMIN_HOST: "", ADMIN_PORT: "" }, "http://127.0.0.1:9090/purge"],

@@ -2,7 +2,7 @@ import t from "tap";
 import { advise } from "../../../src/cli/audit/advice.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 
-t.test("each piece of advice on a configuration is given where it applies, and only there", async (t) => {
+t.test("each piece of advice appears exactly if it applies to the configuration", async (t) => {
   const best = {
     UPSTREAM_URL: "http://cms.internal:3000",
     CMS_SERVICE_KEY: "k",
@@ -38,7 +38,7 @@ t.test("each piece of advice on a configuration is given where it applies, and o
   const slip =
     "cms: {relations: {event: {venue: venues}, venues: {owner: people}, tags: {of: tags}}, virtualFields: {events: {at: venue.title}}}\nserver: {drainDelay: 5s}";
   const [misnamed] = advise(loadConfig({ env: best, readFile: () => slip }));
-  t.match(misnamed, { check: "config.fields-of-nothing", severity: "low", seen: /declared of event,/ });
+  t.match(misnamed, { check: "config.fields-of-nothing", severity: "low", seen: /declared for event,/ });
   const bare = advise(loadConfig({ env: { UPSTREAM_URL: best.UPSTREAM_URL }, readFile: () => "" }));
   t.strictSame(
     bare.map(({ check }) => check),
@@ -46,6 +46,6 @@ t.test("each piece of advice on a configuration is given where it applies, and o
   );
   t.ok(
     bare.every(({ change }) => change !== undefined),
-    "each says what to change",
+    "each piece of advice says what to change",
   );
 });

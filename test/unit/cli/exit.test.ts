@@ -3,7 +3,7 @@ import t from "tap";
 import { Exit } from "../../../src/cli/exit.ts";
 import { handClock } from "../../support/clock.ts";
 
-/** An exit in a world of its own: what it has done, in order. */
+/** Creates an exit with fakes, and records its actions in order. */
 function startExit({ flush = () => undefined }: { readonly flush?: () => void } = {}) {
   const done: string[] = [];
   const clock = handClock();
@@ -17,7 +17,7 @@ function startExit({ flush = () => undefined }: { readonly flush?: () => void } 
   return { exit, clock, done };
 }
 
-t.test("it drains, writes what is left of the log, and ends, in this order", async (t) => {
+t.test("it drains, flushes the log and exits, in this order", async (t) => {
   const { exit, done } = startExit();
   let finish = (): void => undefined;
   exit.drain = () => {
@@ -27,13 +27,13 @@ t.test("it drains, writes what is left of the log, and ends, in this order", asy
   exit.leave(0);
   t.ok(exit.isLeaving);
   await tick();
-  t.strictSame(done, ["drain"], "not before it has drained");
+  t.strictSame(done, ["drain"], "it does not exit before it has drained");
   finish();
   await tick();
   t.strictSame(done, ["drain", "flush", "exit 0"]);
 });
 
-t.test("asked again it does not drain again, and the worse code wins, whichever came first", async (t) => {
+t.test("a second call does not drain again, and the worse exit code wins in either order", async (t) => {
   for (const codes of [
     [0, 1],
     [1, 0],
@@ -46,7 +46,7 @@ t.test("asked again it does not drain again, and the worse code wins, whichever 
   }
 });
 
-t.test("a drain that fails, or that hangs beyond its limits, ends it with 1", async (t) => {
+t.test("a drain that fails or exceeds its limit exits with 1", async (t) => {
   const failing = startExit();
   failing.exit.drain = () => Promise.reject(new Error("staged"));
   failing.exit.leave(0);
@@ -58,12 +58,12 @@ t.test("a drain that fails, or that hangs beyond its limits, ends it with 1", as
   hanging.exit.limit = 30_000;
   hanging.exit.leave(0);
   hanging.clock.move(30_000);
-  t.strictSame(hanging.done, [], "it may take what it was given");
+  t.strictSame(hanging.done, [], "it may take up to its limit");
   hanging.clock.move(5_000);
   t.strictSame(hanging.done, ["flush", "exit 1"]);
 });
 
-t.test("a log that cannot be written keeps nobody in", (t) => {
+t.test("a log that cannot be written does not prevent the exit", (t) => {
   const { exit, done } = startExit({
     flush: () => {
       throw new Error("the disk is full");

@@ -46,7 +46,7 @@ function world(change: Partial<World> = {}): World {
 const namesIn = (of: World): string[] =>
   BLOCKS.flatMap((block) => [...block.cases(of)].map(({ name }) => `${block.name}: ${name}`));
 
-t.test("every case has a name of its own", async (t) => {
+t.test("every case has a unique name", async (t) => {
   for (const isThorough of [false, true]) {
     const names = namesIn(world({ isThorough }));
     const twice = names.filter((name, i) => names.indexOf(name) !== i);
@@ -55,7 +55,7 @@ t.test("every case has a name of its own", async (t) => {
   }
 });
 
-t.test("without samples nothing is written: every case is a GET or a HEAD", async (t) => {
+t.test("without samples every case is a GET or a HEAD, so nothing is written", async (t) => {
   for (const block of BLOCKS.filter(({ writes }) => !writes)) {
     for (const { attempt, name } of block.cases(world({ samples: new Map() }))) {
       t.type(attempt, "object", name);
@@ -65,7 +65,7 @@ t.test("without samples nothing is written: every case is a GET or a HEAD", asyn
   }
 });
 
-t.test("no read asks by its headers or query for a method that does harm", async (t) => {
+t.test("no read has a writing method in its headers or query", async (t) => {
   for (const block of BLOCKS.filter(({ writes }) => !writes)) {
     for (const { attempt, name } of block.cases(world()))
       if (typeof attempt === "object")

@@ -6,10 +6,10 @@ import type { Job } from "../../../src/core/ports.ts";
 import { Secret } from "../../../src/core/secret.ts";
 import { configFor } from "../../support/gateway.ts";
 
-/** What follows where the CMS fails, by answers that a CMS gives when it is broken. */
+/** The requests that follow when the CMS fails, tested with the answers of a broken CMS. */
 
 const cms = createPayloadCms(configFor("http://cms.invalid", {}), {
-  send: () => Promise.reject(new Error("not to be asked")),
+  send: () => Promise.reject(new Error("must not be called")),
 });
 
 const answerOf = (status: number, body: unknown): UpstreamAnswer => ({
@@ -41,7 +41,7 @@ function jobOf(operation: Operation, query: string, fields?: Record<string, unkn
   };
 }
 
-/** How many requests there are where the CMS answers the first so, and fails at all others. */
+/** Returns the number of requests if the CMS gives these first answers and fails at all others. */
 function requestsOf(job: Job, first: readonly UpstreamAnswer[]): number {
   const answers = [...first];
   while (cms.followUp(job, answers) !== undefined) answers.push(FAILED);
@@ -52,20 +52,20 @@ function requestsOf(job: Job, first: readonly UpstreamAnswer[]): number {
 const list: Operation = { kind: "list", collection: "events" };
 const create: Operation = { kind: "create", collection: "events" };
 
-t.test("a CMS that fails at everything is asked no more than a few times, and has failed", async (t) => {
+t.test("a CMS that fails at every request gets only a few, and the job is `upstream.failed`", async (t) => {
   t.equal(requestsOf(jobOf(list, ""), [FAILED]), 2);
   t.equal(requestsOf(jobOf(list, "where[title][equals]=x&sort=title"), [FAILED]), 4);
   const words = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`field${i}`, "a word"]));
   t.equal(requestsOf(jobOf(create, "draft=true", words), [FAILED]), 2);
-  t.equal(requestsOf(jobOf(create, "", words), [FAILED]), 1, "what is no draft the CMS validates itself");
+  t.equal(requestsOf(jobOf(create, "", words), [FAILED]), 1, "the CMS itself validates what is not a draft");
 });
 
-t.test("a list of which no record can be read is asked for in a bounded number of parts", async (t) => {
+t.test("a list without a readable record is requested in a bounded number of parts", async (t) => {
   t.equal(requestsOf(jobOf(list, "limit=100"), [FAILED, idsTo(100)]), 42);
   t.equal(requestsOf(jobOf(list, ""), [FAILED, idsTo(0)]), 2);
 });
 
-t.test("a list that the CMS can read after all goes out whole", async (t) => {
+t.test("a list whose parts can all be read is returned whole", async (t) => {
   const docs = [1, 2].map((id) => ({ id, tenant: 1 }));
   const answers = [FAILED, idsTo(2), ...docs.map((doc) => answerOf(200, { docs: [doc] }))];
   t.equal(cms.followUp(jobOf(list, ""), answers), undefined);

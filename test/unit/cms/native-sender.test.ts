@@ -3,25 +3,26 @@ import { namesUser, senderQuestion } from "../../../src/cms/payload/native-sende
 import { payloadSettings } from "../../../src/cms/payload/settings.ts";
 import { configFor } from "../../support/gateway.ts";
 
-// The question who has sent a native request: with its own credentials, in the collection that these say.
+// The lookup of a native request's sender: with the request's own credentials, in the collection that they
+// name.
 
 const settings = payloadSettings(configFor("http://127.0.0.1:1", {}));
 const tokenOf = (claims: unknown): string =>
   `x.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.y`;
 
-function question(...rawHeaders: string[]) {
+function lookupFor(...rawHeaders: string[]) {
   return senderQuestion({ method: "POST", target: "/admin", rawHeaders }, settings);
 }
 
-t.test("a request without credentials has no sender to ask about", async (t) => {
-  t.equal(question("Host", "x", "Origin", "http://x"), undefined);
+t.test("a request without credentials causes no sender lookup", async (t) => {
+  t.equal(lookupFor("Host", "x", "Origin", "http://x"), undefined);
 });
 
 t.test(
-  "credentials go on as they came, with what Payload believes a cookie by, and nothing else",
+  "forwards the credentials unchanged, with the headers that decide whether Payload accepts a cookie, and nothing else",
   async (t) => {
     const headers = ["Cookie", "a=b", "Origin", "http://x", "Sec-Fetch-Site", "same-origin", "X-Other", "c"];
-    t.strictSame(question(...headers), {
+    t.strictSame(lookupFor(...headers), {
       method: "GET",
       target: "/api/users/me?depth=0",
       headers: [
@@ -38,10 +39,10 @@ t.test(
   },
 );
 
-t.test("a user is asked for in the collection that its token names, if that can be one", async (t) => {
+t.test("looks a user up in the collection that its token names, if the name is valid", async (t) => {
   const targetOf = (token: string): (string | undefined)[] => [
-    question("Authorization", `JWT ${token}`)?.target,
-    question("Cookie", `a=b; payload-token=${token}`)?.target,
+    lookupFor("Authorization", `JWT ${token}`)?.target,
+    lookupFor("Cookie", `a=b; payload-token=${token}`)?.target,
   ];
   const admins = "/api/admins/me?depth=0";
   const users = "/api/users/me?depth=0";
@@ -56,7 +57,7 @@ t.test("a user is asked for in the collection that its token names, if that can 
     t.strictSame(targetOf(token), [users, users]);
 });
 
-t.test("an answer names a user or nobody", async (t) => {
+t.test("tells an answer with a user from one without", async (t) => {
   t.ok(namesUser({ user: { id: 1 } }));
   for (const user of [null, undefined, {}, "1"]) t.notOk(namesUser({ user }));
 });

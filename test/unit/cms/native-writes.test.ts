@@ -22,7 +22,7 @@ function effect(line: string, rawHeaders: readonly string[] = []): readonly stri
   return writesTo({ method, target, rawHeaders }, settings);
 }
 
-t.test("what may change a user, a tenant, a group or a membership forgets", async (t) => {
+t.test("a request that may change a user, a tenant, a group or a membership invalidates", async (t) => {
   for (const line of [
     "PATCH /api/users/2",
     "PATCH /api/users?where[id][in]=2",
@@ -55,7 +55,7 @@ t.test("what may change a user, a tenant, a group or a membership forgets", asyn
     t.strictSame(effect(line), BOTH, line);
 });
 
-t.test("what provably does not, forgets nothing", async (t) => {
+t.test("a request that provably changes none of these invalidates nothing", async (t) => {
   for (const line of [
     "GET /api/users",
     "HEAD /api/users",
@@ -87,7 +87,7 @@ t.test("what provably does not, forgets nothing", async (t) => {
     t.strictSame(effect(line), [], line);
 });
 
-t.test("a path that two parsers could read in two ways is not proof of anything", async (t) => {
+t.test("a path that two parsers could read differently invalidates", async (t) => {
   for (const line of [
     "POST /api/p%61ges",
     "POST /api/pages/../users",
@@ -108,7 +108,7 @@ t.test("a path that two parsers could read in two ways is not proof of anything"
     t.strictSame(effect(line), BOTH.slice(0, line.includes("users/LOGIN") ? 1 : 2), line);
 });
 
-t.test("an endpoint of somebody's own under a harmless collection may do anything", async (t) => {
+t.test("a custom endpoint under a harmless collection invalidates", async (t) => {
   for (const line of [
     "POST /api/pages/sync-users",
     "PATCH /api/pages/everything",
@@ -119,7 +119,7 @@ t.test("an endpoint of somebody's own under a harmless collection may do anythin
     t.strictSame(effect(line), BOTH, line);
 });
 
-t.test("a method override turns a POST to a collection into a read, and nothing else", async (t) => {
+t.test("a method override makes a read only of a POST to a collection or record", async (t) => {
   const get = ["X-Payload-HTTP-Method-Override", "GET"];
   t.strictSame(effect("POST /api/users", get), []);
   t.strictSame(effect("POST /api/users/2", ["x-http-method-override", "GET"]), []);
@@ -131,17 +131,17 @@ t.test("a method override turns a POST to a collection into a read, and nothing 
   t.strictSame(
     effect("POST /api/users", [...get, "X-HTTP-Method-Override", "PATCH"]),
     ["keys"],
-    "both, and not alike",
+    "two different overrides",
   );
 });
 
-t.test("without a key of the gateway's own, a user's change may change which tenants it sees", async (t) => {
+t.test("without a service key, a change of a user invalidates tenants too", async (t) => {
   const { serviceKey: _, ...cms } = settings.cms;
-  const callers: WriteSettings = { ...settings, cms: { ...cms, serviceKey: undefined } };
-  t.strictSame(writesTo({ method: "PATCH", target: "/api/users/2", rawHeaders: [] }, callers), BOTH);
+  const withoutKey: WriteSettings = { ...settings, cms: { ...cms, serviceKey: undefined } };
+  t.strictSame(writesTo({ method: "PATCH", target: "/api/users/2", rawHeaders: [] }, withoutKey), BOTH);
 });
 
-t.test("a harmless path covers all below, in every spelling that has one meaning", async (t) => {
+t.test("a harmless path covers all paths below it, in every unambiguous spelling", async (t) => {
   for (const path of [
     "",
     "/",

@@ -7,7 +7,7 @@ import { Secret } from "../../../src/core/secret.ts";
 import { configFor } from "../../support/gateway.ts";
 
 const cms = createPayloadCms(configFor("http://cms.invalid", {}), {
-  send: () => Promise.reject(new Error("not to be asked")),
+  send: () => Promise.reject(new Error("must not be called")),
 });
 const identity = { userId: 2, tenantIds: [1], allTenants: false, roles: [], credential: new Secret("k") };
 const MAIN = { updatedAt: "2026-01-01T00:00:00.000Z", isPublished: true };
@@ -19,7 +19,7 @@ interface Answer {
   readonly retryAfter?: string;
 }
 
-/** The error that the gateway makes of an answer of the CMS's. */
+/** Returns the error that the gateway makes of the CMS's answer. */
 function refused({ kind, status, body, retryAfter }: Answer): GatewayError | undefined {
   const collection = "events";
   const operation: Operation =
@@ -46,8 +46,8 @@ function refused({ kind, status, body, retryAfter }: Answer): GatewayError | und
   return undefined;
 }
 
-/** What Payload answers for an `APIError` without data, in whatever language. */
-const said = (message: string) => ({ errors: [{ message }] });
+/** Payload's answer for an `APIError` without data, in any language. */
+const apiError = (message: string) => ({ errors: [{ message }] });
 
 const problem = (...errors: readonly unknown[]) => ({
   errors: [
@@ -57,7 +57,7 @@ const problem = (...errors: readonly unknown[]) => ({
 
 const WRITES = ["create", "update", "delete"] as const;
 
-await tap.test("a refusal of a write keeps its class, whatever its words", (t) => {
+await tap.test("the status of a refused write decides the code, whatever the message", (t) => {
   const codes = {
     400: "document.invalid",
     401: "key.forbidden",
@@ -76,32 +76,40 @@ await tap.test("a refusal of a write keeps its class, whatever its words", (t) =
   for (const [status, code] of Object.entries(codes))
     for (const kind of WRITES)
       for (const text of ["So nicht.", "Value must be unique", "Something went wrong."])
-        t.equal(refused({ kind, status: Number(status), body: said(text) })?.code, code, `${kind} ${status}`);
+        t.equal(
+          refused({ kind, status: Number(status), body: apiError(text) })?.code,
+          code,
+          `${kind} ${status}`,
+        );
   t.end();
 });
 
-await tap.test("a 4xx of no meaning here that is not Payload's own is a failure", (t) => {
+await tap.test("a 4xx without a mapping that has not Payload's form is `upstream.failed`", (t) => {
   for (const kind of ["list", ...WRITES] as const)
     for (const body of [{ message: "teapot" }, "text", null])
       t.equal(refused({ kind, status: 418, body })?.code, "upstream.failed", kind);
   t.end();
 });
 
-await tap.test("a refusal of a read is never a failure of the CMS's", (t) => {
+await tap.test("a refused read is never a failure of the CMS", (t) => {
   const codes = { 400: "request.malformed", 403: "key.forbidden", 409: "document.conflict" } as const;
   for (const [status, code] of Object.entries(codes))
     for (const kind of ["list", "read"] as const)
-      t.equal(refused({ kind, status: Number(status), body: said("no") })?.code, code, `${kind} ${status}`);
+      t.equal(
+        refused({ kind, status: Number(status), body: apiError("no") })?.code,
+        code,
+        `${kind} ${status}`,
+      );
   t.end();
 });
 
-await tap.test("a record that cannot be asked for by its tenant is not the client's mistake", (t) => {
+await tap.test("a read that the CMS cannot query by tenant is not the client's mistake", (t) => {
   const errors = [{ name: "QueryError", data: [{ path: "tenant" }], message: "any" }];
   t.equal(refused({ kind: "read", status: 400, body: { errors } })?.code, "upstream.failed");
   t.end();
 });
 
-await tap.test("a 404 with an error is about the record, one without about the route", (t) => {
+await tap.test("a 404 with `errors` concerns the record, a 404 without them the route", (t) => {
   const codes = {
     list: "route.unknown",
     read: "document.unknown",
@@ -110,31 +118,31 @@ await tap.test("a 404 with an error is about the record, one without about the r
     delete: "document.unknown",
   } as const;
   for (const kind of ["list", "read", ...WRITES] as const) {
-    t.equal(refused({ kind, status: 404, body: said("Nicht gefunden") })?.code, codes[kind], kind);
+    t.equal(refused({ kind, status: 404, body: apiError("Nicht gefunden") })?.code, codes[kind], kind);
     t.equal(refused({ kind, status: 404, body: { message: "no route" } })?.code, "route.unknown", kind);
   }
   t.end();
 });
 
-await tap.test("a 429 tells when to try again, if the CMS did so in seconds", (t) => {
-  for (const [retryAfter, told] of [
+await tap.test("a 429 carries the CMS's `Retry-After` if it is in seconds, at most a day", (t) => {
+  for (const [retryAfter, expected] of [
     ["30", "30"],
     ["99999", "86400"],
     ["Wed, 21 Oct 2026 07:28:00 GMT", "1"],
     ["-1", "1"],
   ] as const) {
-    const error = refused({ kind: "update", status: 429, body: said("slow"), retryAfter });
-    t.equal(error?.headers["retry-after"], told, retryAfter);
+    const error = refused({ kind: "update", status: 429, body: apiError("slow"), retryAfter });
+    t.equal(error?.headers["retry-after"], expected, retryAfter);
   }
   t.equal(
-    refused({ kind: "create", status: 429, body: said("slow") })?.headers["retry-after"],
+    refused({ kind: "create", status: 429, body: apiError("slow") })?.headers["retry-after"],
     "1",
-    "without one",
+    "without Retry-After",
   );
   t.end();
 });
 
-await tap.test("a validation error names the fields by their paths, on an update as on a create", (t) => {
+await tap.test("a validation error lists the fields by path, on an update as on a create", (t) => {
   const errors = [
     { label: "Layout > Block 1 (Cta) > Heading, big", message: "Pflichtfeld", path: "layout.0.heading" },
     { message: "from a hook", path: "title" },
@@ -155,13 +163,13 @@ await tap.test("a validation error names the fields by their paths, on an update
   t.end();
 });
 
-await tap.test("a 422 does not grow with the number of wrong fields", (t) => {
+await tap.test("a 422 lists at most 100 fields", (t) => {
   const errors = Array.from({ length: 1_000 }, (_, i) => ({ message: "no", path: `rows.${i}.label` }));
   t.equal(refused({ kind: "update", status: 400, body: problem(...errors) })?.fields?.length, 100);
   t.end();
 });
 
-await tap.test("a unique value that is taken shows by the table that the adapter names", (t) => {
+await tap.test("a validation error that names a table is a conflict on a unique field", (t) => {
   for (const message of ["Value must be unique", "Der Wert ist vergeben"])
     for (const kind of ["create", "update"] as const) {
       const taken = { message, path: "code", tableName: "events" };
@@ -169,20 +177,20 @@ await tap.test("a unique value that is taken shows by the table that the adapter
       t.equal(
         refused({ kind, status: 400, body: problem({ message, path: "code" }) })?.code,
         "document.invalid",
-        "the words alone are a hook's",
+        "a hook can send the message alone",
       );
     }
   t.end();
 });
 
-await tap.test("a failed bulk write tells only whether the client was to blame", (t) => {
+await tap.test("a failed bulk write shows only whether the client is at fault", (t) => {
   const failed = (isPublic: boolean) => ({ docs: [], errors: [{ id: 1, isPublic, message: "any" }] });
   t.equal(refused({ kind: "update", status: 400, body: failed(true) })?.code, "document.invalid");
   t.equal(refused({ kind: "update", status: 400, body: failed(false) })?.code, "upstream.failed");
   t.end();
 });
 
-await tap.test("a create that is answered without a record is a failure, never a 404", (t) => {
+await tap.test("a write answered without a record is `upstream.failed`, never a 404", (t) => {
   for (const body of [{}, { doc: null }, { docs: [] }, { doc: [] }, { message: "created" }])
     for (const kind of WRITES)
       t.equal(

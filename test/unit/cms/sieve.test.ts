@@ -8,16 +8,16 @@ const DATA = {
   one: { id: 5, tenant: 3, b: [{ id: 6, createdAt: "2026-01-01" }] },
 };
 
-/** The field in which DATA stands, as a partner gets it. */
+/** Returns a record with DATA in a field, as a partner receives it. */
 function shown(settings: Record<string, unknown>, data: unknown = DATA): unknown {
   const doc = { id: 1, tenant: 1, data, other: DATA };
   return JSON.parse(translatedUnder({ cms: settings })("read", { docs: [doc] }));
 }
 
-t.test("what is declared plain data leaves as the partner wrote it, whatever it looks like", async (t) => {
+t.test("declared plain data is returned as the partner wrote it, whatever its shape", async (t) => {
   t.match(shown({}), { data: { page: undefined, pointer: { value: 3 }, one: 5 } });
-  const told = shown({ plainFields: { events: ["data"] } });
-  t.strictSame(told, {
+  const doc = shown({ plainFields: { events: ["data"] } });
+  t.strictSame(doc, {
     id: 1,
     tenant: 1,
     data: DATA,
@@ -26,10 +26,14 @@ t.test("what is declared plain data leaves as the partner wrote it, whatever it 
   t.match(shown({ plainFields: { events: ["data.one"] } }), {
     data: { one: DATA.one, pointer: { value: 3 } },
   });
-  t.match(shown({ plainFields: { pages: ["data"] } }), { data: { one: 5 } }, "of another collection");
+  t.match(
+    shown({ plainFields: { pages: ["data"] } }),
+    { data: { one: 5 } },
+    "declared for another collection",
+  );
 });
 
-t.test("but for what is secret", async (t) => {
+t.test("secret fields are removed from declared plain data as well", async (t) => {
   const secret = {
     docs: [{ id: 7, hash: "h" }],
     hasNextPage: true,
@@ -42,16 +46,16 @@ t.test("but for what is secret", async (t) => {
   );
 });
 
-t.test("a virtual field shows only what a record that proves its scope gave it", async (t) => {
+t.test("a virtual field is shown only if the record behind it proves to be in scope", async (t) => {
   const cms = { virtualFields: { events: { venueTitle: "venue.title", owner: "venue.owner.name" } } };
   const shows = (venue: unknown) => {
     const record = { id: 1, tenant: 1, venue, venueTitle: "a title", owner: "a name" };
-    const told: unknown = JSON.parse(translatedUnder({ cms })("read", { docs: [record] }));
-    return Object.keys(Object(told)).filter((name) => name === "venueTitle" || name === "owner");
+    const answer: unknown = JSON.parse(translatedUnder({ cms })("read", { docs: [record] }));
+    return Object.keys(Object(answer)).filter((name) => name === "venueTitle" || name === "owner");
   };
   const own = { id: 5, tenant: 1, title: "a title" };
   const foreign = { id: 51, tenant: 3, title: "a title" };
-  t.strictSame(shows(own), ["venueTitle"], "its owner is not shown");
+  t.strictSame(shows(own), ["venueTitle"], "the relation `owner` is not shown");
   t.strictSame(shows({ ...own, owner: { id: 6, tenant: 1, name: "a name" } }), ["venueTitle", "owner"]);
   t.strictSame(shows({ ...own, owner: { id: 6, tenant: 3, name: "a name" } }), ["venueTitle"]);
   t.strictSame(shows({ ...own, owner: { en: { id: 6, tenant: 3, name: "a name" } } }), ["venueTitle"]);
@@ -68,7 +72,7 @@ t.test("a virtual field shows only what a record that proves its scope gave it",
     t.strictSame(shows(venue), [], JSON.stringify(venue));
 });
 
-t.test("a name in a partner's own JSON does not become a label of the metric", async (t) => {
+t.test("a name in a partner's own JSON never becomes a metric label", async (t) => {
   const found: WithheldValues[] = [];
   const made = Array.from({ length: 50 }, (_, i) => ({
     relationTo: `made-up-${i}`,
@@ -95,34 +99,31 @@ t.test("a name in a partner's own JSON does not become a label of the metric", a
   ]);
 });
 
-t.test(
-  "a join that was asked for in scope loses a breach, and goes where a record shows no owner",
-  async (t) => {
-    const told: unknown[] = [];
-    const tell = {
-      isolation: ({ place, collection, count }: Breach) => void told.push({ place, collection, count }),
-      withheld: ({ kind, path, count }: WithheldValues) => void told.push({ kind, path, count }),
-      unreadable: () => undefined,
-    };
-    const shows = (...docs: readonly unknown[]): unknown => {
-      const doc = { id: 1, tenant: 1, shows: { docs, hasNextPage: true } };
-      const cms = { joins: { events: { shows: "posts" } } };
-      return JSON.parse(translatedUnder({ cms }, tell)("read", { docs: [doc] }));
-    };
-    const own = { id: 5, tenant: 1 };
-    t.match(shows(own), { shows: { docs: [own], hasNextPage: true } });
-    t.strictSame(told, []);
-    t.strictSame(shows(own, { id: 6, tenant: 3 }), {
-      id: 1,
-      tenant: 1,
-      shows: { docs: [own], hasNextPage: false },
-    });
-    t.strictSame(told.splice(0), [{ place: "join", collection: "posts", count: 1 }]);
-    t.strictSame(
-      shows(own, { id: 7, title: "whose?" }),
-      { id: 1, tenant: 1 },
-      "a shorter page would deny it",
-    );
-    t.strictSame(told, [{ kind: "join", path: "shows", count: 1 }]);
-  },
-);
+t.test("a join requested in scope loses a breach, and is removed if a record shows no owner", async (t) => {
+  const events: unknown[] = [];
+  const tell = {
+    isolation: ({ place, collection, count }: Breach) => void events.push({ place, collection, count }),
+    withheld: ({ kind, path, count }: WithheldValues) => void events.push({ kind, path, count }),
+    unreadable: () => undefined,
+  };
+  const shows = (...docs: readonly unknown[]): unknown => {
+    const doc = { id: 1, tenant: 1, shows: { docs, hasNextPage: true } };
+    const cms = { joins: { events: { shows: "posts" } } };
+    return JSON.parse(translatedUnder({ cms }, tell)("read", { docs: [doc] }));
+  };
+  const own = { id: 5, tenant: 1 };
+  t.match(shows(own), { shows: { docs: [own], hasNextPage: true } });
+  t.strictSame(events, []);
+  t.strictSame(shows(own, { id: 6, tenant: 3 }), {
+    id: 1,
+    tenant: 1,
+    shows: { docs: [own], hasNextPage: false },
+  });
+  t.strictSame(events.splice(0), [{ place: "join", collection: "posts", count: 1 }]);
+  t.strictSame(
+    shows(own, { id: 7, title: "whose?" }),
+    { id: 1, tenant: 1 },
+    "a shorter page would hide the record",
+  );
+  t.strictSame(events, [{ kind: "join", path: "shows", count: 1 }]);
+});

@@ -13,7 +13,7 @@ function answer(body: unknown) {
   };
 }
 
-t.test("a proof holds for a record that points at the same records", async (t) => {
+t.test("a proof holds for a record with the same relation", async (t) => {
   for (const [one, other] of [
     [3, { id: 3, tenant: 1 }],
     ["3", { id: 3 }],
@@ -30,7 +30,7 @@ t.test("a proof holds for a record that points at the same records", async (t) =
     t.ok(isSameRelation({ venue: one }, { venue: other }, FIELD), JSON.stringify([one, other]));
 });
 
-t.test("and for none that has been pointed elsewhere since, or does not show where it points", async (t) => {
+t.test("a proof does not hold if the relation has changed since, or is not shown", async (t) => {
   for (const [record, proof] of [
     [{ venue: 4 }, { venue: { id: 3 } }],
     [{ venue: null }, { venue: { id: 3 } }],
@@ -42,7 +42,7 @@ t.test("and for none that has been pointed elsewhere since, or does not show whe
     t.notOk(isSameRelation(record, proof, FIELD), JSON.stringify([record, proof]));
 });
 
-t.test("the proofs of an answer are its records by id", async (t) => {
+t.test("the proofs are the records of an answer by id", async (t) => {
   t.strictSame(
     [...proofsOf(answer({ docs: [{ id: 1, venue: null }, "no record"] }))],
     [["1", { id: 1, venue: null }]],

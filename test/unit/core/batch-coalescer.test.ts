@@ -1,7 +1,7 @@
 import t from "tap";
 import { BatchCoalescer } from "../../../src/core/async/batch-coalescer.ts";
 
-t.test("whoever comes while a round is under way shares the next, however many they are", async (t) => {
+t.test("calls during a batch share the next batch", async (t) => {
   const rounds: { readonly wishes: readonly string[]; readonly end: (result: string) => void }[] = [];
   const work = new BatchCoalescer<string, string>(
     (wishes) => new Promise((resolve) => void rounds.push({ wishes, end: resolve })),
@@ -11,7 +11,7 @@ t.test("whoever comes while a round is under way shares the next, however many t
   await turn();
   const [second, third] = [work.join("b"), work.join("c")];
   await turn();
-  t.equal(rounds.length, 1, "what began before they came does not count for them");
+  t.equal(rounds.length, 1, "a batch that began before a call does not serve it");
   rounds[0]?.end("one");
   t.equal(await first, "one");
   await turn();
@@ -29,7 +29,7 @@ t.test("whoever comes while a round is under way shares the next, however many t
   );
 });
 
-t.test("after a round the next one waits for a rest, and nobody else does", async (t) => {
+t.test("only the next batch waits for the rest after a batch", async (t) => {
   const rests: (() => void)[] = [];
   const rounds: (readonly string[])[] = [];
   const work = new BatchCoalescer<string, number>(
@@ -38,7 +38,7 @@ t.test("after a round the next one waits for a rest, and nobody else does", asyn
   );
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
   t.ok(work.isAtRest);
-  t.equal(await work.join("a"), 1, "the first one is answered before the rest is over");
+  t.equal(await work.join("a"), 1, "the first call resolves before the rest is over");
   t.notOk(work.isAtRest);
   const later = [work.join("b"), work.join("c")];
   await turn();

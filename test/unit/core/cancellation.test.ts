@@ -1,7 +1,7 @@
 import t from "tap";
 import { CancellationSource } from "../../../src/core/async/cancellation.ts";
 
-t.test("everybody is told once, in order, by the first reason", async (t) => {
+t.test("an abort calls each listener once, in order, and keeps the first reason", async (t) => {
   const lifetime = new CancellationSource();
   const told: string[] = [];
   lifetime.addEventListener("abort", () => told.push("first"));
@@ -11,7 +11,7 @@ t.test("everybody is told once, in order, by the first reason", async (t) => {
   t.strictSame([lifetime.aborted, lifetime.reason, told], [true, "why", ["first", "second"]]);
 });
 
-t.test("who was removed, or comes after the end, is not told, as of an AbortSignal", async (t) => {
+t.test("like an AbortSignal, it calls no listener that was removed or added after the abort", async (t) => {
   for (const ending of [new CancellationSource(), new AbortController()]) {
     const signal = "signal" in ending ? ending.signal : ending;
     const told: string[] = [];

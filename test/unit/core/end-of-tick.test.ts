@@ -5,25 +5,25 @@ import t from "tap";
 import { scheduleEndOfTick, flushTick } from "../../../src/core/async/end-of-tick.ts";
 
 t.test(
-  "what waits for a turn's end happens then, in its order, and what it brings at the next",
+  "tasks run in order at the end of the iteration, and tasks that they schedule in the next one",
   async (t) => {
     const done: string[] = [];
     scheduleEndOfTick("write", () => {
       done.push("first");
-      scheduleEndOfTick("write", () => done.push("brought"));
+      scheduleEndOfTick("write", () => done.push("scheduled by the first"));
     });
     await Promise.resolve();
     process.nextTick(() => scheduleEndOfTick("write", () => done.push("second")));
     await Promise.resolve();
-    t.strictSame(done, [], "not in the middle of it");
+    t.strictSame(done, [], "not before the end of the iteration");
     await turn();
     t.strictSame(done, ["first", "second"]);
     await turn();
-    t.strictSame(done, ["first", "second", "brought"]);
+    t.strictSame(done, ["first", "second", "scheduled by the first"]);
   },
 );
 
-t.test("answers go out first, then come those of the CMS, and the log is last", async (t) => {
+t.test("writes run first, then the CMS's answers, then the reports", async (t) => {
   const done: string[] = [];
   for (const kind of ["report", "hear", "write", "report", "hear", "write"] as const)
     scheduleEndOfTick(kind, () => done.push(kind));
@@ -32,7 +32,7 @@ t.test("answers go out first, then come those of the CMS, and the log is last", 
 });
 
 t.test(
-  "a turn can be ended at once, in the same order, and what comes after waits for the next end",
+  "a flush runs all tasks at once in the same order, and later tasks at the end of the iteration",
   async (t) => {
     const done: string[] = [];
     scheduleEndOfTick("report", () => done.push("report"));
@@ -42,16 +42,16 @@ t.test(
     scheduleEndOfTick("write", () => done.push("another"));
     t.equal(done.length, 2);
     await turn();
-    t.strictSame(done, ["write", "report", "another"], "and nothing twice");
+    t.strictSame(done, ["write", "report", "another"], "no task runs twice");
   },
 );
 
-t.test("a task that throws is a fault, and keeps no other from its turn", async (t) => {
+t.test("a task that throws causes an uncaught exception, and the other tasks still run", async (t) => {
   const program = `
-    const { atTurnsEnd } = await import(${JSON.stringify(new URL("../../../src/core/async/end-of-tick.ts", import.meta.url).href)});
+    const { scheduleEndOfTick } = await import(${JSON.stringify(new URL("../../../src/core/async/end-of-tick.ts", import.meta.url).href)});
     process.once("uncaughtException", ({ message }) => console.log(message));
-    atTurnsEnd("write", () => { throw new Error("a fault"); });
-    atTurnsEnd("write", () => console.log("the next"));`;
+    scheduleEndOfTick("write", () => { throw new Error("a fault"); });
+    scheduleEndOfTick("write", () => console.log("the next"));`;
   const run = promisify(execFile);
   const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program]);
   t.equal(stdout, "the next\na fault\n");

@@ -21,20 +21,20 @@ t.test("names are folded: case, underscore and dot make no difference", async (t
   }
 });
 
-t.test("all values of a header are seen, in order", async (t) => {
+t.test("all values of a header are returned, in order", async (t) => {
   t.strictSame(valuesOf(["A", "1", "b", "2", "a", "3"], "a"), ["1", "3"]);
-  t.ok(repeatsAny(["Host", "a", "hOST", "a"], ["host"]), "even two equal ones are two");
+  t.ok(repeatsAny(["Host", "a", "hOST", "a"], ["host"]), "two equal values are a repetition");
   t.notOk(repeatsAny(["Host", "a"], ["host"]));
 });
 
-t.test("Connection nominates names, in every line and list", async (t) => {
+t.test("the names in all lines and lists of Connection are nominated", async (t) => {
   t.strictSame(
     [...nominatedNames(["Connection", "close, X-A", "connection", "x-b"])],
     ["close", "x-a", "x-b"],
   );
 });
 
-t.test("framing is plain where it can be read in one way only", async (t) => {
+t.test("framing is plain only if it is unambiguous", async (t) => {
   t.ok(hasPlainFraming([], "1.1"));
   t.ok(hasPlainFraming(["Content-Length", "5"], "1.1"));
   t.ok(hasPlainFraming(["Transfer-Encoding", "chunked"], "1.1"));
@@ -44,7 +44,7 @@ t.test("framing is plain where it can be read in one way only", async (t) => {
   t.notOk(hasPlainFraming(["Transfer-Encoding", "identity"], "1.1"));
 });
 
-t.test("a request is keyed whatever the collection, case, position or number of headers", async (t) => {
+t.test("an API key is detected in any collection, case, position and number of headers", async (t) => {
   const keyed = [
     "users API-Key x",
     "admins api-key x",
@@ -62,7 +62,7 @@ t.test("a request is keyed whatever the collection, case, position or number of 
   t.notOk(carriesApiKey(["cookie", "users API-Key x"]));
 });
 
-t.test("a secret shows itself to nobody who did not ask for it by name", async (t) => {
+t.test("only Secret.reveal returns the value of a secret", async (t) => {
   const secret = new Secret("the-key");
   const shown = [
     String(secret),

@@ -1,7 +1,7 @@
 import t from "tap";
 import { InFlight } from "../../../src/core/async/in-flight.ts";
 
-t.test("what is under way can be waited for, whether it ends well or not", async (t) => {
+t.test("idle resolves when all work has ended, with or without an error", async (t) => {
   const flights = new InFlight();
   await flights.idle();
   const one = Promise.withResolvers<void>();

@@ -1,13 +1,13 @@
 import t from "tap";
 import { isPlainNativeTarget, isUnderPrefix, parseTarget } from "../../../src/core/path.ts";
 
-/** A target's segments, or why it has none. */
+/** Returns the segments of a target, or its kind if it has none. */
 function read(target: string): readonly string[] | string {
   const parsed = parseTarget(target);
   return parsed.kind === "partners" ? parsed.path.segments : parsed.kind;
 }
 
-t.test("a partner path is taken apart into decoded segments", async (t) => {
+t.test("a partner path is split into decoded segments", async (t) => {
   t.strictSame(read("/partners"), []);
   t.strictSame(read("/partners/"), []);
   t.strictSame(read("/partners/2025-07/acme/events/12"), ["2025-07", "acme", "events", "12"]);
@@ -17,16 +17,16 @@ t.test("a partner path is taken apart into decoded segments", async (t) => {
   t.strictSame(
     read("/partners/v/t/c/%201"),
     ["v", "t", "c", " 1"],
-    "a blank is no ambiguity; the id law refuses it",
+    "a blank is not ambiguous; the check of ids refuses it",
   );
 });
 
-t.test("the query is kept as it came, without its mark", async (t) => {
+t.test("the query is kept unchanged, without the question mark", async (t) => {
   const parsed = parseTarget("/partners/v/t/c?where[a][equals]=/..//&x=%2e");
   t.equal(parsed.kind === "partners" && parsed.path.query, "where[a][equals]=/..//&x=%2e");
 });
 
-t.test("what two parsers could read in two ways is malformed", async (t) => {
+t.test("a path that two parsers could read differently is malformed", async (t) => {
   const ambiguous = [
     "/partners//v/t",
     "/partners/v/t//",
@@ -85,7 +85,7 @@ t.test("what two parsers could read in two ways is malformed", async (t) => {
   }
 });
 
-t.test("other paths are left to native traffic", async (t) => {
+t.test("paths outside /partners are native traffic", async (t) => {
   for (const target of [
     "/",
     "/api/events",
@@ -100,7 +100,7 @@ t.test("other paths are left to native traffic", async (t) => {
   }
 });
 
-t.test("a native target goes on only if the CMS would see the very path that was judged", async (t) => {
+t.test("a native target is plain only if the CMS resolves the same path as the gateway", async (t) => {
   for (const target of [
     "/api/events",
     "/api/media/file/a%20b.png",
@@ -133,7 +133,7 @@ t.test("a native target goes on only if the CMS would see the very path that was
   for (const target of bent) t.notOk(isPlainNativeTarget(target), target);
 });
 
-t.test("a prefix covers itself and what lies below, not what begins like it", async (t) => {
+t.test("a prefix covers itself and the paths below it, but no longer first segment", async (t) => {
   t.ok(isUnderPrefix("/api", ["/api"]));
   t.ok(isUnderPrefix("/api?x", ["/api"]));
   t.ok(isUnderPrefix("/api/x", ["/api"]));

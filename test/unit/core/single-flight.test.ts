@@ -3,9 +3,9 @@ import { SingleFlights } from "../../../src/core/async/single-flight.ts";
 
 const flight = (key: string, name = key) => ({ key, name });
 
-t.test("what was added is found by its key alone, until it is removed", async (t) => {
+t.test("a flight is found by its own key only, until it is removed", async (t) => {
   const flights = new SingleFlights<{ key: string; name: string }>();
-  // More than one Map is used for.
+  // These are enough flights to replace the Map several times.
   const all = Array.from({ length: 2_000 }, (_, i) =>
     flight(`GET /api/pages?where=${i}\nauthorization: key ${i % 7}`),
   );
@@ -16,7 +16,7 @@ t.test("what was added is found by its key alone, until it is removed", async (t
   t.ok(all.every((one, i) => flights.find(one.key) === (i % 2 === 0 ? undefined : one)));
 });
 
-t.test("one is removed and not another that has come under its key since", async (t) => {
+t.test("removing a flight does not remove a later one with the same key", async (t) => {
   const flights = new SingleFlights<{ key: string; name: string }>();
   const [first, second] = [flight("k", "first"), flight("k", "second")];
   flights.add(first);
@@ -26,7 +26,7 @@ t.test("one is removed and not another that has come under its key since", async
   t.equal(flights.find("k"), second);
 });
 
-t.test("those that stay are found however many have come and gone meanwhile", async (t) => {
+t.test("a long flight is still found after thousands of short ones", async (t) => {
   const flights = new SingleFlights<{ key: string; name: string }>();
   const staying = Array.from({ length: 5 }, (_, i) => flight(`stays ${i}`));
   for (const one of staying) flights.add(one);

@@ -20,11 +20,11 @@ const read = (raw: unknown): unknown => {
   return read.kind === "narrow" ? read.where : read.kind;
 };
 
-t.test("no condition at all asks nothing", async (t) => {
+t.test("an absent or empty where is no condition", async (t) => {
   for (const raw of [undefined, "", null, {}, "null", "{}"]) t.equal(read(raw), "none", JSON.stringify(raw));
 });
 
-t.test("what is no condition matches nothing, rather than everything", async (t) => {
+t.test("an invalid where matches nothing, not everything", async (t) => {
   for (const raw of [
     "x",
     "{",
@@ -45,12 +45,12 @@ t.test("what is no condition matches nothing, rather than everything", async (t)
   }
 });
 
-t.test("a JSON string and its parsed form read alike", async (t) => {
+t.test("a JSON string and its parsed form give the same where", async (t) => {
   t.strictSame(read('{"title":{"equals":"x"}}'), { title: { equals: "x" } });
   t.strictSame(read({ title: { equals: "x" } }), { title: { equals: "x" } });
 });
 
-t.test("keys side by side all count: of `and` beside `or` the CMS would see only the last", async (t) => {
+t.test("all keys of an object apply, although the CMS reads only the last of `and` and `or`", async (t) => {
   t.strictSame(read({ and: [{ a: { equals: 1 } }], or: [{ b: { equals: 2 } }], c: { equals: 3 } }), {
     and: [{ and: [{ a: { equals: 1 } }] }, { or: [{ b: { equals: 2 } }] }, { c: { equals: 3 } }],
   });
@@ -88,18 +88,18 @@ t.test("operators beyond the configured ones match nothing", async (t) => {
   t.equal(read(JSON.parse('{"title":{"__proto__":1}}')), "nothing");
 });
 
-t.test("operands are scalars and lists of a sane size", async (t) => {
+t.test("operands are scalars and lists of limited size", async (t) => {
   t.strictSame(read({ a: { in: [1, "2", true] } }), { a: { in: [1, "2", true] } });
   t.strictSame(read({ a: { equals: null } }), { a: { equals: null } });
   t.equal(read({ a: { in: [1, null] } }), "nothing", "the CMS answers 500 to a null in a list");
   t.equal(read({ a: { equals: [[1]] } }), "nothing");
   t.equal(read({ a: { in: Array.from({ length: 1001 }, () => 1) } }), "nothing");
-  t.equal(read('{"a":{"equals":1e999}}'), "nothing", "it would go on as null");
+  t.equal(read('{"a":{"equals":1e999}}'), "nothing", "it would be sent as null");
   t.equal(read('{"a":{"in":[1e999]}}'), "nothing");
 });
 
 t.test(
-  "an object to compare with is a reference or a geometry, and nothing that could be a question",
+  "an object as operand is a reference or a geometry, never one that the CMS could read as a query",
   async (t) => {
     const reference = { relationTo: "events", value: 1 };
     t.strictSame(read({ a: { equals: reference } }), { a: { equals: reference } });
@@ -148,7 +148,7 @@ t.test("nesting and number of conditions are limited", async (t) => {
   t.equal(read({ or: Array.from({ length: 6 }, () => ({ a: { equals: 1 } })) }), "nothing");
 });
 
-t.test("a client's own name for a field is no way round the law: it is applied to the CMS's", async (t) => {
+t.test("the limits apply to the CMS's field names, so a version's names cannot bypass them", async (t) => {
   const names = new Map(
     Object.entries({ a: "apiKey", b: "events", c: "venue__tenant", d: "or", e: "AND", f: "title" }),
   );

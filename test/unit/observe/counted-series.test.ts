@@ -1,7 +1,7 @@
 import t from "tap";
 import { CountedSeries } from "../../../src/observe/counted-series.ts";
 
-t.test("what was counted is handed on once, by its labels", async (t) => {
+t.test("drains each count once, with its labels", async (t) => {
   const counts = new CountedSeries(["operation", "status"]);
   const told = (): [string, number][] => {
     const rows: [string, number][] = [];

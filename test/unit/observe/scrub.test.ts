@@ -2,7 +2,7 @@ import t from "tap";
 import { redacted } from "../../../src/cli/config.ts";
 import { scrub } from "../../../src/observe/scrub.ts";
 
-t.test("a password with an @ in a URL is left out whole", (t) => {
+t.test("removes the whole password of a URL, even with an @ in it", (t) => {
   for (const url of [
     "redis://:p@ss@redis:6379/1",
     "redis://user:p@@s@redis:6379/1",

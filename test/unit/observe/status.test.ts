@@ -28,7 +28,7 @@ function sampleOf(status: number, note: Partial<AccessLogFields>, ms = 10) {
   return { requestId: "r", method: "GET", status, ms, note: whole };
 }
 
-t.test("a window forgets what is older than its slots, and keeps an empty slot for a pause", async (t) => {
+t.test("a window drops data older than its slots and keeps an empty slot for a pause", async (t) => {
   const window = new Window({ slots: 3, slot: 1_000, clock, empty: () => ({ n: 0 }) });
   window.now.n = 1;
   now += 2_000;
@@ -49,7 +49,7 @@ t.test("a window forgets what is older than its slots, and keeps an empty slot f
   );
 });
 
-t.test("percentiles are right to within a quarter", async (t) => {
+t.test("percentiles are accurate to within 25%", async (t) => {
   const latency = new Latency();
   t.equal(latency.percentile(0.5), null);
   for (let ms = 1; ms <= 1_000; ms += 1) latency.add(ms);
@@ -63,46 +63,48 @@ t.test("percentiles are right to within a quarter", async (t) => {
   }
   const slow = new Latency();
   slow.add(10_000_000);
-  t.ok((slow.percentile(0.5) ?? 0) > 50_000, "beyond the last step counts as the last");
+  t.ok((slow.percentile(0.5) ?? 0) > 50_000, "a duration beyond the last bucket counts in the last");
 });
 
-t.test(
-  "names beyond the limit are `other`, until a name has been idle for a quarter of an hour",
-  async (t) => {
-    const tally = new Counters(3, clock);
-    for (const name of ["a", "b", "b", "c", "d", "e"]) tally.add(name, "answered");
-    const names = tally.rows().map(({ name, answered }) => `${name} ${answered}`);
-    t.strictSame(names, ["b 2", "a 1", "c 1", "other 2"]);
-    now += 16 * 60_000;
-    tally.add("new", "failed");
-    t.strictSame(tally.rows(), [{ name: "new", answered: 0, refused: 0, failed: 1 }]);
-  },
-);
+t.test("counts names beyond the limit as `other` until a name has been idle for 15 minutes", async (t) => {
+  const tally = new Counters(3, clock);
+  for (const name of ["a", "b", "b", "c", "d", "e"]) tally.add(name, "answered");
+  const names = tally.rows().map(({ name, answered }) => `${name} ${answered}`);
+  t.strictSame(names, ["b 2", "a 1", "c 1", "other 2"]);
+  now += 16 * 60_000;
+  tally.add("new", "failed");
+  t.strictSame(tally.rows(), [{ name: "new", answered: 0, refused: 0, failed: 1 }]);
+});
 
-t.test("ten thousand tenants, users and refusals take no more than their places", async (t) => {
+t.test("bounds the state for ten thousand tenants, users and refusals", async (t) => {
   const status = createStatus({ clock, wallTime: () => now, build });
   for (let i = 0; i < 10_000; i += 1) {
     const note = { userId: i, version: "2025-07", tenant: `t${i}`, clientRequestId: `c${i}` };
     status.request?.(sampleOf(404, { ...note, code: "document.unknown", cause: "x".repeat(100_000) }));
   }
   const snapshot = snapshotOf(status.heard(), STANDING);
-  t.equal(snapshot.tenants.length, 31, "thirty, and the others");
+  t.equal(snapshot.tenants.length, 31, "thirty names and `other`");
   t.equal(snapshot.uses.length, 50);
   t.equal(snapshot.refusals.length, 40);
   t.ok(JSON.stringify(snapshot).length < 50_000, `${JSON.stringify(snapshot).length} bytes`);
 });
 
-t.test("a loop of clients' mistakes does not push out a failure", async (t) => {
+t.test("a loop of client errors does not evict a failure", async (t) => {
   const status = createStatus({ clock, wallTime: () => now, build });
   const cause = new Error("connect ECONNREFUSED", { cause: new Error("Bearer abcdef") });
   status.request?.(sampleOf(502, { code: "upstream.unreachable", cause }));
   for (let i = 0; i < 500; i += 1)
-    status.refused?.({ requestId: "x", method: "GET", error: new GatewayError("key.rejected") });
+    status.refused?.({
+      requestId: "x",
+      method: "GET",
+      stage: "native",
+      error: new GatewayError("key.rejected"),
+    });
   const failure = snapshotOf(status.heard(), STANDING).refusals.find(({ status: code }) => code === 502);
   t.equal(failure?.reason, "connect ECONNREFUSED: Bearer [secret]", "with its reason, scrubbed");
 });
 
-t.test("one request is seen in its slot, tenant, version, tiers and use", async (t) => {
+t.test("counts a request by slot, tenant, version, tier and user", async (t) => {
   const status = createStatus({ clock, wallTime: () => now, build });
   const known = {
     userId: 7,

@@ -9,7 +9,7 @@ import { handClock } from "../../support/clock.ts";
 const LINE_LENGTH = 1_000;
 const line = (i: number): string => `${i}`.padEnd(LINE_LENGTH - 1, ".") + "\n";
 
-/** A writer into a pipe that nobody reads but `read`, which returns what it holds. */
+/** A writer into a pipe. Only `read` reads it, and returns its contents. */
 function piped(t: Test) {
   const folder = mkdtempSync(join(tmpdir(), "log-pipe-"));
   const path = join(folder, "pipe");
@@ -33,7 +33,7 @@ function piped(t: Test) {
       }
     }
   };
-  /** Reads, and has the writer try again, until nothing comes any more. */
+  /** Reads and lets the writer retry until no data is left. */
   const readAll = (): string => {
     let text = "";
     for (let more = read(); more !== ""; more = read()) {
@@ -45,46 +45,46 @@ function piped(t: Test) {
   return { writer, lost, clock, readAll };
 }
 
-/** The numbers of the lines. */
+/** Returns the numbers of the lines. */
 const numbersOf = (text: string): number[] =>
   text
     .split("\n")
     .slice(0, -1)
     .map((one) => Number.parseInt(one, 10));
 
-t.test("lines wait for a reader that stalls, and come in order when it reads again", async (t) => {
+t.test("buffers lines while the reader stalls and writes them in order afterwards", async (t) => {
   const { writer, lost, clock, readAll } = piped(t);
   const numbers = Array.from({ length: 1_000 }, (_, i) => i);
   for (const i of numbers) writer.write(line(i));
   writer.flush();
   t.equal(clock.pending, 1, "one timer, however many lines there are");
   clock.move(1_000);
-  t.equal(clock.pending, 1, "it goes on trying");
+  t.equal(clock.pending, 1, "the retry is scheduled again");
   t.strictSame(numbersOf(readAll()), numbers);
   t.equal(clock.pending, 0);
   t.strictSame(lost, []);
 });
 
-t.test("of lines that wait there is a limit, which is told once until it works again", async (t) => {
+t.test("loses lines over the buffer's limit and reports it once until a write succeeds", async (t) => {
   const { writer, lost, clock, readAll } = piped(t);
   const most = MOST_WAITING / LINE_LENGTH;
   for (let round = 1; round <= 2; round += 1) {
     for (let i = 0; i < 2 * most; i += 1) writer.write(line(i));
     t.equal(lost.length, round);
     const written = readAll();
-    t.ok(written.length <= MOST_WAITING + 65_536 + LINE_LENGTH, "of the waiting ones, and of the pipe's own");
+    t.ok(written.length <= MOST_WAITING + 65_536 + LINE_LENGTH, "the buffer's limit and the pipe's own");
     t.strictSame(
       numbersOf(written),
       Array.from({ length: written.length / LINE_LENGTH }, (_, i) => i),
     );
-    // The last lines are gathered still.
+    // The last lines are still buffered.
     writer.flush();
     readAll();
     t.equal(clock.pending, 0);
   }
 });
 
-t.test("a line longer than the pipe arrives whole", async (t) => {
+t.test("writes a line longer than the pipe completely", async (t) => {
   const { writer, readAll } = piped(t);
   const long = `${"x".repeat(200_000)}\n`;
   writer.write(long);
@@ -93,7 +93,7 @@ t.test("a line longer than the pipe arrives whole", async (t) => {
   t.equal(readAll(), long + line(1));
 });
 
-t.test("at the end what the pipe takes is written, and the rest is given up", async (t) => {
+t.test("flushSync writes as much as the pipe accepts and discards the rest", async (t) => {
   const { writer, lost, readAll, clock } = piped(t);
   for (let i = 0; i < 10; i += 1) writer.write(line(i));
   writer.flushSync();

@@ -2,16 +2,16 @@ import { setImmediate as turn } from "node:timers/promises";
 import t from "tap";
 import { AcceptBatcher } from "../../../src/server/accept-batcher.ts";
 
-/** A backlog whose time is moved by hand, and what was done so far. */
+/** A batcher with a clock that the test moves, and the tasks that have run. */
 function prepare() {
   const time = { now: 0 };
-  const backlog = new AcceptBatcher(() => time.now);
+  const batcher = new AcceptBatcher(() => time.now);
   const done: string[] = [];
-  const add = (name: string): void => backlog.add(() => void done.push(name));
-  return { time, backlog, done, add };
+  const add = (name: string): void => batcher.add(() => void done.push(name));
+  return { time, batcher, done, add };
 }
 
-t.test("requests of one turn begin together at its end, where no connection came", async (t) => {
+t.test("starts the requests of a turn together at its end if no connection was accepted", async (t) => {
   const { done, add } = prepare();
   add("a");
   await Promise.resolve();
@@ -22,10 +22,10 @@ t.test("requests of one turn begin together at its end, where no connection came
   t.strictSame(done, ["a", "b"]);
 });
 
-t.test("requests wait for the first turn that brings no connection, and keep their order", async (t) => {
-  const { backlog, done, add } = prepare();
+t.test("delays requests to the first turn without a new connection and keeps their order", async (t) => {
+  const { batcher, done, add } = prepare();
   for (const name of ["a", "b", "c"]) {
-    backlog.taken();
+    batcher.taken();
     add(name);
     await turn();
     t.strictSame(done, [], `in the turn of ${name}`);
@@ -34,26 +34,26 @@ t.test("requests wait for the first turn that brings no connection, and keep the
   t.strictSame(done, ["a", "b", "c"]);
   add("d");
   await turn();
-  t.strictSame(done, ["a", "b", "c", "d"], "and nobody for longer than a turn after that");
+  t.strictSame(done, ["a", "b", "c", "d"], "no request waits longer than one more turn");
 });
 
-t.test("connections without end keep nobody waiting for more than ten milliseconds", async (t) => {
-  const { time, backlog, done, add } = prepare();
+t.test("an endless series of connections delays requests for at most 10 ms", async (t) => {
+  const { time, batcher, done, add } = prepare();
   for (; time.now < 10; time.now += 1) {
-    backlog.taken();
+    batcher.taken();
     add(`at ${time.now}`);
     await turn();
     t.strictSame(done, []);
   }
-  backlog.taken();
+  batcher.taken();
   await turn();
   t.equal(done.length, 10);
   add("alone");
   await turn();
-  t.equal(done.at(-1), "alone", "and those connections hold up nobody who comes after");
-  backlog.taken();
+  t.equal(done.at(-1), "alone", "those connections do not delay a later request");
+  batcher.taken();
   add("later");
-  t.equal(done.length, 11, "the next one waits again, for as long as that");
+  t.equal(done.length, 11, "the next request waits again, for the same time");
   await turn();
   await turn();
   t.strictSame(done.at(-1), "later");

@@ -6,7 +6,7 @@ import { FOREVER } from "../../../src/core/async/cancellation.ts";
 import { createBodySource } from "../../../src/server/body-source.ts";
 import { handClock } from "../../support/clock.ts";
 
-t.test("a body is read once from the wire, and as often as it is asked for", async (t) => {
+t.test("reads a body once from the connection, however often it is requested", async (t) => {
   const texts: string[] = [];
   const server = createServer((incoming, response) => {
     const source = createBodySource({

@@ -9,7 +9,7 @@ import { handClock } from "../../support/clock.ts";
 import { rawConnect, rawExchange, rawRequest, type RawClient } from "../../support/raw.ts";
 import { PATIENCE_MS, until } from "../../support/until.ts";
 
-/** The admin port before whoever reaches it: pages that do not read, connections that say nothing, parts that fail. */
+/** The admin port against difficult clients: pages that do not read, silent connections, and parts that fail. */
 
 const TOKEN = "the-token-of-the-admin-port";
 const level = { now: 0, most: 10 };
@@ -20,7 +20,7 @@ const standing: Standing = {
   endings: {},
 };
 
-/** Of an admin port, what a test wants otherwise. */
+/** The options of an admin port that a test overrides. */
 interface Site {
   readonly tell?: (snapshot: Snapshot) => Snapshot;
   readonly health?: () => Promise<Health>;
@@ -40,12 +40,11 @@ async function portOf(t: Test, site: Site = {}) {
       purge: () => Promise.resolve({ peers: 0, acknowledged: 0, complete: true }),
       metrics: () => Promise.resolve({ contentType: "text/plain", body: "" }),
       snapshot: async () => tell(snapshotOf(status.heard(), standing)),
-      explain: () => Promise.resolve(undefined),
       token: TOKEN,
       onFault: (cause) => site.faults?.push(cause),
     },
     { host: "127.0.0.1", port: 0 },
-    // A page of 16 MB keeps the process from reading for seconds where the machine has other work.
+    // On a busy machine a page of 16 MB keeps the process from reading for seconds.
     site.limits ?? { ...ADMIN_LIMITS, headersTimeout: PATIENCE_MS, requestTimeout: PATIENCE_MS },
   );
   t.teardown(() => admin.close());
@@ -62,7 +61,7 @@ async function openPage(port: number): Promise<RawClient> {
   return page;
 }
 
-t.test("what cannot be told to open pages is told to the log, and ends nothing", async (t) => {
+t.test("logs a failed event and keeps the open pages connected", async (t) => {
   const faults: unknown[] = [];
   const clock = handClock();
   let told = 0;
@@ -83,8 +82,8 @@ t.test("what cannot be told to open pages is told to the log, and ends nothing",
   await until("the end of the events", () => clock.pending === 0);
 });
 
-t.test("a page that does not read is cut off, and the others go on", async (t) => {
-  // More than the system's own buffers between two sockets take.
+t.test("disconnects a page that does not read and continues with the others", async (t) => {
+  // More than the system's buffers between two sockets hold.
   const long = "x".repeat(16 * 1_048_576);
   const clock = handClock();
   const tell = (snapshot: Snapshot): Snapshot => ({ ...snapshot, build: { version: long, node: "" } });
@@ -99,12 +98,12 @@ t.test("a page that does not read is cut off, and the others go on", async (t) =
   clock.move(EVERY_MS);
   await until("the second event", () => read > 2 * long.length);
   stuck.socket.resume();
-  t.equal((await stuck.end()).text.split("data: ").length, 2, "one event, and the end");
+  t.equal((await stuck.end()).text.split("data: ").length, 2, "one event and the end");
   t.equal(well.socket.destroyed, false);
   well.socket.destroy();
 });
 
-t.test("connections are few: one more is closed at once", async (t) => {
+t.test("closes a connection over the limit at once", async (t) => {
   const { promise: told, resolve: tell } = Promise.withResolvers<Health>();
   let asked = 0;
   const health = (): Promise<Health> => {
@@ -113,17 +112,17 @@ t.test("connections are few: one more is closed at once", async (t) => {
   };
   const port = await portOf(t, { health });
   const ready = rawRequest(["GET /readyz HTTP/1.1", "Host: x", "Connection: close"]);
-  // An answer that is still to come holds a connection however long it takes.
+  // A pending answer holds a connection, however long it takes.
   const answers = Array.from({ length: 256 }, () => rawExchange(port, ready));
   await until("all of them", () => asked === 256);
   const oneMore = await rawConnect(port);
-  t.equal((await oneMore.end()).text, "", "one more is closed");
+  t.equal((await oneMore.end()).text, "", "the connection over the limit is closed");
   tell(standing.health);
   t.equal((await Promise.all(answers)).filter((text) => text.startsWith("HTTP/1.1 200 ")).length, 256);
   t.match(await rawExchange(port, ready), / 200 /);
 });
 
-t.test("a connection that says nothing is closed soon", async (t) => {
+t.test("closes a silent connection soon", async (t) => {
   t.ok(ADMIN_LIMITS.headersTimeout <= 5_000 && ADMIN_LIMITS.connectionsCheckingInterval <= 1_000);
   const port = await portOf(t, {
     limits: { ...ADMIN_LIMITS, headersTimeout: 1, connectionsCheckingInterval: 1 },
@@ -132,7 +131,7 @@ t.test("a connection that says nothing is closed soon", async (t) => {
   t.match((await silent.end()).text, /^HTTP\/1\.1 408 /);
 });
 
-t.test("headers and wishes that are too large are refused in words", async (t) => {
+t.test("refuses headers and purge requests that are too large with a message", async (t) => {
   const port = await portOf(t);
   const huge = rawRequest(["GET /livez HTTP/1.1", "Host: x", `X: ${"x".repeat(20_000)}`]);
   t.match(await rawExchange(port, huge), /^HTTP\/1\.1 431 /);

@@ -10,8 +10,8 @@ import { rawConnect, rawExchange, rawRequest } from "../../support/raw.ts";
 import { until as waitUntil } from "../../support/until.ts";
 
 /**
- * A door before which connections come without end, until `release`; how many requests got through it, and how much
- * came before it.
+ * A router that gets new connections in every turn until `release`, with the number of requests that passed and the
+ * number of bytes that arrived.
  */
 async function serveCrowded(t: Test) {
   const passed = { partners: 0, native: 0 };
@@ -29,14 +29,14 @@ async function serveCrowded(t: Test) {
     close: () => Promise.resolve(),
   };
   let ways: Routes = { gateway, native, nativePrefixes: ["/api"], refusesNativeKeys: true, bodyPause: 1_000 };
-  // Its time stands still, so that its patience does not end.
-  const backlog = new AcceptBatcher(() => 0);
+  // The clock stands still, so that the wait does not end.
+  const batcher = new AcceptBatcher(() => 0);
   const connections = new ClientConnections(100);
   const options = { ways: () => ways, onRefused: () => undefined, clock: handClock() };
-  const door = new RequestRouter(options, connections, backlog);
+  const router = new RequestRouter(options, connections, batcher);
   const server = createServer({ optimizeEmptyRequests: true }, (request, response) => {
     came.requests += 1;
-    door.enter(request, response, false);
+    router.enter(request, response, false);
   });
   server.on("connection", (socket) => {
     connections.add(socket);
@@ -44,12 +44,12 @@ async function serveCrowded(t: Test) {
   });
   server.on("clientError", (error, socket) => {
     came.unreadable += 1;
-    door.refuseUnreadable(error, socket);
+    router.refuseUnreadable(error, socket);
   });
   let isCrowded = true;
   const crowd = (): void => {
     if (!isCrowded) return;
-    backlog.taken();
+    batcher.taken();
     setImmediate(crowd);
   };
   crowd();
@@ -73,13 +73,13 @@ const WITH_BODY = rawRequest(
   "{}",
 );
 
-t.test("requests wait while connections come, and are served then", async (t) => {
+t.test("delays requests while connections are accepted, then serves them", async (t) => {
   const { port, passed, release, until } = await serveCrowded(t);
   const clients = [await rawConnect(port), await rawConnect(port)];
   clients[0]?.send(PARTNERS);
   clients[1]?.send(NATIVE);
   await until("requests", 2);
-  // Served at once, since it has a body: the others would have begun before it, if they did not wait.
+  // Served at once, since it has a body. Without the delay the others would have started before it.
   t.match(await rawExchange(port, WITH_BODY), /served$/);
   t.strictSame(passed, { partners: 0, native: 1 });
   release();
@@ -90,22 +90,19 @@ t.test("requests wait while connections come, and are served then", async (t) =>
   t.strictSame(passed, { partners: 1, native: 2 });
 });
 
-t.test(
-  "a request that waits while the configuration is reloaded goes the new ways: the old may be closed",
-  async (t) => {
-    const { port, passed, release, until, reload } = await serveCrowded(t);
-    const client = await rawConnect(port);
-    client.send(PARTNERS);
-    await until("requests", 1);
-    reload({ gateway: () => Promise.resolve({ status: 200, headers: {}, body: "of the new one" }) });
-    release();
-    t.match(await client.until(/\r\n\r\n.+/), /of the new one$/);
-    t.strictSame(passed, { partners: 0, native: 0 });
-    client.socket.destroy();
-  },
-);
+t.test("a request that waits during a reload uses the new routes, since the old may be closed", async (t) => {
+  const { port, passed, release, until, reload } = await serveCrowded(t);
+  const client = await rawConnect(port);
+  client.send(PARTNERS);
+  await until("requests", 1);
+  reload({ gateway: () => Promise.resolve({ status: 200, headers: {}, body: "of the new one" }) });
+  release();
+  t.match(await client.until(/\r\n\r\n.+/), /of the new one$/);
+  t.strictSame(passed, { partners: 0, native: 0 });
+  client.socket.destroy();
+});
 
-t.test("what a client that has left had asked for is not done, on either way", async (t) => {
+t.test("a request of a disconnected client is not processed, on either route", async (t) => {
   const { port, passed, release, until } = await serveCrowded(t);
   const sent = [PARTNERS, NATIVE, PARTNERS + PARTNERS, NATIVE + NATIVE];
   for (const [i, request] of sent.entries()) {
@@ -119,13 +116,13 @@ t.test("what a client that has left had asked for is not done, on either way", a
   last.send(PARTNERS);
   await until("requests", 7);
   release();
-  // It has its turn behind all of them.
+  // Its turn is after all of them.
   await last.until(/served/);
   last.socket.destroy();
   t.strictSame(passed, { partners: 1, native: 0 });
 });
 
-t.test("bytes that are no request, behind one that waits, are not answered in its place", async (t) => {
+t.test("invalid bytes behind a waiting request are not answered in its place", async (t) => {
   const { port, passed, release, until } = await serveCrowded(t);
   const ends = [PARTNERS, NATIVE].map(async (request) => {
     const client = await rawConnect(port);
@@ -140,7 +137,7 @@ t.test("bytes that are no request, behind one that waits, are not answered in it
 });
 
 t.test(
-  "a request with a body does not wait: what was read of that decides about its connection",
+  "a request with a body starts at once, since the bytes read decide whether its connection is kept",
   async (t) => {
     const { port, passed, release } = await serveCrowded(t);
     t.match(await rawExchange(port, WITH_BODY), /^HTTP\/1\.1 200 /);

@@ -7,7 +7,7 @@ import { rawConnect, rawExchange, rawRequest } from "../../support/raw.ts";
 import { until } from "../../support/until.ts";
 import { serve } from "./serve.ts";
 
-/** A server that answers a POST with its body and anything else when it is told to; and the methods of what began there. */
+/** A server that answers a POST with its body and other requests on demand, and the started methods. */
 async function serveSlowly(t: Test) {
   const begun: string[] = [];
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -26,7 +26,7 @@ const LAST = rawRequest([`DELETE ${PATH} HTTP/1.1`, "Host: h", "Connection: clos
 const post = (path: string, length: number, ...more: string[]) =>
   rawRequest([`POST ${path} HTTP/1.1`, "Host: h", `Content-Length: ${length}`, ...more]);
 
-t.test("a request that waits for the one before it is told to continue in its turn", async (t) => {
+t.test("a pipelined request gets its 100 only in its turn", async (t) => {
   const { port, begun, release, read, roundTrip } = await serveSlowly(t);
   const client = await rawConnect(port);
   client.send(GET + post(PATH, 4, "Expect: 100-continue"));
@@ -42,7 +42,7 @@ t.test("a request that waits for the one before it is told to continue in its tu
   t.equal(text.split(" 100 Continue").length, 2, "once");
 });
 
-t.test("its body waits with it, however large", async (t) => {
+t.test("the body of a pipelined request waits with it, however large", async (t) => {
   const { port, begun, release, read, roundTrip } = await serveSlowly(t);
   const body = "x".repeat(500_000);
   const answer = rawExchange(port, `${GET}${post(PATH, body.length)}${body}${LAST}`);
@@ -55,29 +55,32 @@ t.test("its body waits with it, however large", async (t) => {
   t.strictSame(begun, ["GET", "POST", "DELETE"]);
 });
 
-t.test("refused in its turn, it ends the connection unless its body has all been read", async (t) => {
-  for (const [sent, statuses] of [
-    ["body", ["200", "404", "200"]],
-    ["bo", ["200", "404"]],
-  ] as const) {
-    const { port, release, read } = await serveSlowly(t);
-    const client = await rawConnect(port);
-    client.send(GET + post("/nowhere", 4) + sent);
-    const refused = await read.nth(2);
-    await until("its body, as far as it was sent", () => refused.readableLength === sent.length);
-    release();
-    await client.until(/ 404 [^]*\}$/);
-    client.send(`${"body".slice(sent.length)}${LAST}`);
-    const { text } = await client.end();
-    t.strictSame(
-      Array.from(text.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status),
-      statuses,
-      sent,
-    );
-  }
-});
+t.test(
+  "a pipelined request refused in its turn ends the connection unless its body was read completely",
+  async (t) => {
+    for (const [sent, statuses] of [
+      ["body", ["200", "404", "200"]],
+      ["bo", ["200", "404"]],
+    ] as const) {
+      const { port, release, read } = await serveSlowly(t);
+      const client = await rawConnect(port);
+      client.send(GET + post("/nowhere", 4) + sent);
+      const refused = await read.nth(2);
+      await until("its body, as far as it was sent", () => refused.readableLength === sent.length);
+      release();
+      await client.until(/ 404 [^]*\}$/);
+      client.send(`${"body".slice(sent.length)}${LAST}`);
+      const { text } = await client.end();
+      t.strictSame(
+        Array.from(text.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status),
+        statuses,
+        sent,
+      );
+    }
+  },
+);
 
-t.test("one that begins when others have been told that theirs are the last is told so, too", async (t) => {
+t.test("a request that starts after the announcement of a close gets `Connection: close`", async (t) => {
   const body = "x".repeat(20_000_000);
   const server = await serve(t, async () => ({ status: 200, headers: {}, body }));
   const client = await rawConnect(server.port);
@@ -90,7 +93,7 @@ t.test("one that begins when others have been told that theirs are the last is t
   t.strictSame(text.match(/connection: [-a-z]+/gi), ["Connection: keep-alive", "Connection: close"]);
 });
 
-/** A server whose requests are shown to `connections` and to `hear`, and no more. */
+/** A server that passes its requests to `connections` and `hear` only. */
 async function serveBare(t: Test, connections: ClientConnections, hear: RequestListener): Promise<number> {
   const server = createServer({ optimizeEmptyRequests: true }, hear);
   server.on("connection", (socket) => connections.add(socket));
@@ -101,7 +104,7 @@ async function serveBare(t: Test, connections: ClientConnections, hear: RequestL
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-t.test("behind the last answer none begins, be it read before that is out or after", async (t) => {
+t.test("no request starts after the last answer, whether read before or after it is sent", async (t) => {
   const connections = new ClientConnections(10);
   const turns: boolean[] = [];
   const port = await serveBare(t, connections, (request, response) => {
@@ -115,7 +118,7 @@ t.test("behind the last answer none begins, be it read before that is out or aft
   t.strictSame(turns, [true, false, false]);
 });
 
-t.test("where many wait no more are read than came together, until they are fewer", async (t) => {
+t.test("stops reading while many requests wait, and continues when fewer wait", async (t) => {
   const connections = new ClientConnections(1_000_000);
   let count = 0;
   let first: ServerResponse | undefined;
@@ -135,7 +138,7 @@ t.test("where many wait no more are read than came together, until they are fewe
   await until("the server to read no more", () => first?.req.socket.isPaused() === true || count > 20_000);
   const before = count;
   await rawExchange(port, rawRequest(["OPTIONS / HTTP/1.1", "Host: h", "Connection: close"]));
-  t.equal(count, before, "it reads no more");
+  t.equal(count, before, "reading has stopped");
   t.ok(count < 10_000, `${count} were read`);
   first?.end();
   t.equal((await client.end()).text.match(/HTTP\/1\.1 200/g)?.length, 20_001);

@@ -8,35 +8,32 @@ import { serve } from "./serve.ts";
 const GET = ["GET /partners/2026-02/t/pages HTTP/1.1", "Host: gateway"];
 const plain = (body: string): Answer => ({ status: 200, headers: {}, body });
 
-t.test(
-  "an answer that Node will not send is a 500 in the envelope, and takes no other with it",
-  async (t) => {
-    let count = 0;
-    const { promise: both, resolve: meet } = Promise.withResolvers<void>();
-    const { port, refused } = await serve(t, async () => {
-      count += 1;
-      const isFirst = count === 1;
-      if (!isFirst) meet();
-      // So that they are answered in one turn.
-      await both;
-      return isFirst ? { ...plain("a"), headers: { "x-bad": "\u0000" } } : plain("well");
-    });
-    const request = rawRequest([...GET, "Connection: close"]);
-    const answers = await Promise.all([rawExchange(port, request), rawExchange(port, request)]);
-    const [well = "", fault = ""] = answers.toSorted((a, b) => a.localeCompare(b));
-    t.match(fault, /^HTTP\/1\.1 500 .*"error":/s);
-    t.match(well, /^HTTP\/1\.1 200 .*well$/s);
-    t.strictSame(refused, ["gateway.fault"]);
-  },
-);
+t.test("an answer that Node refuses to send is a 500 in the envelope and affects no other", async (t) => {
+  let count = 0;
+  const { promise: both, resolve: meet } = Promise.withResolvers<void>();
+  const { port, refused } = await serve(t, async () => {
+    count += 1;
+    const isFirst = count === 1;
+    if (!isFirst) meet();
+    // All are answered in one turn.
+    await both;
+    return isFirst ? { ...plain("a"), headers: { "x-bad": "\u0000" } } : plain("well");
+  });
+  const request = rawRequest([...GET, "Connection: close"]);
+  const answers = await Promise.all([rawExchange(port, request), rawExchange(port, request)]);
+  const [well = "", fault = ""] = answers.toSorted((a, b) => a.localeCompare(b));
+  t.match(fault, /^HTTP\/1\.1 500 .*"error":/s);
+  t.match(well, /^HTTP\/1\.1 200 .*well$/s);
+  t.strictSame(refused, ["gateway.fault"]);
+});
 
-t.test("nor is a pipeline that rejects more than that", async (t) => {
+t.test("a pipeline that rejects is a 500 in the envelope", async (t) => {
   const { port, refused } = await serve(t, () => Promise.reject(new Error("a log that cannot be written")));
   t.match(await rawExchange(port, rawRequest([...GET, "Connection: close"])), /^HTTP\/1\.1 500 .*"error":/s);
   t.strictSame(refused, ["gateway.fault"]);
 });
 
-t.test("a client that has gone in the same turn, or before, is no fault", async (t) => {
+t.test("a client that disconnects in the same turn or before causes no fault", async (t) => {
   for (const isNoticed of [false, true]) {
     const { promise: gone, resolve: leave } = Promise.withResolvers<void>();
     const { promise: begun, resolve: begin } = Promise.withResolvers<Incoming>();
@@ -57,7 +54,7 @@ t.test("a client that has gone in the same turn, or before, is no fault", async 
   }
 });
 
-/** A server that answers a GET with a large body, and any other request when its client has gone. */
+/** A server that answers a GET with a large body, and any other request after its client has disconnected. */
 async function serveLarge(t: Test) {
   const seen = { begun: 0, done: 0 };
   const server = await serve(t, async ({ method, signal, afterwards }) => {
@@ -65,13 +62,13 @@ async function serveLarge(t: Test) {
     if (method === "DELETE")
       await new Promise<void>((left) => signal.addEventListener("abort", () => left()));
     afterwards(() => (seen.done += 1));
-    // More than the system's own buffers between two sockets take.
+    // More than the system's buffers between two sockets hold.
     return plain("x".repeat(20_000_000));
   });
   return { ...server, seen };
 }
 
-t.test("what is to be done afterwards is done when the answer is read", async (t) => {
+t.test("runs deferred tasks when the client has read the answer", async (t) => {
   const { port, seen, roundTrip } = await serveLarge(t);
   const client = await rawConnect(port);
   const { promise: answered, resolve: hear } = Promise.withResolvers<void>();
@@ -88,7 +85,7 @@ t.test("what is to be done afterwards is done when the answer is read", async (t
   await until("what is to be done", () => seen.done === 1);
 });
 
-t.test("what is to be done afterwards is done though the client has gone before it was said", async (t) => {
+t.test("runs deferred tasks even if the client disconnected before they were added", async (t) => {
   const { port, seen, roundTrip } = await serveLarge(t);
   const leaving = await rawConnect(port);
   leaving.send(rawRequest([GET[0]?.replace("GET", "DELETE") ?? "", "Host: gateway"]));

@@ -11,18 +11,18 @@ import { PATIENCE_MS } from "../../support/until.ts";
 
 /** A server in this process. */
 export interface Served extends RunningServer {
-  /** The codes of what it refused. */
+  /** The error codes of the refused requests. */
   readonly refused: readonly string[];
-  /** What it has read. */
+  /** The bytes that the server has read. */
   readonly read: RequestsRead;
-  /** Another request, on a connection of its own, to its end. What the server wrote to a client before has come by then. */
+  /** Awaits another request on its own connection. All that the server wrote before has arrived by then. */
   readonly roundTrip: () => Promise<void>;
 }
 
-/** Requests of this method are answered at once, and by no `gateway`. */
+/** Requests of this method are answered at once, without `gateway`. */
 const ROUND_TRIP = "OPTIONS";
 
-/** A server whose partner requests are answered by `gateway`, and native ones, if there are any, by `web`. Its limits are long. */
+/** A server that answers partner requests by `gateway` and native ones by `web`. Its limits are long. */
 export async function serve(
   t: Test,
   gateway: (request: Incoming) => Promise<Answer>,
@@ -63,7 +63,7 @@ export async function serve(
     },
     { host: "127.0.0.1", port: 0, reusePort: false },
   );
-  // By the machine's own clock: a test that moves one by hand drains to the end.
+  // With the system's clock: a test with its own clock drains to the end.
   if (options.clock === undefined) t.teardown(() => server.drain(0));
   const lines = [`${ROUND_TRIP} /partners/2026-02/t/pages HTTP/1.1`, "Host: h", "Connection: close"];
   const roundTrip = async (): Promise<void> => void (await rawExchange(server.port, rawRequest(lines)));

@@ -16,7 +16,7 @@ const CONTROLLER: Dispatcher.DispatchController = {
   resume: () => undefined,
 };
 
-/** An exchange that has been sent, and what became of it. */
+/** A request that has been sent, and its result. */
 function begin(name: string, done: string[]) {
   const signal = new CancellationSource();
   const exchange = new BufferedRequest({
@@ -38,7 +38,7 @@ function begin(name: string, done: string[]) {
   return { signal, answer };
 }
 
-t.test("answers of one turn are heard together at its end; their connections are free at once", async (t) => {
+t.test("answers of one turn resolve together at its end; their connections are free at once", async (t) => {
   const done: string[] = [];
   const [a, b] = [begin("a", done), begin("b", done)];
   a.answer("one");
@@ -49,7 +49,7 @@ t.test("answers of one turn are heard together at its end; their connections are
   t.strictSame(done, ["a left", "b left", "a: one", "b: two"]);
 });
 
-t.test("an answer that is there is given, though the request is given up in the same turn", async (t) => {
+t.test("a complete answer is returned even if the request is aborted in the same turn", async (t) => {
   const done: string[] = [];
   const { signal, answer } = begin("a", done);
   answer("one");

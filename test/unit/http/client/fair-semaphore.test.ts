@@ -5,7 +5,7 @@ import { FairSemaphore } from "../../../../src/http/client/fair-semaphore.ts";
 
 const NEVER = new AbortController().signal;
 
-t.test("so many at the same time, so many waiting, the next is busy at once", async (t) => {
+t.test("rejects with busy once all permits are in use and the queue is full", async (t) => {
   const places = new FairSemaphore({ places: 2, queue: 2 });
   await places.take(NEVER);
   await places.take(NEVER);
@@ -21,7 +21,7 @@ t.test("so many at the same time, so many waiting, the next is busy at once", as
   t.equal(places.waiting, 0);
 });
 
-t.test("whoever leaves the queue leaves nothing behind, and takes no place", async (t) => {
+t.test("an aborted waiter leaves the queue and gets no permit", async (t) => {
   const places = new FairSemaphore({ places: 1, queue: 5 });
   await places.take(NEVER);
   const leaving = new AbortController();
@@ -40,7 +40,7 @@ t.test("whoever leaves the queue leaves nothing behind, and takes no place", asy
   await places.take(NEVER);
 });
 
-t.test("one holder has its share of places and queue; what it may not have is free for others", async (t) => {
+t.test("limits a holder to its share of permits and queue, and leaves the rest to others", async (t) => {
   const places = new FairSemaphore({ places: 4, queue: 4, share: 0.5 });
   const order: string[] = [];
   const take = (holder?: string) =>
@@ -49,16 +49,16 @@ t.test("one holder has its share of places and queue; what it may not have is fr
   await take("a");
   const third = take("a");
   const fourth = take("a");
-  await t.rejects(places.take(NEVER, ["a"]), { code: "tenant.busy" }, "two hold, two wait");
+  await t.rejects(places.take(NEVER, ["a"]), { code: "tenant.busy" }, "two permits in use, two waiting");
   await take("b");
   await take();
-  t.strictSame(order, ["a", "a", "b", "-"], "others come in past those who wait for their own");
+  t.strictSame(order, ["a", "a", "b", "-"], "other holders pass the waiters of a holder at its share");
   const other = take("b");
   const nobody = take();
-  await t.rejects(places.take(NEVER, ["b"]), { code: "gateway.busy" }, "the queue is full for everybody");
+  await t.rejects(places.take(NEVER, ["b"]), { code: "gateway.busy" }, "the queue is full for all holders");
   places.release();
   await other;
-  t.equal(places.waiting, 3, "the first who may, not the first who waits");
+  t.equal(places.waiting, 3, "the first eligible waiter, not the first in the queue");
   places.release(["a"]);
   await third;
   places.release(["b"]);
@@ -69,7 +69,7 @@ t.test("one holder has its share of places and queue; what it may not have is fr
   t.strictSame(order.slice(4), ["b", "a", "-", "a"]);
 });
 
-t.test("the smallest share is one place, and all of it is no limit", async (t) => {
+t.test("the smallest share is one permit, and a share of 1 is no limit", async (t) => {
   const one = new FairSemaphore({ places: 3, queue: 1, share: 0.1 });
   await one.take(NEVER, ["a"]);
   void one.take(NEVER, ["a"]);
@@ -82,29 +82,26 @@ t.test("the smallest share is one place, and all of it is no limit", async (t) =
   await t.rejects(all.take(NEVER, ["a"]), { code: "gateway.busy" });
 });
 
-t.test(
-  "a place counts for each of its holders, and gives all who waited for one of them theirs",
-  async (t) => {
-    const places = new FairSemaphore({ places: 4, queue: 8, share: 0.5 });
-    const order: string[] = [];
-    const take = (...holders: string[]) =>
-      places.take(NEVER, holders).then(() => void order.push(holders.join(" ")));
-    await take("user", "one");
-    await take("user", "two");
-    const third = take("user", "three");
-    t.equal(places.waiting, 1, "a third of the same user waits, whatever tenant it is for");
-    await take("other", "one");
-    const fifth = take("another", "one");
-    t.equal(places.waiting, 2, "so does a third of the same tenant, whatever user it is by");
-    places.release(["user", "one"]);
-    await third;
-    await fifth;
-    t.equal(places.waiting, 0, "one place was free, and one has become it");
-    t.equal(places.taken, 4);
-  },
-);
+t.test("a permit counts for each of its holders, and its release serves waiters of each", async (t) => {
+  const places = new FairSemaphore({ places: 4, queue: 8, share: 0.5 });
+  const order: string[] = [];
+  const take = (...holders: string[]) =>
+    places.take(NEVER, holders).then(() => void order.push(holders.join(" ")));
+  await take("user", "one");
+  await take("user", "two");
+  const third = take("user", "three");
+  t.equal(places.waiting, 1, "a third of the same user waits, whatever tenant it is for");
+  await take("other", "one");
+  const fifth = take("another", "one");
+  t.equal(places.waiting, 2, "so does a third of the same tenant, whatever user it is by");
+  places.release(["user", "one"]);
+  await third;
+  await fifth;
+  t.equal(places.waiting, 0, "one permit was free, and one was released");
+  t.equal(places.taken, 4);
+});
 
-t.test("who yields is served when nobody else waits, and takes nobody's place in the queue", async (t) => {
+t.test("a yielding waiter is served last and does not count in the queue", async (t) => {
   const places = new FairSemaphore({ places: 1, queue: 1 });
   const order: string[] = [];
   const take = (name: string, yields: boolean) =>

@@ -9,7 +9,7 @@ import { until } from "../../../support/until.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
-t.test("reads that wait go elsewhere where somebody is well, and stay where nobody is", async (t) => {
+t.test("retries waiting reads on a healthy target, and leaves them if no target is healthy", async (t) => {
   const clock = handClock();
   const origins = await Promise.all([badOrigin(isSilent), badOrigin(isSilent)]);
   const pool = createUpstream({
@@ -34,16 +34,16 @@ t.test("reads that wait go elsewhere where somebody is well, and stay where nobo
   const get: Outgoing = { method: "GET", target: "/api/x", headers: [] };
   const reads = Promise.allSettled([1, 2].map(() => pool.send(get, { requestId: "id", signal, note })));
   const asked = () => origins.map(({ received }) => received.join("").split("GET ").length - 1);
-  // One each, since each goes to the target with the fewest under way.
+  // Each target gets one, since a request goes to the target with the fewest in flight.
   await until("both requests", () => !asked().includes(0));
   await health.look();
-  t.strictSame(taken, [], "one failed check may be chance");
+  t.strictSame(taken, [], "a single failed check can be chance");
   await health.look();
   t.strictSame(
     taken,
     pool.targets.map(({ origin }) => origin),
   );
-  // The first one's read has gone to the second; there it waits, since nobody is left who is well.
+  // The first target's read was retried on the second and waits there, since no target is healthy.
   await until("the read that goes elsewhere", () => asked()[1] === 2);
   for (const socket of origins.flatMap(({ sockets }) => [...sockets])) socket.write(OK);
   t.match(await reads, [{ value: { status: 200 } }, { value: { status: 200 } }]);

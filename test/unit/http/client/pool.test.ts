@@ -64,7 +64,7 @@ async function originOf(t: Test, misbehave: Misbehaviour) {
   return { ...origin, asked, seen: () => count.seen };
 }
 
-t.test("a silent CMS is given exactly its time, then it is upstream.timeout", async (t) => {
+t.test("fails with upstream.timeout exactly at the timeout of a silent CMS", async (t) => {
   const clock = handClock();
   const origin = await originOf(t, isSilent);
   const { send } = poolTo(t, origin.url, { clock });
@@ -73,7 +73,7 @@ t.test("a silent CMS is given exactly its time, then it is upstream.timeout", as
   answer.catch(() => (isSettled = true));
   await origin.asked(1);
   clock.move(29_999);
-  // By the same pool: what the time that has passed led to has been told before it is at the CMS.
+  // By the same pool: the effects of the elapsed time precede its arrival at the CMS.
   const another = send();
   another.catch(() => undefined);
   await origin.asked(2);
@@ -87,7 +87,7 @@ t.test("a silent CMS is given exactly its time, then it is upstream.timeout", as
 });
 
 t.test(
-  "so is one that stops within its answer, one that never ends, and one that cannot be reached",
+  "fails with upstream.timeout for a CMS that stalls in its answer, never ends it, or cannot be reached",
   async (t) => {
     const partial = answers("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nabc");
     for (const [limit, overrides, cause] of [
@@ -100,7 +100,7 @@ t.test(
       const answer = send();
       answer.catch(() => undefined);
       await origin.asked(1);
-      // By the same pool: the first bytes of the answer have come before it is at the CMS.
+      // By the same pool: the first bytes of the answer arrive before it is at the CMS.
       send().catch(() => undefined);
       await origin.asked(2);
       clock.move(limit === "idle" ? 40_000 : 100_000);
@@ -121,7 +121,7 @@ t.test(
 );
 
 t.test(
-  "a read whose connection closed before any answer is sent once more; a write and a half answer never",
+  "retries a read once if its connection closed before an answer; never a write or a partial answer",
   async (t) => {
     const flaky = await originOf(t, (socket, head, nth) =>
       nth === 1 ? socket.destroy() : answers(OK)(socket, head, nth),
@@ -133,23 +133,23 @@ t.test(
     const dead = await originOf(t, hangsUp);
     const reading = poolTo(t, dead.url);
     await t.rejects(reading.send(), { code: "upstream.unreachable" });
-    t.equal(dead.seen(), 2, "once more, not for ever");
+    t.equal(dead.seen(), 2, "retried once only");
     await t.rejects(reading.send(POST), { code: "upstream.unreachable" });
-    t.equal(dead.seen(), 3, "a write went out once");
+    t.equal(dead.seen(), 3, "a write was sent once");
     const long = { method: "GET", target: `/${"x".repeat(99)}`, headers: [], sentAs: POST } as const;
     await t.rejects(reading.send(long), { code: "upstream.unreachable" });
-    t.equal(dead.seen(), 5, "a read in another form is a read");
+    t.equal(dead.seen(), 5, "a read sent in another form is a read");
 
     for (const how of [answersAndResets, answersAndCloses]) {
       const half = await originOf(t, how("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{}"));
       await t.rejects(poolTo(t, half.url).send(), { code: "upstream.unreachable" });
-      t.equal(half.seen(), 1, "an answer that broke off is not asked for again");
+      t.equal(half.seen(), 1, "an answer that broke off is not retried");
     }
     await t.rejects(poolTo(t, CLOSED_ORIGIN).send(), { code: "upstream.unreachable" });
   },
 );
 
-t.test("an answer for which there is no room is given up, and is no sign of the CMS", async (t) => {
+t.test("discards an answer over the memory limit without a breaker failure", async (t) => {
   const origin = await originOf(t, answers(OK));
   const { pool, send, note } = poolTo(t, origin.url, { breakerFailures: 1 });
   let bytes = 0;
@@ -160,12 +160,12 @@ t.test("an answer for which there is no room is given up, and is no sign of the 
   const asking = { requestId: "id", signal: new AbortController().signal, note, received };
   await t.rejects(pool.send(GET, asking), { code: "key.busy" });
   t.equal(bytes, 2);
-  t.equal(origin.seen(), 1, "it is not asked for again");
+  t.equal(origin.seen(), 1, "it is not retried");
   t.not(pool.state, "down", "the breaker has not taken it for a failure");
   t.match(await send(), { status: 200 });
 });
 
-t.test("a caller that leaves ends its request at the CMS, also while it waits for a place", async (t) => {
+t.test("an aborted caller ends its request at the CMS, also while it waits for a permit", async (t) => {
   const origin = await originOf(t, isSilent);
   const { send } = poolTo(t, origin.url, { connections: 1 });
   const leaving = new AbortController();
@@ -180,14 +180,14 @@ t.test("a caller that leaves ends its request at the CMS, also while it waits fo
   await t.rejects(first);
   if (socket !== undefined && !socket.closed) await once(socket, "close");
   t.equal(origin.sockets.size, 0);
-  t.equal(origin.seen(), 1, "the one that waited was never sent");
+  t.equal(origin.seen(), 1, "the waiting request was never sent");
   const third = send();
   third.catch(() => undefined);
   await origin.asked(2);
   t.pass("the place is free again");
 });
 
-t.test("beyond connections and queue the answer is gateway.busy, and the CMS sees no more", async (t) => {
+t.test("fails with gateway.busy beyond connections and queue, without a request to the CMS", async (t) => {
   const origin = await originOf(t, isSilent);
   const { send } = poolTo(t, origin.url, { connections: 2, queue: 3 });
   const all = Array.from({ length: 5 }, () => send());
@@ -197,7 +197,7 @@ t.test("beyond connections and queue the answer is gateway.busy, and the CMS see
   t.equal(origin.sockets.size, 2);
 });
 
-t.test("an answer that is too large is upstream.failed, however it is framed", async (t) => {
+t.test("fails with upstream.failed for an answer over the limit, however it is framed", async (t) => {
   const body = "x".repeat(5_000);
   for (const head of ["content-length: 5000", "connection: close"]) {
     const origin = await originOf(t, answersAndCloses(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n${body}`));
@@ -205,7 +205,7 @@ t.test("an answer that is too large is upstream.failed, however it is framed", a
   }
 });
 
-t.test("no status trips the breaker, nor a caller that leaves, nor an answer too large", async (t) => {
+t.test("no status, aborted caller or too large answer opens the breaker", async (t) => {
   const origin = await originOf(t, (socket, head, nth) => {
     if (nth % 3 === 0) answer(500, "{}")(socket, head, nth);
     else if (nth % 3 === 1) answer(503, "{}")(socket, head, nth);
@@ -227,7 +227,7 @@ t.test("no status trips the breaker, nor a caller that leaves, nor an answer too
   t.equal(left.pool.state === "down", false);
 });
 
-t.test("a CMS that is gone trips it: upstream.open at once, until a trial is answered", async (t) => {
+t.test("an unreachable CMS opens the breaker: upstream.open at once until a trial is answered", async (t) => {
   const clock = handClock();
   let isUp = false;
   const origin = await originOf(t, (socket, head, nth) =>

@@ -4,7 +4,7 @@ import { createUpstream } from "../../../../src/http/client/pool.ts";
 import { answers, badOrigin } from "../../../support/bad-origin.ts";
 import { handClock } from "../../../support/clock.ts";
 
-/** What is not fit to be sent never gets to the CMS, and is no failure of it. */
+/** A request that cannot be sent never reaches the CMS and is no failure of the CMS. */
 
 const CASES: Readonly<Record<string, Partial<Outgoing>>> = {
   "a host in front": { target: "//evil.example/api/posts" },
@@ -24,7 +24,7 @@ const CASES: Readonly<Record<string, Partial<Outgoing>>> = {
 };
 
 for (const [name, odd] of Object.entries(CASES)) {
-  t.test(`a request with ${name} is a fault of the gateway's, and no sign of the CMS`, async (t) => {
+  t.test(`a request with ${name} fails with gateway.fault and without a breaker failure`, async (t) => {
     let asked = 0;
     const origin = await badOrigin((socket, head, nth) => {
       asked += 1;
@@ -58,8 +58,8 @@ for (const [name, odd] of Object.entries(CASES)) {
     });
     for (let i = 0; i < 3; i++)
       await t.rejects(pool.send({ ...good, ...odd }, asking()), { code: "gateway.fault" });
-    t.equal(asked, 0, "nothing of it arrived");
-    t.notOk(pool.state === "down", "the breaker has not taken it for a failure");
-    t.equal((await pool.send(good, asking())).status, 200, "and no place is held by it");
+    t.equal(asked, 0, "no byte of it arrived");
+    t.notOk(pool.state === "down", "the breaker has not counted it");
+    t.equal((await pool.send(good, asking())).status, 200, "it holds no permit");
   });
 }

@@ -11,7 +11,7 @@ import { inTime } from "../../../support/raw.ts";
 import { PATIENCE_MS } from "../../../support/until.ts";
 import { ask, type Front, type Origin, startFront, startOrigin, type Test } from "./front.ts";
 
-/** A WebSocket through the front, to an origin that takes one. */
+/** A WebSocket through the proxy, to an origin that accepts it. */
 async function openSocket(t: Test, { server }: Origin, { port }: Front): Promise<WebSocket> {
   const sockets = new WebSocketServer({ server });
   t.teardown(async () => {
@@ -23,13 +23,13 @@ async function openSocket(t: Test, { server }: Origin, { port }: Front): Promise
   return socket;
 }
 
-t.test("connections to the CMS are kept and used again", async (t) => {
+t.test("keeps and reuses connections to the CMS", async (t) => {
   const { origin, front } = await startKept(t);
   for (let i = 0; i < 20; i++) await ask(front);
   t.equal(origin.connections(), 1);
 });
 
-t.test("a kept connection that the CMS closes under a read is replaced unseen", async (t) => {
+t.test("retries a read on a new connection when the CMS closes the kept one", async (t) => {
   let used = 0;
   const origin = await badOrigin((socket, head, nth) => {
     if (head.startsWith("GET /second") && used++ === 0) socket.destroy();
@@ -42,13 +42,13 @@ t.test("a kept connection that the CMS closes under a read is replaced unseen", 
   t.strictSame(front.failures, []);
 });
 
-t.test("where one was closed all that are idle are taken for closed", async (t) => {
+t.test("after one stale connection drops all idle ones", async (t) => {
   const first = new Set<Socket>();
   const ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
   const origin = await badOrigin((socket, head) => {
     if (head.startsWith("GET /first")) {
       first.add(socket);
-      // All at once, so that each has a connection of its own.
+      // All at the same time, so that each has its own connection.
       if (first.size === 3) for (const one of first) one.write(ok);
     } else if (first.has(socket)) socket.destroy();
     else socket.write(ok);
@@ -65,7 +65,7 @@ t.test("where one was closed all that are idle are taken for closed", async (t) 
   );
 });
 
-t.test("but only once, only on a kept connection, and never under a write", async (t) => {
+t.test("retries only once, only after a kept connection, and never a write", async (t) => {
   let heads = 0;
   const origin = await badOrigin((socket, head) => {
     heads += 1;
@@ -84,7 +84,7 @@ t.test("but only once, only on a kept connection, and never under a write", asyn
   t.equal(heads, 6, "once");
 });
 
-t.test("closing waits for what is under way, ends tunnels and serves what still comes", async (t) => {
+t.test("close waits for requests in flight, ends tunnels and serves new requests", async (t) => {
   const slow: ServerResponse[] = [];
   const origin = await startOrigin(t, (request, response) => {
     if (request.url === "/slow") slow.push(response);
@@ -105,7 +105,7 @@ t.test("closing waits for what is under way, ends tunnels and serves what still 
   await inTime(closing, () => "the proxy to close");
 });
 
-t.test("a connection that falls idle while they close is not kept", async (t) => {
+t.test("a connection that becomes idle during the close is not kept", async (t) => {
   const origin = await startOrigin(t);
   const connections = new ProxyConnections(origin.url, { connectTimeoutMs: PATIENCE_MS });
   const client = connections.take();
@@ -116,7 +116,7 @@ t.test("a connection that falls idle while they close is not kept", async (t) =>
   t.equal(client.closed, true);
 });
 
-t.test("an idle connection is closed before a Node server would close it", async (t) => {
+t.test("closes an idle connection before a Node server would", async (t) => {
   const origin = await startOrigin(t);
   t.ok(IDLE_CONNECTION_MS < origin.server.keepAliveTimeout, "by default");
   origin.server.keepAliveTimeout = 2 * PATIENCE_MS;
@@ -129,10 +129,10 @@ t.test("an idle connection is closed before a Node server would close it", async
   await (await client.request({ method: "GET", path: "/" })).body.dump();
   connections.give(client);
   await inTime(closing, () => "the connection to close");
-  t.equal(client.closed, false, "a request would make another");
+  t.equal(client.closed, false, "a request would open another");
 });
 
-t.test("a WebSocket's handshake takes a connection that nobody has used", async (t) => {
+t.test("a WebSocket handshake uses a new connection", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   await ask(front);
@@ -141,7 +141,7 @@ t.test("a WebSocket's handshake takes a connection that nobody has used", async 
   socket.terminate();
 });
 
-t.test("TLS asks for the CMS's certificate, whatever Host the client sends", async (t) => {
+t.test("TLS requests the CMS's certificate, whatever Host the client sends", async (t) => {
   const asked: string[] = [];
   let handshakes = 0;
   const server = createServer({
@@ -159,6 +159,6 @@ t.test("TLS asks for the CMS's certificate, whatever Host the client sends", asy
     const front = await startFront(t, new URL(`https://${host}:${String(port)}`));
     t.equal((await ask(front, { headers: { host: "client.example" } })).status, 502);
   }
-  t.strictSame(asked, ["localhost"], "and for none where it has an address for a name");
+  t.strictSame(asked, ["localhost"], "and no name for an IP address");
   t.equal(handshakes, 2);
 });

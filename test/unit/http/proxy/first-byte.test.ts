@@ -7,9 +7,9 @@ import { rawConnect, rawRequest } from "../../../support/raw.ts";
 import { until } from "../../../support/until.ts";
 import { FIRST_BYTE_MS, POST, settling } from "./settling.ts";
 
-// How long the CMS is waited for: its own silence counts, and nothing else.
+// The first-byte timeout depends on the CMS's silence alone.
 
-t.test("bytes that a client sends meanwhile give a silent CMS no more time", async (t) => {
+t.test("bytes from the client do not extend the timeout of a silent CMS", async (t) => {
   for (const head of [["GET /api/posts HTTP/1.1", "Host: cms"], POST]) {
     const { front, outcomes, called, release, waits, move, roundTrip } = await settling(t, (request) => {
       request.resume();
@@ -24,7 +24,7 @@ t.test("bytes that a client sends meanwhile give a silent CMS no more time", asy
     client.send("\r\n");
     await until("the client's bytes at the proxy", () => socket?.bytesRead === before + 2);
     await roundTrip();
-    t.strictSame([client.text(), outcomes], ["", []], "the CMS has its whole time");
+    t.strictSame([client.text(), outcomes], ["", []], "the CMS still has its whole timeout");
     move(1);
     await called(1);
     release();
@@ -33,7 +33,7 @@ t.test("bytes that a client sends meanwhile give a silent CMS no more time", asy
   }
 });
 
-t.test("an answer that waits for what has to be done is not late", async (t) => {
+t.test("an answer that waits for work before it does not time out", async (t) => {
   const { front, outcomes, release, called, move, roundTrip } = await settling(t, (request, response) => {
     request.resume();
     response.end("done");

@@ -19,7 +19,7 @@ import {
 } from "../../../../src/http/proxy/proxy.ts";
 import { PATIENCE_MS } from "../../../support/until.ts";
 
-/** A native proxy behind a server, as the gateway has it, with what it logged. */
+/** A native proxy behind a server, as in the gateway, with its logged failures. */
 export interface Front {
   readonly port: number;
   readonly native: NativeProxy;
@@ -27,12 +27,12 @@ export interface Front {
   readonly failures: readonly NativeFailure[];
 }
 
-/** As much of a tap test as is needed to clean up after it. */
+/** The part of a tap test that is needed for the teardown. */
 export interface Test {
   teardown(done: () => Promise<void>): void;
 }
 
-/** The tenant headers and all else that the gateway reserves. */
+/** The headers that the gateway reserves, the tenant headers included. */
 export const RESERVED = ["x-basker-tenant-id", "x-basker-tenant-slug", "x-request-id"];
 
 /** Starts a proxy in front of `target`; ids are `id-1`, `id-2`, ... Limits are long unless a test shortens them. */
@@ -71,7 +71,7 @@ export async function startFront(
   return { port, native, server, failures };
 }
 
-/** One request as an honest origin saw it. */
+/** A request as a correct origin received it. */
 export interface Seen {
   readonly method: string;
   readonly url: string;
@@ -80,16 +80,16 @@ export interface Seen {
   readonly body: string;
 }
 
-/** An ordinary Node server that notes what it is asked and answers `ok`, or by `listener` what a test wants. */
+/** An ordinary Node server that records its requests and answers `ok`, or as `listener` does. */
 export interface Origin {
   readonly url: URL;
   readonly server: Server;
   readonly seen: readonly Seen[];
-  /** Connections that were ever made to it. */
+  /** Returns the number of connections that were ever made to it. */
   readonly connections: () => number;
 }
 
-/** Starts an honest origin. Without a listener it reads the body, notes the request and answers `ok`. */
+/** Starts a correct origin. Without a listener it reads the body, records the request and answers `ok`. */
 export async function startOrigin(t: Test, listener?: RequestListener): Promise<Origin> {
   const seen: Seen[] = [];
   let connections = 0;
@@ -110,7 +110,7 @@ export async function startOrigin(t: Test, listener?: RequestListener): Promise<
   return { url: new URL(`http://127.0.0.1:${String(port)}`), server, seen, connections: () => connections };
 }
 
-/** An answer as it came. */
+/** An answer as it was received. */
 export interface Got {
   readonly status: number;
   readonly reason: string;
@@ -119,7 +119,7 @@ export interface Got {
   readonly body: Buffer;
 }
 
-/** Sends one request to the front (a connection of its own unless `options.agent` says else) and reads the answer. */
+/** Sends one request to the front (on its own connection, unless `options.agent` is set) and reads the answer. */
 export async function ask(
   front: Pick<Front, "port">,
   options: RequestOptions = {},
@@ -128,7 +128,7 @@ export async function ask(
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = httpRequest({ host: "127.0.0.1", port: front.port, agent: false, ...options }, resolve);
     request.on("error", reject);
-    // Node itself sends the body of a DELETE or OPTIONS without any frame.
+    // Node itself sends the body of a DELETE or OPTIONS without framing.
     if (body !== undefined) request.setHeader("content-length", Buffer.byteLength(body));
     request.end(body);
   });
@@ -136,7 +136,7 @@ export async function ask(
   return { status, reason, headers, rawHeaders, body: await buffer(answer) };
 }
 
-/** A client's agent that keeps one connection. */
+/** Returns a client agent that keeps one connection. */
 export function oneConnection(t: Test): Agent {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.teardown(async () => {

@@ -1,9 +1,9 @@
 import t from "tap";
 import { countRead, readCounter, minorGcTrigger } from "../../../../src/http/proxy/minor-gc.ts";
 
-// What V8 does with it is measured: `npm run bench -- --parts v8`.
+// A benchmark measures the effect on V8: `npm run bench -- --parts v8`.
 
-t.test("every 16 MB of blocks call for one collection of the young generation", (t) => {
+t.test("every 16 MiB of blocks cause one minor collection", (t) => {
   let collections = 0;
   const count = readCounter(() => (collections += 1));
   const block = Buffer.alloc(65_536);
@@ -11,15 +11,15 @@ t.test("every 16 MB of blocks call for one collection of the young generation", 
     for (let i = 0; i < blocks; i += 1) count(block);
     return collections;
   };
-  t.equal(after(255), 0, "below 16 MB none");
+  t.equal(after(255), 0, "none below 16 MiB");
   t.equal(after(1), 1, "at 16 MB one");
-  t.equal(after(255), 1, "the count begins anew");
+  t.equal(after(255), 1, "the count starts again");
   t.equal(after(1), 2);
-  t.equal(after(256 * 5), 7, "and one for each 16 MB more");
+  t.equal(after(256 * 5), 7, "one for each further 16 MiB");
   t.end();
 });
 
-/** A collector of a process whose V8 has this for `gc`, and what it did in its order. */
+/** A trigger in a process whose V8 has `gc`, with its actions in order. */
 function collectorOf(gc: unknown) {
   const done: string[] = [];
   const collect = minorGcTrigger({
@@ -32,10 +32,10 @@ function collectorOf(gc: unknown) {
   return { collect, done };
 }
 
-t.test("a collector asks V8 for its function once, and for minor collections only", (t) => {
+t.test("looks V8's function up once, and requests minor collections only", (t) => {
   const asked: unknown[] = [];
   const { collect, done } = collectorOf((kind: unknown) => asked.push(kind));
-  t.strictSame(done, [], "not before it is needed: the flag costs an idle process nothing");
+  t.strictSame(done, [], "not before the first use, so that an idle process does not pay for the flag");
   collect();
   collect();
   t.strictSame(done, ["--expose-gc", "globalThis.gc"]);
@@ -43,7 +43,7 @@ t.test("a collector asks V8 for its function once, and for minor collections onl
   t.end();
 });
 
-t.test("a V8 without the function is left alone", (t) => {
+t.test("does nothing in a V8 without the function", (t) => {
   const { collect, done } = collectorOf(undefined);
   collect();
   collect();
@@ -51,7 +51,7 @@ t.test("a V8 without the function is left alone", (t) => {
   t.end();
 });
 
-t.test("the counter of this process works with the V8 of this Node, and hides its function", (t) => {
+t.test("the counter of this process works with this Node's V8 and does not expose `gc`", (t) => {
   for (let i = 0; i < 600; i += 1) countRead({ length: 65_536 });
   t.equal(Reflect.get(globalThis, "gc"), undefined);
   t.end();

@@ -11,7 +11,7 @@ function spoil(request: IncomingMessage): void {
   request.headers["x-spoilt"] = "a\nb";
 }
 
-/** A server that spoils each request before the proxy gets it, so that no call to the CMS can be made of it. */
+/** A server that corrupts each request before the proxy gets it, so that it cannot be sent to the CMS. */
 async function startSpoiler(t: Test, front: Front): Promise<number> {
   const server = createServer((request, response) => {
     spoil(request);
@@ -33,7 +33,7 @@ async function startSpoiler(t: Test, front: Front): Promise<number> {
 
 const FAULT = { error: "Server Error", message: "An unexpected error occurred", requestId: "id-s" };
 
-t.test("a request that cannot be written is 500, and goes no further", async (t) => {
+t.test("answers 500 for a request that cannot be written and does not forward it", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const port = await startSpoiler(t, front);
@@ -45,7 +45,7 @@ t.test("a request that cannot be written is 500, and goes no further", async (t)
   ]);
 });
 
-t.test("and the same on an upgrade", async (t) => {
+t.test("answers 500 for an upgrade that cannot be written", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const port = await startSpoiler(t, front);
@@ -54,7 +54,7 @@ t.test("and the same on an upgrade", async (t) => {
   t.match(front.failures, [{ code: "gateway.fault" }]);
 });
 
-t.test("the caller's request has its headers again after the call, for a log to read", async (t) => {
+t.test("the request keeps its headers for the log after the call", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   const seen: IncomingMessage["headers"][] = [];
@@ -66,7 +66,7 @@ t.test("the caller's request has its headers again after the call, for a log to 
   t.equal(seen[0]?.["content-length"], undefined);
 });
 
-t.test("an upgrade with a stand-in for its socket is dropped", async (t) => {
+t.test("drops an upgrade with a substitute for its socket", async (t) => {
   const origin = await startOrigin(t);
   const front = await startFront(t, origin.url);
   front.server.removeAllListeners("upgrade");
@@ -80,7 +80,7 @@ t.test("an upgrade with a stand-in for its socket is dropped", async (t) => {
   t.equal(origin.connections(), 0);
 });
 
-/** A request from this address, as an `IncomingMessage` has it. */
+/** Returns a request from this address, as an `IncomingMessage` has it. */
 function requestFrom(address: string | undefined): IncomingMessage {
   const socket = new Socket();
   Object.defineProperty(socket, "remoteAddress", { value: address });
@@ -89,7 +89,7 @@ function requestFrom(address: string | undefined): IncomingMessage {
   return request;
 }
 
-t.test("an IPv4 client of a dual-stack listener is known by its IPv4 address", (t) => {
+t.test("forwards the IPv4 address of a client on a dual-stack listener", (t) => {
   const asked: string[] = [];
   const isTrustedPeer = (address: string): boolean => asked.push(address) === 0;
   const law = headerLaw({ reservedNames: [], isTrustedPeer });
@@ -97,6 +97,10 @@ t.test("an IPv4 client of a dual-stack listener is known by its IPv4 address", (
   t.match(requestHeaders(requestFrom("::ffff:1"), "id", law), { "x-forwarded-for": "::ffff:1" });
   t.match(requestHeaders(requestFrom("2001:db8::1"), "id", law), { "x-forwarded-for": "2001:db8::1" });
   t.strictSame(asked, ["10.0.0.1", "::ffff:1", "2001:db8::1"]);
-  t.equal(requestHeaders(requestFrom(undefined), "id", law), undefined, "a client that has gone has none");
+  t.equal(
+    requestHeaders(requestFrom(undefined), "id", law),
+    undefined,
+    "a disconnected client has no address",
+  );
   t.end();
 });

@@ -7,10 +7,9 @@ import { rawConnect, rawRequest } from "../../../support/raw.ts";
 import { until } from "../../../support/until.ts";
 import { POST, settling } from "./settling.ts";
 
-// What has to be done before a client may learn how its request ended is done once more where the CMS went on after it
-// had begun to answer.
+// The work before an answer runs once more if the CMS continued after it had begun to answer.
 
-/** A CMS that answers in two parts, the second one when it is told to. */
+/** A CMS that answers in two parts, the second one on demand. */
 function inParts(headers: Record<string, number>, [first, last]: readonly [string, string]) {
   const { promise: told, resolve: tell } = Promise.withResolvers<void>();
   const listener: RequestListener = (request, response) => {
@@ -21,7 +20,7 @@ function inParts(headers: Record<string, number>, [first, last]: readonly [strin
   return { listener, tell };
 }
 
-t.test("what the CMS does between head and end of its answer is done with before the end", async (t) => {
+t.test("runs the work again before the end of an answer that was not complete", async (t) => {
   for (const headers of [{ "content-length": 8 }, {}]) {
     const { listener, tell } = inParts(headers, ["one.", "two."]);
     const { front, outcomes, wholes, release, called, headAlone, roundTrip } = await settling(t, listener);
@@ -32,27 +31,27 @@ t.test("what the CMS does between head and end of its answer is done with before
     await roundTrip();
     t.equal(client.text(), "", "not a byte");
     release();
-    t.match(await client.until(/one\./), /^HTTP\/1\.1 200 /, "a stream is not held up");
+    t.match(await client.until(/one\./), /^HTTP\/1\.1 200 /, "a stream is not delayed");
     t.strictSame(outcomes, [true]);
     tell();
     await called(2);
     await roundTrip();
-    t.notMatch(client.text(), /two|\r\n0\r\n/, "neither the end nor what came with it");
+    t.notMatch(client.text(), /two|\r\n0\r\n/, "neither the end nor the chunk before it");
     release();
     t.match((await client.end()).text, /two\.(?:\r\n0\r\n\r\n)?$/);
     t.strictSame(outcomes, [true, true]);
-    t.strictSame(wholes, [false, true], "only the end is the last");
+    t.strictSame(wholes, [false, true], "only the call at the end has `isWhole`");
   }
 });
 
-t.test("an end close behind the head is one with it", async (t) => {
+t.test("an end soon after the head needs the work only once", async (t) => {
   const { listener, tell } = inParts({}, ["one.", "two."]);
   const { front, outcomes, release, called, headCame, roundTrip } = await settling(t, listener);
   const client = await rawConnect(front.port);
   client.send(rawRequest(POST, "{}"));
   await headCame();
   await roundTrip();
-  t.strictSame(outcomes, [], "the end may come soon");
+  t.strictSame(outcomes, [], "the end is still awaited");
   tell();
   await called(1);
   await roundTrip();
@@ -62,7 +61,7 @@ t.test("an end close behind the head is one with it", async (t) => {
   t.strictSame(outcomes, [true], "once");
 });
 
-t.test("an end that comes while the head waits has its turn as well", async (t) => {
+t.test("runs the work for an end that arrives while the head waits", async (t) => {
   for (const headers of [{ "content-length": 8 }, {}]) {
     const { listener, tell } = inParts(headers, ["one.", "two."]);
     const { front, outcomes, release, called, headAlone, roundTrip } = await settling(t, listener);
@@ -82,7 +81,7 @@ t.test("an end that comes while the head waits has its turn as well", async (t) 
   }
 });
 
-t.test("a stream that breaks off, or whose client leaves, leaves the outcome open", async (t) => {
+t.test("a stream that breaks off or loses its client has an uncertain outcome", async (t) => {
   for (const leaves of [true, false]) {
     const answers: ServerResponse[] = [];
     const { front, outcomes, wholes, release, called, headAlone } = await settling(t, (request, response) => {
@@ -102,12 +101,12 @@ t.test("a stream that breaks off, or whose client leaves, leaves the outcome ope
     release();
     t.notMatch((await client.end()).text, /\r\n0\r\n/);
     t.strictSame(outcomes, [true, false]);
-    t.strictSame(wholes, [false, true], "nothing more will come of it");
+    t.strictSame(wholes, [false, true], "no further call follows");
   }
 });
 
-t.test("a slow reader slows the CMS, and the end waits as any other", async (t) => {
-  // More than the system's own buffers between the CMS, the proxy and the client take.
+t.test("a slow reader slows the CMS, and the end still waits for the work", async (t) => {
+  // More than the system's buffers between the CMS, the proxy and the client hold.
   const [bound, size] = [48, 1_048_576];
   let sent = 0;
   let last = 2 * bound;
@@ -124,7 +123,7 @@ t.test("a slow reader slows the CMS, and the end waits as any other", async (t) 
   client.send(rawRequest(POST, "{}"));
   await called(1);
   release();
-  // The CMS's own pace is not told: it stands still when several other requests have passed meanwhile.
+  // The CMS's progress is not visible: it has stopped once several other requests have passed.
   for (let before = -1, still = 0; still < 10; before = sent) {
     await roundTrip();
     still = sent > 0 && sent === before ? still + 1 : 0;
@@ -138,46 +137,49 @@ t.test("a slow reader slows the CMS, and the end waits as any other", async (t) 
   release();
   const { text } = await client.end();
   t.match(text.slice(-100), /z\r\n0\r\n\r\n$/);
-  // What is left without the head is digits and line ends of chunks.
+  // Without the head, only the digits and line ends of chunks are left.
   t.equal(text.slice(text.indexOf("\r\n\r\n")).replaceAll(/[^xz]+/g, "").length, last * size);
   t.strictSame(outcomes, [true, true]);
 });
 
-t.test("what comes while the client does not read goes out once it does, and its end waits", async (t) => {
-  for (const ends of [true, false]) {
-    const answers: ServerResponse[] = [];
-    const { front, release, called, headAlone, roundTrip } = await settling(t, (request, response) => {
-      request.resume();
-      answers.push(response);
-      response.write("one.");
-    });
-    front.server.once("request", (_, response: ServerResponse) => answers.push(response));
-    const client = await rawConnect(front.port);
-    client.send(rawRequest(POST, "{}"));
-    await headAlone();
-    await called(1);
-    release();
-    await client.until(/one\./);
-    client.socket.pause();
-    const [passing, answer] = answers;
-    // Each part is at the proxy before the next, so that nothing but the last one comes while the answer is held.
-    const isHeld = (): boolean => passing?.writableNeedDrain === true;
-    for (let i = 0; i < 2_000 && !isHeld(); i += 1) {
-      answer?.write(Buffer.alloc(60_000, "x"));
-      await roundTrip();
-    }
-    t.ok(isHeld(), "held");
-    if (ends) answer?.end("two.");
-    else answer?.write("two.");
-    await roundTrip();
-    client.socket.resume();
-    if (ends) {
-      await called(2);
-      await roundTrip();
-      t.notMatch(client.text().slice(-20), "two.");
+t.test(
+  "sends chunks that arrived while the client paused, and the end still waits for the work",
+  async (t) => {
+    for (const ends of [true, false]) {
+      const answers: ServerResponse[] = [];
+      const { front, release, called, headAlone, roundTrip } = await settling(t, (request, response) => {
+        request.resume();
+        answers.push(response);
+        response.write("one.");
+      });
+      front.server.once("request", (_, response: ServerResponse) => answers.push(response));
+      const client = await rawConnect(front.port);
+      client.send(rawRequest(POST, "{}"));
+      await headAlone();
+      await called(1);
       release();
+      await client.until(/one\./);
+      client.socket.pause();
+      const [passing, answer] = answers;
+      // Each part reaches the proxy before the next, so that only the last one arrives while the answer is held.
+      const isHeld = (): boolean => passing?.writableNeedDrain === true;
+      for (let i = 0; i < 2_000 && !isHeld(); i += 1) {
+        answer?.write(Buffer.alloc(60_000, "x"));
+        await roundTrip();
+      }
+      t.ok(isHeld(), "held");
+      if (ends) answer?.end("two.");
+      else answer?.write("two.");
+      await roundTrip();
+      client.socket.resume();
+      if (ends) {
+        await called(2);
+        await roundTrip();
+        t.notMatch(client.text().slice(-20), "two.");
+        release();
+      }
+      await until("the last part", () => client.text().slice(-20).includes("two."));
+      t.equal(passing?.writableEnded, ends);
     }
-    await until("the last part", () => client.text().slice(-20).includes("two."));
-    t.equal(passing?.writableEnded, ends);
-  }
-});
+  },
+);

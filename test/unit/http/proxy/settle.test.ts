@@ -6,12 +6,12 @@ import t from "tap";
 import { rawConnect, rawRequest } from "../../../support/raw.ts";
 import { FIRST_BYTE_MS, POST, settling } from "./settling.ts";
 
-// What has to be done before a client may learn how its request ended: done however it ended.
+// The work before an answer runs however the request ends.
 
 const hangsUp: RequestListener = (request) => void request.socket.destroy();
 const silent: RequestListener = () => undefined;
 
-t.test("an answer is not begun before what has to be done is done", async (t) => {
+t.test("an answer does not begin before the work is done", async (t) => {
   const { front, outcomes, release, asked, called, roundTrip } = await settling(t, (request, response) => {
     request.resume();
     response.end("x".repeat(10_000));
@@ -25,12 +25,12 @@ t.test("an answer is not begun before what has to be done is done", async (t) =>
   release();
   const { text } = await client.end();
   t.match(text, /^HTTP\/1\.1 200 /);
-  t.ok(text.length > 10_000, "and then all of it");
+  t.ok(text.length > 10_000, "then the whole answer");
   t.strictSame(asked, ["POST /api/users?x=1 true"]);
   t.strictSame(outcomes, [true], "once");
 });
 
-t.test("what the CMS has refused needs nothing to be done first", async (t) => {
+t.test("a request that the CMS refused needs no work", async (t) => {
   for (const status of [401, 403, 404, 405]) {
     const { front, outcomes, refusals } = await settling(
       t,
@@ -43,7 +43,7 @@ t.test("what the CMS has refused needs nothing to be done first", async (t) => {
   }
 });
 
-t.test("a 5xx leaves the outcome open, a 400 does not", async (t) => {
+t.test("a 5xx is an uncertain outcome, a 400 is settled", async (t) => {
   for (const [status, isSettled] of [
     [400, true],
     [504, false],
@@ -61,7 +61,7 @@ t.test("a 5xx leaves the outcome open, a 400 does not", async (t) => {
   }
 });
 
-t.test("a CMS that hangs up or stays silent: the error waits, too", async (t) => {
+t.test("an error for a CMS that disconnects or stays silent waits for the work, too", async (t) => {
   for (const [listener, status] of [
     [hangsUp, 502],
     [silent, 504],
@@ -83,7 +83,7 @@ t.test("a CMS that hangs up or stays silent: the error waits, too", async (t) =>
   }
 });
 
-t.test("a client that leaves, before or in the middle of its body, leaves the outcome open", async (t) => {
+t.test("a client that disconnects before or in its body leaves the outcome uncertain", async (t) => {
   for (const body of ["{}", "{"]) {
     const { front, outcomes, called, reached, roundTrip } = await settling(t, silent);
     const client = await rawConnect(front.port);
@@ -96,7 +96,7 @@ t.test("a client that leaves, before or in the middle of its body, leaves the ou
   }
 });
 
-/** A request to a CMS whose answer, when its head has come and half of its body, is in the hands of the test. */
+/** A request to a CMS that has sent the head and half of the body; the test controls the rest. */
 async function halfAnswered(t: Parameters<typeof settling>[0]) {
   const answers: ServerResponse[] = [];
   const site = await settling(t, (request, response) => {
@@ -118,7 +118,7 @@ async function halfAnswered(t: Parameters<typeof settling>[0]) {
   return { ...site, client, breakOff };
 }
 
-t.test("an answer that breaks off while its head waits is an error, not half an answer", async (t) => {
+t.test("an answer that breaks off while its head waits is an error, not a partial answer", async (t) => {
   const { client, breakOff, headAlone, called, roundTrip, release, outcomes } = await halfAnswered(t);
   await headAlone();
   await called(1);
@@ -131,10 +131,10 @@ t.test("an answer that breaks off while its head waits is an error, not half an 
   t.equal(client.text(), "", "the error waits, too");
   release();
   t.match((await client.end()).text, /^HTTP\/1\.1 502 /);
-  t.strictSame(outcomes, [true, false], "what the CMS has done since is open");
+  t.strictSame(outcomes, [true, false], "the CMS's later work is uncertain");
 });
 
-t.test("an answer that breaks off close behind its head leaves the outcome open", async (t) => {
+t.test("an answer that breaks off soon after its head has an uncertain outcome", async (t) => {
   const { client, breakOff, called, roundTrip, release, outcomes } = await halfAnswered(t);
   await breakOff();
   await called(1);

@@ -5,14 +5,14 @@ import { handClock } from "../../../support/clock.ts";
 import { until } from "../../../support/until.ts";
 import { ask, startFront, type Test } from "./front.ts";
 
-/** How long the proxy waits for the CMS's answer, by a clock that a test moves. */
+/** The proxy's first-byte timeout, by a clock that a test moves. */
 export const FIRST_BYTE_MS = 1_000_000;
-/** Longer than the proxy waits for the end of an answer whose head it has. */
+/** Longer than the proxy's wait for the end of an answer after its head. */
 const SOON_MS = 1_000;
-/** Requests for this path have nothing to be done first, and the CMS answers them at once. */
+/** Requests for this path need no work, and the CMS answers them at once. */
 const ROUND_TRIP = "/round-trip";
 
-/** A CMS that answers as told. */
+/** A CMS that answers as `listener` does. */
 async function origin(t: Test, listener: RequestListener): Promise<URL> {
   const server = createServer((request, response) => {
     if (request.url === ROUND_TRIP) response.end("ok");
@@ -29,7 +29,7 @@ async function origin(t: Test, listener: RequestListener): Promise<URL> {
   return new URL(`http://127.0.0.1:${address.port}`);
 }
 
-/** A clock moved by hand that tells whether the proxy waits for the first byte of an answer. */
+/** A clock that the test moves and that shows whether the proxy waits for the first byte of an answer. */
 function firstByteClock() {
   const hand = handClock();
   const waits = new Set<() => void>();
@@ -56,9 +56,9 @@ function firstByteClock() {
   };
 }
 
-/** A proxy whose requests all have something to be done first; what was begun first ends when `release` is called. */
+/** A proxy whose requests all need work first. The work that was started first ends when `release` is called. */
 export async function settling(t: Test, listener: RequestListener) {
-  /** Of what was not refused: is it settled? */
+  /** True for each request that was settled, without refused ones. */
   const outcomes: boolean[] = [];
   const refusals: boolean[] = [];
   const wholes: boolean[] = [];
@@ -104,14 +104,14 @@ export async function settling(t: Test, listener: RequestListener) {
     headCame,
     /** Resolves when the request is at the CMS. */
     reached: () => until("the request at the CMS", () => isReached),
-    /** Resolves when the head of the answer has come, and lets its end no longer be one with it. */
+    /** Resolves after the head of the answer and the wait for its end. */
     headAlone: async () => {
       await headCame();
       move(SOON_MS);
     },
-    /** Resolves when what has to be done was begun so often. */
+    /** Resolves when the work was started so often. */
     called: (n: number) => until(`call ${n} of what has to be done`, () => outcomes.length >= n),
-    /** Another request to its end. What the proxy wrote to a client before it has come by then. */
+    /** Awaits another request. All that the proxy wrote before has arrived by then. */
     roundTrip: async () => void (await ask(front, { path: ROUND_TRIP })),
   };
 }

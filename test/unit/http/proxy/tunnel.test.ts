@@ -4,7 +4,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { inTime, rawConnect, rawExchange, rawRequest } from "../../../support/raw.ts";
 import { ask, type Origin, startFront, startOrigin, type Test } from "./front.ts";
 
-/** An origin that takes WebSockets and echoes what they say. */
+/** An origin that accepts WebSockets and echoes their messages. */
 async function startEcho(t: Test): Promise<Origin> {
   const origin = await startOrigin(t, (request) => void request.resume());
   const sockets = new WebSocketServer({ server: origin.server, path: "/_next/webpack-hmr" });
@@ -20,7 +20,7 @@ async function startEcho(t: Test): Promise<Origin> {
   return origin;
 }
 
-t.test("a WebSocket speaks both ways, in small and large frames, and closes with its code", async (t) => {
+t.test("a WebSocket transfers small and large frames both ways and closes with its code", async (t) => {
   const origin = await startEcho(t);
   const front = await startFront(t, origin.url);
   const socket = new WebSocket(`ws://127.0.0.1:${String(front.port)}/_next/webpack-hmr?id=1`);
@@ -38,7 +38,7 @@ t.test("a WebSocket speaks both ways, in small and large frames, and closes with
 });
 
 t.test(
-  "what has to be done before an answer is done once for a handshake, and for one that the CMS refuses",
+  "runs the work before an answer once for a handshake, also for one that the CMS refuses",
   async (t) => {
     const origin = await startEcho(t);
     const done: boolean[] = [];
@@ -73,12 +73,12 @@ t.test("a WebSocket's early bytes arrive after its handshake", async (t) => {
   client.socket.destroy();
 });
 
-t.test("a WebSocket outlives the idle time", async (t) => {
+t.test("the idle timeout does not end a WebSocket", async (t) => {
   const origin = await startEcho(t);
   const front = await startFront(t, origin.url, { idleTimeoutMs: 100 });
   const socket = new WebSocket(`ws://127.0.0.1:${String(front.port)}/_next/webpack-hmr`);
   await once(socket, "open");
-  // Its idle time began after the tunnel's would have, and ends it.
+  // Its idle timeout began after the tunnel's would have, and ends it.
   const stalled = rawRequest(["POST /stalled HTTP/1.1", "Host: h", "Content-Length: 2"], "{");
   await rawExchange(front.port, stalled);
   t.match(front.failures, [{ code: "request.stalled" }]);
@@ -88,7 +88,7 @@ t.test("a WebSocket outlives the idle time", async (t) => {
   await once(socket, "close");
 });
 
-t.test("an answer to a handshake that is no 101 is relayed, and the connection closed", async (t) => {
+t.test("relays an answer to a handshake other than 101 and closes the connection", async (t) => {
   const origin = await startOrigin(t, (_request, response) => {
     response.writeHead(426, "Not Here", { "set-cookie": ["a=1", "b=2"], "x-why": "because" });
     response.write("first ");
@@ -102,7 +102,7 @@ t.test("an answer to a handshake that is no 101 is relayed, and the connection c
   t.match(answer, /\r\nConnection: close\r\n/);
 });
 
-t.test("a large answer to a handshake arrives whole", async (t) => {
+t.test("a large answer to a handshake arrives completely", async (t) => {
   const origin = await startOrigin(
     t,
     (_request, response) => void response.end(Buffer.alloc(5_000_000, "x")),
@@ -113,7 +113,7 @@ t.test("a large answer to a handshake arrives whole", async (t) => {
   t.equal(answer.length - answer.indexOf("\r\n\r\n") - 4, 5_000_000);
 });
 
-t.test("a connection to the CMS that began an upgrade serves nobody else", async (t) => {
+t.test("a connection to the CMS that began an upgrade is not reused", async (t) => {
   const origin = await startOrigin(t, (_request, response) => void response.end("no"));
   const front = await startFront(t, origin.url);
   const lines = ["GET /hmr HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"];
