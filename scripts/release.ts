@@ -81,7 +81,7 @@ function main(): void {
   const after = released(files, version, new Date().toISOString().slice(0, 10));
   for (const path of VERSIONED) if (after[path] !== files[path]) say(`write  ${path}`);
   say(`write  ${SBOM}\ncommit release: ${version}\ntag    v${version}`);
-  if (!values.yes) return say("Dry run: nothing was changed. Add --yes to release.");
+  if (!values.yes) return say("Nothing was changed: this was a dry run. Add --yes to release.");
   if (run("git", "status", "--porcelain") !== "") throw new Error("commit or stash your changes first");
   if (run("git", "tag", "--list", `v${version}`) !== "")
     throw new Error(`the tag v${version} exists already`);

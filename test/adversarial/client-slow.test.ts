@@ -54,7 +54,7 @@ function connectMany(n: number, port = gateway.port): Promise<RawClient[]> {
 
 t.test("50 clients with incomplete headers delay no other client", async (t) => {
   const slow = await connectMany(50);
-  // One write, so the gateway has read the beginning of the second request when it answers the first.
+  // A single write, so the gateway has read the beginning of the second request when it answers the first.
   for (const client of slow) client.send(`${GET}GET /partners/2026-02 HTTP/1.1\r\nHost: h\r\nX-Slow: `);
   await Promise.all(slow.map((client) => client.until(/^HTTP\/1\.1 200 [^]*\r\n\r\n\{/)));
   t.equal((await get()).status, 200);

@@ -24,7 +24,7 @@ t.teardown(async () => {
 
 const TARGET = "/partners/2026-02/tenant-a/posts?limit=1";
 const goodKey = cms.keys.partnerA;
-/** Lookups of any key but those of the fixture (and the gateway's own probe). */
+/** Lookups of any key, except the fixture's keys and the gateway's own probe. */
 const STRANGE = new RegExp(`^GET /api/users/me[^]*API-Key (?!${goodKey}|partners-gateway-probe)`);
 
 function ask(port: number, key: string): Promise<number> {

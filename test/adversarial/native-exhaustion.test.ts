@@ -1,5 +1,5 @@
 /**
- * Attack: clients that disconnect, stop reading or stop sending at the most expensive moment for the gateway.
+ * Attack: clients that disconnect, stop reading or stop sending at the moment that costs the gateway most.
  * Amplifier: each leaves a connection to the CMS, a listener or a buffer behind, until none is left for any
  * client.
  * Defence: a client's resources are released with its connection, on both sides and at once. The idle timeout

@@ -17,7 +17,7 @@ const KEY = `users API-Key ${site.cms.keys.partnerA}`;
 /** The gateway's own lookups of the key and the tenant. */
 const LOOKUP = /^\/api\/(?:users\/me|tenants)\?/;
 const RUNS = { numRuns: 600 };
-/** One valid request of each kind, so that the run always has some. */
+/** A valid request of each kind, so that the run always has some. */
 const SOUND = (
   [
     ["GET", ""],
@@ -51,7 +51,7 @@ const ANSWERED: ReadonlySet<string> = new Set(
  * Lists the problems of a response: a header that the gateway never sends, a copied mark, a record outside
  * `scope`.
  */
-function unspeakable(text: string, scope: readonly number[]): string[] {
+function problemsIn(text: string, scope: readonly number[]): string[] {
   // After a 100 or before a reset there may be several heads or none.
   const heads = text.split(/(?=HTTP\/1\.1 \d{3} )/).map((answer) => answer.split("\r\n\r\n")[0] ?? "");
   const lines = heads.flatMap((head) => head.split("\r\n").slice(1));
@@ -89,7 +89,7 @@ await tap.test(
         // All members of a group may read its shared records.
         const scope = isShared ? [1, 2] : [1];
         const law: Law = { tenant: 1, scope, key: "partnerA" };
-        none([...breaches(requests, law), ...markIn(requests), ...unspeakable(text, scope)]);
+        none([...breaches(requests, law), ...markIn(requests), ...problemsIn(text, scope)]);
       }),
       { ...RUNS, examples: SOUND.map((one): [Drawn] => [one]) },
     );

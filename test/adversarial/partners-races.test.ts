@@ -2,7 +2,7 @@
 // another tenant.
 // Amplifier: Payload writes by id without another check, and a stamped tenant then moves the record back.
 // Defence: an update carries no tenant, so it cannot undo the move. A response with another tenant's record
-// becomes a 500 that shows none of it.
+// becomes a 500 without the record.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";

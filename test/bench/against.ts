@@ -8,7 +8,7 @@ import { spreadOf } from "./statistics.ts";
 import { PARTNERS, PLAIN, scriptsOf } from "./subjects.ts";
 import { measure, type Sample } from "./wrk.ts";
 
-/** What is compared: the ways through the gateway that its users are on. */
+/** The loads of the comparison: the paths through the gateway that its users take. */
 const LOADS = [
   { name: "partners, document", script: scriptsOf(PARTNERS).document },
   { name: "partners, list", script: scriptsOf(PARTNERS).list },
@@ -16,7 +16,10 @@ const LOADS = [
   { name: "native, document", script: scriptsOf(PLAIN).document },
 ];
 
-/** The working tree beside another state of the repository: has a change made the gateway faster or slower? */
+/**
+ * Compares the working tree with another state of the repository: has a change made the gateway faster or
+ * slower?
+ */
 export function against(ref: string): Part {
   return {
     name: "against",
@@ -43,7 +46,7 @@ export function against(ref: string): Part {
         yield {
           title: `the working tree against ${ref} (${commit})`,
           notes: [
-            `Working tree divided by ${ref}: above 1 more requests, more latency or more memory. In turns, 64 connections; median of ${rounds} rounds of ${seconds} s [least-greatest]. Where 1 lies well within the brackets, nothing was found.`,
+            `Working tree divided by ${ref}: above 1 more requests, more latency or more memory. In turns, 64 connections; median of ${rounds} rounds of ${seconds} s [least-greatest]. If 1 lies well within the brackets, there is no measurable difference.`,
           ],
           rows,
         };
@@ -67,7 +70,10 @@ function rowOf(load: string, pairs: readonly (readonly Sample[])[]) {
   };
 }
 
-/** That state of the repository in a folder of its own, with the dependencies of this one. Throws for an unknown ref. */
+/**
+ * Checks out that state of the repository in its own folder, with this checkout's dependencies. Throws for an
+ * unknown ref.
+ */
 function checkOut(ref: string): { commit: string; root: string; remove: () => void } {
   const git = (...args: string[]): string =>
     execFileSync("git", args, { cwd: HERE, encoding: "utf8" }).trim();

@@ -1,12 +1,15 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 
-/** Linux keeps to the latency, in microseconds, that stands in it, as long as it is open (pm_qos_interface.rst). */
+/**
+ * While this file is open, Linux keeps to the wake-up latency written to it, in microseconds
+ * (pm_qos_interface.rst).
+ */
 const LATENCY = "/dev/cpu_dma_latency";
 
 /**
- * Keeps the machine's cores from halting when they have nothing to do, until the function returned is called; nothing
- * is returned where that is not allowed (it takes root). A core that halted takes its time to wake, that of a virtual
- * machine above all, and its hypervisor decides how long: it is charged to whatever runs on it.
+ * Prevents the machine's idle cores from halting until the returned function is called. Returns nothing if
+ * that is not permitted (it requires root). A halted core takes time to wake, above all on a virtual machine,
+ * where the hypervisor decides how long. The delay would count as the subject's latency.
  */
 export function keepAwake(): (() => void) | undefined {
   try {

@@ -16,8 +16,8 @@ import { ensureTools } from "./tools.ts";
 import { startUpstream } from "./upstream.ts";
 
 /**
- * `npm run bench`: what the gateway costs, beside its peers and measured in the same run. Prints tables and writes them
- * as JSON. `-- --help` names the flags.
+ * `npm run bench`: measures the gateway's cost beside its peers in the same run. Prints tables and writes
+ * them as JSON. `-- --help` lists the flags.
  */
 const PARTS: readonly Part[] = [start, latency, tables, stream, idle, tenants, payload, v8];
 const NAMES = PARTS.map(({ name }) => name);
@@ -50,7 +50,7 @@ const { values } = parseArgs({
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-// What was started ends with this process where it exits, and not where a signal ends it.
+// The children end when this process exits, but not when a signal ends it.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 if (values.help) say(HELP);

@@ -9,11 +9,11 @@ interface Ask {
   readonly key?: string;
   readonly body?: unknown;
   readonly status: number;
-  /** How often the CMS may be asked for it. */
+  /** The permitted number of requests to the CMS. */
   readonly most: number;
 }
 
-/** A load on the gateway, with what it makes the gateway ask of the CMS. */
+/** A load on the gateway, with the requests that it causes at the CMS. */
 export interface Asked {
   readonly name: string;
   readonly through: readonly string[];
@@ -26,8 +26,8 @@ const BASE = "/partners/2026-02/tenant-a";
 const IDS = Array.from({ length: 24 }, (_, index) => index + 1);
 
 /**
- * Counts how often a real CMS is asked for each kind of request, with key and tenant remembered. Throws where an answer
- * is not the expected one: a count of something else would say nothing.
+ * Counts the requests to a real CMS for each kind of request, with key and tenant cached. Throws if a
+ * response is not the expected one, because the count would be of another kind.
  */
 export async function countAll(): Promise<{ table: Table; asked: Asked[]; serviceKey: string }> {
   const cms = await startCms();
@@ -48,7 +48,7 @@ export async function countAll(): Promise<{ table: Table; asked: Asked[]; servic
       { name: "one document", through: documents, directly: await all(documents, target), headers },
       { name: "a list of ten", ...(await listOf(target)), headers },
     ];
-    const notes = ["With key and tenant remembered; counted at the CMS."];
+    const notes = ["With key and tenant cached; counted at the CMS."];
     return { table: { title: "requests to Payload for each request", notes, rows }, asked, serviceKey };
   } finally {
     await gateway?.stop();
@@ -69,13 +69,13 @@ async function all(paths: readonly string[], target: (path: string) => Promise<s
   return targets;
 }
 
-/** In an order in which they do not get into each other's way; the first two fill the memory. */
+/** The requests in an order without mutual effects; the first two fill the cache. */
 function asksOf({ keys }: Cms): Ask[] {
   const key = keys.partnerA;
   const [unknown, post] = ["ffff0000-0000-4000-8000-00000000ffff", { title: "A post", text: "Counted" }];
   return [
     {
-      name: "a read, nothing remembered, tenant in a group",
+      name: "a read, nothing cached, tenant in a group",
       path: `${BASE}/pages/1`,
       key,
       status: 200,
@@ -90,16 +90,16 @@ function asksOf({ keys }: Cms): Ask[] {
     { name: "refused: no key", path: `${BASE}/pages/1`, status: 401, most: 0 },
     { name: "refused: an unknown key again", path: `${BASE}/pages/1`, key: unknown, status: 401, most: 0 },
     {
-      name: "refused: a version that is none",
+      name: "refused: an unknown version",
       path: "/partners/1999-01/tenant-a/pages",
       key,
       status: 400,
       most: 0,
     },
-    { name: "refused: a collection that is none", path: `${BASE}/users`, key, status: 404, most: 0 },
+    { name: "refused: an unknown collection", path: `${BASE}/users`, key, status: 404, most: 0 },
     { name: "refused: a key on a native path", path: "/api/pages", key, status: 403, most: 0 },
     {
-      name: "a foreign document, which only the CMS can tell",
+      name: "a foreign document, which only the CMS can identify",
       path: `${BASE}/pages/50`,
       key,
       status: 404,
@@ -132,12 +132,12 @@ async function countOne(
     body: body === undefined ? null : JSON.stringify(body),
   });
   const text = await answer.text();
-  if (answer.status !== status) throw new Error(`${name}: ${answer.status} in place of ${status}: ${text}`);
+  if (answer.status !== status) throw new Error(`${name}: ${answer.status} instead of ${status}: ${text}`);
   const { length } = cms.takeRequests();
   return {
     request: name,
     "requests to the CMS": String(length),
-    "at the most": `${most}`,
+    "at most": `${most}`,
     met: length <= most ? "yes" : "NO",
   };
 }

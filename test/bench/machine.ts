@@ -1,13 +1,13 @@
 import { cpus, loadavg, release, totalmem } from "node:os";
 
-/** Where figures come from: without it they say nothing. */
+/** The machine of a measurement, without which its figures mean nothing. */
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
   readonly memoryGb: number;
   readonly kernel: string;
   readonly node: string;
-  /** The mean number of processes that wanted to run in the last minute, when the benchmark began. */
+  /** The load average of the last minute when the benchmark began. */
   readonly loadAverage: number;
 }
 
@@ -23,14 +23,12 @@ export function thisMachine(): Machine {
   };
 }
 
-/** A machine on which something else runs already gives ratios of more spread, and absolute figures of no worth. */
+/** Above this load average, ratios spread more and absolute figures are worthless. */
 const BUSY = 0.3;
 
-/** The machine in a line, and a warning where it was busy. */
+/** The machine in one line, and a warning if it was busy. */
 export function described(machine: Machine): string {
   const { processor, cores, memoryGb, kernel, node, loadAverage } = machine;
   const line = `${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}, Node ${node}, load average ${loadAverage.toFixed(2)}`;
-  return loadAverage < BUSY
-    ? line
-    : `${line}\nThe machine is busy with something else: take the figures as preliminary.`;
+  return loadAverage < BUSY ? line : `${line}\nThe machine is busy: treat the figures as preliminary.`;
 }

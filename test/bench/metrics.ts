@@ -1,4 +1,4 @@
-/** The sum of a metric's samples whose labels hold all of `labels`, from the page of /metrics. */
+/** The sum of a metric's samples whose labels contain all of `labels`, from the page of /metrics. */
 export function sumOf(page: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
   const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
   let sum = 0;

@@ -1,28 +1,28 @@
 import type { Table } from "./report.ts";
 import type { Upstream } from "./upstream.ts";
 
-/** Which answer is asked for: one document of 2 KB, or ten of them. */
+/** The response under load: one document of 2 KB, or ten of them. */
 export type Load = "document" | "list";
 
-/** What a run of the benchmark was told. */
+/** The options of a benchmark run. */
 export interface Options {
-  /** How often everything is measured; each part has a number of its own where none is given. */
+  /** How often everything is measured; if not given, each part has its own number. */
   readonly rounds: number | undefined;
-  /** How long each time, in seconds; likewise. */
+  /** How long each measurement takes, in seconds; if not given, each part has its own. */
   readonly seconds: number | undefined;
-  /** Seconds of load on each before anything counts: code that has not run a while yet is not what serves. */
+  /** Seconds of load before each first measurement: V8 has not yet optimised code that is new. */
   readonly warmup: number;
   readonly connections: readonly number[];
   readonly loads: readonly Load[];
-  /** Words of which a subject's name has to have one; empty for all. */
+  /** A subject is measured if its name contains one of these words; empty for all. */
   readonly only: readonly string[];
 }
 
-/** What every part is given. */
+/** The context of every part. */
 export interface Bench {
   readonly options: Options;
   readonly upstream: Upstream;
-  /** The commands that are there. */
+  /** The available commands. */
   readonly present: ReadonlySet<string>;
   readonly say: (line: string) => void;
 }
@@ -30,11 +30,14 @@ export interface Bench {
 /** A part of the benchmark that can be run alone. */
 export interface Part {
   readonly name: string;
-  /** Starts what it needs, measures, ends it, and gives its tables one by one. */
+  /** Starts the subjects, measures, stops them, and yields the tables one by one. */
   run(bench: Bench): AsyncIterable<Table>;
 }
 
-/** What is compared, in the order of this round. Whoever comes later has the advantage of a warmer machine: they take turns. */
+/**
+ * The subjects in the order of this round. A later one benefits from a warmer machine, so the order
+ * alternates.
+ */
 export function inTurns<T>(all: Iterable<T>, round: number): readonly T[] {
   return round % 2 === 0 ? [...all] : [...all].toReversed();
 }

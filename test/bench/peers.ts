@@ -1,4 +1,4 @@
-/** What an operations team would put there instead, as configurations of the programs that do it. */
+/** The proxies that an operations team would use instead, as configurations of their programs. */
 
 export interface PeerPorts {
   readonly dir: string;
@@ -7,8 +7,9 @@ export interface PeerPorts {
 }
 
 /**
- * nginx with `auth_request` and a cached subrequest: the key is checked against the CMS once in a while, path and tenant
- * are rewritten. It does less than the gateway (no judging of queries, no filter on answers, no withdrawal of keys).
+ * nginx with `auth_request` and a cached subrequest: it verifies the key at the CMS periodically, and
+ * rewrites path and tenant. It does less than the gateway: no checks of queries, no filter on responses, no
+ * invalidation of keys.
  */
 export function nginxAuth({ dir, port, upstream }: PeerPorts): string {
   return `daemon off; master_process off; worker_processes 1; pid ${dir}/nginx.pid; error_log stderr error;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
 
-/** The core that what is measured runs on alone, and the one for everything else: load and upstream. */
+/** The core reserved for the measured subject, and the one for everything else: load and upstream. */
 export const MEASURED_CORE = "1";
 export const OTHER_CORE = "0";
 export const BOTH_CORES = "0,1";
@@ -15,7 +15,7 @@ const TICKS = 100;
 export interface Started {
   readonly pid: number;
   readonly child: ChildProcess;
-  /** Ends it with all below it, by default without asking; resolves when it has ended. */
+  /** Ends it with all its descendants, by default with SIGKILL; resolves when it has ended. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -24,17 +24,17 @@ export interface StartOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** True for a program that tells its news where others tell their errors. */
+  /** True for a program that prints information to standard error. */
   readonly isChatty?: boolean;
 }
 
-/** What must not outlive the benchmark, however it ends. */
+/** Child processes that must not outlive the benchmark, however it ends. */
 const children = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of children) kill(child.pid ?? 0, "SIGKILL");
 });
 
-/** Starts a program on one core; its output is dropped, its errors are shown. */
+/** Starts a program on one core; drops its output and shows its errors. */
 export function startOn({ core, command, args, env, isChatty = false }: StartOptions): Started {
   const child = spawn("taskset", ["-c", core, command, ...args], {
     stdio: ["ignore", "ignore", isChatty ? "ignore" : "inherit"],
@@ -53,7 +53,7 @@ export function startOn({ core, command, args, env, isChatty = false }: StartOpt
   };
 }
 
-/** A process killed outright cannot end its own. */
+/** After SIGKILL a process cannot end its own children. */
 function kill(pid: number, signal: NodeJS.Signals): void {
   for (const member of signal === "SIGKILL" ? family(pid) : [pid]) {
     try {
@@ -64,7 +64,7 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** A port that nobody listens on now. */
+/** Resolves with a port that is free now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
@@ -75,7 +75,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Resolves when `url` answers at all; rejects after 20 s. */
+/** Resolves when `url` answers with any status; rejects after 20 s. */
 export async function untilAnswers(url: string, headers: Record<string, string> = {}): Promise<void> {
   const until = performance.now() + 20_000;
   for (;;) {
@@ -89,13 +89,14 @@ export async function untilAnswers(url: string, headers: Record<string, string> 
   }
 }
 
-/** CPU seconds that a process and all below it have used so far, and the memory they hold now, in MB. */
+/** The CPU seconds used so far by a process and all its descendants, and their memory now, in MB. */
 export function usage(pid: number): { cpu: number; rss: number } {
   let cpu = 0;
   let rss = 0;
   for (const member of family(pid)) {
     const stat = read(`/proc/${member}/stat`);
-    // The command's name is in brackets and may hold blanks; utime and stime are the 12th and 13th fields after it.
+    // The command's name is in brackets and may contain blanks; utime and stime are the 12th and 13th fields
+    // after it.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     cpu += (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS;
     rss += Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${member}/status`))?.[1] ?? 0) / 1024;
@@ -103,12 +104,12 @@ export function usage(pid: number): { cpu: number; rss: number } {
   return { cpu, rss };
 }
 
-/** From now on `peakOf` counts anew. Linux 4.0 and newer. */
+/** Resets the counter of `peakOf`. Linux 4.0 and newer. */
 export function resetPeak(pid: number): void {
   for (const member of family(pid)) writeFileSync(`/proc/${member}/clear_refs`, "5");
 }
 
-/** The most memory that a process and all below it held at once each since `resetPeak`, in MB. */
+/** The sum of the peak memory of a process and of each descendant since `resetPeak`, in MB. */
 export function peakOf(pid: number): number {
   const peaks = family(pid).map((member) =>
     Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${member}/status`))?.[1] ?? 0),
@@ -116,7 +117,7 @@ export function peakOf(pid: number): number {
   return peaks.reduce((sum, peak) => sum + peak, 0) / 1024;
 }
 
-/** How many processes it is, with all below it. */
+/** The number of processes: it and all its descendants. */
 export function sizeOf(pid: number): number {
   return family(pid).length;
 }
@@ -147,16 +148,16 @@ function read(path: string): string {
   }
 }
 
-/** A program of Node's that prints one value as JSON. */
+/** A Node program that prints one value as JSON. */
 export interface Job {
   readonly program: string;
-  /** What it is given, as JSON. */
+  /** Its argument, as JSON. */
   readonly argument: unknown;
   readonly core?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs such a program to its end and reads what it printed. Rejects where it fails. */
+/** Runs such a program to its end and parses its output. Rejects if it fails. */
 export async function jsonFrom<T>({ program, argument, core = OTHER_CORE, env }: Job): Promise<T> {
   const args = ["-c", core, process.execPath, program, JSON.stringify(argument)];
   const { stdout } = await promisify(execFile)("taskset", args, { env: { ...process.env, ...env } });

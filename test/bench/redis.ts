@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { freePort, OTHER_CORE, startOn, type Started } from "./processes.ts";
 
-/** A Redis of the benchmark's own, empty and without a disk, on the core of the load. */
+/** The benchmark's own Redis, empty and without persistence, on the core of the load. */
 export interface BenchRedis extends Started {
   readonly url: string;
   readonly client: Redis;

@@ -1,12 +1,12 @@
 import { figure, written, type Spread } from "./statistics.ts";
 
-/** One value of a table; figures keep their spread, so that the JSON says more than the print. */
+/** A value of a table; a figure keeps its spread, so that the JSON has more than the printed table. */
 export type Cell = string | number | Spread;
 
-/** What a part of the benchmark found; the columns are the members of the first row. */
+/** The result of a part of the benchmark; the columns are the members of the first row. */
 export interface Table {
   readonly title: string;
-  /** What has to be known to read it, a sentence each. */
+  /** The conditions of the measurement, a sentence each. */
   readonly notes: readonly string[];
   readonly rows: readonly Readonly<Record<string, Cell>>[];
 }

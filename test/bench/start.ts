@@ -23,26 +23,26 @@ export interface RunningGateway extends Running {
 export const HERE = join(import.meta.dirname, "../..");
 
 export interface GatewayOptions {
-  /** The checkout whose gateway it is. */
+  /** The checkout of the gateway. */
   readonly root?: string;
   /** Further settings, section by section. */
   readonly settings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly core?: string;
-  /** False for whoever waits for it himself. */
+  /** False if the caller itself waits for it. */
   readonly wait?: boolean;
 }
 
 /**
- * Limits that would refuse load which comes from one partner of one tenant alone, raised: all peers have 64 connections
- * to the upstream, and so has that tenant, as the half that is its share.
+ * Raised limits, which would otherwise reject load from one partner of one tenant: all peers have 64
+ * connections to the upstream, and so has that tenant, as its share of one half.
  */
 const LIMITS = {
   limits: { inFlightPerKey: 1_000 },
   upstream: { connections: 128, queue: 1_024 },
 };
 
-/** The environment of a gateway in front of `upstream`, and the folder in which its settings are. */
+/** The environment of a gateway in front of `upstream`, and the folder with its settings. */
 export function environmentOf(
   upstream: Pick<Upstream, "url">,
   { settings = {}, env = {} }: Pick<GatewayOptions, "settings" | "env">,
@@ -53,12 +53,12 @@ export function environmentOf(
   const limits: NonNullable<GatewayOptions["settings"]> = LIMITS;
   const merged = [...sections].map((name) => [name, { ...limits[name], ...settings[name] }] as const);
   writeFileSync(file, stringify(Object.fromEntries(merged)));
-  // With a key of its own tenants are the same for every partner's key, and are looked up once.
+  // With a service key, tenants are the same for every partner's key and are looked up once.
   const own = { UPSTREAM_URL: upstream.url, HOST: "127.0.0.1", CONFIG_FILE: file, CMS_SERVICE_KEY: keyOf(1) };
   return { env: { ...own, ...env }, dir };
 }
 
-/** Starts the gateway's program, by default on the core that is measured, and waits until its admin port answers. */
+/** Starts the gateway's program, by default on the measured core, and waits until its admin port answers. */
 export async function startGateway(
   upstream: Pick<Upstream, "url">,
   options: GatewayOptions = {},
@@ -78,8 +78,8 @@ export async function startGateway(
 }
 
 /**
- * What `node` is given to run the gateway of a checkout as its image does: built, with the flags of its own `npm start`.
- * Built once, however often it is started.
+ * The arguments of `node` to run the gateway of a checkout as its image does: built, with the flags of its
+ * own `npm start`. Built once, however often it is started.
  */
 const programOf = onceFor(async (root: string): Promise<readonly string[]> => {
   await run("npm", ["run", "--silent", "build"], { cwd: root });
@@ -90,7 +90,7 @@ const programOf = onceFor(async (root: string): Promise<readonly string[]> => {
   return [...flags, join(root, "dist/main.js")];
 });
 
-/** The same, asked once for each text. */
+/** Wraps `make` so that it runs once for each text. */
 function onceFor<T>(make: (text: string) => T): (text: string) => T {
   const made = new Map<string, T>();
   return (text) => {
@@ -135,7 +135,7 @@ async function answering(started: Started, url: string, path: string): Promise<R
   return { ...started, url };
 }
 
-/** The same, whose folder goes with it. */
+/** The same program; its end also removes the folder. */
 function withFolder(started: Started, dir: string): Started {
   return {
     ...started,

@@ -1,4 +1,4 @@
-/** The middle of some figures, and the least and the greatest of them. */
+/** The median, the least and the greatest of some figures. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -14,7 +14,10 @@ export function spreadOf(figures: readonly number[]): Spread {
   return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
 }
 
-/** The least of the figures, sorted ascending, that the share `part` (0 to 1) of them does not exceed: nearest rank. */
+/**
+ * The least figure, sorted ascending, that the fraction `part` (0 to 1) of them does not exceed: nearest
+ * rank.
+ */
 export function percentile(sorted: ArrayLike<number>, part: number): number {
   const rank = Math.max(1, Math.ceil(part * sorted.length));
   return sorted[rank - 1] ?? Number.NaN;
@@ -25,7 +28,7 @@ export function written({ median, min, max }: Spread): string {
   return `${figure(median)} [${figure(min)}-${figure(max)}]`;
 }
 
-/** Three digits that matter, whichever sign. */
+/** Three significant digits, with either sign. */
 export function figure(value: number): string {
   const size = Math.abs(value);
   return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2);

@@ -6,37 +6,40 @@ import { asking } from "./wrk.ts";
 /** A server between load and upstream. */
 export interface Subject {
   readonly name: string;
-  /** The command that must be there, if it is none of Node's. */
+  /** The required command, unless it is a Node program. */
   readonly needs?: string;
-  /** What it is asked for under a load, as wrk's script. */
+  /** wrk's script for each load. */
   readonly scripts: Readonly<Record<Load, string>>;
-  /** One path of those, for finding out whether it answers. */
+  /** A path of those, to check whether it answers. */
   start(upstream: Upstream): Promise<Running>;
 }
 
 /** The unit of all ratios. */
 export const UNIT = "http-proxy-3";
 
-/** So many documents are asked for in turn; more than there are connections, so that no two under way are equal. */
+/**
+ * The number of documents requested in turn; more than connections, so that no two requests in flight are
+ * equal.
+ */
 const DOCUMENTS = 1_000;
-/** Likewise lists, by page. Fewer, since clients ask for the same lists again more often than for the same documents. */
+/** The number of lists, by page. It is smaller, since clients repeat lists more often than documents. */
 const LISTS = 400;
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
-/** The partner's spelling of a read and of a list. */
+/** The partner API's paths of a read and of a list. */
 export const PARTNERS = {
   document: (id: number) => `/partners/2026-02/t-1/pages/${id}`,
   list: (page: number) => `/partners/2026-02/t-1/posts?limit=10&page=${page}`,
 };
 
-/** The CMS's own spelling, which whoever passes requests through is asked by: the upstream then does the same work. */
+/** The CMS's own paths, for the pass-through proxies: the upstream then does the same work. */
 export const PLAIN = {
   document: (id: number) => `/api/pages?where=${encodeURIComponent(JSON.stringify({ id: { equals: id } }))}`,
   list: (page: number) => `/api/posts?limit=10&page=${page}`,
 };
 
-/** wrk's scripts: everything different, or everything equal. */
+/** wrk's scripts: all requests different, or all equal. */
 export function scriptsOf(
   spelling: typeof PARTNERS,
   kind: "different" | "equal" = "different",
@@ -51,7 +54,7 @@ export function scriptsOf(
 
 const [partners, plain] = [scriptsOf(PARTNERS), scriptsOf(PLAIN)];
 
-/** Everything that is measured side by side. */
+/** Every subject that is measured side by side. */
 export const SUBJECTS: readonly Subject[] = [
   nodeProgram(UNIT, "http-proxy-3.ts"),
   { name: "gateway, partners", scripts: partners, start: (upstream) => startGateway(upstream) },

@@ -1,6 +1,6 @@
 import { hasProgram, installPackages } from "../support/programs.ts";
 
-/** The programs that a benchmark is made with: which command, and the Debian package that brings it. */
+/** The benchmark's programs: the command, and the Debian package that contains it. */
 const TOOLS: Readonly<Record<string, string>> = {
   wrk: "wrk",
   nginx: "nginx-light",
@@ -10,12 +10,12 @@ const TOOLS: Readonly<Record<string, string>> = {
   taskset: "util-linux",
 };
 
-/** Without these there is nothing to measure with; the others are only left out of the table. */
+/** No measurement is possible without these; the rows of the others are left out. */
 const NEEDED: ReadonlySet<string> = new Set(["wrk", "nginx", "taskset"]);
 
 /**
- * Installs what is missing where that is possible (root on Debian), and returns the commands that are there. Throws
- * with what to install where one is missing that no figure can do without.
+ * Installs missing programs if possible (root on Debian), and returns the available commands. Throws an error
+ * with installation advice if a required one is missing.
  */
 export function ensureTools(say: (line: string) => void): ReadonlySet<string> {
   const missing = Object.entries(TOOLS).filter(([command]) => !hasProgram(command));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, OTHER_CORE, startOn, untilAnswers, type Started } from "./processes.ts";
 
-/** What keys begin with; the CMS knows each by the number that follows, of twelve digits. */
+/** The prefix of all keys; the CMS identifies each by its number, of twelve digits. */
 const KEYS = "5f0c7d1e-0000-4000-8000-";
 
 /** The key of the user of that number, and so of the tenant `t-<number>`. */
@@ -11,13 +11,15 @@ export function keyOf(number: number): string {
   return KEYS + String(number).padStart(12, "0");
 }
 
-/** The header that a key of any number is sent in, as Lua formats it. */
+/** The header of a key of any number, as Lua formats it. */
 export const AUTHORIZATION_FORMAT = `users API-Key ${KEYS}%012d`;
 
-/** The key that all subjects are asked with, in its header; nobody checks it but the gateway, whose upstream knows it. */
+/**
+ * The header of the key that all subjects are sent; only the gateway verifies it, and its upstream has it.
+ */
 export const AUTHORIZATION = { authorization: `users API-Key ${keyOf(1)}` };
 
-/** Two kilobytes of document, as a page of a CMS is: some text, a few members, times. */
+/** A document of two kilobytes like a page of a CMS: some text, a few members, times. */
 function documentOf(id: number, size: number): Record<string, unknown> {
   const bare = {
     id,
@@ -41,16 +43,22 @@ function listOf(docs: readonly unknown[]): string {
   return JSON.stringify({ docs, ...counts, ...ends });
 }
 
-/** A user of the CMS and his key, by number: member of the first tenant and of that of his own number. */
+/**
+ * A user of the CMS, by the number of the key: member of the first tenant and of the tenant with the same
+ * number.
+ */
 const USER =
   '{"user":{"id":$user,"collection":"users","_strategy":"api-key","roles":["editor"],"tenants":[{"tenant":1},{"tenant":$user}]},"message":"Account"}';
 
-/** The document that was asked for, in the tenant's name that was asked for: nginx fills in both. */
+/** The requested document, with the requested tenant: nginx fills in both. */
 const PAGE = listOf([documentOf(1, 2_048)])
   .replace('"id":1,"tenant":1', '"id":$id,"tenant":$tenant')
   .replaceAll("number 1", "number $id");
 
-/** What the CMS answers, by path. `pages` is one document of 2 KB, whichever was asked for; `posts` always the same ten. */
+/**
+ * The CMS's responses, by path. `pages` is one document of 2 KB, whichever is requested; `posts` always the
+ * same ten.
+ */
 const BUILT: Readonly<Record<string, string>> = {
   "/api/users/me": USER,
   "/api/tenants": listOf(["#"]).replace('"#"', '{"id":$named,"slug":"t-$named","installedApps":[]}'),
@@ -58,15 +66,15 @@ const BUILT: Readonly<Record<string, string>> = {
 };
 const POSTS = listOf(Array.from({ length: 10 }, (_, index) => documentOf(index + 1, 2_048)));
 
-/** A server in the CMS's place. */
+/** A server in place of the CMS. */
 export interface Upstream {
   readonly port: number;
   readonly url: string;
 }
 
 /**
- * nginx with made-up bodies in the CMS's place: it costs next to nothing, so that what is measured is what stands before
- * it. It knows every key that ends in a number, every tenant `t-<number>` and every id.
+ * nginx with made-up bodies in place of the CMS. It costs next to nothing, so the figures show the subject
+ * before it. It has every key that ends in a number, every tenant `t-<number>` and every id.
  */
 export async function startUpstream(): Promise<Started & Upstream> {
   const dir = mkdtempSync(join(tmpdir(), "bench-upstream-"));

@@ -7,24 +7,24 @@ import { OTHER_CORE, usage } from "./processes.ts";
 
 const run = promisify(execFile);
 
-/** One stretch of load on one subject. */
+/** An interval of load on one subject. */
 export interface Stretch {
   readonly origin: string;
-  /** What wrk asks, as Lua: see `asking` and `askingAs`. */
+  /** wrk's requests, as Lua: see `asking` and `askingAs`. */
   readonly script: string;
   readonly connections: number;
   readonly seconds: number;
-  /** The process whose CPU time is counted, with all below it. */
+  /** The process whose CPU time is counted, with all its descendants. */
   readonly pid: number;
-  /** The core that wrk runs on; by default the one that nothing measured runs on. */
+  /** The core of wrk; by default one without a measured subject. */
   readonly core?: string;
 }
 
-/** What came of it. Latencies in milliseconds. */
+/** The result of an interval. Latencies in milliseconds. */
 export interface Sample {
   readonly requests: number;
   readonly perSecond: number;
-  /** Requests for each second of CPU that the subject used. */
+  /** Requests per second of CPU that the subject used. */
   readonly perCpuSecond: number;
   /** How many cores it used. */
   readonly cores: number;
@@ -34,7 +34,10 @@ export interface Sample {
   readonly rss: number;
 }
 
-/** Loads a subject with wrk, as fast as it goes. Throws where an answer was not a 2xx: that would be another figure. */
+/**
+ * Loads a subject with wrk at full rate. Throws if a response was not a 2xx, because the figure would be of
+ * another kind.
+ */
 export async function measure(stretch: Stretch): Promise<Sample> {
   const { origin, script, connections, seconds, pid, core = OTHER_CORE } = stretch;
   const dir = mkdtempSync(join(tmpdir(), "bench-wrk-"));
@@ -64,7 +67,7 @@ export async function measure(stretch: Stretch): Promise<Sample> {
   }
 }
 
-/** What wrk 4 prints with `--latency`. Throws where an answer was not a 2xx, and where a figure is missing. */
+/** Parses wrk 4's output with `--latency`. Throws if a response was not a 2xx, or if a figure is missing. */
 export function parseWrk(output: string): Pick<Sample, "requests" | "perSecond" | "p50" | "p99"> {
   const bad = /Non-2xx or 3xx responses: (\d+)/.exec(output);
   if (bad !== null) throw new Error(`${bad[1] ?? "?"} answers were errors:\n${output}`);
@@ -81,7 +84,7 @@ export function parseWrk(output: string): Pick<Sample, "requests" | "perSecond" 
   };
 }
 
-/** wrk's way of writing times: `831.00us`, `4.12ms`, `1.02s`, `1.50m`. */
+/** wrk's format of times: `831.00us`, `4.12ms`, `1.02s`, `1.50m`. */
 function milliseconds(text: string): number {
   const factors: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000, m: 60_000 };
   const [, value, unit = ""] = /^([\d.]+)(us|ms|s|m)$/.exec(text) ?? [];
@@ -90,7 +93,7 @@ function milliseconds(text: string): number {
   return Number(value) * factor;
 }
 
-/** Asks for the paths in turn, over and over: with more paths than connections no two requests under way are equal. */
+/** Requests the paths in turn: with more paths than connections, no two requests in flight are equal. */
 export function asking(paths: readonly string[], headers: Readonly<Record<string, string>>): string {
   return `local paths = { ${paths.map(quoted).join(", ")} }
 local requests, turn = {}, 0
@@ -107,7 +110,7 @@ end
 `;
 }
 
-/** Who is asked for: Lua's formats for a number. */
+/** The path and the key of many users: Lua's formats for a number. */
 export interface Many {
   readonly path: string;
   readonly authorization: string;
@@ -115,7 +118,7 @@ export interface Many {
   readonly number: string;
 }
 
-/** Asks in the name of many: path and key of each request come of a number. */
+/** Sends requests of many users: a number determines the path and the key of each. */
 export function askingAs({ path, authorization, number }: Many): string {
   return `local format, random, turn = string.format, math.random, 0
 local headers = {}
@@ -132,7 +135,7 @@ end
 `;
 }
 
-/** A Lua string; nothing asked for here holds a character that JSON would write in another way. */
+/** A Lua string; no text here has a character that JSON would write differently. */
 function quoted(text: string): string {
   return JSON.stringify(text);
 }

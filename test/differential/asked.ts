@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { moment, some, text, to, type Values } from "./shapes.ts";
 import type { Value } from "./steps.ts";
 
-/** Fields to ask by, of every collection. */
+/** Fields for conditions, of every collection. */
 export const ASKED = [
   "title",
   "code",

@@ -22,10 +22,10 @@ const REFUSALS = [
   "error",
 ];
 
-/** Sequences that once differed, each as small as it got. */
+/** Sequences that once differed, each in its smallest form. */
 export const CASES: readonly { readonly name: string; readonly steps: readonly Step[] }[] = [
   {
-    name: "a draft that is published keeps what was written to it",
+    name: "a published draft keeps the values written to it",
     steps: [
       { do: "create", in: "sinks", data: { title: "one" }, query: { draft: "true" } },
       { do: "update", in: "sinks", nth: 2, data: { title: "two", area: "text" }, query: { draft: "true" } },
@@ -33,7 +33,7 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "an editor's draft that waits is published by the partner who says so",
+    name: "a partner's explicit publish publishes an editor's waiting draft",
     steps: [
       { do: "create", in: "sinks", data: { title: "one", _status: "published" }, query: {} },
       { do: "edit", in: "sinks", nth: 2, data: { title: "editor's" }, draft: true },
@@ -41,7 +41,7 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "it waits on where the partner does not",
+    name: "an editor's draft stays unpublished unless the partner publishes",
     steps: [
       { do: "create", in: "sinks", data: { title: "one", _status: "published" }, query: {} },
       { do: "edit", in: "sinks", nth: 2, data: { title: "editor's" }, draft: true },
@@ -59,7 +59,7 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "at depth 0 a relation is the id that the record holds, whatever the key can read",
+    name: "at depth 0 a relation is the id in the record, whatever the key can read",
     steps: [
       {
         do: "update",
@@ -97,7 +97,7 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "a selection that includes and excludes is the CMS's affair",
+    name: "the CMS decides about a selection that includes and excludes",
     steps: [
       { do: "read", in: "sinks", nth: 0, query: { "select[title]": "true", "select[venueTitle]": "false" } },
       {
@@ -117,7 +117,7 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "a refused reference is named with the number of its row",
+    name: "the error for a rejected reference has the number of its row",
     steps: [
       {
         do: "update",
@@ -129,7 +129,7 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "every kind of refusal by a hook, on create and on update",
+    name: "every kind of rejection by a hook, on create and on update",
     steps: REFUSALS.flatMap((refusal): Step[] => [
       { do: "create", in: "works", data: { title: "new", refusal }, query: {} },
       { do: "update", in: "works", nth: 0, data: { refusal }, query: {} },
@@ -144,7 +144,7 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "a draft that was moved to the trash can be published, and is missing until then",
+    name: "a draft in the trash can be published, and is missing until then",
     steps: [
       {
         do: "update",
@@ -159,14 +159,14 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "a lock holds for a record whose last change a partner dated by its day",
+    name: "a lock holds for a record whose updatedAt a partner wrote as a day",
     steps: [
       { do: "create", in: "sinks", data: { title: "new", updatedAt: "2026-05-01" }, query: {} },
       { do: "update", in: "sinks", nth: 2, data: { hint: "x" }, query: {}, lock: "main" },
     ],
   },
   {
-    name: "a lock on the draft that was read holds until somebody writes",
+    name: "a lock on a draft holds until the next write",
     steps: [
       { do: "create", in: "sinks", data: { title: "one" }, query: { draft: "true" } },
       { do: "update", in: "sinks", nth: 2, data: { _status: "published" }, query: {}, lock: "latest" },
@@ -183,7 +183,7 @@ export const CASES: readonly { readonly name: string; readonly steps: readonly S
     ],
   },
   {
-    name: "a page without a count is the page that was asked for",
+    name: "a page without a count is the requested page",
     steps: [
       { do: "create", in: "sinks", data: { title: "three" }, query: {} },
       { do: "list", in: "sinks", query: { pagination: "false", limit: "1", page: "2", sort: "id" } },

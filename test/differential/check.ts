@@ -4,13 +4,13 @@ import { SEQUENCES } from "./sequences.ts";
 import type { Step } from "./steps.ts";
 import type { Found, Twins } from "./twins.ts";
 
-/** The smallest sequence that was found to differ, and how. */
+/** The smallest differing sequence, and its difference. */
 export interface Finding {
   readonly sequence: readonly Step[];
   readonly found: Found | undefined;
 }
 
-/** Runs `count` generated sequences; the one that differs, made as small as it gets, or `undefined`. */
+/** Runs `count` generated sequences. Returns the differing one in its smallest form, or `undefined`. */
 export async function check(
   twins: Twins,
   { seed, count }: { readonly seed: number; readonly count: number },

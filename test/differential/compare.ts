@@ -1,7 +1,7 @@
 import { isJson } from "../support/isolation.ts";
 import { lawOfValue, type Needed, type Place } from "./laws.ts";
 
-/** What differs between the two, in words. */
+/** A difference between the two values. */
 export interface Difference {
   readonly path: string;
   readonly direct: unknown;
@@ -11,20 +11,20 @@ export interface Difference {
 /** Ids that a database or Payload makes up: of rows (24 hex digits) and, with UUIDs, of records. */
 const MADE_UP = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])/g;
 
-/** Compares two values. Made-up ids are equal where each stands for the other wherever it occurs. */
+/** Compares two values. Generated ids are equal if each maps to the other wherever it occurs. */
 export class Comparison {
   readonly #there = new Map<string, string>();
   readonly #back = new Map<string, string>();
   readonly #needed: Needed;
   readonly #foreign: ReadonlySet<unknown>;
 
-  /** `foreign` are the ids of other tenants' venues, as the CMS that is asked straight has them. */
+  /** `foreign` are the ids of other tenants' venues, in the CMS of the direct requests. */
   constructor(needed: Needed, foreign: ReadonlySet<unknown>) {
     this.#needed = needed;
     this.#foreign = foreign;
   }
 
-  /** The first difference that no law allows. */
+  /** The first difference that no law permits. */
   first(direct: unknown, partner: unknown): Difference | undefined {
     return this.#at({ path: [], direct, partner, holder: undefined });
   }

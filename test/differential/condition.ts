@@ -6,7 +6,7 @@ import type { PartnerStep, Query, Value } from "./steps.ts";
 
 export type List = Extract<PartnerStep, { readonly do: "list" }>;
 
-/** The parameters of a list's condition, in the spelling that the step asks for. */
+/** The parameters of a list's condition, in the spelling of the step. */
 export function conditionOf({ where, brackets }: List, side: Side): Query {
   if (where === undefined) return {};
   const condition = side.resolve(where);
@@ -21,7 +21,7 @@ function inBrackets(name: string, value: Value): Query {
   return Object.fromEntries(members.flatMap((one) => Object.entries(one)));
 }
 
-/** The fields that a condition asks by. */
+/** The fields of a condition. */
 export function fieldsIn(where: Value | undefined): readonly string[] {
   if (Array.isArray(where)) return where.flatMap((part: Value) => fieldsIn(part));
   if (!isJson(where)) return [];

@@ -4,17 +4,20 @@ import { check } from "./check.ts";
 import { Needed, type LawName } from "./laws.ts";
 import { startTwins } from "./twins.ts";
 
-/** The comparison itself: twins that are both asked straight do not differ. */
+/** Tests the comparison itself: two CMSs that both get direct requests do not differ. */
 
 const OF_VALUES: readonly LawName[] = ["tenantId", "person", "virtual", "join", "populate", "empty"];
 
-await tap.test("the CMS does not differ from itself, and needs no law of values for that", async (t) => {
-  const needed = new Needed();
-  const twins = await startTwins(needed, { isControl: true, uuids: true });
-  t.teardown(() => twins.close());
-  t.strictSame(await check(twins, { seed: 7, count: 25 }), undefined);
-  t.strictSame(
-    OF_VALUES.filter((law) => needed.counts.has(law)),
-    [],
-  );
-});
+await tap.test(
+  "the CMS does not differ from itself, and the comparison needs no law of values",
+  async (t) => {
+    const needed = new Needed();
+    const twins = await startTwins(needed, { isControl: true, uuids: true });
+    t.teardown(() => twins.close());
+    t.strictSame(await check(twins, { seed: 7, count: 25 }), undefined);
+    t.strictSame(
+      OF_VALUES.filter((law) => needed.counts.has(law)),
+      [],
+    );
+  },
+);

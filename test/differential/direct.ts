@@ -6,8 +6,8 @@ import { idIn, type Answer, type Asking, type Side } from "./side.ts";
 import type { Data, PartnerStep, Query, Value } from "./steps.ts";
 
 /**
- * What the partner has to be answered: the CMS is asked straight, by id and with the partner's key, and its answer is given
- * the contract's shape.
+ * The expected response to the partner: the CMS gets a direct request, by id and with the partner's key, and
+ * its response is converted to the contract's shape.
  */
 
 const DRAFTS = new Set(["sinks"]);
@@ -28,7 +28,7 @@ export class Direct {
     this.#needed = needed;
   }
 
-  /** The answer that a step has to have. `data` is the step's body, references resolved. */
+  /** The expected response to a step. `data` is the step's body, references resolved. */
   async answer(step: PartnerStep, data: Data): Promise<Answer> {
     switch (step.do) {
       case "list":
@@ -176,7 +176,7 @@ export class Direct {
     };
   }
 
-  /** What is refused before the CMS is asked to write: references out of scope that the record does not have yet. */
+  /** The rejection before the write: references out of scope that the record does not have yet. */
   async #refusedBefore(collection: string, data: Data, held: Seen = NOTHING): Promise<Answer | undefined> {
     const name = ({ path, id }: Reference): string => `${path} ${id}`;
     const states = [held.main, held.latest].flatMap((state) => referencesOf(state ?? {}, collection));
@@ -213,7 +213,7 @@ export class Direct {
   }
 }
 
-/** True where a draft is asked for, straight, and the latest is in the trash. */
+/** True if a direct request asks for a draft whose latest version is in the trash. */
 export async function isTrashedDraft(side: Side, path: string, asked: Query): Promise<boolean> {
   if (asked["draft"] !== "true" || !path.startsWith("/api/")) return false;
   const { body } = await side.ask({ method: "GET", path, query: { depth: "0", draft: "true" } });
@@ -222,7 +222,7 @@ export async function isTrashedDraft(side: Side, path: string, asked: Query): Pr
 
 const NOTHING: Seen = { main: undefined, latest: undefined };
 
-/** True where an update by id would put a waiting draft on the main row, which the partner did not ask for. */
+/** True if an update by id would publish a waiting draft, which the partner did not ask for. */
 function leavesDraft(data: Data, query: Query, { main, latest }: Seen): boolean {
   if (latest === undefined || query["draft"] === "true" || Object.hasOwn(data, "_status")) return false;
   if (data["deletedAt"] !== undefined && data["deletedAt"] !== null) return false;

@@ -4,37 +4,38 @@ import { SINK_SETTINGS } from "./sink/project.ts";
 import type { Data, Query, Value } from "./steps.ts";
 
 /**
- * The laws by which the gateway's answer may differ from the CMS's own, each with its reason. Whatever differs otherwise is a
- * fault of the gateway's, or of a law that is missing here.
+ * The laws: the permitted differences between the gateway's response and the CMS's own, each with its reason.
+ * Any other difference is a fault of the gateway, or a missing law.
  */
 export const LAWS = {
   envelope: "Every failure has the envelope and the status of the contract (section 6).",
   missing: "A record that the key cannot read in the tenant is missing, for writes as well (section 3).",
-  trashedDraft:
-    "A read by id is a list of one: a draft whose change is the move to the trash is missing, as in a list.",
-  tenant: "A create stamps the tenant; an update's tenant field is taken out in every spelling (section 3).",
-  parameters: "Parameters that the contract does not know are dropped (section 5).",
+  trashedDraft: "A read by id is a list of one: a draft in the trash is missing, as in a list.",
+  tenant: "A create stamps the tenant; an update's tenant field is removed in every spelling (section 3).",
+  parameters: "Unknown parameters of the contract are dropped (section 5).",
   caps: "Depth and page size are capped; a bad value is the default, and without pages or a limit there is no page (section 5).",
-  order: "By an order that the CMS cannot sort by, a list has its default order (section 5).",
-  condition: "A condition that the CMS cannot read or compare by matches nothing (section 3).",
+  order: "With a sort order that the CMS cannot use, a list has its default order (section 5).",
+  condition: "A condition that the CMS cannot parse or compare matches nothing (section 3).",
   asked:
-    "Conditions and orders do not lead into another record, nor by a field that may not be asked by (section 3).",
+    "Conditions and sort orders cannot use another record, nor a field that may not be compared (section 3).",
   draft: "An update without a status leaves a published record published and its waiting draft waiting.",
-  unstorable: "A draft's value that the database cannot store fails the CMS; the partner is told the field.",
-  draftRefused: "Payload's bulk operation, which leaves that draft, reports no class and no paths.",
-  lock: "`ifUpdatedAt` is compared with the state that the update builds on, and is no field.",
-  restore: "A body that says deletedAt: null reaches a record in the trash.",
-  references: "A body points through a declared relation only at what the tenant may read (section 3).",
-  files: "What the CMS knows of an uploaded file is not written by partners.",
+  unstorable:
+    "If the database cannot store a draft's value, the CMS fails; the partner gets the name of the field.",
+  draftRefused: "Payload's bulk operation, which preserves that draft, reports no class and no paths.",
+  lock: "`ifUpdatedAt` is compared with the state that the update builds on, and is not a field.",
+  restore: "A body with deletedAt: null reaches a record in the trash.",
+  references:
+    "A body can reference only records that the tenant may read, in a declared relation (section 3).",
+  files: "Partners cannot write the metadata of an uploaded file.",
   empty:
-    "Payload counts the pages of an empty list as 0 or as 1; which of them a list that matches nothing has is open.",
+    "Payload counts the pages of an empty list as 0 or as 1; a list that matches nothing may have either.",
   tenantId: "The tenant of a record is shown by its id.",
   person: "A user, or a record without a tenant that is not declared open, is shown by its id (section 3).",
-  virtual: "A virtual field is withheld where the record that it comes from would be.",
-  populate: "A populated record shows whose it is, whatever `populate` selects of it.",
+  virtual: "A virtual field is withheld if the record of its value would be.",
+  populate: "A populated record shows its tenant, whatever `populate` selects of it.",
   unset:
-    "Payload's bulk operation stores no row for a localized field that is empty in each language, in place of nulls.",
-  join: "An undeclared join, or one of a populated record, is whole or left out.",
+    "Payload's bulk operation stores no row instead of nulls for a localized field that is empty in each language.",
+  join: "An undeclared join, or one of a populated record, is complete or left out.",
 } as const;
 
 export type LawName = keyof typeof LAWS;
@@ -53,7 +54,7 @@ const LIST = /^(?:limit|page|sort|pagination)$/;
 const MOST_DEPTH = 2;
 const MOST_RECORDS = 100;
 
-/** The query that asks the CMS for what a partner's query means. */
+/** The CMS's query with the meaning of a partner's query. */
 export function directQuery(asked: Query, isList: boolean, needed: Needed): Query {
   const query: Record<string, string> = {};
   for (const [name, value] of Object.entries(asked)) {
@@ -78,7 +79,7 @@ function sizes({ depth = "", limit, page, pagination }: Query, isList: boolean):
   return { ...deep, limit: String(size), page: at };
 }
 
-/** True for a field that a partner may ask by: of the record itself, and with a value of its own. */
+/** True for a field that a partner may compare: of the record itself, and with a value of its own. */
 export function mayAsk(collection: string, field: string): boolean {
   const { ownPaths, virtualFields } = SINK_SETTINGS.cms;
   const declared: Readonly<Record<string, readonly string[]>> = ownPaths;
@@ -87,7 +88,7 @@ export function mayAsk(collection: string, field: string): boolean {
   return !Object.hasOwn(virtual[collection] ?? {}, field);
 }
 
-/** The order that is left of one that a partner asked for. */
+/** The permitted part of a partner's sort order. */
 export function directSort(collection: string, sort: string, needed: Needed): string {
   const names = sort.split(",");
   const kept = names.filter((name) => mayAsk(collection, name.replace(/^-/, "")));
@@ -95,7 +96,7 @@ export function directSort(collection: string, sort: string, needed: Needed): st
   return kept.join(",");
 }
 
-/** What the CMS knows of a file. */
+/** The CMS's metadata of a file. */
 const FILE_FACTS = new Set([
   "filename",
   "filesize",
@@ -107,7 +108,7 @@ const FILE_FACTS = new Set([
   "sizes",
 ]);
 
-/** The body that writes to the CMS what a partner's body means. */
+/** The CMS's body with the meaning of a partner's body. */
 export function directBody(
   data: Data,
   { collection, tenant }: { readonly collection: string; readonly tenant?: Value },
@@ -125,10 +126,10 @@ export function directBody(
   return tenant === undefined ? body : { ...body, tenant };
 }
 
-/** What was asked for, as far as a refusal depends on it. */
+/** The kind of operation, which decides how a rejection is translated. */
 export type Kind = "read" | "create" | "update" | "delete";
 
-/** The partner's answer for one of the CMS's that refuses. */
+/** The partner's response for a rejection by the CMS. */
 export function refusalFor({ status, body }: Answer, kind: Kind, needed: Needed): Answer {
   needed.note("envelope");
   const isNew = kind === "create";
@@ -143,7 +144,7 @@ export function refusalFor({ status, body }: Answer, kind: Kind, needed: Needed)
   if (status === 404 || status === 429 || status >= 500) return { status, body: {} };
   if (status === 409 || status === 412 || status === 423) return { status: 409, body: {} };
   if (isRead) return { status: 400, body: {} };
-  // A delete has no body, and so no fields that could be wrong.
+  // A delete has no body, and so no invalid fields.
   return { status: 422, body: kind === "delete" ? {} : { errors: [] } };
 }
 
@@ -160,17 +161,17 @@ function firstError(body: Json): Json {
   return isJson(first) ? first : {};
 }
 
-/** A place in an answer where the two differ. `undefined` stands for a field that is not there. */
+/** A place in a response where the two differ. `undefined` stands for a missing field. */
 export interface Place {
-  /** The names that lead there, without the numbers of lists. */
+  /** The names of the path to the place, without list indices. */
   readonly path: readonly string[];
   readonly direct: unknown;
   readonly partner: unknown;
-  /** The record or part of one that has the field, as the CMS showed it. */
+  /** The record (or a part of one) with the field, as the CMS returned it. */
   readonly holder: unknown;
 }
 
-/** The law that allows a value to differ, if one does; `foreign` are the ids of other tenants' venues. */
+/** The law that permits a value to differ, if any; `foreign` are the ids of other tenants' venues. */
 export function lawOfValue(place: Place, foreign: ReadonlySet<unknown>): LawName | undefined {
   const { path, direct, partner, holder } = place;
   const name = path.at(-1);
@@ -191,7 +192,7 @@ export function lawOfValue(place: Place, foreign: ReadonlySet<unknown>): LawName
 
 const LOCALES: ReadonlySet<unknown> = new Set(["en", "de"]);
 
-/** Fields of which PostgreSQL stores no value but their options. */
+/** Fields for which PostgreSQL stores only their options. */
 const OPTIONS: ReadonlySet<unknown> = new Set(["choice", "choices", "radio"]);
 
 function isUnstorable(problems: unknown): boolean {
@@ -207,13 +208,13 @@ function isShownById(direct: unknown, partner: unknown): boolean {
   return isJson(direct) && direct["id"] === partner;
 }
 
-/** True for a join's page that is not whole, or that shows no owners. */
+/** True for a join's page that is incomplete, or that shows no owners. */
 function isUnprovenPage(page: unknown): boolean {
   if (!isJson(page) || !Array.isArray(page["docs"])) return false;
   return page["hasNextPage"] !== false || page["docs"].some((record: unknown) => !isJson(record));
 }
 
-/** True where a record's venue is another tenant's, or is not shown by a record that is itself a related one. */
+/** True if a record's venue is another tenant's, or is not shown by a record that is itself a related one. */
 function isUnproven({ path, holder }: Place, foreign: ReadonlySet<unknown>): boolean {
   const venue = isJson(holder) ? holder["venue"] : undefined;
   const isMain = path.filter((name) => name !== "body" && name !== "docs").length === 1;

@@ -2,9 +2,9 @@ import { isJson, type Json } from "../support/isolation.ts";
 import { idIn } from "./side.ts";
 import { SINK_SETTINGS } from "./sink/project.ts";
 
-/** A record that a body, or a record, points at by a declared relation. */
+/** A record that a body or a record references by a declared relation. */
 export interface Reference {
-  /** The relation, as it is declared. */
+  /** The relation, as declared. */
   readonly path: string;
   /** The same with the numbers of rows. */
   readonly place: string;

@@ -5,8 +5,9 @@ import { LAWS, Needed } from "./laws.ts";
 import { startTwins } from "./twins.ts";
 
 /**
- * `npm run differential`: many generated sequences. `--sequences` (20000) of them from `--seed` (random), `--uuids` for records
- * with UUIDs, `--control` to ask both CMSs straight. With `TEST_POSTGRES_URL` the CMSs keep their data in PostgreSQL.
+ * `npm run differential`: runs many generated sequences. `--sequences` (20000) of them from `--seed`
+ * (random), `--uuids` for records with UUIDs, `--control` to send direct requests to both CMSs. With
+ * `TEST_POSTGRES_URL`, the CMSs use PostgreSQL.
  */
 
 const { values } = parseArgs({
@@ -17,7 +18,7 @@ const { values } = parseArgs({
     control: { type: "boolean", default: false },
   },
 });
-/** Sequences between two lines of progress. Each begins a run of fast-check with a seed of its own. */
+/** Sequences between two lines of progress. Each batch begins a run of fast-check with its own seed. */
 const BATCH = 250;
 
 const total = Number(values.sequences);

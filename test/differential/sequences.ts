@@ -4,7 +4,7 @@ import { ASKED, COMPARED } from "./asked.ts";
 import { ANCESTRY, BODIES } from "./values.ts";
 import { reference, type Data, type Query, type Step, type Value } from "./steps.ts";
 
-/** Sequences of requests as partners' programs send them, with an editor at work in between. */
+/** Sequences of requests as partners' programs send them, with an editor's writes in between. */
 
 const COLLECTIONS = fc.oneof(
   { weight: 8, arbitrary: fc.constant("sinks") },
@@ -28,10 +28,10 @@ const OPERATORS = [
   "less_than_equal",
 ] as const;
 
-/** The first record that a sequence makes is the one that most of its steps are about. */
+/** Most steps use the first record that the sequence creates. */
 const nth = fc.oneof({ weight: 2, arbitrary: fc.nat({ max: 4 }) }, { weight: 3, arbitrary: fc.constant(2) });
 
-/** Ids are compared for what they are alone: made-up ones have an order of their own in each CMS. */
+/** Ids are only compared for equality: generated ids have a different order in each CMS. */
 const byId: fc.Arbitrary<Value> = fc
   .tuple(fc.constantFrom("equals", "not_equals", "in", "not_in"), fc.nat({ max: 4 }))
   .map(([operator, number]) => ({ id: { [operator]: reference("sinks", number) } }));
@@ -84,7 +84,7 @@ const listed = {
 };
 const written = { ...shape, draft: fc.constantFrom("true", "true", "false") };
 
-/** What is special about a write: publishing, trash, the tenant, an optimistic lock. */
+/** The special members of a write: publishing, trash, the tenant, an optimistic lock. */
 const extras: fc.Arbitrary<Data> = fc.oneof(
   { weight: 5, arbitrary: fc.constant<Data>({}) },
   { weight: 3, arbitrary: fc.constantFrom<Data>({ _status: "published" }, { _status: "draft" }) },
@@ -106,7 +106,7 @@ function body(collection: string): fc.Arbitrary<Data> {
   return fc.tuple(fields, extras).map(([data, more]) => ({ ...data, ...more }));
 }
 
-/** A body that is seldom refused for want of a required field. */
+/** A body that seldom lacks a required field. */
 function whole(collection: string): fc.Arbitrary<Data> {
   const required: Data = collection === "notes" ? { text: "new" } : { title: "new" };
   const older = collection === "sinks" ? ANCESTRY : fc.constant({});
@@ -175,7 +175,7 @@ const steps = (collection: string): fc.Arbitrary<Step> => {
   );
 };
 
-/** A published record with an editor's draft waiting, which is where partners lost most. */
+/** A published record with an editor's waiting draft, the state with the most faults so far. */
 const waiting = fc
   .record({ hint: fc.constant("published"), draft: fc.boolean() })
   .map(({ hint, draft }): Step[] => [
@@ -183,7 +183,7 @@ const waiting = fc
     { do: "edit", in: "sinks", nth: 2, data: { title: "editor's", left: "draft" }, draft },
   ]);
 
-/** A sequence: mostly about one collection, since that is where steps meet. */
+/** A sequence, mostly for one collection, so that its steps interact. */
 export const SEQUENCES: fc.Arbitrary<readonly Step[]> = COLLECTIONS.chain((collection) => {
   const rest = fc.array(
     fc.oneof({ weight: 6, arbitrary: steps(collection) }, { weight: 1, arbitrary: COLLECTIONS.chain(steps) }),

@@ -2,12 +2,12 @@ import * as fc from "fast-check";
 
 import { reference, type Data, type Value } from "./steps.ts";
 
-/** What the generators of values are made of. */
+/** The parts of the generators of values. */
 
 export type Values = fc.Arbitrary<Value>;
 export type Fields = Readonly<Record<string, Values>>;
 
-/** Short texts, some of them odd. */
+/** Short texts, some of them unusual. */
 export const text: Values = fc.constantFrom(
   "",
   "one",
@@ -20,7 +20,7 @@ export const text: Values = fc.constantFrom(
   " x ",
   "\u0000".repeat(0),
 );
-/** ISO 8601 moments. */
+/** ISO 8601 dates and times. */
 export const moment: Values = fc.constantFrom(
   "2026-05-01T00:00:00.000Z",
   "2026-05-01",
@@ -54,7 +54,7 @@ export function record(fields: Fields, required: readonly string[] = []): fc.Arb
   return fc.record<Record<string, Value>>(rare, { requiredKeys: [...required] });
 }
 
-/** A few of the fields, so that a body stays small enough to read. */
+/** A few of the fields, so that a body stays readable. */
 export function few(fields: Fields, max: number): fc.Arbitrary<Data> {
   return fc
     .subarray(Object.keys(fields), { maxLength: max })

@@ -5,7 +5,7 @@ import type { Cms } from "../support/cms/server.ts";
 import { isJson, objectOf, type Json } from "../support/isolation.ts";
 import { resolved, type Query, type Value } from "./steps.ts";
 
-/** An answer, as far as it is compared. */
+/** The compared parts of a response. */
 export interface Answer {
   readonly status: number;
   readonly body: Json;
@@ -22,27 +22,27 @@ export interface Asking {
 
 type Id = string | number;
 
-/** One of the two CMSs, and the way in which it is asked. */
+/** Either of the two CMSs, with the origin for its requests. */
 export class Side {
   readonly cms: Cms;
   readonly #pool: Pool;
   readonly #seeded: ReadonlyMap<string, readonly Id[]>;
   #known = new Map<string, Id[]>();
 
-  /** `origin` is that of the CMS itself, or of a gateway in front of it. */
+  /** `origin` is the CMS itself, or a gateway in front of it. */
   constructor(cms: Cms, origin: string, seeded: ReadonlyMap<string, readonly Id[]>) {
     this.cms = cms;
     this.#pool = new Pool(origin, { connections: 1, pipelining: 1 });
     this.#seeded = seeded;
   }
 
-  /** Begins again with the seeded records. */
+  /** Restores the seeded records. */
   async reset(): Promise<void> {
     await this.cms.reset();
     this.#known = new Map([...this.#seeded].map(([name, ids]) => [name, [...ids]]));
   }
 
-  /** The id of the nth record that the sequence knows of a collection, counted round. */
+  /** The id of the nth record of a collection in the sequence, modulo their number. */
   idOf(collection: string, nth: number): Id | undefined {
     const ids = this.#known.get(collection) ?? [];
     return ids[nth % Math.max(ids.length, 1)];
@@ -96,7 +96,7 @@ export async function seededIds(
   return known;
 }
 
-/** The id in a record, where it has one. */
+/** The id of a record, if it has one. */
 export function idIn(record: unknown): Id | undefined {
   const id = isJson(record) ? record["id"] : undefined;
   return typeof id === "string" || typeof id === "number" ? id : undefined;

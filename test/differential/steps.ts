@@ -1,6 +1,6 @@
-/** What a sequence is made of: plain data, so that it can be printed, shrunk and kept as a case. */
+/** The parts of a sequence: plain data, so that it can be printed, shrunk and kept as a case. */
 
-/** A value of a body or a condition. `{ $of, $nth }` in it stands for the id of a record that the sequence knows. */
+/** A value of a body or a condition. `{ $of, $nth }` in it stands for the id of a record of the sequence. */
 export type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value };
 
 export type Data = Readonly<Record<string, Value>>;
@@ -8,13 +8,13 @@ export type Data = Readonly<Record<string, Value>>;
 /** Parameters of a query, by name: `{ "select[title]": "true" }`. */
 export type Query = Readonly<Record<string, string>>;
 
-/** A record: the `nth` that is known of the collection, counted round. */
+/** A record: the `nth` known one of the collection, modulo their number. */
 interface OfRecord {
   readonly in: string;
   readonly nth: number;
 }
 
-/** A request of the partner's. */
+/** A request of the partner. */
 export type PartnerStep =
   | { readonly do: "create"; readonly in: string; readonly data: Data; readonly query: Query }
   /** `brackets`: the condition is spelt `where[field][operator]=value`, in place of JSON. */
@@ -26,7 +26,7 @@ export type PartnerStep =
       readonly brackets?: boolean;
     }
   | ({ readonly do: "read"; readonly query: Query } & OfRecord)
-  /** `lock`: with an `ifUpdatedAt` that was read of the main row or of the latest version, or with one of long ago. */
+  /** `lock`: with an `ifUpdatedAt` read from the main row or from the latest version, or with an old one. */
   | ({
       readonly do: "update";
       readonly data: Data;
@@ -34,11 +34,13 @@ export type PartnerStep =
       readonly put?: boolean;
       readonly lock?: "main" | "latest" | "old";
     } & OfRecord)
-  /** Reads a record by `seen`, and writes all of it back with `data` in place of what it had. */
+  /**
+   * Reads a record with the query `seen`, and writes all of it back with `data` in place of the same fields.
+   */
   | ({ readonly do: "rewrite"; readonly data: Data; readonly seen: Query; readonly query: Query } & OfRecord)
   | ({ readonly do: "delete" } & OfRecord);
 
-/** What an editor does meanwhile, past the gateway. */
+/** An editor's step, without the gateway. */
 export type EditorStep =
   | ({ readonly do: "edit"; readonly data: Data; readonly draft: boolean } & OfRecord)
   | ({ readonly do: "move" } & OfRecord)
@@ -46,7 +48,7 @@ export type EditorStep =
 
 export type Step = PartnerStep | EditorStep;
 
-/** A record that a sequence refers to before it knows its id. */
+/** A reference to a record whose id is not known yet. */
 export function reference(collection: string, nth: number): Value {
   return { $of: collection, $nth: nth };
 }
@@ -64,7 +66,7 @@ function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value);
 }
 
-/** True for a step of the partner's. */
+/** True for a step of the partner. */
 export function isPartners(step: Step): step is PartnerStep {
   return step.do !== "edit" && step.do !== "move" && step.do !== "erase";
 }

@@ -12,20 +12,23 @@ import { idIn, seededIds, Side, type Answer, type Asking } from "./side.ts";
 import { SINK_SETTINGS, sinkProject } from "./sink/project.ts";
 import { isPartners, type Data, type EditorStep, type PartnerStep, type Query, type Step } from "./steps.ts";
 
-/** Collections of which sequences know records. */
+/** Collections whose records sequences can reference. */
 const REFERRED = [...SINK_SETTINGS.partners.collections, "tags", "users"];
-/** A collection to which hooks of others write. */
+/** A collection that hooks of others write to. */
 const WRITTEN_BY_HOOKS = "ledger";
 const PARTNERS = "/partners/2026-02/tenant-a";
 
 const LONG_AGO = "2020-01-01T00:00:00.000Z";
 
-/** A difference, and after which step of the sequence it was seen; `undefined` in the stored rows at its end. */
+/**
+ * A difference and the step of the sequence after which it occurred; `undefined` for the stored rows at its
+ * end.
+ */
 export interface Found extends Difference {
   readonly step: number | undefined;
 }
 
-/** Two CMSs with the same data: one is asked straight, the other through a gateway. */
+/** Two CMSs with the same data: one gets direct requests, the other is behind a gateway. */
 export class Twins {
   readonly #direct: Side;
   readonly #partner: Side;
@@ -43,14 +46,14 @@ export class Twins {
     this.#needed = needed;
   }
 
-  /** Runs a sequence on both, and tells the first difference that no law allows. */
+  /** Runs a sequence on both. Resolves with the first difference that no law permits. */
   async run(sequence: readonly Step[]): Promise<Found | undefined> {
     await Promise.all([this.#direct.reset(), this.#partner.reset()]);
     // The second venue is seeded for another tenant.
     const foreign = new Set([this.#direct.idOf("venues", 1)]);
     const comparison = new Comparison(this.#needed, foreign);
     for (const [number, step] of sequence.entries()) {
-      // Both are asked at the same moment, so that even times are compared.
+      // Both requests have the same time, so that even times are compared.
       tick();
       if (step.do === "move" && step.in === "venues") foreign.add(this.#direct.idOf("venues", step.nth));
       const found = isPartners(step)
@@ -77,7 +80,10 @@ export class Twins {
     return direct.answer(step, await this.#bodyOf(step, this.#partner, "/api"));
   }
 
-  /** The body that a side sends: of a `rewrite`, what it read before with the step's own fields in place of those. */
+  /**
+   * The body that a side sends. For a `rewrite`, it is the record read before, with the step's own fields in
+   * place of the same ones.
+   */
   async #bodyOf(step: PartnerStep, side: Side, root: string): Promise<Data> {
     if (!("data" in step)) return {};
     const data = objectOf(side.resolve(step.data));
@@ -166,18 +172,18 @@ interface Sides {
   readonly isControl: boolean;
 }
 
-/** How twins are started. */
+/** Options of the twins. */
 interface TwinsOptions {
   /** Records have UUIDs in place of numbers. */
   readonly uuids?: boolean;
-  /** Both are asked straight: what differs then is noise, and the comparison is wrong. */
+  /** Both get direct requests: any difference is then a fault of the comparison. */
   readonly isControl?: boolean;
 }
 
 /** Later than the seeded records: Payload compares versions by their times. */
 let now = Date.UTC(2030, 0, 1);
 
-/** Moves the time of this process, and so of both CMSs, on by a second. Nothing else moves it. */
+/** Advances the time of this process, and so of both CMSs, by a second. Nothing else advances it. */
 function tick(): void {
   now += 1000;
   mock.timers.setTime(now);
@@ -192,7 +198,7 @@ export async function startTwins(
   const one = await startCms(options);
   const other = await startCms(options);
   const gateway = await startTestGateway(other.url, SINK_SETTINGS);
-  await until("a gateway that is ready", async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok);
+  await until("a ready gateway", async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok);
   const seeded = await seededIds(one, REFERRED);
   const { docs } = await one.payload.find({ collection: "tenants", depth: 0, pagination: false });
   mock.timers.enable({ apis: ["Date"], now });
@@ -223,7 +229,7 @@ async function stored({ cms: { payload } }: Side, collections: ReadonlySet<strin
   return all;
 }
 
-/** Of an answer, what is compared: of a failure its status and, where it names fields, those. */
+/** The compared part of a response: for a failure, its status and any named fields. */
 function shown({ status, body }: Answer): Json {
   if (status < 400) return { status, body };
   const { errors } = body;

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { few, moment, record, some, text, to, toAny, type Fields, type Values } from "./shapes.ts";
 import { reference, type Data, type Value } from "./steps.ts";
 
-/** Values of the fields of the sink: mostly what a partner would write, sometimes what it should not. */
+/** Values of the fields of the sink: mostly values from a correct partner, some invalid. */
 
 const plainJson: Values = fc.constantFrom<Value>(
   null,
@@ -137,7 +137,7 @@ const REFUSAL: Values = fc.constantFrom(
   "none",
 );
 
-/** The bodies of each collection, and the names of its fields by which lists are asked. */
+/** The bodies of each collection, and the names of its fields for conditions of lists. */
 export const BODIES: Readonly<Record<string, fc.Arbitrary<Data>>> = {
   sinks: few(SINK, 6),
   venues: few({ title: text, slug: text, sinks: some(to("sinks")), folder: plainJson }, 3),

@@ -25,7 +25,7 @@ await once(taken, "listening");
 const address = taken.address();
 const takenPort = String(typeof address === "object" && address !== null ? address.port : 0);
 /** A port without a listener. */
-const nobody = 1;
+const closedPort = 1;
 t.teardown(async () => {
   taken.close();
   rmSync(dir, { recursive: true, force: true });
@@ -162,7 +162,7 @@ const LIVE: readonly Wrong[] = [
   [
     "an unreachable CMS",
     "",
-    { UPSTREAM_URL: `http://127.0.0.1:${nobody}` },
+    { UPSTREAM_URL: `http://127.0.0.1:${closedPort}` },
     /upstream\.url: the CMS at .*ECONNREFUSED/,
   ],
   [
@@ -180,7 +180,7 @@ const LIVE: readonly Wrong[] = [
   [
     "an unreachable Redis",
     PATIENT,
-    { REDIS_URL: `redis://127.0.0.1:${nobody}` },
+    { REDIS_URL: `redis://127.0.0.1:${closedPort}` },
     /\(REDIS_URL\): .*ECONNREFUSED/,
   ],
   [

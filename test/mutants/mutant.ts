@@ -1,6 +1,6 @@
 import type { Patch } from "../support/mutants.ts";
 
-/** A gateway with one fault, and the test files of which at least one must fail for it. */
+/** A gateway with one fault, and the test files that guard against it: at least one must fail. */
 export interface SuiteMutant {
   readonly area: "revocation" | "framing" | "limits" | "draining" | "sharing" | "writes";
   readonly name: string;

@@ -6,7 +6,7 @@ import t from "tap";
  * Each layer, from the lowest, and the other layers that its files may import. Layers of one level never
  * import each other, except that the proxy sends through the HTTP client.
  */
-const FLOORS: Readonly<Record<string, readonly string[]>> = {
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   config: ["core"],
   "cms/payload": ["core", "config"],
@@ -51,17 +51,17 @@ function importsOf(file: string): string[] {
 }
 
 /** The layer of a file, or `undefined` for the commands and the proof. */
-function floorOf(file: string): string | undefined {
-  return Object.keys(FLOORS).find((floor) => file.startsWith(`${floor}/`));
+function layerOf(file: string): string | undefined {
+  return Object.keys(LAYERS).find((layer) => file.startsWith(`${layer}/`));
 }
 
 t.test("no layer imports a layer above it or beside it", async (t) => {
   for (const file of files) {
-    const floor = floorOf(file);
-    if (floor === undefined) continue;
+    const layer = layerOf(file);
+    if (layer === undefined) continue;
     for (const target of importsOf(file)) {
-      const other = floorOf(target);
-      const isAllowed = other === floor || (other !== undefined && FLOORS[floor]?.includes(other) === true);
+      const other = layerOf(target);
+      const isAllowed = other === layer || (other !== undefined && LAYERS[layer]?.includes(other) === true);
       t.ok(isAllowed, `${file} may not import ${target}`);
     }
   }
@@ -74,7 +74,7 @@ t.test("the proof imports no internals of the gateway", async (t) => {
 });
 
 t.test("every file belongs to a layer, to the commands or to the proof", async (t) => {
-  const outside = files.filter((file) => floorOf(file) === undefined && !/^(?:cli|prove)\//.test(file));
+  const outside = files.filter((file) => layerOf(file) === undefined && !/^(?:cli|prove)\//.test(file));
   t.strictSame(outside, ["main.ts"]);
 });
 

@@ -1,9 +1,12 @@
 import { KEYS } from "../support/cms/keys.ts";
 
-/** How a request is sent. `stalled`: its body never comes; `raw`: bytes that no client library would send. */
+/**
+ * The way in which a request is sent. `stalled`: its body never arrives; `raw`: bytes that no client library
+ * would send.
+ */
 export type Manner = "plain" | "slow" | "stalled" | "raw" | "socket";
 
-/** One request of the mix and what it has to come to. */
+/** A request of the mix with its expected response. */
 export interface Ask {
   readonly kind: string;
   readonly manner?: Manner;
@@ -12,13 +15,13 @@ export interface Ask {
   /** The whole `Authorization` header. */
   readonly authorization?: string;
   readonly body?: string;
-  /** The answer where all is well; anything but it, or a failure of the CMS's while that is down, is wrong. */
+  /** The expected status. Any other is wrong, except for a failure of the CMS while it is down. */
   readonly status: number;
-  /** Whose records alone may be in the answer. */
+  /** The only tenant whose records may be in the response. */
   readonly tenant?: number;
-  /** For `raw`: what follows the request line and `Host`. */
+  /** For `raw`: the lines after the request line and `Host`. */
   readonly lines?: readonly string[];
-  /** Milliseconds after which the client goes away; 0: as soon as the request is sent. */
+  /** Milliseconds after which the client disconnects; 0: as soon as the request is sent. */
   readonly leavesAfter?: number;
 }
 
@@ -31,15 +34,15 @@ const TENANTS = [
 const COLLECTIONS = ["posts", "pages"] as const;
 const PER_TENANT = 24;
 
-/** What is drawn from. */
+/** The parameters of the mix. */
 export interface Mix {
   /** An administrator's `Authorization` header. */
   readonly session: string;
-  /** True: with bodies that never come, each of which takes the gateway's whole `bodyPause`. */
+  /** True: with bodies that never arrive; each takes the gateway's whole `bodyPause`. */
   readonly stalls: boolean;
 }
 
-/** Draws the next request. `random` gives 0 to 1. */
+/** Draws the next request. `random` returns 0 to 1. */
 export function draw(random: () => number, { session, stalls }: Mix): Ask {
   const all = [...partnerAsks(random), ...nativeAsks(random, session)];
   const asks = stalls ? all : all.filter(({ manner }) => manner !== "stalled");
@@ -48,7 +51,7 @@ export function draw(random: () => number, { session, stalls }: Mix): Ask {
   return ask.manner === "stalled" && random() > 0.1 ? pick(asks, random) : ask;
 }
 
-/** The kinds of request in the mix whose clients wait for the answer. */
+/** The kinds of request in the mix whose clients wait for the response. */
 export function answeredKinds(stalls: boolean): ReadonlySet<string> {
   const all = [...partnerAsks(() => 0), ...nativeAsks(() => 0, "")];
   const waiting = all.filter(
@@ -96,7 +99,7 @@ function partnerAsks(random: () => number): Ask[] {
   ];
 }
 
-/** What an editor's browser does, and a partner in the wrong place. */
+/** The requests of an editor's browser, and of a partner on native paths. */
 function nativeAsks(random: () => number, session: string): Ask[] {
   const id = 1 + Math.floor(random() * PER_TENANT);
   return [

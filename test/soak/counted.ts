@@ -6,26 +6,26 @@ import { Client } from "./traffic.ts";
 
 export interface CountedOptions {
   readonly clients: number;
-  /** Each client sends at least so many. */
+  /** The least number of requests of each client. */
   readonly requests: number;
-  /** So many answers lie between two events at the backends. */
+  /** The number of responses between two events at the backends. */
   readonly step: number;
 }
 
-/** What came of a counted run. */
+/** The result of a counted run. */
 export interface CountedReport {
   readonly ledger: Ledger;
-  /** What the process wrote to standard error, such as warnings of leaking listeners. */
+  /** The process's standard error, for example warnings of leaking listeners. */
   readonly warnings: string;
   readonly exitCode: number | null;
 }
 
 /**
- * The mix of the soak for as many requests as it takes to lose Redis, killed and stopped, and to restart the CMS. Answers
- * are counted, no time is taken.
+ * The mix of the soak, for as many requests as it takes to lose Redis, killed and stopped, and to restart the
+ * CMS. It counts responses and measures no time.
  */
 export async function runCounted(options: CountedOptions): Promise<CountedReport> {
-  // A machine that stops the clients for a while sends no body too late.
+  // If the machine pauses the clients for a while, no body exceeds its timeout.
   const field = await openField({ bodyPause: "1h" });
   const { program, ledger } = field;
   try {
@@ -44,10 +44,10 @@ export async function runCounted(options: CountedOptions): Promise<CountedReport
   }
 }
 
-/** How far the run is. */
+/** The progress of the run. */
 interface Course {
   isOver: boolean;
-  /** What clients wait for before they send another request. */
+  /** The promise that clients wait for before they send another request. */
   hold?: Promise<void>;
 }
 
@@ -64,7 +64,7 @@ async function send({ program, backends, ledger }: Field, { seed, options, state
     const begun = performance.now();
     const outcome = await client.next({ session: backends.cms.session, stalls: false });
     ledger.answered(outcome, backends.cms.wasDown(begun));
-    // Leaves the CMS, which starts on the same cores, half of them; no assertion depends on it.
+    // Leaves half of the cores to the CMS, which starts on the same ones; no assertion depends on it.
     await sleep(performance.now() - begun);
   }
   client.close();
@@ -77,14 +77,14 @@ async function loseBackends(
 ): Promise<void> {
   const answers = (): Promise<true> => {
     const enough = ledger.answers + step;
-    return until(`${step} further answers`, () => ledger.answers >= enough);
+    return until(`${step} further responses`, () => ledger.answers >= enough);
   };
   await answers();
   await backends.loseRedis("killed", answers);
   await answers();
   const restarted = backends.restartCms("SIGKILL", program.adminUrl);
   await answers();
-  // Refusals come so fast that they would keep the CMS from starting.
+  // Rejections are so fast that they would keep the CMS from starting.
   state.hold = restarted;
   await restarted;
   await answers();

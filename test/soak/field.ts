@@ -2,19 +2,21 @@ import { startProgram, type Program } from "../support/program.ts";
 import { Ledger } from "./ledger.ts";
 import { Backends } from "./outages.ts";
 
-/** A gateway's process in front of a real CMS and a real Redis, and the ledger that its log is held against. */
+/**
+ * A gateway's process in front of a real CMS and a real Redis, and the ledger that is compared with its log.
+ */
 export interface Field {
   readonly program: Program;
   readonly backends: Backends;
   readonly ledger: Ledger;
-  /** Ends what is still alive. */
+  /** Ends every process that is still alive. */
   close(): Promise<void>;
 }
 
 export interface FieldOptions {
   /** The gateway's `limits.bodyPause`. */
   readonly bodyPause: string;
-  /** A module to load into the process before it, and what is given its lines of the log, `msg: "gauge"`. */
+  /** A module to preload into the process, and the receiver of its log lines with `msg: "gauge"`. */
   readonly gauge?: { readonly preload: string; readonly onLine: (line: Record<string, unknown>) => void };
 }
 
@@ -27,7 +29,8 @@ export async function openField({ bodyPause, gauge }: FieldOptions): Promise<Fie
     env: { REDIS_URL: backends.redis.url, CACHE_SECRET: "of-a-soak-and-nothing-else-at-all" },
     settings: {
       limits: { bodyPause },
-      // A CMS that shares two cores with all this may be slow without being wrong; one that is gone says so at once.
+      // A CMS that shares two cores with all this may be slow without a fault; one that is down fails at
+      // once.
       partners: { collections: ["posts", "pages"], deadline: "100s" },
       upstream: { connectTimeout: "60s", firstByteTimeout: "60s", idleTimeout: "60s", deadline: "90s" },
       cache: { keyTtl: "5s", tenantTtl: "5s" },

@@ -1,21 +1,23 @@
 import type { Outcome } from "./traffic.ts";
 
-/** Log lines of requests whose clients left are never asked for; so many are kept for those that come late. */
+/**
+ * Log lines of requests whose clients disconnected are never claimed; this many lines are kept for late ones.
+ */
 const KEPT = 20_000;
 
-/** A line of the log, and what it says besides. */
+/** A line of the log, with its error code and reason. */
 interface Line {
   readonly status: number;
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-/** An answer whose line is still to come, and what is wrong with it. */
+/** A response without a log line so far, and its fault, if any. */
 interface Answered {
   readonly status: number;
   readonly problem: string | undefined;
 }
 
-/** Holds what clients got against what the log says, and counts. */
+/** Compares the clients' responses with the log, and counts both. */
 export class Ledger {
   answers = 0;
   left = 0;
@@ -58,7 +60,7 @@ export class Ledger {
     if (this.#logged.size > KEPT && oldest !== undefined) this.#logged.delete(oldest);
   }
 
-  /** Answers that the log does not account for. */
+  /** Responses without a line in the log. */
   get unaccounted(): number {
     return this.#expected.size;
   }
@@ -69,6 +71,6 @@ export class Ledger {
     const why = JSON.stringify(line.facts);
     if (problem !== undefined) this.wrong.push(`${problem} ${why}`);
     if (line.status !== status)
-      this.wrong.push(`the log says ${line.status} where the client got ${status}: ${why}`);
+      this.wrong.push(`the log has ${line.status} but the client got ${status}: ${why}`);
   }
 }

@@ -7,10 +7,10 @@ import { loginTo } from "../support/partner.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
-/** How long Redis is away at each of its outages. */
+/** The length of each outage of Redis. */
 const REDIS_AWAY_MS = 3_000;
 
-/** The real CMS as a process that comes back on the same port. */
+/** The real CMS as a process that restarts on the same port. */
 class RestartingCms {
   #child: ChildProcess | undefined;
   #port = 0;
@@ -49,7 +49,7 @@ class RestartingCms {
     await ended;
   }
 
-  /** Restarts it. It counts as down until `noticed` resolves: the gateway has found that it is back. */
+  /** Restarts it. It counts as down until `noticed` resolves: the gateway has detected the restart. */
   async restart(signal: NodeJS.Signals, noticed: () => Promise<void>): Promise<void> {
     this.#downSince = performance.now();
     await this.stop(signal);
@@ -59,19 +59,19 @@ class RestartingCms {
     this.#upSince = performance.now();
   }
 
-  /** True where a request that began then, and ends now, met an outage. */
+  /** True if a request that began at `begun` and ends now overlapped an outage. */
   wasDown(begun: number): boolean {
     return performance.now() >= this.#downSince || begun < this.#upSince;
   }
 }
 
-/** What restarts go by. */
+/** The parameters of the restarts. */
 export interface Course {
   readonly isOver: () => boolean;
   readonly adminUrl: string;
 }
 
-/** What stands behind the gateway: a CMS and a Redis, both real, that come and go. */
+/** The gateway's real CMS and real Redis, which go down and restart. */
 export class Backends {
   readonly cms = new RestartingCms();
   readonly redis: TestRedis;
@@ -83,16 +83,16 @@ export class Backends {
   }
 
   static async start(): Promise<Backends> {
-    // With an option, it is one of our own: somebody's shared Redis is not to be killed every minute.
+    // With an option, it is the test's own Redis: a shared one must not be killed every minute.
     const backends = new Backends(await startRedis(["--maxclients", "100"]));
     await backends.cms.start(0);
     return backends;
   }
 
   /**
-   * Until `isOver`: the CMS is restarted every `everyMs`, in turn by SIGTERM and SIGKILL, and so is Redis, killed or
-   * stopped with its connections open, half that time later, but every third time together with the CMS. `adminUrl` is
-   * where the gateway says how its parts are.
+   * Until `isOver`: restarts the CMS every `everyMs`, in turn by SIGTERM and SIGKILL. Kills or stops Redis
+   * half that time later, but every third time together with the CMS. `adminUrl` is the gateway's admin port
+   * with the state of its parts.
    */
   async restart(everyMs: number, { isOver, adminUrl }: Course): Promise<void> {
     for (let round = 1; ; round++) {
@@ -108,13 +108,13 @@ export class Backends {
     }
   }
 
-  /** Restarts the CMS; resolves when the gateway has found it. */
+  /** Restarts the CMS; resolves when the gateway has detected it. */
   async restartCms(signal: NodeJS.Signals, adminUrl: string): Promise<void> {
     await this.cms.restart(signal, () => untilCmsIsOk(adminUrl));
     this.cmsRestarts += 1;
   }
 
-  /** Takes Redis away, killed or stopped with its connections open, for as long as `away` takes. */
+  /** Makes Redis unavailable, killed or stopped with its connections open, until `away` resolves. */
   async loseRedis(how: "killed" | "stopped", away: () => Promise<unknown>): Promise<void> {
     await (how === "killed" ? this.redis.kill() : this.redis.pause());
     await away();
@@ -132,14 +132,14 @@ export class Backends {
   }
 }
 
-/** Resolves when the gateway says that the CMS answers it. */
+/** Resolves when the gateway reports that the CMS answers. */
 async function untilCmsIsOk(adminUrl: string): Promise<void> {
-  await until("the gateway to find that the CMS is back", async () =>
+  await until("the gateway to detect that the CMS is back", async () =>
     (await (await fetch(`${adminUrl}/readyz`)).text()).includes('"cms":"ok"'),
   );
 }
 
-/** Waits; false where all was over before. */
+/** Waits; false if the run was over before. */
 async function waited(ms: number, isOver: () => boolean): Promise<boolean> {
   const end = performance.now() + ms;
   while (performance.now() < end && !isOver()) await sleep(100);

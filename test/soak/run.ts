@@ -8,14 +8,14 @@ import { Client } from "./traffic.ts";
 
 export interface SoakOptions {
   readonly seconds: number;
-  /** CMS and Redis are restarted so often, in seconds. */
+  /** The interval between restarts of CMS and Redis, in seconds. */
   readonly restartEvery: number;
   readonly clients: number;
   /** How often the process is measured in all. */
   readonly samples: number;
 }
 
-/** How the gateway's process was at one moment, its garbage collected: see `test/support/gauge.ts`. */
+/** The gateway's process at one moment, after a garbage collection: see `test/support/gauge.ts`. */
 export interface Gauge {
   readonly heap: number;
   readonly pages: number;
@@ -27,7 +27,7 @@ export interface Gauge {
   readonly p99: number;
 }
 
-/** What came of a soak. */
+/** The result of a soak. */
 export interface SoakReport {
   readonly seconds: number;
   readonly cmsRestarts: number;
@@ -35,17 +35,20 @@ export interface SoakReport {
   readonly ledger: Ledger;
   /** From the end of the warm-up to the end of the traffic. */
   readonly gauges: readonly Gauge[];
-  /** When all clients had gone. */
+  /** The gauge after all clients have disconnected. */
   readonly quiet: Gauge;
   /** Warnings of the process, such as of leaking listeners. */
   readonly warnings: string;
   readonly exitCode: number | null;
 }
 
-/** Each client rests as long as its last request took: about half of what the gateway could do for them. */
+/** Each client pauses as long as its last request took: about half of the gateway's capacity for them. */
 const DUTY = 1;
 
-/** Runs the gateway's program in front of a real CMS and a real Redis that are restarted, under a mix of traffic. */
+/**
+ * Runs the gateway's program under a mix of traffic, in front of a real CMS and a real Redis that are
+ * restarted.
+ */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const gauges: Gauge[] = [];
   const preload = join(import.meta.dirname, "../support/gauge.ts");
@@ -54,7 +57,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const { program, backends, ledger } = field;
   try {
     await traffic(options, field);
-    await sleep(6_000); // what is kept alive towards the CMS closes after four
+    await sleep(6_000); // idle connections to the CMS close after four
     await measured(program, gauges);
     program.signal("SIGTERM");
     const exitCode = await program.ended;
@@ -92,7 +95,7 @@ async function traffic(options: SoakOptions, { program, backends, ledger }: Fiel
     isOver,
     adminUrl: program.adminUrl,
   });
-  // The first part is warm-up: caches fill, code is compiled.
+  // The first interval is warm-up: caches fill, code is compiled.
   const step = (options.seconds * 1_000) / (options.samples + 1);
   for (let i = 0; i < options.samples && !isOver(); i++) {
     await sleep(step);

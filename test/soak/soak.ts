@@ -2,14 +2,15 @@ import { runSoak, type Gauge, type SoakReport } from "./run.ts";
 import { measureUnread, type Unread } from "./unread.ts";
 
 /**
- * `npm run soak`: two minutes, or SOAK_MINUTES; CMS and Redis are restarted every minute. Then 200 connections ask for 4 MB
- * each and read nothing. Exits with 1 where an answer was wrong or missing in the log, or where a process has grown.
+ * `npm run soak`: runs for two minutes, or SOAK_MINUTES; CMS and Redis are restarted every minute. Then 200
+ * connections request 4 MB each and read nothing. Exits with 1 if a response was wrong or missing in the log,
+ * or if a process has grown.
  */
 
-/** How much more memory may be in use at the end than at the end of the warm-up, in bytes. */
+/** The permitted growth of memory between the end of the warm-up and the end, in bytes. */
 const HEAP_GROWTH = 10_000_000;
 const MALLOC_GROWTH = 20_000_000;
-/** By how much memory may grow while 800 MB are asked for and nobody reads, in bytes. */
+/** The permitted growth of memory while 800 MB are requested and not read, in bytes. */
 const UNREAD_GROWTH = 150_000_000;
 /** The two connections to Redis. */
 const SOCKETS = 2;
@@ -27,8 +28,8 @@ function problemsOf({ ledger, gauges, quiet, warnings, exitCode }: SoakReport): 
   const [first = quiet] = gauges;
   const problems: Record<string, boolean> = {
     "wrong answers": ledger.wrong.length > 0,
-    "answers that are not in the log": ledger.unaccounted > 0,
-    "no client left early": ledger.left === 0,
+    "responses that are not in the log": ledger.unaccounted > 0,
+    "no client disconnected early": ledger.left === 0,
     [`exit code ${exitCode}`]: exitCode !== 0,
     "lines on standard error": warnings !== "",
     [`${quiet.sockets} sockets are left, of ${SOCKETS} to Redis`]: quiet.sockets !== SOCKETS,
@@ -40,12 +41,12 @@ function problemsOf({ ledger, gauges, quiet, warnings, exitCode }: SoakReport): 
 }
 
 function problemsOfUnread({ growth }: Unread): string[] {
-  return growth <= UNREAD_GROWTH ? [] : [`resident memory grew by ${growth} bytes while nobody read`];
+  return growth <= UNREAD_GROWTH ? [] : [`resident memory grew by ${growth} bytes with unread responses`];
 }
 
 function describeUnread({ statuses, growth }: Unread): string {
   const counts = [...statuses].map(([status, count]) => `${status} ${count}`).join(", ");
-  return `unread lists of 4 MB: ${counts}; resident memory grew by ${(growth / 1e6).toFixed(1)} MB at the most`;
+  return `unread lists of 4 MB: ${counts}; resident memory grew by at most ${(growth / 1e6).toFixed(1)} MB`;
 }
 
 function describe(soak: SoakReport): string {

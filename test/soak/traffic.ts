@@ -4,16 +4,16 @@ import { WebSocket } from "ws";
 import { rawExchange, rawRequest } from "../support/raw.ts";
 import { draw, type Ask, type Mix } from "./asks.ts";
 
-/** What one request of the mix came to. */
+/** The outcome of one request of the mix. */
 export interface Outcome {
   readonly kind: string;
-  /** 0 where no answer came. */
+  /** 0 if no response arrived. */
   readonly status: number;
-  /** Where the gateway itself answered, and so has to have said so in its log. */
+  /** Set if the gateway itself answered, so its log must have the request. */
   readonly requestId?: string;
-  /** Why the answer is wrong, whatever the CMS was doing. */
+  /** Why the response is wrong, whatever the state of the CMS. */
   readonly wrong?: string;
-  /** True where only a CMS that is up could have answered better. */
+  /** True if the response could be better only with a running CMS. */
   readonly excused?: boolean;
 }
 
@@ -35,7 +35,7 @@ export class Client {
       return judge(ask, await this.#send(ask));
     } catch (error) {
       if (ask.leavesAfter !== undefined) return { kind: ask.kind, status: 0 };
-      // A native answer that breaks off with the CMS is passed on as just that.
+      // The gateway relays a native response that breaks off with the CMS in the same way.
       return { kind: ask.kind, status: 0, wrong: `no answer: ${String(error)}`, excused: isNative(ask) };
     }
   }
@@ -96,15 +96,15 @@ async function sendRaw(port: number, { method, path, lines = [] }: Ask): Promise
   return { status: Number(status), body: text.slice(text.indexOf("\r\n\r\n") + 4), requestId };
 }
 
-/** Opens a WebSocket, has one message echoed and closes it. */
+/** Opens a WebSocket, sends one message, waits for its echo and closes it. */
 async function openSocket(port: number, { path }: Ask): Promise<Reply> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
   const closed = new Promise<unknown[]>((resolve) => socket.once("close", () => resolve([])));
-  // What fails is told below, by whoever waits for it.
+  // The awaits below report the failure.
   socket.on("error", () => undefined);
   await once(socket, "open");
   socket.send("soak");
-  // One that is closed by the other side, as when the CMS ends, never says anything again.
+  // If the other side closes it, for example because the CMS ends, no message arrives.
   const [said] = await Promise.race([once(socket, "message"), closed]);
   socket.close();
   await closed;
@@ -118,7 +118,7 @@ function isNative({ kind }: Ask): boolean {
 
 function judge(ask: Ask, { status, body, requestId }: Reply): Outcome {
   const { kind } = ask;
-  // What the CMS itself answers to native requests is no line of the gateway's log.
+  // The CMS's own responses to native requests are not the gateway's log entries.
   const isOurs = !isNative(ask) || body.includes(`"requestId":"${requestId}"`);
   const outcome = isOurs ? { kind, status, requestId } : { kind, status };
   if (status === 200 && ask.tenant !== undefined && status === ask.status) {
@@ -130,13 +130,13 @@ function judge(ask: Ask, { status, body, requestId }: Reply): Outcome {
   if (status === ask.status) return outcome;
   return {
     ...outcome,
-    // 500 is what a partner hears of a CMS that answers while it goes down. One that comes back knows no session.
+    // A partner gets a 500 if the CMS answers while it shuts down. A restarted CMS has lost its sessions.
     excused: status >= 500 || (isNative(ask) && !isOurs),
-    wrong: `${status} in place of ${ask.status}: ${body.slice(0, 200)}`,
+    wrong: `${status} instead of ${ask.status}: ${body.slice(0, 200)}`,
   };
 }
 
-/** The tenant of any record in an answer that is not `tenant`. */
+/** The tenant of any record in a response, if it is not `tenant`. */
 function foreignTenant(value: unknown, tenant: number): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if ("tenant" in value && value.tenant !== tenant) return JSON.stringify(value.tenant);
@@ -147,7 +147,7 @@ function foreignTenant(value: unknown, tenant: number): string | undefined {
   return undefined;
 }
 
-/** A small seeded generator, so that a soak can be run again. */
+/** A small seeded generator, so that a soak can be repeated. */
 function mulberry(seed: number): () => number {
   let state = seed;
   return () => {

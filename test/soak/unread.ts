@@ -5,21 +5,24 @@ import { rawConnect, rawRequest, type RawClient } from "../support/raw.ts";
 import { until } from "../support/until.ts";
 
 const CONNECTIONS = 200;
-/** A list of a hundred of them is 4 MB; Payload takes no longer text. */
+/** A list of a hundred of them is 4 MB; Payload accepts no longer text. */
 const TEXT = "x".repeat(40_000);
 const PER_LIST = 100;
-/** Lists that are read before the gateway is measured: the heap grows with the first large answers, whoever reads them. */
+/** Lists that are read before the measurement: the heap grows with the first large responses, read or not. */
 const WARM_UP = 40;
 
-/** What became of so many requests for large lists by one key, none of which was read. */
+/** The result of many requests for large lists by one key, all unread. */
 export interface Unread {
-  /** How many got which status. */
+  /** The number of responses by status. */
   readonly statuses: ReadonlyMap<number, number>;
-  /** By how much the gateway's resident memory grew at the most, in bytes. */
+  /** The greatest growth of the gateway's resident memory, in bytes. */
   readonly growth: number;
 }
 
-/** Asks for lists of 4 MB on as many connections, reads none of them, and measures the gateway's program meanwhile. */
+/**
+ * Requests lists of 4 MB on many connections, reads none of them, and measures the gateway's process
+ * meanwhile.
+ */
 export async function measureUnread(): Promise<Unread> {
   const cms = await startCms({ record: false });
   const statuses = new Map<number, number>();
@@ -37,7 +40,7 @@ export async function measureUnread(): Promise<Unread> {
     const before = residentOf(program);
     let most = before;
     for (let i = 1; i <= CONNECTIONS; i += 1) clients.push(await ask(program, cms, i));
-    await until("an outcome of each", () => {
+    await until("an outcome of each request", () => {
       most = Math.max(most, residentOf(program));
       return [...statuses.values()].reduce((sum, count) => sum + count, 0) >= CONNECTIONS + WARM_UP;
     });
@@ -49,7 +52,7 @@ export async function measureUnread(): Promise<Unread> {
   }
 }
 
-/** Each asks for something else, so that no answer is shared. The first is read. */
+/** Each requests another page, so that no response is shared. The first is read. */
 async function ask(to: Program, { keys }: Cms, i: number): Promise<RawClient> {
   const client = await rawConnect(to.port);
   if (i > 0) client.socket.pause();

@@ -29,7 +29,7 @@ function misspelt(text: string): fc.Arbitrary<string> {
 const mostly = (text: string, odd: fc.Arbitrary<string> = misspelt(text)): fc.Arbitrary<string> =>
   fc.oneof({ weight: 30, arbitrary: fc.constant(text) }, { weight: 1, arbitrary: odd });
 
-/** One of several texts, mostly unchanged. */
+/** A random one of several texts, mostly unchanged. */
 export const segment = (...texts: string[]): fc.Arbitrary<string> =>
   fc.constantFrom(...texts).chain((text) => mostly(text));
 
@@ -142,7 +142,7 @@ export const request: fc.Arbitrary<Drawn> = fc.record({
   isChunked: fc.boolean(),
 });
 
-/** One request, before it is serialised. */
+/** A request, before it is serialised. */
 export interface Drawn {
   readonly method: string;
   readonly path: string;

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { json } from "node:stream/consumers";
 import { isObject } from "../../src/core/json.ts";
 
-/** One span as delivered: ids, name, and attributes by their names. */
+/** A span as delivered: ids, name, and attributes by their names. */
 export interface GotSpan {
   readonly traceId: string;
   readonly spanId: string;

@@ -25,7 +25,7 @@ export interface FaultyLine {
   close(): Promise<void>;
 }
 
-/** One complete request on the line. */
+/** A complete request on the line. */
 export interface OnWire {
   readonly head: string;
   /** The gateway's end. */
@@ -34,7 +34,7 @@ export interface OnWire {
   readonly forward: (onAnswer: (chunk: Buffer) => void) => void;
 }
 
-/** What the line does with a request. */
+/** The effect of the line on a request. */
 export type Fault = (request: OnWire) => void;
 
 /** Forwards the request and its response unchanged. */

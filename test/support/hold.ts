@@ -6,7 +6,7 @@ export interface Hold {
   readonly taken: () => number;
   /** Resolves when the CMS has answered one of them, and so has read its data. */
   readonly answered: Promise<void>;
-  /** Lets later requests and their responses through. Those already taken stay held. */
+  /** Lets later requests and their responses through. Requests already taken stay held. */
   letPass(): void;
   /** Lets everything through, held responses first. */
   release(): void;

@@ -12,7 +12,7 @@ export interface Patch {
   readonly replace: string;
 }
 
-/** A gateway with one fault, and the blocks of the matrix of which at least one must detect it. */
+/** A gateway with one fault, and the blocks of the matrix: at least one must detect it. */
 export interface Mutant {
   readonly name: string;
   readonly patches: readonly Patch[];

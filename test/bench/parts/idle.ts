@@ -10,14 +10,14 @@ import { askingAs, measure } from "../wrk.ts";
 
 const CONNECTIONS = 10_000;
 const KEYS = 100_000;
-/** Files that both sides need besides: of the connections, each has one. */
+/** Files that a process needs besides its end of each connection. */
 const OTHER_FILES = 500;
 const SETTINGS = {
   server: { maxConnections: CONNECTIONS + 1_000, keepAliveTimeout: "10m", idleTimeout: "10m" },
   cache: { keys: KEYS, bytes: "256MiB", keyTtl: "1h", jitter: 0, lookupsPerSecond: 1_000_000 },
 };
 
-/** What clients that do nothing and keys that are remembered cost. */
+/** Measures the memory of idle clients and cached keys. */
 export const idle: Part = {
   name: "idle",
   async *run({ upstream }) {
@@ -36,9 +36,9 @@ export const idle: Part = {
       if (open.some(({ isOpen }) => !isOpen)) throw new Error("the gateway closed idle connections");
       rows.push({ state: "the same 10 s later", "RSS MB": usage(pid).rss });
       for (const one of open.splice(0)) one.close();
-      // They hold a descriptor each until the loop has come round.
+      // Each holds a descriptor until the event loop has handled its close.
       await new Promise((resolve) => void setTimeout(resolve, 1_000));
-      rows.push(...(await floor(upstream, wanted)));
+      rows.push(...(await bareNode(upstream, wanted)));
       const few = `This machine lets a process open ${limit} files, so there were ${wanted} connections in place of ${CONNECTIONS}.`;
       yield {
         title: "idle connections and cached keys",
@@ -55,8 +55,8 @@ export const idle: Part = {
   },
 };
 
-/** What the same connections cost a server of Node's that does nothing else. */
-async function floor(upstream: Upstream, count: number): Promise<{ state: string; "RSS MB": number }[]> {
+/** Measures the same connections at a bare Node server. */
+async function bareNode(upstream: Upstream, count: number): Promise<{ state: string; "RSS MB": number }[]> {
   const bare = await startNode("node-static.ts", upstream);
   const open: Connection[] = [];
   try {
@@ -72,7 +72,7 @@ async function floor(upstream: Upstream, count: number): Promise<{ state: string
   }
 }
 
-/** Asks with one new key after another until all are remembered; returns how many the gateway has learnt. */
+/** Sends requests with new keys until all are cached. Returns how many the gateway has cached. */
 async function learn({ url, adminUrl, pid }: RunningGateway): Promise<number> {
   const path = PARTNERS.document(1);
   const until = performance.now() + 180_000;
@@ -86,7 +86,7 @@ async function learn({ url, adminUrl, pid }: RunningGateway): Promise<number> {
   }
 }
 
-/** Opens connections, some at a time, and asks once over each. */
+/** Opens connections, some at a time, and sends one request over each. */
 async function connect({ url }: Running, open: Connection[], count: number): Promise<void> {
   const request = getOf(PARTNERS.document(1), AUTHORIZATION);
   const port = Number(new URL(url).port);
@@ -98,7 +98,7 @@ async function connect({ url }: Running, open: Connection[], count: number): Pro
   }
 }
 
-/** How many files a process may open. Node raises the soft limit to the hard one by itself. */
+/** How many files a process may open. Node itself raises the soft limit to the hard one. */
 function openFiles(pid: number | "self"): number {
   const limits = readFileSync(`/proc/${pid}/limits`, "utf8");
   const [, limit = "0"] = /^Max open files\s+(\S+)/m.exec(limits) ?? [];

@@ -13,12 +13,12 @@ import { measure } from "../wrk.ts";
 const PROGRAM = join(import.meta.dirname, "../programs/open-loop.ts");
 const PATH = "gateway, partners";
 const DIRECT = "direct, no proxy";
-/** The load under which latencies are taken, as a part of what the partner path can do. */
+/** The load of the latency measurements, as a fraction of the partner path's saturation. */
 const PART = 0.2;
-/** Seconds of load before anything is taken. */
+/** Seconds of load before the first measurement. */
 const WARM = 20;
 
-/** What the gateway adds to an answer's time at a load that leaves it idle most of the time. */
+/** Measures the latency that the gateway adds at a load that leaves it mostly idle. */
 export const latency: Part = {
   name: "latency",
   async *run(bench) {
@@ -36,10 +36,10 @@ export const latency: Part = {
 
 type Places = ReadonlyMap<string, Pick<Running, "url" | "pid">>;
 
-/** What cores do that have nothing to do, for the tables. */
+/** The behaviour of idle cores, for the tables. */
 const CORES = {
-  awake: "The cores are kept awake when they are idle (PM QoS)",
-  halting: "The cores halt when they are idle, as this machine's do of themselves",
+  awake: "Idle cores are kept awake (PM QoS)",
+  halting: "Idle cores halt, as is this machine's default",
 };
 type Cores = keyof typeof CORES;
 
@@ -60,7 +60,7 @@ async function* tablesOf(running: Places, { options, upstream, say }: Bench): As
   };
   const kinds = coresOf(say);
   const results = new Map(kinds.map((cores) => [cores, new Map<string, OpenLoopResult[]>()]));
-  // Not counted: V8's threads are busy for some seconds when many at once become one by one.
+  // Not counted: V8's threads are busy for some seconds when a full load becomes single requests.
   for (const [name, port] of ports) await one(name, port);
   for (let round = 0; round < rounds; round += 1)
     for (const [cores, found] of inTurns(results, round)) {
@@ -84,19 +84,19 @@ async function* tablesOf(running: Places, { options, upstream, say }: Bench): As
   }
 }
 
-/** What can be measured here. */
+/** The settings of the cores that this process may measure. */
 function coresOf(say: (line: string) => void): readonly Cores[] {
   const letGo = keepAwake();
   letGo?.();
   if (letGo !== undefined) return ["awake", "halting"];
-  say("only root can keep the cores awake: latencies are taken with cores that halt alone");
+  say("only root can keep the cores awake: latencies are measured with halting cores only");
   return ["halting"];
 }
 
 /**
- * What the partner path can do. All are loaded likewise, as if they had served for some minutes: at a fifth of saturation
- * V8 would take that long to compile what serves, and the first mark of the heap may throw most of that away once more.
- * Its compiler on the one core is seen in the percentiles of whoever is not warm.
+ * Measures the saturation of the partner path. All subjects get the same load as warm-up. At a fifth of
+ * saturation, V8 would need minutes to compile the hot code, and the first mark of the heap may discard most
+ * of it again. Its compiler on the one core shows in the percentiles of a cold subject.
  */
 async function saturationOf(running: Places): Promise<number> {
   const rates = new Map<string, number>();

@@ -9,7 +9,7 @@ import { countAll } from "../counts.ts";
 
 const MAIN = join(import.meta.dirname, "../../support/cms/main.ts");
 
-/** The gateway in front of a real Payload: how much of its throughput is left, and how often it is asked. */
+/** Measures the gateway in front of a real Payload: the remaining throughput, and the requests to Payload. */
 export const payload: Part = {
   name: "payload",
   async *run(bench) {
@@ -30,19 +30,19 @@ export const payload: Part = {
       yield await tableOf(places, counts.asked, bench);
     } finally {
       await gateway?.stop();
-      // Its data goes with it, if it is asked.
+      // On SIGTERM the CMS removes its data.
       await cms.stop("SIGTERM");
     }
   },
 };
 
-/** What is asked of the gateway, and what it then asks of the CMS. */
+/** The requests to the gateway, and the requests that it sends to the CMS for them. */
 type Asked = Awaited<ReturnType<typeof countAll>>["asked"];
 
 interface Sample {
   readonly perSecond: number;
   readonly p50: number;
-  /** Milliseconds of processor time for each request, of the CMS and of the gateway. */
+  /** CPU milliseconds per request, of the CMS and of the gateway. */
   readonly cms: number;
   readonly gateway: number;
 }
@@ -86,7 +86,7 @@ async function tableOf(
   return {
     title: "throughput in front of a real Payload",
     notes: [
-      `The test CMS (SQLite) alone on one core with the load, the gateway on the other; 16 connections; the CMS asked directly for the very thing that the gateway asks it for, with the same key; equal reads not shared; median of ${rounds} rounds of ${seconds} s [least-greatest].`,
+      `The test CMS (SQLite) alone on one core with the load, the gateway on the other; 16 connections; the direct requests are exactly those that the gateway sends, with the same key; equal reads not shared; median of ${rounds} rounds of ${seconds} s [least-greatest].`,
     ],
     rows,
   };

@@ -3,7 +3,7 @@ import { usage } from "../processes.ts";
 import { startGateway } from "../start.ts";
 import { spreadOf } from "../statistics.ts";
 
-/** How long a new process takes until it is ready, and what it weighs then. */
+/** Measures how long a new process takes to be ready, and its memory then. */
 export const start: Part = {
   name: "start",
   async *run({ options, upstream }) {
@@ -19,7 +19,7 @@ export const start: Part = {
     yield {
       title: "cold start",
       notes: [
-        `From starting the process to the first 200 of /readyz, for which the CMS has to answer; as the image runs it; median of ${rounds} [least-greatest].`,
+        `From the start of the process to the first 200 of /readyz, which requires a response of the CMS; as the image runs it; median of ${rounds} [least-greatest].`,
       ],
       rows: [
         {

@@ -26,7 +26,7 @@ interface Measured {
   readonly peak: number;
 }
 
-/** One gigabyte each way through the native path, and through http-proxy-3. */
+/** Measures one gigabyte each way through the native path, and through http-proxy-3. */
 export const stream: Part = {
   name: "stream",
   async *run({ options }) {
@@ -38,7 +38,7 @@ export const stream: Part = {
     const running = new Map<string, Running>([[DIRECT, upstream]]);
     try {
       await untilAnswers(url);
-      // Neither asks for anything but the path that it is given, and the gateway is ready once something answers.
+      // Both request only the path that they are given, and the gateway is ready once any response arrives.
       for (const name of [UNIT, "gateway, native"])
         running.set(name, await subjectOf(name).start({ port, url }));
       for (const direction of ["download", "upload"] as const) {

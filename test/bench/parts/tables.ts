@@ -7,15 +7,15 @@ import { measure, type Sample } from "../wrk.ts";
 
 type Subjects = ReadonlyMap<Subject, Running>;
 /**
- * Seconds of load before each stretch that counts. Between two of its stretches a subject idles while all others are
- * measured, and V8 takes back from an idle process what a busy one has: without it the unit, which is measured before
- * each of the others, would be the only one that is warm.
+ * Seconds of load before each counted measurement. A subject idles while all others are measured, and V8 then
+ * takes memory back. Without this load, only the unit, which is measured before each of the others, would be
+ * warm.
  */
 const SETTLING = 1;
 
 type Pair = { readonly of: Sample; readonly unit: Sample };
 
-/** Throughput of the gateway and of its peers under full load, as ratios to http-proxy-3. */
+/** Measures the throughput of the gateway and its peers under full load, as ratios to http-proxy-3. */
 export const tables: Part = {
   name: "tables",
   async *run(bench) {
@@ -47,8 +47,8 @@ async function warm(running: Subjects, load: Load, seconds: number): Promise<voi
 }
 
 /**
- * Measures all subjects in turn, round after round, the unit before each of them: on a machine that is shared only what
- * was measured side by side can be compared.
+ * Measures all subjects in turn, round after round, each directly after the unit: on a shared machine, only
+ * adjacent measurements can be compared.
  */
 async function tableOf(
   running: Subjects,

@@ -13,27 +13,27 @@ import { askingAs, measure, type Sample } from "../wrk.ts";
 
 const PROGRAM = join(import.meta.dirname, "../programs/fill-redis.ts");
 const TITLE = "cost per request by keys and tenants known to Redis";
-/** The keys that all requests come from: few, some that are hot, or all. */
+/** The keys that send the requests: a few, some hot ones, or all. */
 const [FEW, HOT] = [10, 1_000];
 const SIZES = [FEW, 10_000, 1_000_000];
 const SETTINGS = {
   cache: { keyTtl: "3h", tenantTtl: "3h", jitter: 0, lookupsPerSecond: 1_000_000 },
-  // With ten keys and 64 connections equal reads would be under way.
+  // With ten keys and 64 connections, equal reads would be in flight together and be shared.
   partners: { shareReads: false },
-  // A gateway that had to wait for Redis once believes nothing that was there before, and so asks the CMS anew: a busy
-  // machine must not make it wait in vain.
+  // After a Redis timeout, a gateway no longer trusts older entries and asks the CMS again. A busy machine
+  // must not cause a timeout.
   redis: { commandTimeout: "5s" },
 };
 
 interface Row {
   readonly known: number;
-  /** How many keys take part. */
+  /** How many keys send requests. */
   readonly asking: number;
   readonly gateway: RunningGateway;
   readonly samples: Sample[];
 }
 
-/** What a request costs with more and more keys and tenants about. */
+/** Measures the cost of a request with a growing number of keys and tenants. */
 export const tenants: Part = {
   name: "tenants",
   async *run(bench) {
@@ -43,7 +43,7 @@ export const tenants: Part = {
     }
     const stops: (() => Promise<void>)[] = [];
     try {
-      // A gateway for each row, whose memory is filled by what is asked in that row alone.
+      // A gateway for each row, whose cache holds only the entries of that row.
       const rows: Row[] = [];
       for (const known of SIZES) {
         const redis = await startRedis();
@@ -54,7 +54,7 @@ export const tenants: Part = {
           stops.push(() => gateway.stop());
           rows.push({ known, asking, gateway, samples: [] });
         }
-        // After the gateways have started: each that joins makes Redis begin anew.
+        // After the gateways have started: each that joins makes Redis start a new epoch.
         bench.say(`filling Redis with ${known} keys and tenants`);
         await fill(known, bench.upstream, env);
       }
@@ -65,7 +65,7 @@ export const tenants: Part = {
   },
 };
 
-/** On both cores: nothing is measured meanwhile. */
+/** On both cores, since nothing is measured meanwhile. */
 async function fill(
   count: number,
   upstream: Upstream,
@@ -114,13 +114,13 @@ async function tableOf(rows: readonly Row[], { options }: Bench): Promise<Table>
   return {
     title: TITLE,
     notes: [
-      `One document in the name of many keys, each of a tenant of its own, 64 connections; ratios to the first row in the same round; median of ${rounds} rounds of ${seconds} s [least-greatest]. A gateway remembers 10,000 of each itself (\`cache.keys\`, \`cache.tenants\`).`,
+      `One document for many keys, each of its own tenant, 64 connections; ratios to the first row in the same round; median of ${rounds} rounds of ${seconds} s [least-greatest]. A gateway itself caches 10,000 of each (\`cache.keys\`, \`cache.tenants\`).`,
     ],
     rows: await Promise.all(cells),
   };
 }
 
-/** Where facts came from, warm-up included, in percent. */
+/** The sources of cached lookups, including the warm-up, in percent. */
 async function sharesOf({ adminUrl }: RunningGateway): Promise<Record<string, number>> {
   const page = await metricsOf(adminUrl);
   const of = (labels: Record<string, string>) => sumOf(page, "gateway_fact_lookups_total", labels);

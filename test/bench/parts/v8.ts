@@ -7,13 +7,13 @@ import { HERE } from "../start.ts";
 const run = promisify(execFile);
 const WITH_FLAGS = `import { setUpHeap } from ${JSON.stringify(join(HERE, "src/cli/v8-flags.ts"))}; setUpHeap();`;
 
-/** What V8 does with the settings of `cli/v8-flags.ts`, and with what `http/proxy/minor-gc.ts` asks of it. */
+/** Measures V8 with the flags of `cli/v8-flags.ts` and with the calls of `http/proxy/minor-gc.ts`. */
 export const v8: Part = {
   name: "v8",
   async *run() {
     const rows = [];
     for (const [subject, before] of [
-      ["V8 as it is", ""],
+      ["V8's defaults", ""],
       ["with the gateway's flags", WITH_FLAGS],
     ] as const)
       rows.push({
@@ -25,7 +25,7 @@ export const v8: Part = {
     yield {
       title: "what V8 does with the heap's flags",
       notes: [
-        "The flags work where no site allocates as old, code is still compiled after each of six marks that found no object of its kind, and the heap may grow to twice what lives after each of four marks.",
+        "The flags work if no site allocates as old, code is still compiled after each of six marks that found no object of its kind, and the heap may grow to twice its live size after each of four marks.",
       ],
       rows,
     };
@@ -37,7 +37,7 @@ export const v8: Part = {
   },
 };
 
-/** The lines that a process prints that runs this program. */
+/** The lines that a process prints when it runs this program. */
 async function printed(program: string, flags: readonly string[]): Promise<string[]> {
   const { stdout } = await run(process.execPath, [...flags, "--input-type=module", "--eval", program], {
     maxBuffer: 64 * 1_048_576,
@@ -45,7 +45,7 @@ async function printed(program: string, flags: readonly string[]): Promise<strin
   return stdout.split("\n").filter((line) => line !== "");
 }
 
-/** How many sites V8 declares old in a process of whose objects everything survives for a while. */
+/** How many allocation sites V8 pretenures in a process all of whose objects survive for a while. */
 async function sitesOfOld(before: string): Promise<number> {
   const program = `
     ${before}
@@ -61,7 +61,10 @@ async function sitesOfOld(before: string): Promise<number> {
   return lines.filter((line) => line.endsWith("=> tenure")).length;
 }
 
-/** Whether a function is compiled still after each of six marks of a heap that holds no object of the kind it is for. */
+/**
+ * Whether a function is still compiled after each of six marks of a heap without an object of the kind that
+ * it is optimised for.
+ */
 async function compiledAfterMarks(before: string): Promise<string[]> {
   const program = `
     ${before}
@@ -83,7 +86,9 @@ async function compiledAfterMarks(before: string): Promise<string[]> {
   return printed(program, ["--expose-gc", "--allow-natives-syntax"]);
 }
 
-/** By how much V8 lets the heap grow after each of four marks, as a multiple of what lives: by its own account. */
+/**
+ * How much V8 lets the heap grow after each of four marks, as a multiple of its live size, by V8's own trace.
+ */
 async function growths(before: string): Promise<string[]> {
   const program = `
     ${before}
@@ -94,7 +99,7 @@ async function growths(before: string): Promise<string[]> {
   return lines.flatMap((line) => /\[HeapController\] factor ([\d.]+)/.exec(line)?.[1] ?? []);
 }
 
-/** How many minor collections follow so many megabytes of blocks. */
+/** How many minor collections follow that many megabytes of blocks. */
 async function collections(): Promise<{ "MB read": number; collections: number }[]> {
   const program = `
     import { PerformanceObserver } from "node:perf_hooks";

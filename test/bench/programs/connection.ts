@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-/** One kept-alive connection that asks for one thing at a time. Only for answers with a Content-Length. */
+/** A kept-alive connection with one request at a time. Only for responses with a Content-Length. */
 export class Connection {
   readonly #socket: Socket;
   #seen: Buffer = Buffer.alloc(0);
@@ -19,7 +19,7 @@ export class Connection {
     return !this.#socket.destroyed;
   }
 
-  /** Sends a request's text; resolves with its status when the last byte of the answer is there. */
+  /** Sends a request's text; resolves with the status when the last byte of the response has arrived. */
   ask(request: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -43,7 +43,7 @@ export class Connection {
     this.#seen = Buffer.alloc(0);
     const resolve = this.#resolve;
     this.#resolve = this.#reject = undefined;
-    // A server that wants to close says so, and the next request needs another connection.
+    // The server announces its close, and the next request needs another connection.
     if (/\r\nconnection: *close/i.test(head)) this.#socket.destroy();
     resolve?.(Number(head.slice(9, 12)));
   }

@@ -13,14 +13,17 @@ import { createLog } from "../../../src/observe/log.ts";
 import { keyOf } from "../upstream.ts";
 
 /**
- * Puts keys and tenants into Redis as a gateway does that has just asked for them: by the gateway's own caches, with an
- * answer made up in the CMS's place. Argument: JSON as `Filling`; the configuration comes from the environment.
+ * Stores keys and tenants in Redis like a gateway after their lookups: with the gateway's own caches and
+ * made-up responses of the CMS. Argument: JSON as `Filling`; the configuration comes from the environment.
  */
 export interface Filling {
   /** The first and the last number; key n belongs to user n, who is a member of tenant n, `t-n`. */
   readonly from: number;
   readonly to: number;
-  /** How many processes fill at the same time: none begins before all are connected, since that makes Redis begin anew. */
+  /**
+   * How many processes fill at the same time. None begins before all are connected, since each that joins
+   * makes Redis start a new epoch.
+   */
   readonly parties: number;
 }
 
@@ -65,14 +68,14 @@ await redis.incr("bench-parties");
 while (Number(await redis.get("bench-parties")) < parties)
   await new Promise((resolve) => void setTimeout(resolve, 10));
 const begun = performance.now();
-// The first makes the epoch; of several that would make it at once all but one write nothing.
+// The first write creates the epoch; if several did so at once, all but one would write nothing.
 await fill(from);
 let current = from + 1;
 const workers = Array.from({ length: 256 }, async () => {
   while (current <= to) await fill(current++);
 });
 await Promise.all(workers);
-// Records are written without anybody waiting for them; what is asked after them is answered after them.
+// Writes to Redis are not awaited, but Redis answers a later command after them.
 await new Promise((resolve) => void setTimeout(resolve, 500));
 const filled: Filled = { seconds: (performance.now() - begun) / 1_000 };
 process.stdout.write(`${JSON.stringify(filled)}\n`, () => process.exit(0));

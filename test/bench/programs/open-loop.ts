@@ -3,10 +3,10 @@ import { percentile } from "../statistics.ts";
 import { Connection, getOf } from "./connection.ts";
 
 /**
- * Asks at a fixed rate, whether or not answers come: a request waits for no other's answer, but goes on another
- * connection. So a server that stops for a while is charged with every request of that while, which neither wrk nor
- * h2load does (both send the next request on a connection only when the last was answered; and h2load's clients all
- * fire at the same moment). Argument: JSON as `OpenLoop`. Prints JSON as `OpenLoopResult`.
+ * Sends requests at a fixed rate, independent of responses: a request never waits for another's response, but
+ * uses another connection. So a server that pauses is charged with every request of the pause. wrk and h2load
+ * do not do that: both send the next request on a connection only after a response, and h2load's clients all
+ * send at the same moment. Argument: JSON as `OpenLoop`. Prints JSON as `OpenLoopResult`.
  */
 export interface OpenLoop {
   readonly port: number;
@@ -14,25 +14,30 @@ export interface OpenLoop {
   readonly headers: Readonly<Record<string, string>>;
   readonly perSecond: number;
   readonly seconds: number;
-  /** Seconds before anything counts. */
+  /** Seconds before the first counted request. */
   readonly warmup: number;
 }
 
-/** Milliseconds from a request's first byte to its answer's last. */
+/** Milliseconds from a request's first byte to its response's last. */
 export interface OpenLoopResult {
   readonly count: number;
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
-  /** The 99th percentile of how late requests were sent: the generator's own fault, which is in no figure above. */
+  /**
+   * The 99th percentile of the delay with which requests were sent: the generator's own fault, which no
+   * figure above includes.
+   */
   readonly late: number;
   readonly connections: number;
 }
 
 const asked: OpenLoop = JSON.parse(process.argv[2] ?? "{}");
 const requests = asked.paths.map((path) => getOf(path, asked.headers));
-/** Node closes what lies idle for 5 s; what has nearly lain so long would meet a closing server. Milliseconds. */
+/**
+ * Node closes a connection after 5 s idle; one idle for nearly as long could meet the close. Milliseconds.
+ */
 const FRESH = 4_000;
 const idle: { readonly one: Connection; readonly since: number }[] = [];
 const times: number[] = [];
@@ -69,8 +74,9 @@ async function send(number: number): Promise<void> {
 }
 
 /**
- * A thread that says when each request is due. Timers of an event loop come to the millisecond: by them requests go out in
- * twos and threes, and each is charged for those before it.
+ * A thread that signals when each request is due. An event loop's timers have a resolution of a millisecond:
+ * with them, requests would be sent in groups of two or three, and each would be charged for the previous
+ * ones.
  */
 const PACER = `
   const { parentPort, workerData: { begun, interval, count } } = require("node:worker_threads");
@@ -81,7 +87,7 @@ const PACER = `
     parentPort.postMessage(number);
   }`;
 
-/** Ends when every answer is there. */
+/** Ends when every response has arrived. */
 function settle(): void {
   if (underWay > 0) setTimeout(settle, 10);
   else finish();

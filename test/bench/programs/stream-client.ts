@@ -1,6 +1,9 @@
 import { request } from "node:http";
 
-/** Downloads or uploads so many bytes. Argument: JSON as `Transfer`. Prints JSON as `Transferred`; fails where bytes are missing. */
+/**
+ * Downloads or uploads that many bytes. Argument: JSON as `Transfer`. Prints JSON as `Transferred`; fails if
+ * bytes are missing.
+ */
 export interface Transfer {
   readonly url: string;
   readonly direction: "download" | "upload";

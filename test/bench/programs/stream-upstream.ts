@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 
-/** Streams: GET gives as many bytes as the query names, PUT reads all it is sent and says how many that was. */
+/** Streams: GET sends as many bytes as the query says, PUT reads the whole body and answers with its size. */
 const [port = "0"] = process.argv.slice(2);
 const chunk = Buffer.alloc(2 ** 16, "x");
 

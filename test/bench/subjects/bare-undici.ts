@@ -1,7 +1,10 @@
 import { createServer } from "node:http";
 import { Pool } from "undici";
 
-/** A pass-through on undici's dispatch with nothing but the answer's bytes: what the gateway's client can do at best. */
+/**
+ * A pass-through on undici's dispatch that copies only the response's bytes: the best case of the gateway's
+ * client.
+ */
 const [port = "0", upstream = ""] = process.argv.slice(2);
 const pool = new Pool(upstream, { connections: 64, pipelining: 1 });
 const server = createServer({ optimizeEmptyRequests: true }, (request, response) => {

@@ -1,6 +1,8 @@
 import type { Block, Field } from "payload";
 
-/** The fields of `sinks`: every type that Payload has on SQL databases but points, which SQLite has not. */
+/**
+ * The fields of `sinks`: every type of Payload on SQL databases except points, which SQLite does not support.
+ */
 
 const quote: Block = {
   slug: "quote",
@@ -101,7 +103,7 @@ const related: Field[] = [
   { name: "hostEmail", type: "text", virtual: "host.email" },
 ];
 
-/** Fields whose value or right depends on hooks and rules of their own. */
+/** Fields whose value or access depends on their own hooks and rules. */
 const ruled: Field[] = [
   { name: "unseen", type: "text", access: { read: () => false } },
   { name: "fixed", type: "text", access: { update: () => false } },

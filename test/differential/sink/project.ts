@@ -38,7 +38,7 @@ const notes: CollectionConfig = {
   hooks: {
     afterChange: [
       async ({ data, doc, operation, previousDoc, req }) => {
-        // `doc` has only what the request selected.
+        // `doc` has only the fields that the request selected.
         const tenant = data["tenant"] ?? previousDoc.tenant;
         const entry = `${operation} ${String(data["text"])}`;
         await req.payload.create({ collection: "ledger", data: { tenant, entry }, req, depth: 0 });
@@ -47,7 +47,7 @@ const notes: CollectionConfig = {
     ],
   },
   access: {
-    // A rule that answers by a condition, and one that looks at the body.
+    // A rule that returns a condition, and one that reads the body.
     read: () => ({ text: { not_equals: "hidden" } }),
     update: ({ data }) => data?.["text"] !== "refused",
   },
@@ -75,7 +75,7 @@ function media(dir: string): CollectionConfig {
 
 const TENANT_OWNED = ["sinks", "venues", "notes", "ledger", "media", "works"] as const;
 
-/** What each sequence begins with: records of the partner's own, and of another tenant's. */
+/** The initial records of each sequence: some of the partner's own, and some of another tenant's. */
 async function seed(payload: Payload): Promise<void> {
   const ids = await tenancy(payload);
   for (const name of ["loud", "quiet"]) await payload.create({ collection: "tags", data: { name } });
@@ -97,7 +97,7 @@ async function seed(payload: Payload): Promise<void> {
   }
 }
 
-/** A Payload project that uses everything at once, with text ids where the database can make them. */
+/** A Payload project with every feature, with text ids if the database can generate them. */
 export function sinkProject(uuids: boolean): Project {
   return {
     name: uuids ? "sink-uuids" : "sink",
@@ -118,7 +118,7 @@ export function sinkProject(uuids: boolean): Project {
   };
 }
 
-/** The gateway's settings for it: what an operator who read the documentation would declare. */
+/** The gateway's settings for it, as an operator would declare them by the documentation. */
 export const SINK_SETTINGS = {
   cache: { keyTtl: "1h", tenantTtl: "1h", absentTtl: "1h" },
   partners: { collections: [...TENANT_OWNED] },

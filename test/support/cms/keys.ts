@@ -1,4 +1,4 @@
-/** One user of the fixture. `tenants` are tenant ids, `key` is the API key in clear. */
+/** A user of the fixture. `tenants` are tenant ids, `key` is the API key in clear. */
 export interface CmsUser {
   readonly id: number;
   readonly name: string;

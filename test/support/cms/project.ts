@@ -12,7 +12,7 @@ export interface Project {
   /** Directories of uploads, below an instance's own. */
   readonly uploads: readonly string[];
   readonly seed: (payload: Payload) => Promise<unknown>;
-  /** The files that determine the template, besides those of this directory. */
+  /** The files that determine the template, besides this directory. */
   readonly sources: readonly URL[];
   /** Default: numeric ids from the database. */
   readonly uuids?: boolean;

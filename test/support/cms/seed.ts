@@ -213,7 +213,7 @@ function pngChunk(type: string, data: Buffer): Buffer {
 /** A picture of one pixel of the given colour. */
 export function png(red: number, green: number): Buffer {
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  // One pixel, eight bits a channel, RGB.
+  // A pixel, eight bits a channel, RGB.
   const header = pngChunk("IHDR", Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]));
   const pixel = pngChunk("IDAT", deflateSync(Buffer.from([0, red, green, 0])));
   return Buffer.concat([signature, header, pixel, pngChunk("IEND", Buffer.alloc(0))]);

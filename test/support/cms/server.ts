@@ -85,14 +85,14 @@ export async function startCms(options: CmsOptions = {}): Promise<Cms> {
 }
 
 /** The address of an instance, and the location of its data. */
-interface Whereabouts {
+interface InstanceLocation {
   readonly url: string;
   readonly port: number;
   readonly dir: string;
   readonly project: Project;
 }
 
-function cmsOf(instance: Instance, http: CmsHttp, at: Whereabouts): Cms {
+function cmsOf(instance: Instance, http: CmsHttp, at: InstanceLocation): Cms {
   const { payload } = instance;
   let closed: Promise<void> | undefined;
   const shut = async (): Promise<void> => {

@@ -10,7 +10,7 @@ import { startRedis } from "../redis.ts";
 /** The gateway between a real CMS and a real Redis, and a clock that skips a quarter of an hour. */
 export interface Scene {
   readonly adminUrl: string;
-  /** Plays a quarter of an hour of traffic, at the end of which the CMS is unreachable. */
+  /** Plays a quarter of an hour of traffic. At its end the CMS is unreachable. */
   play(): Promise<void>;
   close(): Promise<void>;
 }
