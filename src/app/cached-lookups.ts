@@ -1,32 +1,26 @@
 import { Cache, type Namespace } from "../cache/cache.ts";
 import { parseIdentity, parseTenant } from "../cache/parse.ts";
 import type { Config } from "../config/schema.ts";
-import type { CacheEvents, InvalidationReason } from "../core/cache-events.ts";
+import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Identity, TenantFacts } from "../core/context.ts";
-import type { Cms, FactKind, NativeRequest } from "../core/ports.ts";
+import type { Cms, FactKind } from "../core/ports.ts";
 import { InFlight } from "../core/async/in-flight.ts";
-import { BatchCoalescer } from "../core/async/batch-coalescer.ts";
 import { Secret } from "../core/secret.ts";
-import type { Writes } from "../core/writes.ts";
-import type { Settle } from "../http/proxy/options.ts";
 import type { Log } from "../observe/log.ts";
 import type { Purge } from "../server/purge.ts";
 import type { Keys } from "../partners/stages/authenticate.ts";
 import type { ResolveTenantDeps, TenantQuestion } from "../partners/stages/resolve-tenant.ts";
-import { Senders } from "./senders.ts";
 
 /** Every kind of fact. */
-export const BOTH: readonly FactKind[] = ["keys", "tenants"];
+const BOTH: readonly FactKind[] = ["keys", "tenants"];
 
-/** All that is remembered of one CMS, and the ways to have it forgotten. */
+/** The cached lookups of one CMS. */
 export interface CachedLookups {
-  /** Resolves when no lookup is under way: one may be several questions, one after another. */
+  /** Resolves when no lookup is under way. One lookup may be several requests in sequence. */
   readonly idle: () => Promise<void>;
   readonly keys: Keys;
   readonly tenants: ResolveTenantDeps["tenants"];
-  /** For the native proxy: what is to be done before a request's answer is delivered, where anything is. */
-  readonly beforeAnswer: (request: NativeRequest) => Settle | undefined;
 }
 
 export interface CacheDeps {
@@ -34,25 +28,24 @@ export interface CacheDeps {
   readonly wallTime: () => number;
   readonly log: Log;
   readonly events?: Partial<CacheEvents>;
-  readonly others?: ConstructorParameters<typeof Cache>[0]["others"];
 }
 
-/** The caches of this process, still without any facts. */
+/** Opens the caches of this process, which hold no facts yet. */
 export function openCache(config: Config, options: CacheDeps): Cache {
-  const { clock, wallTime, log, others } = options;
-  const cache = new Cache({ config, clock, wallTime, events: logged(options), others });
+  const { clock, wallTime, log } = options;
+  const cache = new Cache({ config, clock, wallTime, events: logged(options) });
   if (config.redis.secret === undefined && cache.redisState !== undefined)
     log.warn("CACHE_SECRET is not set: replicas share invalidations, and no facts");
   return cache;
 }
 
-/** What is remembered of every CMS, in one bounded memory for each kind. */
+/** The facts of every CMS, in one bounded cache for each kind. */
 export interface CacheNamespaces {
   readonly keys: Namespace<Identity>;
   readonly tenants: Namespace<TenantFacts>;
 }
 
-/** Opens the memory; once for each cache. */
+/** Opens the namespaces. To be called once for each cache. */
 export function openNamespaces(config: Config, cache: Cache): CacheNamespaces {
   const { keyTtl, tenantTtl, tenantGrace, keys: maxKeys, tenants: maxTenants } = config.cache;
   return {
@@ -73,30 +66,21 @@ export function openNamespaces(config: Config, cache: Cache): CacheNamespaces {
   };
 }
 
-/** The CMS whose facts they are. */
+/** The CMS that facts are looked up in. */
 export interface FactSource {
   /** Its configured name. */
   readonly name: string;
   readonly cms: Cms;
-  /** With a key of the gateway's own everybody sees the same tenants; without one, each caller its own. */
+  /** With a service key all callers see the same tenants; without one each caller sees its own. */
   readonly hasServiceKey: boolean;
   readonly learntFrom: readonly string[];
-  /** Has the other workers share no read that began before a native write's answer is delivered. */
-  readonly elsewhere?: (() => Promise<unknown>) | undefined;
 }
 
-/** What lasts longer than one configuration. */
-interface Memory {
-  readonly cache: Cache;
-  readonly facts: CacheNamespaces;
-  readonly clock: Clock;
-  readonly writes: Writes;
-}
-
-/** Puts the caches between the stages and one CMS. */
-export function createCachedLookups(lasting: Memory, source: FactSource): CachedLookups {
-  const { facts } = lasting;
-  const { name: of, cms, hasServiceKey, learntFrom } = source;
+/** Creates the cached lookups of one CMS. */
+export function createCachedLookups(
+  { facts }: { readonly facts: CacheNamespaces },
+  { name: of, cms, hasServiceKey, learntFrom }: FactSource,
+): CachedLookups {
   const lookups = new InFlight();
   const keys = facts.keys.from<Secret>({
     of,
@@ -108,23 +92,18 @@ export function createCachedLookups(lasting: Memory, source: FactSource): Cached
     of,
     learntFrom,
     lookup: ({ ref, viewer }, asking) => lookups.during(() => cms.findTenant(ref, viewer, asking)),
-    // By the memberships as well: a foreign tenant is the same absence as a missing one, remembered for the same time.
+    // By the memberships as well: a foreign tenant is cached as the same absence as a missing one, for the same time.
     textOf: ({ ref, viewer }) => {
       const name = ref.by === "id" ? ref.id : ref.slug;
       return JSON.stringify([hasServiceKey ? "" : viewer.name, viewer.tenantIds ?? "all", ref.by, name]);
     },
   });
-  return {
-    keys,
-    tenants,
-    idle: () => lookups.idle(),
-    beforeAnswer: beforeAnswerOf(source, lasting),
-  };
+  return { keys, tenants, idle: () => lookups.idle() };
 }
 
 /**
- * A purge by user or tenant forgets all of the kind: nothing here says which keys are whose, and it costs a lookup each.
- * A key is forgotten as that of each CMS.
+ * A purge by user or tenant invalidates all facts of the kind: nothing here maps a user to its keys, and it costs one lookup
+ * for each. A purge by key invalidates the key in every CMS.
  */
 export function purgeOf(cache: Cache, upstreams: () => Iterable<string>): Purge {
   return async (request) => {
@@ -136,60 +115,7 @@ export function purgeOf(cache: Cache, upstreams: () => Iterable<string>): Purge 
   };
 }
 
-/** RFC 9110, section 9.2.1. */
-const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
-
-/** How far apart invalidations are that strangers cause, in milliseconds: each costs a question for every key in use. */
-const STRANGERS_MS = 5_000;
-
-interface Wish {
-  readonly kinds: readonly FactKind[];
-  readonly reason: InvalidationReason;
-}
-
-/**
- * What a user of the CMS may have changed is forgotten before the answer. So is what anybody else may have changed, where
- * nobody else was followed up just before; what comes soon after waits for the next time, and its answer does not: else a
- * stranger would decide how often everybody is looked up.
- */
-function beforeAnswerOf(
-  { cms, elsewhere }: FactSource,
-  { cache, clock, writes }: Pick<Memory, "cache" | "clock" | "writes">,
-): CachedLookups["beforeAnswer"] {
-  const senders = new Senders(cms, clock);
-  const ofStrangers = new BatchCoalescer<Wish, unknown>(
-    (wishes) => {
-      const isUncertain = wishes.some(({ reason }) => reason === "uncertain");
-      const kinds = [...new Set(wishes.flatMap((wish) => wish.kinds))];
-      return cache.invalidate(kinds, isUncertain ? "uncertain" : "write");
-    },
-    () => new Promise((resolve) => void clock.after(STRANGERS_MS, resolve)),
-  );
-  return (request) => {
-    const kinds = cms.writesTo(request);
-    if (kinds.length === 0 && SAFE.has(request.method)) return undefined;
-    const end = writes.begin();
-    let isFollowedAtOnce = false;
-    return async (outcome, isWhole) => {
-      if (isWhole) end();
-      if (outcome === "refused") return;
-      const others = elsewhere?.();
-      const reason = outcome === "settled" ? "write" : "uncertain";
-      if (kinds.length > 0) {
-        // So is the end of an answer whose beginning was: what the CMS did in between may be more than it did before.
-        if (isFollowedAtOnce || (await senders.knows(request))) await cache.invalidate(kinds, reason);
-        else {
-          isFollowedAtOnce = ofStrangers.isAtRest;
-          const forgotten = ofStrangers.join({ kinds, reason });
-          if (isFollowedAtOnce) await forgotten;
-        }
-      }
-      await others;
-    };
-  };
-}
-
-/** The events, with those that an operator has to know of in the log as well. */
+/** The events, of which those that need an operator are logged as well. */
 function logged({ log, events, clock }: CacheDeps): CacheEvents {
   let last = "";
   const begun = clock.now();
@@ -206,14 +132,14 @@ function logged({ log, events, clock }: CacheDeps): CacheEvents {
       events?.redis?.(state);
       const now = JSON.stringify(state);
       const isWell = state.shared && state.heard;
-      // While it starts, it is not yet well, which is no news.
+      // Not well while it starts: that is no news.
       if (now === last || (last === "" && !isWell && clock.now() - begun < 2_000)) return;
       last = now;
       log[isWell ? "info" : "warn"](state, isWell ? "Redis serves" : "Redis does not serve in full");
     },
     redisFailed(cause) {
       events?.redisFailed?.(cause);
-      // One line in ten seconds: a Redis that is gone fails at every beat.
+      // One line in ten seconds: without Redis every beat fails.
       if (clock.now() - complainedAt < 10_000) return;
       complainedAt = clock.now();
       log.warn({ cause: cause instanceof Error ? cause.message : cause }, "Redis failed");

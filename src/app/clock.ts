@@ -1,11 +1,8 @@
 import type { Clock } from "../core/clock.ts";
 
-/** A beginning that all processes of a machine share: what they count in slots of time can be added up. */
-const ORIGIN = performance.timeOrigin;
-
-/** The machine's own time. */
+/** The time since the process began, which no change of the system's clock moves. */
 export const systemClock: Clock = {
-  now: () => ORIGIN + performance.now(),
+  now: () => performance.now(),
   after(ms, task) {
     const timer = setTimeout(task, ms);
     return () => clearTimeout(timer);

@@ -1,64 +1,51 @@
+import { isDeepStrictEqual } from "node:util";
+import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/schema.ts";
+import { causeOf } from "../observe/log.ts";
 import { createConfigSnapshot, type ConfigSnapshot } from "./config-snapshot.ts";
 import type { ProcessServices } from "./process-services.ts";
-import { reloadable, reportReload } from "./reload.ts";
 
-/** The generations of one process: the one that requests come to, and those that still have some to end. */
+/** The snapshots of one process: the current one, and those that still have requests under way. */
 export class ConfigReloader {
   current: ConfigSnapshot;
-  readonly #lasting: ProcessServices;
+  readonly #services: ProcessServices;
   readonly #retiring = new Set<ConfigSnapshot>();
   #config: Config;
   #wasReady = false;
   #isStopping = false;
-  #turn: Promise<void> = Promise.resolve();
+  #lastReload: Promise<void> = Promise.resolve();
 
-  private constructor(config: Config, current: ConfigSnapshot, lasting: ProcessServices) {
+  private constructor(config: Config, current: ConfigSnapshot, services: ProcessServices) {
     this.#config = config;
     this.current = current;
-    this.#lasting = lasting;
+    this.#services = services;
   }
 
-  static async open(config: Config, lasting: ProcessServices): Promise<ConfigReloader> {
+  /** Builds the first snapshot. Rejects if it cannot be built, with the cache closed. */
+  static async open(config: Config, services: ProcessServices): Promise<ConfigReloader> {
     try {
-      return new ConfigReloader(config, createConfigSnapshot(config, lasting), lasting);
+      return new ConfigReloader(config, createConfigSnapshot(config, services), services);
     } catch (error) {
-      await lasting.cache.close();
+      await services.cache.close();
       throw error;
     }
   }
 
-  /** True from the first time that a CMS answered, in whatever generation. */
+  /** True from the first answer of a CMS to any snapshot. */
   get ready(): boolean {
     this.#wasReady ||= this.current.ready;
     return this.#wasReady;
   }
 
-  /** One reload at a time, in the order in which they were asked for. */
+  /** Reloads one at a time, in the order of the calls. Never rejects. */
   reload(read: () => Config): Promise<void> {
-    const { log, tell } = this.#lasting;
-    const turn = async (): Promise<void> => {
-      await this.#turn;
-      await reportReload({ log, tell }, async () => {
-        const { config, needRestart } = reloadable(this.#config, read());
-        await this.#replace(config);
-        return { level: config.log.level, needRestart };
-      });
-    };
-    this.#turn = turn();
-    return this.#turn;
+    this.#lastReload = this.#lastReload.then(() => this.#reload(read));
+    return this.#lastReload;
   }
 
-  /** Goes over to a configuration that was checked. Rejects where it cannot be built, and all stays as it is. */
-  apply(config: Config): Promise<void> {
-    const done = this.#turn.then(() => this.#replace(config));
-    this.#turn = done.catch(() => undefined);
-    return done;
-  }
-
-  stopLooking(): void {
+  stopProbing(): void {
     this.#isStopping = true;
-    for (const generation of this.#all()) generation.stopLooking();
+    for (const snapshot of this.#all()) snapshot.stopProbing();
   }
 
   async closeNative(): Promise<void> {
@@ -66,30 +53,45 @@ export class ConfigReloader {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#all().map((generation) => generation.close()));
+    await Promise.all(this.#all().map((snapshot) => snapshot.close()));
+  }
+
+  async #reload(read: () => Config): Promise<void> {
+    const { log, events } = this.#services;
+    try {
+      const { config, needRestart } = reloadable(this.#config, read());
+      await this.#replace(config);
+      events.reloaded("applied");
+      log.info(needRestart.length === 0 ? {} : { needRestart }, "configuration reloaded");
+      log.level = config.log.level;
+    } catch (error) {
+      events.reloaded("refused");
+      const problems = error instanceof ConfigError ? error.problems : [causeOf(error)];
+      log.error({ problems }, "configuration not reloaded: the old one stays");
+    }
   }
 
   async #replace(config: Config): Promise<void> {
-    const { clock } = this.#lasting;
-    const generation = createConfigSnapshot(config, this.#lasting);
-    // Before anybody is sent there: a target that hangs is known for it then. Not for ever, since all may hang.
-    const patience = Math.max(
-      ...[...generation.facilities.values()].map((one) => one.settings.healthTimeout),
+    const { clock } = this.#services;
+    const snapshot = createConfigSnapshot(config, this.#services);
+    // Before the first request: a target that hangs is found out. The wait is bounded, since all targets may hang.
+    const longest = Math.max(
+      ...[...snapshot.upstreams.values()].map(({ settings }) => settings.healthTimeout),
     );
     await Promise.race([
-      generation.look(),
-      new Promise<void>((resolve) => void clock.after(patience, resolve)),
+      snapshot.probe(),
+      new Promise<void>((resolve) => void clock.after(longest, resolve)),
     ]);
     if (this.#isStopping) {
-      await generation.close();
+      await snapshot.close();
       return;
     }
     const previous = this.current;
-    // Also noted of the previous one, whose answer would be lost with it.
+    // Read now: the previous snapshot and its answer are dropped.
     this.#wasReady ||= previous.ready;
-    this.current = generation;
+    this.current = snapshot;
     this.#config = config;
-    generation.keepLooking();
+    snapshot.startProbing();
     this.#retiring.add(previous);
     void previous.retire(config.server.drainTimeout).finally(() => this.#retiring.delete(previous));
   }
@@ -97,4 +99,25 @@ export class ConfigReloader {
   #all(): readonly ConfigSnapshot[] {
     return [this.current, ...this.#retiring];
   }
+}
+
+/** Sections that are read once, at start: listening sockets, the caches and their Redis. */
+const FIXED = ["server", "cache", "redis"] as const;
+
+/** The new configuration with the parts that only a restart changes left as they are, and the names of those that differ. */
+export function reloadable(
+  current: Config,
+  next: Config,
+): { config: Config; needRestart: readonly string[] } {
+  const needRestart = FIXED.flatMap((section) => {
+    const before = new Map(Object.entries(current[section]));
+    const after = new Map(Object.entries(next[section]));
+    return [...new Set([...before.keys(), ...after.keys()])]
+      .filter((name) => !isDeepStrictEqual(before.get(name), after.get(name)))
+      .map((name) => `${section}.${name}`);
+  });
+  const { server, cache, redis } = current;
+  const { format } = current.log;
+  if (next.log.format !== format) needRestart.push("log.format");
+  return { config: { ...next, server, cache, redis, log: { ...next.log, format } }, needRestart };
 }

@@ -15,7 +15,7 @@ import {
 } from "../partners/layers.ts";
 import type { Counter, RateBucket, RateOutcome } from "../core/rate.ts";
 import type { VersionEnd, Load, PartState, TargetStanding } from "../core/status.ts";
-import { causeOf } from "../observe/log.ts";
+import { causeOf, type Log } from "../observe/log.ts";
 import type { Routes } from "../server/request-router.ts";
 import {
   createChooseUpstream,
@@ -24,60 +24,59 @@ import {
 } from "../partners/stages/choose-upstream.ts";
 import { createUpstreamContext, type UpstreamContext } from "./upstream-context.ts";
 import type { ProcessServices } from "./process-services.ts";
-import { nativeOf } from "./native.ts";
+import { createNative } from "./native.ts";
 import { stagesOf } from "./stages.ts";
-import { warnOfObserveMode } from "./observe-mode.ts";
 
 /** Everything that one configuration decides: the CMSs with the connections to them, the pipelines, the native proxy. */
 export interface ConfigSnapshot extends Routes {
-  readonly facilities: ReadonlyMap<string, UpstreamContext>;
-  /** True from the first time that a CMS answered. */
+  readonly upstreams: ReadonlyMap<string, UpstreamContext>;
+  /** True from the first answer of a CMS. */
   readonly ready: boolean;
-  /** How each CMS is, as `/readyz` names them. */
+  /** The state of each CMS, by its name in `/readyz`. */
   parts(): Record<string, PartState>;
   readonly load: Load;
-  /** When versions end. */
+  /** The dates on which versions end. */
   readonly endings: Readonly<Record<string, VersionEnd>>;
-  /** Every target, as the metrics have it. */
+  /** Every target, for the metrics. */
   targets(): readonly TargetStanding[];
-  /** Asks every target once how it is. */
-  look(): Promise<void>;
-  /** Goes on asking, until `stopLooking`. */
-  keepLooking(): void;
-  stopLooking(): void;
+  /** Probes every target once. */
+  probe(): Promise<void>;
+  /** Probes every target at intervals, until `stopProbing`. */
+  startProbing(): void;
+  stopProbing(): void;
   /**
-   * When nothing new comes to it any more: waits for what is under way to end, closes WebSockets after `patience` ms,
-   * then every connection.
+   * To be called when no new request uses it: waits for what is under way, closes WebSockets after `timeout` ms, then
+   * every connection.
    */
-  retire(patience: number): Promise<void>;
-  /** Ends what is under way and closes every connection to the CMSs. */
+  retire(timeout: number): Promise<void>;
+  /** Aborts what is under way and closes every connection to the CMSs. */
   close(): Promise<void>;
 }
 
-/** Builds a generation. Nothing is asked of a CMS before somebody does. Throws where a certificate cannot be read. */
-export function createConfigSnapshot(config: Config, lasting: ProcessServices): ConfigSnapshot {
-  warnOfObserveMode(config, lasting.log);
-  const facilities = openAll(config, lasting);
-  const all = [...facilities.values()];
+/** Builds a snapshot. It sends nothing to a CMS before it is used or probed. Throws if a certificate cannot be read. */
+export function createConfigSnapshot(config: Config, services: ProcessServices): ConfigSnapshot {
+  warnOfObserveMode(config, services.log);
+  const upstreams = openUpstreams(config, services);
+  const all = [...upstreams.values()];
   const underWay = new InFlight();
-  const house = admission({ max: config.limits.inFlight, maxUnsent: config.limits.unsent });
-  const gateway = inLayers(pipelineOf(config, facilities, lasting), [
-    ...(lasting.tracer === undefined ? [] : [withServerSpans(lasting.tracer)]),
-    record(reportAtEndOfTick(lasting), lasting.clock),
+  const limit = admission({ max: config.limits.inFlight, maxUnsent: config.limits.unsent });
+  const gateway = inLayers(pipelineOf(config, upstreams, services), [
+    ...(services.tracer === undefined ? [] : [withServerSpans(services.tracer)]),
+    record(reportAtEndOfTick(services), services.clock),
     rescue,
-    deadline(config.partners.deadline, lasting.clock),
-    house.layer,
+    deadline(config.partners.deadline, services.clock),
+    limit.layer,
   ]);
-  const native = nativeOf(config, facilities, lasting);
+  const native = createNative(config, upstreams, services);
   let stops: readonly (() => void)[] = [];
-  const stopLooking = (): void => {
+  const stopProbing = (): void => {
     for (const stop of stops) stop();
   };
   const close = async (): Promise<void> => {
     await Promise.all(all.map(({ pool }) => pool.close()));
   };
   return {
-    facilities,
+    upstreams,
     gateway: (request) => underWay.during(() => gateway(request)),
     native,
     nativePrefixes: config.native.prefixes,
@@ -86,42 +85,60 @@ export function createConfigSnapshot(config: Config, lasting: ProcessServices): 
     get ready() {
       return all.some(({ health }) => health.ready);
     },
-    parts: () =>
-      Object.fromEntries(
-        all.map(({ name, pool }) => [name === DEFAULT_UPSTREAM ? "cms" : `cms.${name}`, pool.state]),
-      ),
+    parts: () => partsOf(all),
     get load() {
-      return loadOf(all, { now: house.inFlight, most: config.limits.inFlight });
+      return loadOf(all, { now: limit.inFlight, most: config.limits.inFlight });
     },
     endings: endingsOf(config),
-    targets: () => all.flatMap((facility) => samplesOf(facility)),
-    async look() {
+    targets: () => all.flatMap((upstream) => targetsOf(upstream)),
+    async probe() {
       await Promise.all(all.map(({ health }) => health.look()));
     },
-    keepLooking() {
+    startProbing() {
       stops = all.map(({ health }) => health.keepLooking());
     },
-    stopLooking,
-    async retire(patience) {
-      stopLooking();
-      await Promise.all([underWay.idle(), native.close(patience)]);
-      // Lookups outlast the request that began them: others, of later generations too, may wait for the same.
-      await Promise.all(all.map(({ memory, pool }) => memory.idle().then(() => pool.idle())));
+    stopProbing,
+    async retire(timeout) {
+      stopProbing();
+      await Promise.all([underWay.idle(), native.close(timeout)]);
+      // A lookup outlasts the request that began it: requests of later snapshots may wait for the same one.
+      await Promise.all(all.map(({ lookups, pool }) => lookups.idle().then(() => pool.idle())));
       await close();
     },
     close,
   };
 }
 
-/** Tells of requests once their answers are out: no client waits for the log. Where that fails the log is told so. */
+/** Logs one line at every start and reload for each protection that is switched off. */
+function warnOfObserveMode({ native, partners }: Config, log: Log): void {
+  const { keys, targets } = native;
+  const { tripwire } = partners;
+  if (keys === "observe")
+    log.warn(
+      { setting: "native.keys", value: keys },
+      "API keys pass on native paths: no tenant, no rule of the gateway's holds there",
+    );
+  if (targets === "observe")
+    log.warn(
+      { setting: "native.targets", value: targets },
+      "ambiguous native paths pass: the CMS may read them in another way than the gateway",
+    );
+  if (tripwire !== "enforce")
+    log.warn(
+      { setting: "partners.tripwire", value: tripwire },
+      "the tripwire holds nothing back: foreign records leave",
+    );
+}
+
+/** Reports requests after their answers are written: no client waits for the log. The log names a report that fails. */
 export function reportAtEndOfTick({
-  tell,
+  events,
   log,
-}: Pick<ProcessServices, "tell" | "log">): (finished: RequestReport) => void {
+}: Pick<ProcessServices, "events" | "log">): (finished: RequestReport) => void {
   return (finished) => {
     scheduleEndOfTick("report", () => {
       try {
-        tell.request(finished);
+        events.request(finished);
       } catch (thrown) {
         log.error({ cause: causeOf(thrown) }, "a request could not be reported");
       }
@@ -129,7 +146,7 @@ export function reportAtEndOfTick({
   };
 }
 
-/** When versions end, and nothing else that they have of their own. */
+/** The dates on which versions end, without their other settings. */
 function endingsOf({ partners }: Config): Readonly<Record<string, VersionEnd>> {
   return Object.fromEntries(
     Object.entries(partners.versionSettings).map(([name, { deprecation, sunset }]) => [
@@ -139,10 +156,10 @@ function endingsOf({ partners }: Config): Readonly<Record<string, VersionEnd>> {
   );
 }
 
-function openAll(config: Config, lasting: ProcessServices): ReadonlyMap<string, UpstreamContext> {
+function openUpstreams(config: Config, services: ProcessServices): ReadonlyMap<string, UpstreamContext> {
   const all = [...upstreamsOf(config)].map(([name, settings]): [string, UpstreamContext] => [
     name,
-    createUpstreamContext(config, { name, settings }, lasting),
+    createUpstreamContext(config, { name, settings }, services),
   ]);
   return new Map(all);
 }
@@ -150,32 +167,38 @@ function openAll(config: Config, lasting: ProcessServices): ReadonlyMap<string, 
 /** A pipeline for each CMS, as one. */
 function pipelineOf(
   config: Config,
-  facilities: ConfigSnapshot["facilities"],
-  { counter, tell, wallTime }: ProcessServices,
+  upstreams: ConfigSnapshot["upstreams"],
+  { counter, events, wallTime }: ProcessServices,
 ): Handler {
-  const homes = upstreamRoutesOf(config);
+  const routes = upstreamRoutesOf(config);
   const pipelines = new Map(
-    [...facilities].map(([name, { cms, upstream, reads, memory }]): [string, Handler] => {
-      const isHome = (version: string, slug: string) => upstreamFor(homes, version, slug) === name;
+    [...upstreams].map(([name, { cms, sender, reads, lookups }]): [string, Handler] => {
+      const isHome = (version: string, slug: string) => upstreamFor(routes, version, slug) === name;
       const rate = {
-        // The same user id is somebody else in another CMS.
+        // The same user id is another user in another CMS.
         counter: name === DEFAULT_UPSTREAM ? counter : within(name, counter),
-        onCounted: (bucket: RateBucket, outcome: RateOutcome) => tell.counted(bucket, outcome),
+        onCounted: (bucket: RateBucket, outcome: RateOutcome) => events.counted(bucket, outcome),
       };
-      const stages = stagesOf(config, { cms, upstream, reads, memory, wallTime, rate, isHome });
+      const stages = stagesOf(config, { cms, upstream: sender, reads, lookups, wallTime, rate, isHome });
       return [name, createPipeline(stages)];
     }),
   );
-  return routeToUpstream(createChooseUpstream(homes), pipelines);
+  return routeToUpstream(createChooseUpstream(routes), pipelines);
 }
 
 function within(upstream: string, counter: Counter): Counter {
   return { count: (key, rate) => counter.count(`${upstream}/${key}`, rate) };
 }
 
-/** What is under way at all CMSs together. */
+function partsOf(all: readonly UpstreamContext[]): Record<string, PartState> {
+  return Object.fromEntries(
+    all.map(({ name, pool }) => [name === DEFAULT_UPSTREAM ? "cms" : `cms.${name}`, pool.state]),
+  );
+}
+
+/** The load of all CMSs together. */
 function loadOf(all: readonly UpstreamContext[], inFlight: Load["inFlight"]): Load {
-  const sum = (of: (facility: UpstreamContext) => number): number =>
+  const sum = (of: (upstream: UpstreamContext) => number): number =>
     all.reduce((total, one) => total + of(one), 0);
   return {
     inFlight,
@@ -188,7 +211,7 @@ function loadOf(all: readonly UpstreamContext[], inFlight: Load["inFlight"]): Lo
   };
 }
 
-/** Which CMS serves which version and tenant. */
+/** The CMS that serves each version and tenant. */
 export function upstreamRoutesOf({ partners }: Config): UpstreamRoutes {
   return {
     fallback: DEFAULT_UPSTREAM,
@@ -198,7 +221,7 @@ export function upstreamRoutesOf({ partners }: Config): UpstreamRoutes {
   };
 }
 
-function samplesOf({ name: upstream, pool }: UpstreamContext): TargetStanding[] {
+function targetsOf({ name: upstream, pool }: UpstreamContext): TargetStanding[] {
   return pool.targets.map(({ origin: target, state, pending: requests }) => ({
     upstream,
     target,

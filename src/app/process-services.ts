@@ -1,9 +1,7 @@
 import type { Cache } from "../cache/cache.ts";
 import type { Config } from "../config/schema.ts";
-import type { Delivery } from "../cache/pending-acks.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
-import type { FactKind } from "../core/ports.ts";
 import type { Counter } from "../core/rate.ts";
 import type { Tracer } from "../core/trace.ts";
 import { Writes } from "../core/writes.ts";
@@ -14,58 +12,53 @@ import { createStatus, type Status } from "../observe/status.ts";
 import { readBuild } from "./build.ts";
 import { openCache, openNamespaces, type CacheNamespaces } from "./cached-lookups.ts";
 
-/** The other workers of a gateway that has several. */
-export interface Others {
-  /** Makes them forget facts of these kinds, and to share reads that are under way. Never rejects. */
-  forget(kinds: readonly FactKind[]): Promise<Delivery>;
-}
-
-/** What a gateway is given besides its configuration. */
+/** The dependencies of a gateway besides its configuration. */
 export interface ProcessDeps {
   readonly clock: Clock;
   /** The time of day in milliseconds since 1970. */
   readonly wallTime: () => number;
   readonly log: Log;
-  /** Where traces are wanted. */
+  /** Present if traces are exported. */
   readonly tracer?: Tracer | undefined;
-  readonly others?: Others | undefined;
 }
 
-/** What lives as long as the process, whatever becomes of the configuration: what was counted and what was learnt. */
+/** Everything that lives as long as the process and that no reload replaces: counts, caches, the connection to Redis. */
 export interface ProcessServices extends ProcessDeps {
-  /** Tells the log, the metrics and the status page. */
-  readonly tell: Events;
+  /** Reports to the log, the metrics and the status page. */
+  readonly events: Events;
   readonly metrics: Metrics;
   readonly status: Status;
   readonly cache: Cache;
   readonly counter: Counter;
   readonly facts: CacheNamespaces;
-  /** Those under way: reads by whatever configuration are shared by them. */
+  /** The writes under way, by any configuration: reads of different snapshots may be shared. */
   readonly writes: Writes;
 }
 
-/** Opens it. The cache has to be closed. */
-export function createProcessServices(config: Config, surroundings: ProcessDeps): ProcessServices {
-  const { clock, wallTime, log, others } = surroundings;
+/** Creates them. The cache has to be closed. */
+export function createProcessServices(config: Config, deps: ProcessDeps): ProcessServices {
+  const { clock, wallTime, log } = deps;
   const build = readBuild();
   const metrics = createMetrics(build);
   const status = createStatus({ clock, wallTime, build });
-  const tell = combineEvents([logging(log), metrics, status]);
-  const cache = openCache(config, {
-    clock,
-    wallTime,
-    log,
-    events: eventsOf(tell),
-    others: others && ((kinds) => others.forget(kinds)),
-  });
-  const [counter, facts] = [cache.counter(), openNamespaces(config, cache)];
-  return { ...surroundings, tell, metrics, status, cache, counter, facts, writes: new Writes() };
+  const events = combineEvents([logging(log), metrics, status]);
+  const cache = openCache(config, { clock, wallTime, log, events: cacheEventsOf(events) });
+  return {
+    ...deps,
+    events,
+    metrics,
+    status,
+    cache,
+    counter: cache.counter(),
+    facts: openNamespaces(config, cache),
+    writes: new Writes(),
+  };
 }
 
-/** What the caches tell. */
-function eventsOf(tell: Events): Partial<CacheEvents> {
+/** The events of the caches that metrics count. */
+function cacheEventsOf(events: Events): Partial<CacheEvents> {
   return {
-    invalidated: ({ complete, ms }) => tell.invalidation(complete ? "complete" : "degraded", ms / 1_000),
-    lookupRefused: () => tell.lookupRefused(),
+    invalidated: ({ complete, ms }) => events.invalidation(complete ? "complete" : "degraded", ms / 1_000),
+    lookupRefused: () => events.lookupRefused(),
   };
 }

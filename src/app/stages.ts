@@ -17,17 +17,17 @@ import { createConcurrencyLimit, inLimits } from "../partners/stages/concurrency
 import { createVersion } from "../partners/stages/version.ts";
 import type { CachedLookups } from "./cached-lookups.ts";
 
-/** The CMS as the stages see it: its adapter, the connections to it, and what is remembered of it. */
+/** One CMS for the stages: its adapter, the connections to it and its cached lookups. */
 export interface StageDeps {
   readonly cms: Cms;
-  /** What a permitted request is sent through. */
+  /** Sends permitted requests. */
   readonly upstream: Upstream;
   /** Reads under way; `explain` has none. */
   readonly reads?: SharedReads;
-  readonly memory: CachedLookups;
+  readonly lookups: CachedLookups;
   /** The time of day in milliseconds since 1970. */
   readonly wallTime: () => number;
-  /** What counts requests, and is told how that went. */
+  /** Counts requests for the rate limit, and hears of the outcome. */
   readonly rate: Pick<RateDeps, "counter" | "onCounted">;
   readonly isHome: ResolveTenantDeps["isHome"];
 }
@@ -35,9 +35,9 @@ export interface StageDeps {
 /** The stages of the pipeline; `explain` runs these very ones. */
 export function stagesOf(
   config: Config,
-  { cms, upstream, reads, memory, wallTime, rate, isHome }: StageDeps,
+  { cms, upstream, reads, lookups, wallTime, rate, isHome }: StageDeps,
 ): Stages {
-  const { keys, tenants } = memory;
+  const { keys, tenants } = lookups;
   const authenticate = createAuthenticate({ keys, usersCollection: config.cms.users });
   return {
     receive,
@@ -47,7 +47,7 @@ export function stagesOf(
       document: describer(config, wallTime),
     }),
     authenticate,
-    recheck: aroundOf(config, { keys, rate }),
+    recheck: limitsOf(config, { keys, rate }),
     version: createVersion({
       versions: config.partners.versions,
       settings: config.partners.versionSettings,
@@ -70,8 +70,8 @@ export function stagesOf(
   };
 }
 
-/** What goes around all stages after `version`: what is refused for being too much is not counted, nor rechecked. */
-function aroundOf(
+/** The layers around all stages after `version`. A request over the concurrency limit is neither counted nor rechecked. */
+function limitsOf(
   config: Config,
   { keys, rate }: Pick<StageDeps, "rate"> & Pick<CachedLookups, "keys">,
 ): Stages["recheck"] {

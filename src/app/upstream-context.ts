@@ -13,30 +13,30 @@ import { withClientSpans } from "../http/client/client-spans.ts";
 import type { ProcessServices } from "./process-services.ts";
 import { createCachedLookups, type CachedLookups } from "./cached-lookups.ts";
 
-/** One CMS with all that the gateway has for it. Nothing in it knows of another CMS. */
+/** One CMS with the connections to it and the lookups of its keys and tenants. It refers to no other CMS. */
 export interface UpstreamContext {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly pool: UpstreamPool;
-  /** The pool as requests are sent to it: traced where traces are wanted. */
-  readonly upstream: Upstream;
+  /** The pool behind the layers that trace and record. */
+  readonly sender: Upstream;
   /** The reads under way, of which equal ones may be shared. */
   readonly reads: SharedReads;
   readonly health: UpstreamHealth;
   readonly cms: Cms;
-  readonly memory: CachedLookups;
-  /** What its facts are learnt from; where none of it stays, neither does what is remembered. */
+  readonly lookups: CachedLookups;
+  /** The sources of its facts. A fact is dropped if none of its sources is configured any longer. */
   readonly learntFrom: readonly string[];
 }
 
-const SAID = {
+const NEWS = {
   silent: "CMS does not answer",
   answers: "CMS answers again",
   out: "target does not work: it gets no more requests",
   back: "target works again",
 } as const;
 
-/** The connections to a CMS. Throws where a certificate cannot be read. */
+/** Opens the connection pool of a CMS. Throws if a certificate cannot be read. */
 export function connectTo(
   { tls, ...settings }: UpstreamSettings,
   clock: ProcessServices["clock"],
@@ -44,25 +44,25 @@ export function connectTo(
   return createUpstream({ ...settings, tls: readTls(tls, readText), clock });
 }
 
-/** The configuration as the adapter of one CMS is to see it: each CMS knows the gateway by a key of its own. */
+/** The configuration for the adapter of one CMS: the gateway has another service key in each. */
 export function configFor(config: Config, { serviceKey }: UpstreamSettings): Config {
   return { ...config, cms: { ...config.cms, serviceKey } };
 }
 
-/** Opens one. Throws where a certificate cannot be read. */
+/** Opens the context of one CMS. Throws if a certificate cannot be read. */
 export function createUpstreamContext(
   config: Config,
   { name, settings }: Pick<UpstreamContext, "name" | "settings">,
-  lasting: ProcessServices,
+  services: ProcessServices,
 ): UpstreamContext {
-  const { clock, tell, log, tracer, others, writes } = lasting;
+  const { clock, events, log, tracer, writes } = services;
   const own = configFor(config, settings);
   const pool = connectTo(settings, clock);
-  const upstream = tracer === undefined ? pool : withClientSpans(pool);
-  const cms = createPayloadCms(own, upstream, {
-    tell,
+  const sender = tracer === undefined ? pool : withClientSpans(pool);
+  const cms = createPayloadCms(own, sender, {
+    tell: events,
     // Never all connections: known keys would wait until the CMS has answered about unknown ones.
-    strangers: bulkhead(upstream, Math.min(settings.keyLookups, Math.ceil(settings.connections / 2))),
+    strangers: bulkhead(sender, Math.min(settings.keyLookups, Math.ceil(settings.connections / 2))),
   });
   const adapters = new Map(pool.targets.map((target) => [target, createPayloadCms(own, pool.only(target))]));
   const health = watchTargets(pool, {
@@ -71,19 +71,17 @@ export function createUpstreamContext(
     probe: async (target, asking) => adapters.get(target)?.probe(asking),
     onNews: ({ origin }, news) => {
       const line = { upstream: name, target: origin };
-      if ("cause" in news) log.warn({ ...line, cause: causeOf(news.cause) }, SAID[news.what]);
-      else log.info(line, SAID[news.what]);
+      if ("cause" in news) log.warn({ ...line, cause: causeOf(news.cause) }, NEWS[news.what]);
+      else log.info(line, NEWS[news.what]);
     },
   });
-  // With what decides how the CMS is read: roles that have a limit are part of what is remembered of a user.
+  // With the settings that decide how a fact is parsed: a cached user has those roles that have a rate limit.
   const reading = [own.cms, Object.keys(own.rate.roles)];
   const learntFrom = settings.targets.map((origin) => JSON.stringify([name, origin, reading]));
   const hasServiceKey = settings.serviceKey !== undefined;
-  // Only what is asked for partners: whether a record is a tenant's is asked anew for every write.
-  const elsewhere = others && (() => others.forget([]));
-  const reads = new SharedReads({ isSharing: config.partners.shareReads, writes, elsewhere });
-  const memory = createCachedLookups(lasting, { name, cms, hasServiceKey, learntFrom, elsewhere });
-  return { name, settings, pool, upstream, reads, health, cms, memory, learntFrom };
+  const reads = new SharedReads({ isSharing: config.partners.shareReads, writes });
+  const lookups = createCachedLookups(services, { name, cms, hasServiceKey, learntFrom });
+  return { name, settings, pool, sender, reads, health, cms, lookups, learntFrom };
 }
 
 /** A file's text, for `readTls`. */

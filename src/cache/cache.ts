@@ -12,7 +12,7 @@ import { Digests } from "./digest.ts";
 import type { Delivery } from "./pending-acks.ts";
 import { UnknownKeyLimiter } from "./unknown-key-limiter.ts";
 import { createCachedLookup, type FactStore, type Tagged } from "./cached-lookup.ts";
-import { Invalidator, type InvalidatorOptions } from "./invalidator.ts";
+import { Invalidator } from "./invalidator.ts";
 import { InvalidationBus } from "./invalidation-bus.ts";
 import { Memory } from "./memory.ts";
 import { parseTagged } from "./parse.ts";
@@ -26,7 +26,6 @@ export interface CacheOptions {
   /** The time of day in milliseconds since 1970. */
   readonly wallTime: () => number;
   readonly events: CacheEvents;
-  readonly others?: InvalidatorOptions["others"];
 }
 
 /** How long Redis records that a key was valid once, which exempts it from the limit on unknown keys. */
@@ -84,7 +83,6 @@ export class Cache {
     this.#invalidator = new Invalidator({
       clock: options.clock,
       link: this.#redis?.link,
-      others: options.others,
       places: this.#places,
       events: options.events,
       flush: (kinds) => this.flush(kinds),
@@ -115,7 +113,7 @@ export class Cache {
       ...(kind.stale !== undefined && { staleOn: kind.stale.on }),
       onFound: (via) => events.found(kind.kind, via),
       onRefused: () => events.lookupRefused(),
-      onGone: (name) => void this.#tellGone(kind.kind, name),
+      onGone: (name) => void this.#tellForget(kind.kind, name),
     });
     this.#stores.set(kind.kind, store);
     return {
@@ -219,12 +217,6 @@ export class Cache {
       knownFor: guarded === true ? KNOWN_MS : 0,
       onFailed: (cause) => events.redisFailed(cause),
     });
-  }
-
-  /** Publishes that the CMS no longer has the fact. Only this worker has seen that answer. */
-  async #tellGone(kind: FactKind, name: string): Promise<void> {
-    if (this.#redis === undefined) await this.#options.others?.([kind]);
-    else await this.#tellForget(kind, name);
   }
 
   /**

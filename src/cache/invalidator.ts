@@ -16,9 +16,8 @@ const AGAIN_MS = 2_000;
 
 export interface InvalidatorOptions {
   readonly clock: Clock;
-  readonly link: InvalidationBus | undefined;
-  /** Invalidates in the other workers of this gateway, if there are any. Must not reject. */
-  readonly others: ((kinds: readonly FactKind[]) => Promise<Delivery>) | undefined;
+  /** The other replicas, if Redis is configured. */
+  readonly link: Pick<InvalidationBus, "tell"> | undefined;
   readonly places: RedisKeys;
   readonly events: CacheEvents;
   /** Invalidates in this process. */
@@ -28,7 +27,7 @@ export interface InvalidatorOptions {
 const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
 
 /**
- * Invalidates facts in all processes. At most one invalidation is in flight; further calls share the next
+ * Invalidates facts in all replicas. At most one invalidation is in flight; further calls share the next
  * one.
  */
 export class Invalidator {
@@ -42,10 +41,7 @@ export class Invalidator {
     this.#rounds = new BatchCoalescer((wishes) => this.#carryOut([...new Set(wishes.flat())]));
   }
 
-  /**
-   * Invalidates in this process, its other workers, Redis and the live replicas. Resolves when done or timed
-   * out.
-   */
+  /** Invalidates in this process, Redis and the live replicas. Resolves when done or timed out. */
   async invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
     if (kinds.length === 0) return ALONE;
     const { clock, events } = this.#options;
@@ -63,22 +59,12 @@ export class Invalidator {
   }
 
   #join(kinds: readonly FactKind[]): Promise<Delivery> {
-    const { link, others } = this.#options;
-    return link === undefined && others === undefined ? Promise.resolve(ALONE) : this.#rounds.join(kinds);
+    return this.#options.link === undefined ? Promise.resolve(ALONE) : this.#rounds.join(kinds);
   }
 
-  /**
-   * With Redis, workers get the message twice: as replicas of each other, and from the primary if Redis is
-   * down.
-   */
   async #carryOut(kinds: readonly FactKind[]): Promise<Delivery> {
-    const { link, others, places } = this.#options;
-    const [byRedis, byPrimary] = await Promise.all([
-      link?.tell({ type: "flush", kinds, distrust: false }, places.epochs(kinds)),
-      others?.(kinds),
-    ]);
-    const told = byRedis ?? byPrimary ?? ALONE;
-    return { ...told, complete: told.complete && (byPrimary?.complete ?? true) };
+    const { link, places } = this.#options;
+    return (await link?.tell({ type: "flush", kinds, distrust: false }, places.epochs(kinds))) ?? ALONE;
   }
 
   /**

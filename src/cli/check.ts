@@ -15,6 +15,7 @@ import type { Target } from "../http/client/target.ts";
 import { EXIT, type Command } from "./command.ts";
 import { CONFIG_FLAG, configOf, redacted } from "./config.ts";
 import { paint, type Io } from "./io.ts";
+import { replicaWarnings } from "./replicas.ts";
 
 /** `partners-gateway check`. */
 export const check: Command = {
@@ -40,11 +41,13 @@ export const check: Command = {
     try {
       const config = configOf(given, io);
       const problems = given.has("live") ? await probeAll(config, io) : [];
+      const warnings = replicaWarnings(config, io).map(({ setting, message }) => `${setting}: ${message}`);
       const isOk = problems.length === 0;
-      if (isJson) io.out(JSON.stringify({ ok: isOk, problems, config: redacted(config) }));
+      if (isJson) io.out(JSON.stringify({ ok: isOk, problems, warnings, config: redacted(config) }));
       else {
         io.out(stringify(redacted(config)).trimEnd());
         for (const problem of problems) io.err(paint(io, "red", problem));
+        for (const warning of warnings) io.err(paint(io, "yellow", warning));
         if (isOk) io.err(paint(io, "green", given.has("live") ? liveSuccess(config) : "No problems."));
       }
       return isOk ? EXIT.ok : EXIT.failed;

@@ -11,8 +11,6 @@ export class Exit {
   #isLeaving = false;
   /** The work before the end; nothing until the gateway runs. */
   drain: () => Promise<void> = () => Promise.resolve();
-  /** The work before an immediate end; it must be short. */
-  hurry: () => Promise<void> = () => Promise.resolve();
   /** The configured time limit of the drain, in milliseconds. */
   limit = 0;
 
@@ -28,8 +26,7 @@ export class Exit {
   /** Handles a stop signal: the first one drains, the second one ends the process at once. */
   told(): void {
     if (!this.#isLeaving) return this.leave(0);
-    const end = (): void => this.end(1);
-    this.hurry().then(end, end);
+    this.end(1);
   }
 
   /** Drains, then ends the process. If a drain is in progress, it continues, and the higher code wins. */

@@ -5,7 +5,7 @@ import { Exit } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { openLog } from "./outlets.ts";
 
-/** The log and the exit of a process, primary, worker or single process. */
+/** The log of the process and the way to end it. */
 export interface Life {
   readonly log: Log;
   readonly flush: () => void;
@@ -13,8 +13,8 @@ export interface Life {
 }
 
 /** Opens the log, and makes an uncaught error end the process by a drain. */
-export async function openLife(config: Config, io: Io, worker?: number): Promise<Life> {
-  const { log, flush, end } = await openLog(config, io, worker);
+export async function openLife(config: Config, io: Io): Promise<Life> {
+  const { log, flush, end } = await openLog(config, io);
   const exit = new Exit(end, io);
   exit.limit = config.server.drainDelay + config.server.drainTimeout;
   process.on("exit", end);

@@ -16,19 +16,18 @@ export interface OpenLog {
 }
 
 /**
- * Opens the log in the format of the configuration and the terminal. With `worker`, each line has its number.
- * For a pipe or a socket, Node made standard output a non-blocking descriptor when `io` checked for a
- * terminal.
+ * Opens the log in the format of the configuration and the terminal. For a pipe or a socket, Node made
+ * standard output a non-blocking descriptor when `io` checked for a terminal.
  */
-export async function openLog(config: Config, io: Io, worker?: number): Promise<OpenLog> {
+export async function openLog(config: Config, io: Io): Promise<OpenLog> {
   const { level, format } = config.log;
   const writer = new LineWriter({ fd: 1, clock: io.clock, onLost: complain });
   const ways = { flush: () => writer.flush(), end: () => writer.flushSync() };
   if (format === "json" || (format === "auto" && !io.colours))
-    return { log: createLog(level, writer, worker), ...ways };
+    return { log: createLog(level, writer), ...ways };
   const { prettyDestination } = await import("../observe/pretty.ts");
   const out = io.colours ? io.out : (line: string) => writer.write(`${line}\n`);
-  return { log: createLog(level, prettyDestination(out, io.colours), worker), ...ways };
+  return { log: createLog(level, prettyDestination(out, io.colours)), ...ways };
 }
 
 /**

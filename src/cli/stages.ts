@@ -15,7 +15,6 @@ import type { RawHeaders } from "../core/headers.ts";
 import { CancellationSource } from "../core/async/cancellation.ts";
 import type { RequestTarget } from "../core/path.ts";
 import type { Upstream } from "../core/ports.ts";
-import { Writes } from "../core/writes.ts";
 import type { Stages } from "../partners/pipeline.ts";
 import { createSilentLog } from "../observe/log.ts";
 import { upstreamFor } from "../partners/stages/choose-upstream.ts";
@@ -55,11 +54,10 @@ export function openStages(config: Config, { name, clock, through, tell }: Stage
   const rate = { counter: cache.counter(), onCounted: () => undefined };
   const hasServiceKey = settings.serviceKey !== undefined;
   const source = { name, cms, hasServiceKey, learntFrom: settings.targets };
-  const lasting = { cache, facts: openNamespaces(alone, cache), clock, writes: new Writes() };
-  const memory = createCachedLookups(lasting, source);
+  const lookups = createCachedLookups({ facts: openNamespaces(alone, cache) }, source);
   const homes = upstreamRoutesOf(config);
   const isHome = (version: string, slug: string) => upstreamFor(homes, version, slug) === name;
-  const stages: Stages = stagesOf(config, { cms, upstream, memory, wallTime, rate, isHome });
+  const stages: Stages = stagesOf(config, { cms, upstream, lookups, wallTime, rate, isHome });
   return { stages, cms, close: () => pool.close() };
 }
 

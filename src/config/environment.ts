@@ -3,7 +3,6 @@ import type { Problem } from "./problem.ts";
 /** Environment variables and their settings. They take precedence over the file. */
 export const ENVIRONMENT = {
   UPSTREAM_URL: "upstream.url",
-  WORKERS: "server.workers",
   HOST: "server.host",
   PORT: "server.port",
   ADMIN_HOST: "server.adminHost",

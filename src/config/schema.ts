@@ -5,7 +5,6 @@ import { rate } from "./rate.ts";
 import { duration, patience, size } from "./units.ts";
 import { upstream, upstreamName, upstreams } from "./upstream.ts";
 import { versionSettings } from "./versions.ts";
-import { workers } from "./workers.ts";
 import { COLLECTIONS, VERSIONS, cidr, count, headerName, port, prefix, slug } from "./words.ts";
 
 /**
@@ -21,11 +20,11 @@ const server = z.strictObject({
     .default("127.0.0.1")
     .describe("The address of the admin port: health, metrics, status page, purge."),
   adminPort: port.default(9090).describe("The admin port; 0 chooses a free one."),
-  workers,
-  hangTimeout: patience
-    .prefault("30s")
+  reusePort: z
+    .boolean()
+    .default(false)
     .describe(
-      "With several workers: the gateway kills and replaces a worker that has not responded for this long.",
+      "Whether several gateways on this machine listen on one port (SO_REUSEPORT, Linux); each needs its own adminPort. See docs/deploying.md.",
     ),
   drainDelay: duration
     .prefault("0s")

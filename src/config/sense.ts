@@ -49,8 +49,15 @@ function numberProblems(read: unknown, written: unknown, path: readonly string[]
 /** The wildcard addresses. */
 const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
-/** Returns a problem if both listeners would use one port. */
-function portProblems({ server: { host, port, adminHost, adminPort } }: Config): Problem[] {
+/** Returns a problem if both listeners would use one port, or if replicas would share a port that each chooses. */
+function portProblems({ server: { host, port, adminHost, adminPort, reusePort } }: Config): Problem[] {
+  if (reusePort && port === 0)
+    return [
+      {
+        path: ["server", "reusePort"],
+        message: "replicas cannot share port 0, which takes a free one; set server.port",
+      },
+    ];
   const isShared = host === adminHost || ANY.has(host) || ANY.has(adminHost);
   if (port === 0 || port !== adminPort || !isShared) return [];
   return [{ path: ["server", "adminPort"], message: `${port} is server.port as well; change one` }];

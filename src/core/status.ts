@@ -39,8 +39,6 @@ export interface Standing {
   readonly health: Health;
   readonly load: Load;
   readonly targets: readonly TargetStanding[];
-  /** The number of serving processes. */
-  readonly workers: number;
   /** The end dates of versions, by name. */
   readonly endings: Readonly<Record<string, VersionEnd>>;
 }

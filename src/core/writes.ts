@@ -19,16 +19,11 @@ export class Writes {
   begin(): () => void {
     let isOver = false;
     this.#underWay += 1;
-    this.forget();
+    this.#epoch += 1;
     return () => {
       if (isOver) return;
       isOver = true;
       this.#underWay -= 1;
     };
-  }
-
-  /** Starts a new epoch, when another process has completed a write. */
-  forget(): void {
-    this.#epoch += 1;
   }
 }

@@ -44,11 +44,16 @@ export class Counters {
 
   /** Returns the names with their counts, the busiest first and `other` last. */
   rows(): Row[] {
-    const rows = [...this.#windows].map(([name, window]) => ({ name, ...sum(window) }));
-    return addRows([rows, [{ name: OTHER, ...sum(this.#other) }]], this.#size);
+    const busy = [...this.#windows]
+      .map(([name, window]) => ({ name, ...sum(window) }))
+      .filter((row) => total(row) > 0)
+      .toSorted((a, b) => total(b) - total(a) || (a.name < b.name ? -1 : 1));
+    const other = sum(this.#other);
+    return total(other) === 0 ? busy : [...busy, { name: OTHER, ...other }];
   }
 
   #windowFor(name: string): Window<Counts> {
+    if (name === OTHER) return this.#other;
     const known = this.#windows.get(name);
     if (known !== undefined) return known;
     if (this.#windows.size >= this.#size && !this.#evict()) return this.#other;
@@ -69,19 +74,6 @@ export class Counters {
     for (const [name, window] of this.#windows) if (total(sum(window)) === 0) this.#windows.delete(name);
     return this.#windows.size < this.#size;
   }
-}
-
-/**
- * Adds up rows of the same name and returns the `size` busiest first. The rest is summed as `other`, last.
- */
-export function addRows(lists: readonly (readonly Row[])[], size: number): Row[] {
-  const sums = new Map<string, Row>();
-  for (const row of lists.flat()) sums.set(row.name, { ...plus(sums.get(row.name), row), name: row.name });
-  const busy = [...sums.values()]
-    .filter((row) => row.name !== OTHER && total(row) > 0)
-    .toSorted((a, b) => total(b) - total(a) || (a.name < b.name ? -1 : 1));
-  const other = [sums.get(OTHER), ...busy.slice(size)].reduce<Counts>(plus, NONE);
-  return [...busy.slice(0, size), ...(total(other) === 0 ? [] : [{ name: OTHER, ...other }])];
 }
 
 function plus(one: Counts = NONE, another: Counts = NONE): Counts {

@@ -64,8 +64,6 @@ export interface Events {
   invalidation(outcome: "complete" | "degraded", seconds: number): void;
   /** A lookup of an unknown key was refused. The request's own event has the error. */
   lookupRefused(): void;
-  /** A worker was started to replace another. */
-  workerRestarted(): void;
   /** A configuration was reloaded. */
   reloaded(outcome: "applied" | "refused"): void;
 }
@@ -84,7 +82,6 @@ export function combineEvents(listeners: readonly Partial<Events>[]): Events {
     invalidation: (outcome, seconds) =>
       listeners.forEach((listener) => listener.invalidation?.(outcome, seconds)),
     reloaded: (outcome) => listeners.forEach((listener) => listener.reloaded?.(outcome)),
-    workerRestarted: () => listeners.forEach((listener) => listener.workerRestarted?.()),
     lookupRefused: () => listeners.forEach((listener) => listener.lookupRefused?.()),
   };
 }

@@ -7,7 +7,6 @@ const LATENCY = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 const PROPAGATION = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
 export const COUNTERS = {
-  gateway_worker_restarts_total: { help: "Workers started to replace one that ended.", labels: [] },
   gateway_reloads_total: { help: "Configuration reloads, by outcome.", labels: ["outcome"] },
   gateway_partner_requests_total: {
     help: "Partner requests answered.",
@@ -63,36 +62,30 @@ export const HISTOGRAMS = {
   },
 } as const;
 
-/** The gauges. `aggregator` is how the values of several workers are combined. */
+/** The gauges. */
 export const GAUGES = {
   gateway_target_state: {
     help: "State of a target of an upstream: 1 ok, 0.5 last request failed or none sent yet, 0 out of rotation.",
     labels: ["upstream", "target"],
-    aggregator: "min",
   },
   gateway_target_requests: {
     help: "Partner requests in flight to a target.",
     labels: ["upstream", "target"],
-    aggregator: "sum",
   },
-  gateway_part_state: { help: "State of a part: 1 ok, 0 not ok.", labels: ["part"], aggregator: "min" },
+  gateway_part_state: { help: "State of a part: 1 ok, 0 not ok.", labels: ["part"] },
   gateway_breaker_open: {
     help: "1 while all targets of an upstream are down and get trial requests only.",
     labels: [],
-    aggregator: "max",
   },
   gateway_load: {
     help: "Current load: partner requests in flight, those that hold a CMS connection, those that wait for one.",
     labels: ["of"],
-    aggregator: "sum",
   },
-  gateway_load_limit: { help: "The limit of each kind of load.", labels: ["of"], aggregator: "sum" },
-  gateway_workers: { help: "Processes that serve requests.", labels: [], aggregator: "first" },
-  gateway_draining: { help: "1 from the first SIGTERM on.", labels: [], aggregator: "max" },
+  gateway_load_limit: { help: "The limit of each kind of load.", labels: ["of"] },
+  gateway_draining: { help: "1 from the first SIGTERM on.", labels: [] },
   gateway_build_info: {
     help: "Always 1; the labels are the versions of the gateway and of Node.",
     labels: ["version", "node"],
-    aggregator: "first",
   },
 } as const;
 
@@ -124,8 +117,8 @@ export function createInstruments(registry: Registry): Instruments {
     );
   }
   const gauges = new Map<string, Gauge>();
-  for (const [name, { help, labels, aggregator }] of Object.entries(GAUGES)) {
-    gauges.set(name, new Gauge({ name, help, labelNames: [...labels], aggregator, registers }));
+  for (const [name, { help, labels }] of Object.entries(GAUGES)) {
+    gauges.set(name, new Gauge({ name, help, labelNames: [...labels], registers }));
   }
   const counts = new Map(
     Object.entries(COUNTERS).map(([name, { labels }]) => [name, new CountedSeries(labels)]),

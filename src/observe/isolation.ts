@@ -2,10 +2,7 @@ import { LRUCache } from "lru-cache";
 
 /** The number of breaches and of fields on the status page. */
 const SHOWN = 50;
-/**
- * The number of breaches and of fields that one process keeps. The least recently seen entry is evicted
- * first.
- */
+/** The number of breaches and of fields that are kept. The least recently seen entry is evicted first. */
 const KEPT = 200;
 
 interface Entry {
@@ -20,25 +17,14 @@ export class Entries<T extends Entry> {
 
   add(entry: T): void {
     const name = nameOf(entry);
-    this.#entries.set(name, added(this.#entries.get(name), entry));
+    const counted = this.#entries.get(name)?.count ?? 0;
+    this.#entries.set(name, { ...entry, count: counted + entry.count });
   }
 
-  all(): readonly T[] {
-    return [...this.#entries.values()];
+  /** The entries that are shown, the latest first. */
+  latest(): T[] {
+    return [...this.#entries.values()].toSorted((a, b) => b.seen - a.seen).slice(0, SHOWN);
   }
-}
-
-/** Merges the entries of all processes into one list, the latest first. */
-export function addEntries<T extends Entry>(lists: readonly (readonly T[])[]): T[] {
-  const all = new Map<string, T>();
-  for (const entry of lists.flat()) all.set(nameOf(entry), added(all.get(nameOf(entry)), entry));
-  return [...all.values()].toSorted((a, b) => b.seen - a.seen).slice(0, SHOWN);
-}
-
-function added<T extends Entry>(known: T | undefined, entry: T): T {
-  if (known === undefined) return entry;
-  const latest = entry.seen >= known.seen ? entry : known;
-  return { ...latest, count: known.count + entry.count };
 }
 
 function nameOf(entry: Entry): string {

@@ -7,22 +7,14 @@ const BOUNDS: readonly number[] = Array.from({ length: 54 }, (_, i) => 0.5 * 1.2
 /** A histogram of durations: percentiles in constant memory. */
 export class Latency {
   /** The number of durations in each bucket. */
-  readonly counts = new Uint32Array(BOUNDS.length + 1);
+  readonly #counts = new Uint32Array(BOUNDS.length + 1);
   #total = 0;
-
-  /** Adds up the histograms of several processes: percentiles cannot be added, counts can. */
-  static of(all: readonly Uint32Array[]): Latency {
-    const sum = new Latency();
-    for (const counts of all) {
-      for (const [step, count] of counts.entries()) sum.#add(step, count);
-    }
-    return sum;
-  }
 
   /** Adds a duration in milliseconds. */
   add(ms: number): void {
     const step = ms <= 0.5 ? 0 : Math.min(BOUNDS.length, Math.ceil(Math.log(ms / 0.5) / Math.log(1.25)));
-    this.#add(step, 1);
+    this.#counts[step] = (this.#counts[step] ?? 0) + 1;
+    this.#total += 1;
   }
 
   /**
@@ -33,16 +25,11 @@ export class Latency {
     if (this.#total === 0) return null;
     const wanted = share * this.#total;
     let below = 0;
-    for (const [step, count] of this.counts.entries()) {
+    for (const [step, count] of this.#counts.entries()) {
       if (below + count >= wanted && count > 0) return within(step, (wanted - below) / count);
       below += count;
     }
     return BOUNDS.at(-1) ?? null;
-  }
-
-  #add(step: number, count: number): void {
-    this.counts[step] = (this.counts[step] ?? 0) + count;
-    this.#total += count;
   }
 }
 

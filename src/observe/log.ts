@@ -19,10 +19,9 @@ interface AccessEntry {
   readonly [fact: string]: unknown;
 }
 
-/** Creates a log at `level`. With `worker`, each line has the worker's number. */
-export function createLog(level: string, destination: DestinationStream, worker?: number): Log {
-  const base = worker === undefined ? null : { worker };
-  return pino({ level, base, timestamp: createIsoTime() }, destination);
+/** Creates a log at `level`. */
+export function createLog(level: string, destination: DestinationStream): Log {
+  return pino({ level, base: null, timestamp: createIsoTime() }, destination);
 }
 
 /** Creates a log that writes nothing. */

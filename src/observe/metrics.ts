@@ -8,10 +8,6 @@ import { closedSet, closedPairs } from "./labels.ts";
 export interface Metrics extends Events {
   /** Returns the text that Prometheus scrapes, including the current state. */
   page(standing: Omit<Standing, "endings">): Promise<MetricsPage>;
-  /** Clears the rate limiter's state after a reload: the new configuration may not count requests. */
-  forgetRate(): void;
-  /** Returns the same as plain data, which `pageOf` adds to the data of other processes. */
-  samples(standing: Omit<Standing, "endings">): Promise<Samples>;
 }
 
 /** The answer to a Prometheus scrape. */
@@ -19,9 +15,6 @@ export interface MetricsPage {
   readonly contentType: string;
   readonly body: string;
 }
-
-/** The metrics of one process. */
-export type Samples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 /**
  * The number of tenants, and of observed users, with a label of their own. Every later one counts as `other`.
@@ -51,8 +44,6 @@ export function createMetrics(build: Build): Metrics {
   instruments.set("gateway_build_info", { ...build }, 1);
   /** True if the last request for the rate limit was counted; `undefined` if none had to be counted. */
   let rateCounts: boolean | undefined;
-  // The next request shows whether requests are still counted.
-  const forgetRate = (): void => void (rateCounts = undefined);
   const settle = (standing: Omit<Standing, "endings">): void => {
     instruments.settle();
     setStanding(instruments, standing);
@@ -83,19 +74,14 @@ export function createMetrics(build: Build): Metrics {
     invalidation: (outcome, seconds) =>
       instruments.observe("gateway_revocation_seconds", { outcome }, seconds),
     lookupRefused: () => instruments.count("gateway_fact_lookups_total", { fact: "key", via: "refused" }),
-    workerRestarted: () => instruments.count("gateway_worker_restarts_total", {}),
     reloaded(outcome) {
       instruments.count("gateway_reloads_total", { outcome });
-      if (outcome === "applied") forgetRate();
+      // The new configuration may count no requests: the next one that is counted sets the state again.
+      if (outcome === "applied") rateCounts = undefined;
     },
-    forgetRate,
     async page(standing) {
       settle(standing);
       return { contentType: registry.contentType, body: await registry.metrics() };
-    },
-    samples(standing) {
-      settle(standing);
-      return registry.getMetricsAsJSON();
     },
   };
 }
@@ -129,11 +115,7 @@ function countVersion(
   instruments.count("gateway_version_requests_total", { version, state, user: callerLabel(String(userId)) });
 }
 
-function setStanding(
-  instruments: Instruments,
-  { health, load, targets, workers }: Omit<Standing, "endings">,
-): void {
-  instruments.set("gateway_workers", {}, workers);
+function setStanding(instruments: Instruments, { health, load, targets }: Omit<Standing, "endings">): void {
   setLoad(instruments, load);
   setTargets(instruments, targets);
   instruments.clear("gateway_part_state");

@@ -24,18 +24,9 @@ export class Refusals {
    * Returns the latest first, without secrets. Scrubbing happens here, since most entries are evicted unread.
    */
   latest(): RefusalEntry[] {
-    return latestOf([...this.#clients, ...this.#others]).map((entry) => ({
-      ...entry,
-      reason: scrub(entry.reason).slice(0, LONGEST),
-    }));
+    const latest = [...this.#clients, ...this.#others].toSorted((a, b) => b.at - a.at);
+    return latest.map((entry) => ({ ...entry, reason: scrub(entry.reason).slice(0, LONGEST) }));
   }
-}
-
-/** Merges entries: the latest first, with as many client errors and other errors as one process keeps. */
-export function latestOf(entries: readonly RefusalEntry[]): RefusalEntry[] {
-  const latest = entries.toSorted((a, b) => b.at - a.at);
-  const kept = { clients: 0, others: 0 };
-  return latest.filter(({ status }) => (kept[status >= 500 ? "others" : "clients"] += 1) <= EACH);
 }
 
 /** Returns the HTTP status of an error code. */

@@ -3,22 +3,20 @@ import type { FactKind } from "../core/ports.ts";
 import type {
   BreachEntry,
   Build,
-  VersionEnd,
+  CacheTierRow,
   RefusalEntry,
   Row,
   Series,
   Snapshot,
   Standing,
-  CacheTierRow,
   Use,
+  VersionEnd,
   WithheldEntry,
 } from "../core/status.ts";
-import { addEntries } from "./isolation.ts";
-import { Latency } from "./latency.ts";
-import { latestOf } from "./refusals.ts";
-import { addRows, type RequestOutcome } from "./counters.ts";
+import type { RequestOutcome } from "./counters.ts";
+import type { Latency } from "./latency.ts";
 
-/** The state of one process as plain data, which can be added up over several processes. */
+/** The state of the last quarter of an hour, as it was counted. */
 export interface Heard {
   readonly at: number;
   readonly started: number;
@@ -38,10 +36,9 @@ export type WindowCounts = Record<RequestOutcome | "native" | "nativeFailed", nu
 /** The counts of one time slot. */
 export interface HeardSlot {
   readonly counts: WindowCounts;
-  /** The number of durations in each bucket of `Latency`. */
-  readonly latency: Uint32Array;
+  readonly latency: Latency;
   /** The number of lookups per source, by `<fact> <via>`. */
-  readonly tiers: ReadonlyMap<string, number>;
+  readonly tiers: Map<string, number>;
 }
 
 /** The length of a slot in milliseconds. */
@@ -51,50 +48,24 @@ export const NAMES = { tenants: 30, versions: 10 } as const;
 /** The most users on the status page. */
 const USES = 50;
 
-/**
- * Merges the state of all processes in `heard` (at least one) into the status page. Percentiles are computed
- * over all requests: a mean of percentiles would be wrong.
- */
+/** The data of the status page: the counts, and the state at this moment. */
 export function snapshotOf(
-  heard: readonly [Heard, ...Heard[]],
+  { slots, uses, ...heard }: Heard,
   { health, load, endings }: Omit<Standing, "targets">,
 ): Snapshot {
-  const slots = together(heard);
   return {
-    at: Math.max(...heard.map(({ at }) => at)),
-    started: Math.min(...heard.map(({ started }) => started)),
-    build: heard[0].build,
+    ...heard,
     health,
     load,
     series: seriesOf(slots),
-    tenants: addRows(
-      heard.map(({ tenants }) => tenants),
-      NAMES.tenants,
-    ),
-    versions: addRows(
-      heard.map(({ versions }) => versions),
-      NAMES.versions,
-    ),
     tiers: tiersOf(slots),
-    uses: usesOf(heard, endings),
-    breaches: addEntries(heard.map(({ breaches }) => breaches)),
-    withheld: addEntries(heard.map(({ withheld }) => withheld)),
-    refusals: latestOf(heard.flatMap(({ refusals }) => refusals)),
+    uses: usesOf(uses, endings),
   };
 }
 
-/**
- * Groups the slots of the same time, in chronological order. All processes of a machine begin a slot at the
- * same moment.
- */
-function together(heard: readonly [Heard, ...Heard[]]): HeardSlot[][] {
-  return heard[0].slots.map((_, i) => heard.flatMap(({ slots }) => slots[i] ?? []));
-}
-
-function seriesOf(slots: readonly HeardSlot[][]): Series {
-  const of = (name: keyof WindowCounts) => slots.map((all) => sum(all.map(({ counts }) => counts[name])));
-  const times = slots.map((all) => Latency.of(all.map(({ latency }) => latency)));
-  const at = (share: number) => times.map((latency) => latency.percentile(share));
+function seriesOf(slots: readonly HeardSlot[]): Series {
+  const of = (name: keyof WindowCounts) => slots.map(({ counts }) => counts[name]);
+  const at = (share: number) => slots.map(({ latency }) => latency.percentile(share));
   return {
     slot: SLOT_MS,
     answered: of("answered"),
@@ -111,24 +82,14 @@ function seriesOf(slots: readonly HeardSlot[][]): Series {
 const FACTS: readonly FactKind[] = ["keys", "tenants"];
 const VIAS: readonly Tier[] = ["memory", "joined", "redis", "cms", "stale"];
 
-function tiersOf(slots: readonly HeardSlot[][]): CacheTierRow[] {
-  const all = slots.flat();
-  return FACTS.flatMap((fact) =>
-    VIAS.map((via) => ({ fact, via, count: sum(all.map(({ tiers }) => tiers.get(`${fact} ${via}`) ?? 0)) })),
-  );
+function tiersOf(slots: readonly HeardSlot[]): CacheTierRow[] {
+  const count = (name: string) => slots.reduce((sum, { tiers }) => sum + (tiers.get(name) ?? 0), 0);
+  return FACTS.flatMap((fact) => VIAS.map((via) => ({ fact, via, count: count(`${fact} ${via}`) })));
 }
 
-/** Merges the uses: ending versions first, then by the latest request. */
-function usesOf(heard: readonly Heard[], endings: Readonly<Record<string, VersionEnd>>): Use[] {
-  const all = new Map<string, Use>();
-  for (const use of heard.flatMap(({ uses }) => uses)) {
-    const name = `${use.version} ${use.userId}`;
-    const known = all.get(name);
-    const { requests = 0, seen = 0 } = known ?? {};
-    const latest = known === undefined || use.seen > seen ? use : known;
-    all.set(name, { ...latest, requests: requests + use.requests });
-  }
-  return [...all.values()]
+/** The uses of ending versions first, then by the latest request. */
+function usesOf(uses: readonly Use[], endings: Readonly<Record<string, VersionEnd>>): Use[] {
+  return uses
     .map((use) => ({ ...use, ...datesOf(endings[use.version]) }))
     .toSorted((a, b) => Number(endsAtAll(b)) - Number(endsAtAll(a)) || b.seen - a.seen)
     .slice(0, USES);
@@ -140,8 +101,4 @@ function datesOf(ending: VersionEnd = {}): VersionEnd {
 
 function endsAtAll({ deprecation, sunset }: VersionEnd): boolean {
   return deprecation !== undefined || sunset !== undefined;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, n) => total + n, 0);
 }

@@ -7,7 +7,7 @@ import type { Events, NativeRefusalEvent, RequestSample } from "./events.ts";
 import { Entries } from "./isolation.ts";
 import { Latency } from "./latency.ts";
 import { reasonOf, Refusals, statusOf } from "./refusals.ts";
-import { NAMES, SLOT_MS, type WindowCounts, type Heard } from "./snapshot.ts";
+import { NAMES, SLOT_MS, type Heard, type HeardSlot } from "./snapshot.ts";
 import { outcomeOf, Counters } from "./counters.ts";
 import { Window } from "./window.ts";
 
@@ -28,14 +28,8 @@ export interface Status extends Partial<Events> {
 const SLOTS = 180;
 const USES = 200;
 
-interface Slot {
-  readonly counts: WindowCounts;
-  readonly latency: Latency;
-  readonly tiers: Map<string, number>;
-}
-
 interface Tallies {
-  readonly slots: Window<Slot>;
+  readonly slots: Window<HeardSlot>;
   readonly tenants: Counters;
   readonly versions: Counters;
   readonly uses: LRUCache<string, Use>;
@@ -76,18 +70,18 @@ export function createStatus(options: StatusOptions): Status {
       at: wallTime(),
       started,
       build,
-      slots: tallies.slots.all().map(({ latency, ...slot }) => ({ ...slot, latency: latency.counts })),
+      slots: tallies.slots.all(),
       tenants: tallies.tenants.rows(),
       versions: tallies.versions.rows(),
       uses: [...tallies.uses.values()],
-      breaches: tallies.breaches.all(),
-      withheld: tallies.withheld.all(),
+      breaches: tallies.breaches.latest(),
+      withheld: tallies.withheld.latest(),
       refusals: tallies.refusals.latest(),
     }),
   };
 }
 
-function emptySlot(): Slot {
+function emptySlot(): HeardSlot {
   const counts = { answered: 0, refused: 0, failed: 0, native: 0, nativeFailed: 0 };
   return { counts, latency: new Latency(), tiers: new Map() };
 }
@@ -103,7 +97,7 @@ function count({ slots, tenants, versions }: Tallies, { status, ms, note }: Requ
   countTier(slot.tiers, "tenants", note.tenantVia);
 }
 
-function countTier(tiers: Slot["tiers"], fact: FactKind, via: Tier | undefined): void {
+function countTier(tiers: HeardSlot["tiers"], fact: FactKind, via: Tier | undefined): void {
   if (via === undefined) return;
   const name = `${fact} ${via}`;
   tiers.set(name, (tiers.get(name) ?? 0) + 1);

@@ -3,8 +3,8 @@ import type { DestinationStream } from "pino";
 import type { Clock } from "../core/clock.ts";
 
 /**
- * The number of characters that are buffered before a write. Workers share a pipe, and a write of at most
- * PIPE_BUF bytes is atomic (POSIX `write`; 4096 on Linux): another worker's lines never split it.
+ * The number of characters that are buffered before a write. Replicas may share a pipe, and a write of at most
+ * PIPE_BUF bytes is atomic (POSIX `write`; 4096 on Linux): another replica's lines never split it.
  */
 const BUFFER_CHARS = 4_096;
 /** The most bytes that are buffered while the reader stalls. Further lines are lost. */

@@ -19,7 +19,7 @@ export interface AdminOptions extends AdminApi {
   readonly onFault: (cause: unknown) => void;
 }
 
-/** The state and the operations of a gateway, of one process or several. */
+/** The state and the operations of a gateway. */
 export interface AdminApi {
   readonly health: () => Promise<Health>;
   readonly purge: Purge;

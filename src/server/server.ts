@@ -40,11 +40,17 @@ const CHECK_MS = 1_000;
 /** The time in a drain after which a connection without a read byte counts as unused. */
 const UNUSED_AFTER_MS = 100;
 
-/** Starts to listen. Rejects if the address is in use. */
-export async function startServer(
-  options: ServerOptions,
-  listen: { host: string; port: number },
-): Promise<RunningServer> {
+/** The address that a server listens on. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 chooses a free one. */
+  readonly port: number;
+  /** Whether other processes may listen on the same port (SO_REUSEPORT): the kernel spreads connections over them. */
+  readonly reusePort: boolean;
+}
+
+/** Starts to listen. Rejects if the address is in use, and with ENOTSUP on a platform without SO_REUSEPORT. */
+export async function startServer(options: ServerOptions, address: ListenAddress): Promise<RunningServer> {
   const connections = new ClientConnections(options.maxRequestsPerConnection);
   const batcher = new AcceptBatcher(() => options.clock.now());
   const router = new RequestRouter(options, connections, batcher);
@@ -69,8 +75,6 @@ export async function startServer(
   server.timeout = options.idleTimeout;
   server.maxHeadersCount = options.maxHeaders;
   server.maxConnections = options.maxConnections;
-  // Otherwise a full worker returns the connection to the primary, which hands it out again, endlessly.
-  Object.assign(server, { dropMaxConnection: true });
   server.on("connection", (socket) => {
     batcher.taken();
     connections.add(socket);
@@ -78,7 +82,7 @@ export async function startServer(
   addListeners(server, router, options);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(listen.port, listen.host, () => {
+    server.listen({ ...address }, () => {
       server.off("error", reject);
       resolve();
     });
@@ -126,9 +130,9 @@ async function drain(
   { ms, headersMs, clock }: { readonly ms: number; readonly headersMs: number; readonly clock: Clock },
 ): Promise<void> {
   connections.closeWhenAnswered();
-  // When listening ends, the kernel resets connections that Node has not accepted yet. Right after Node's
-  // poll for new connections there are none. This function is called from a timer, which can run long after
-  // that poll.
+  // When listening ends, the kernel resets connections that Node has not accepted yet, unless it hands them to
+  // another replica on the port (tcp_migrate_req). Right after Node's poll for new connections there are none. This
+  // function is called from a timer, which can run long after that poll.
   await new Promise<void>((resolve) => void setImmediate(resolve));
   const closed = new Promise<void>((resolve) => {
     // `close` also closes idle connections.

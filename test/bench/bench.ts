@@ -11,7 +11,6 @@ import { stream } from "./parts/stream.ts";
 import { tables } from "./parts/tables.ts";
 import { tenants } from "./parts/tenants.ts";
 import { v8 } from "./parts/v8.ts";
-import { workers } from "./parts/workers.ts";
 import { printed, type Table } from "./report.ts";
 import { ensureTools } from "./tools.ts";
 import { startUpstream } from "./upstream.ts";
@@ -20,7 +19,7 @@ import { startUpstream } from "./upstream.ts";
  * `npm run bench`: measures the gateway's cost beside its peers in the same run. Prints tables and writes
  * them as JSON. `-- --help` lists the flags.
  */
-const PARTS: readonly Part[] = [start, latency, tables, stream, idle, tenants, payload, workers, v8];
+const PARTS: readonly Part[] = [start, latency, tables, stream, idle, tenants, payload, v8];
 const NAMES = PARTS.map(({ name }) => name);
 
 const HELP = `npm run bench -- [flags]

@@ -71,6 +71,23 @@ t.test("check prints every problem, or the whole configuration without secrets",
   t.notOk(fine.out.includes("\u001b"), "no colours without a terminal");
 });
 
+t.test(
+  "check warns of replicas that share a port and no Redis, and the configuration is valid",
+  async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), "replicas-"));
+    t.teardown(() => rmSync(dir, { recursive: true }));
+    const CONFIG_FILE = join(dir, "gateway.yaml");
+    writeFileSync(CONFIG_FILE, "server: {reusePort: true}\n");
+    const { code, err } = await runCli(["check"], { UPSTREAM_URL, CONFIG_FILE });
+    t.equal(code, 0);
+    t.match(err, /redis\.url: replicas share a port \(server\.reusePort\) and no Redis: .*; set REDIS_URL/);
+    const { out } = await runCli(["check", "--json"], { UPSTREAM_URL, CONFIG_FILE, REDIS_URL: "redis://r" });
+    const { ok, warnings }: { ok: boolean; warnings: string[] } = JSON.parse(out);
+    t.equal(ok, true);
+    t.notOk(warnings.some((warning) => warning.startsWith("redis.url")));
+  },
+);
+
 t.test("check --live sends requests to the CMS and verifies the gateway's own key", async (t) => {
   const cms = await startCms({ record: false });
   t.teardown(() => cms.close());

@@ -9,7 +9,7 @@ import { hangs, startFaultyLine } from "../support/faults.ts";
 import { startProgram, type Program, type ProgramOptions } from "../support/program.ts";
 import { inTime, rawConnect, rawRequest } from "../support/raw.ts";
 import { until } from "../support/until.ts";
-import { patient } from "../support/workers.ts";
+import { patient } from "../support/clients.ts";
 
 const cms = await startCms({ record: false });
 const line = await startFaultyLine(() => cms.port);

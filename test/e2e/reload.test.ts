@@ -8,7 +8,7 @@ import { startCms } from "../support/cms/server.ts";
 import { startFaultyLine, type FaultyLine } from "../support/faults.ts";
 import { startProgram, type Program } from "../support/program.ts";
 import { until } from "../support/until.ts";
-import { patient } from "../support/workers.ts";
+import { patient } from "../support/clients.ts";
 
 // SIGHUP to the program, mostly under load: what can change changes without a failed request, what cannot is named.
 t.setTimeout(0);

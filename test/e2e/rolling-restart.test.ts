@@ -6,7 +6,7 @@ import { startCms } from "../support/cms/server.ts";
 import { DRAIN_GATE, HELD_DRAIN, RELEASE } from "../support/drain-gate.ts";
 import { startProgram, type Program } from "../support/program.ts";
 import { until } from "../support/until.ts";
-import { patient } from "../support/workers.ts";
+import { patient } from "../support/clients.ts";
 
 const cms = await startCms({ record: false });
 t.teardown(() => cms.close());

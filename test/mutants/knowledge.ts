@@ -5,7 +5,13 @@ export const REVOCATION: readonly SuiteMutant[] = [
   {
     area: "revocation",
     name: "a native write invalidates nothing",
-    patches: [{ file: "app/native.ts", find: "beforeAnswer: memory.beforeAnswer,", replace: "" }],
+    patches: [
+      {
+        file: "app/native.ts",
+        find: "beforeAnswer: createNativeInvalidation({ ...deps, cms }),",
+        replace: "",
+      },
+    ],
     tests: ["test/integration/redis-revocation.test.ts"],
   },
   {
@@ -57,7 +63,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
     name: "every unauthenticated native write invalidates every cache",
     patches: [
       {
-        file: "app/cached-lookups.ts",
+        file: "app/native-invalidation.ts",
         find: "(await senders.knows(request))",
         replace: "(senders !== undefined)",
       },

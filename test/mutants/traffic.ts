@@ -174,9 +174,9 @@ export const DRAINING: readonly SuiteMutant[] = [
     name: "the port closes before the load balancer's next probe",
     patches: [
       {
-        file: "app/serving.ts",
-        find: "this.lasting.clock.after(drainDelay, resolve)",
-        replace: "this.lasting.clock.after(drainDelay * 0, resolve)",
+        file: "app/gateway.ts",
+        find: "this.services.clock.after(drainDelay, resolve)",
+        replace: "this.services.clock.after(drainDelay * 0, resolve)",
       },
     ],
     tests: ["test/integration/shutdown.test.ts", "test/e2e/lifecycle.test.ts"],

@@ -183,6 +183,32 @@ t.test(
   },
 );
 
+t.test(
+  "the systemd unit drains, sets what the gateway reads, and gives each replica an admin port",
+  async (t) => {
+    const unit = read("config/systemd/partners-gateway@.service");
+    const valuesOf = (name: string): string[] =>
+      [...unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value = ""]) => value);
+    const flags = String(at(JSON.parse(read("package.json")), "scripts", "start")).match(/--[a-z-]+(=\d+)?/g);
+    t.strictSame(valuesOf("ExecStart")[0]?.match(/--[a-z-]+(=\d+)?/g), flags);
+    t.strictSame(valuesOf("KillSignal"), ["SIGTERM"]);
+    t.strictSame(valuesOf("Restart"), ["always"]);
+    t.strictSame(valuesOf("LimitCORE"), ["0"]);
+    const { drainDelay, drainTimeout } = config.server;
+    t.ok(Number(valuesOf("TimeoutStopSec")[0]) * 1_000 > drainDelay + drainTimeout + DRAIN_GRACE_MS);
+    const env = new Map(
+      valuesOf("Environment").map((pair) => [pair.split("=", 1)[0] ?? "", pair.split("=")[1]]),
+    );
+    t.equal(env.get("ADMIN_PORT"), "%i");
+    for (const name of env.keys()) t.ok(VARIABLES.has(name) || name === "NODE_ENV", name);
+    const credentials = valuesOf("LoadCredential").map((pair) => `%d/${pair.split(":", 1)[0] ?? ""}`);
+    t.strictSame(
+      [...env].filter(([name]) => name.endsWith("_FILE") && name !== "CONFIG_FILE").map(([, file]) => file),
+      credentials,
+    );
+  },
+);
+
 t.test("the image starts the binary itself, which receives the signals", async (t) => {
   const { version, scripts }: { version: string; scripts: { start: string } } = JSON.parse(
     read("package.json"),

@@ -29,7 +29,6 @@ export interface ReplicaOptions {
    */
   readonly clock?: Clock;
   readonly wallTime?: () => number;
-  readonly others?: ConstructorParameters<typeof Cache>[0]["others"];
 }
 
 /** Starts the caches of one replica, which ends with the test. The test answers its lookups in the CMS. */
@@ -39,13 +38,11 @@ export function startReplica(t: Test, options: ReplicaOptions = {}) {
   const config = configFor("http://127.0.0.1:1", { redis, cache: options.remember ?? {} }, options.env);
   const quiet = (): void => undefined;
   const events = { found: quiet, invalidated: quiet, redis: quiet, redisFailed: quiet, lookupRefused: quiet };
-  const { others } = options;
   const cache = new Cache({
     config,
     clock,
     wallTime: options.wallTime ?? wallTime,
     events,
-    others,
   });
   t.teardown(() => cache.close());
   const asked: ((identity: Identity | undefined) => void)[] = [];

@@ -8,7 +8,7 @@ const REACHING: Readonly<Record<string, string>> = {
   adversarial:
     "client-floods native-backpressure native-bad-origin native-smuggling native-target stranger-writes " +
     "trusted-proxies",
-  e2e: "audit cli explain log-lost loop prove-runs terminal tracing workers-signals wrong-settings",
+  e2e: "audit cli explain log-lost loop prove-runs terminal tracing wrong-settings",
   integration:
     "admin-port faithful known-keys native-observed openapi.test redis-clocks redis-cluster redis-forget redis-records references " +
     "service-key silent-cms tripwire upstream versions-renamed",

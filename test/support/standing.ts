@@ -10,6 +10,5 @@ export const STANDING: Standing = {
     breakerOpen: true,
   },
   targets: [],
-  workers: 1,
   endings: {},
 };

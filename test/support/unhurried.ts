@@ -31,9 +31,8 @@ export const unhurried = (settings: Readonly<Record<string, unknown>> = {}): Rec
   withLimits(settings, UNHURRIED);
 
 /**
- * Resolves when the gateways (a worker counts as one) use Redis and receive their own messages. The first
- * replica at a Redis waits for `redis.ackTimeout`, unless it has lost its connection before, so this closes
- * the connections once.
+ * Resolves when the gateways use Redis and receive their own messages. The first replica at a Redis waits for
+ * `redis.ackTimeout`, unless it has lost its connection before, so this closes the connections once.
  */
 export async function untilShared(redis: TestRedis, gateways: readonly Gateway[]): Promise<void> {
   const connections = async (): Promise<number> => {

@@ -46,6 +46,13 @@ const RULES: readonly Rule[] = [
     change: "set one CACHE_SECRET on all replicas: openssl rand -base64 32",
   },
   {
+    check: "config.replicas-redis",
+    applies: ({ server, redis }) => server.reusePort && !hasRedis(redis),
+    severity: "medium",
+    seen: "server.reusePort is for several replicas, and there is no Redis: they share no rate limit and no withdrawal",
+    change: "set REDIS_URL and one CACHE_SECRET for all replicas",
+  },
+  {
     check: "config.observing",
     applies: ({ native, partners }) =>
       native.keys === "observe" || native.targets === "observe" || partners.tripwire !== "enforce",

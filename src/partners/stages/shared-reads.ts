@@ -13,11 +13,6 @@ export interface SharedReadsOptions {
    */
   readonly isSharing: boolean;
   readonly writes: Writes;
-  /**
-   * Begins another epoch in the other workers, if there are any: their clients may send reads that depend on
-   * the write.
-   */
-  readonly elsewhere?: (() => Promise<unknown>) | undefined;
 }
 
 /**
@@ -66,14 +61,11 @@ export class SharedReads {
   }
 
   async #write(request: Permitted, next: Next): Promise<Answer> {
-    const { writes, elsewhere } = this.#options;
-    const end = writes.begin();
+    const end = this.#options.writes.begin();
     try {
       return await next(request);
     } finally {
       end();
-      // Also after a failure: a write whose answer was lost may have happened.
-      await elsewhere?.();
     }
   }
 }

@@ -100,7 +100,6 @@ function levelTile(level) {
 const PART_NOTES = {
   redis: "cache shared by replicas",
   rate: "counters of the rate limit",
-  workers: "all worker processes",
 };
 
 /**

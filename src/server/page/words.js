@@ -36,7 +36,6 @@ const ADVICE = {
   redis:
     "Partners are served from the local cache and the CMS. A revoked key may stay valid on other replicas for cache.cutOffTtl.",
   isolation: "Breaches of isolation are listed below; docs/operating.md#gatewayisolation has the steps.",
-  workers: "A worker that has ended is replaced; the log has the reason.",
 };
 
 /**
@@ -75,9 +74,7 @@ export function findings(snapshot) {
     );
   for (const [part, state] of Object.entries(health.parts)) {
     if (part === "cms" || state === "ok" || state === "unknown") continue;
-    const what =
-      part === "workers" ? "A worker is missing or does not answer." : `${titled(part)} is ${state}.`;
-    say("warn", what, ADVICE[part] ?? "");
+    say("warn", `${titled(part)} is ${state}.`, ADVICE[part] ?? "");
   }
   if (total > 0 && failed >= 0.01)
     say(

@@ -34,12 +34,12 @@ export interface Filled {
 const { from, to, parties }: Filling = JSON.parse(process.argv[2] ?? "{}");
 const config = loadConfig({ env: process.env, readFile: (path) => readFileSync(path, "utf8") });
 const log = createLog("fatal", { write: () => undefined });
-const lasting = createProcessServices(config, { clock: systemClock, wallTime, log });
+const services = createProcessServices(config, { clock: systemClock, wallTime, log });
 const settings = upstreamsOf(config).get(DEFAULT_UPSTREAM);
 if (settings === undefined) throw new Error("there is no upstream");
-const facility = createUpstreamContext(config, { name: DEFAULT_UPSTREAM, settings }, lasting);
-const cms: typeof facility.cms = {
-  ...facility.cms,
+const upstream = createUpstreamContext(config, { name: DEFAULT_UPSTREAM, settings }, services);
+const cms: typeof upstream.cms = {
+  ...upstream.cms,
   identify: (key) => {
     const id = Number(Secret.reveal(key).slice(-12));
     return Promise.resolve({ userId: id, tenantIds: [1, id], allTenants: false, roles: [] });
@@ -49,8 +49,8 @@ const cms: typeof facility.cms = {
     return Promise.resolve({ id: Number(slug.slice(2)), slug, installedApps: [] });
   },
 };
-const { name, learntFrom } = facility;
-const { keys, tenants } = createCachedLookups(lasting, { name, cms, hasServiceKey: true, learntFrom });
+const { name, learntFrom } = upstream;
+const { keys, tenants } = createCachedLookups(services, { name, cms, hasServiceKey: true, learntFrom });
 const note = { stage: "fill", upstreamRequests: 0, upstreamMs: 0 };
 const asking: LookupContext = { requestId: "fill", signal: FOREVER, note };
 
@@ -61,7 +61,7 @@ async function fill(number: number): Promise<void> {
   await tenants.find({ ref: { by: "slug", slug: `t-${number}` }, viewer }, asking);
 }
 
-while (lasting.cache.redisState?.shared !== true)
+while (services.cache.redisState?.shared !== true)
   await new Promise((resolve) => void setTimeout(resolve, 10));
 const redis = new Redis(config.redis.url ?? "");
 await redis.incr("bench-parties");

@@ -1,5 +1,5 @@
 import t from "tap";
-import { reloadable } from "../../../src/app/reload.ts";
+import { reloadable } from "../../../src/app/config-reloader.ts";
 import { configFor } from "../../support/gateway.ts";
 
 const configOf = (settings: Record<string, unknown>) => configFor("http://cms.internal:3000", settings);

@@ -13,7 +13,7 @@ const FINISHED: RequestReport = { requestId: "a", method: "GET", status: 200, ms
 function prepare(listen: (sample: RequestReport) => void) {
   const lines: string[] = [];
   const log = createLog("info", { write: (line) => lines.push(line) });
-  return { lines, report: reportAtEndOfTick({ tell: combineEvents([{ request: listen }]), log }) };
+  return { lines, report: reportAtEndOfTick({ events: combineEvents([{ request: listen }]), log }) };
 }
 
 t.test("a request is reported when its answer is out, though its report came first", async (t) => {

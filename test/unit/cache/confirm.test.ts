@@ -1,8 +1,5 @@
 import t from "tap";
 import { GatewayError } from "../../../src/core/errors.ts";
-import { IDENTITY } from "../../support/cache.ts";
-import { startHandReplica } from "../../support/hand-replica.ts";
-import { until } from "../../support/until.ts";
 import { bench, settled } from "./bench.ts";
 
 // The gateway confirms a cached fact if the CMS has refused a request that the fact should allow.
@@ -96,31 +93,5 @@ t.test(
     const gone = confirm("b", { signal: leaving.signal });
     await t.rejects(gone, { code: "request.stalled" });
     await fail(new GatewayError("key.unverifiable"));
-  },
-);
-
-t.test(
-  "without Redis, workers are invalidated through the primary by kind, as names differ per worker",
-  async (t) => {
-    const told: string[][] = [];
-    const others = async (kinds: readonly string[]) => {
-      told.push([...kinds]);
-      return { peers: 1, acknowledged: 1, complete: true };
-    };
-    const one = startHandReplica(t, { others });
-    for (const name of ["withdrawn", "good"]) await one.learn(name);
-    const good = one.confirm("good");
-    await until("the question", () => one.asked.length === 3);
-    one.asked[2]?.(IDENTITY);
-    await good;
-    t.strictSame(told, []);
-    const confirmed = one.confirm("withdrawn");
-    await until("the question", () => one.asked.length === 4);
-    one.asked[3]?.(undefined);
-    t.equal((await confirmed).value, undefined);
-    await until("the other worker to be told", () => told.length > 0);
-    t.strictSame(told, [["keys"]]);
-    t.equal(await one.whence("withdrawn"), "memory", "as a known absence");
-    t.equal(await one.whence("good"), "memory");
   },
 );

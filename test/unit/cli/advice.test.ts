@@ -22,6 +22,7 @@ t.test("each piece of advice appears exactly if it applies to the configuration"
   for (const url of ["https://cms.example.com", "http://10.1.2.3", "http://[::1]:3000", "http://cms:3000"])
     t.strictSame(checksOf("", "", { UPSTREAM_URL: url }), ["config ok"], url);
   t.strictSame(checksOf("", "", { REDIS_URL: "redis://r" }), ["config.redis-secret medium"]);
+  t.strictSame(checksOf(", reusePort: true", ""), ["config.replicas-redis medium"]);
   t.strictSame(checksOf("", "upstream: {deadline: 30s}"), ["config.deadlines medium"]);
   t.strictSame(checksOf("", "", { CMS_SERVICE_KEY: "" }), ["config.service-key low"]);
   t.strictSame(checksOf("", "", { ADMIN_HOST: "0.0.0.0" }), ["config.admin-open low"]);

@@ -25,6 +25,7 @@ t.test("settings of the right type that cannot work are refused with the reason"
     ["limits: {page: true}", {}, /limits\.page: expected a number, got true/],
     ["limits: {depth: []}", {}, /limits\.depth: expected a number, got \[\]/],
     ["", { PORT: " " }, /server\.port \(PORT\): expected a number, got " "/],
+    ["server: {port: 0, reusePort: true}", {}, /server\.reusePort: replicas cannot share port 0/],
     ["server: {port: 9090}", {}, /server\.adminPort: 9090 is server\.port as well; change one/],
     [
       "",

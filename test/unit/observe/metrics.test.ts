@@ -7,7 +7,6 @@ const STANDING: Standing = {
   health: { ready: true, draining: false, parts: { cms: "ok" } },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
   targets: [],
-  workers: 1,
   endings: {},
 };
 

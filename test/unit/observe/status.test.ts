@@ -16,7 +16,6 @@ const STANDING: Standing = {
   health: { ready: true, draining: false, parts: { cms: "ok" } },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
   targets: [],
-  workers: 1,
   endings: { "2025-07": { deprecation: "2026-02-01", sunset: "2026-08-01" } },
 };
 
@@ -83,7 +82,7 @@ t.test("bounds the state for ten thousand tenants, users and refusals", async (t
     const note = { userId: i, version: "2025-07", tenant: `t${i}`, clientRequestId: `c${i}` };
     status.request?.(sampleOf(404, { ...note, code: "document.unknown", cause: "x".repeat(100_000) }));
   }
-  const snapshot = snapshotOf([status.heard()], STANDING);
+  const snapshot = snapshotOf(status.heard(), STANDING);
   t.equal(snapshot.tenants.length, 31, "thirty names and `other`");
   t.equal(snapshot.uses.length, 50);
   t.equal(snapshot.refusals.length, 40);
@@ -101,7 +100,7 @@ t.test("a loop of client errors does not evict a failure", async (t) => {
       stage: "native",
       error: new GatewayError("key.rejected"),
     });
-  const failure = snapshotOf([status.heard()], STANDING).refusals.find(({ status: code }) => code === 502);
+  const failure = snapshotOf(status.heard(), STANDING).refusals.find(({ status: code }) => code === 502);
   t.equal(failure?.reason, "connect ECONNREFUSED: Bearer [secret]", "with its reason, scrubbed");
 });
 
@@ -117,7 +116,7 @@ t.test("counts a request by slot, tenant, version, tier and user", async (t) => 
   status.request?.(sampleOf(200, known, 42));
   status.request?.(sampleOf(503, known));
   status.native?.(502);
-  const { series, tenants, versions, tiers, uses } = snapshotOf([status.heard()], STANDING);
+  const { series, tenants, versions, tiers, uses } = snapshotOf(status.heard(), STANDING);
   t.equal(series.answered.length, 180);
   t.strictSame(
     [series.answered.at(-1), series.failed.at(-1), series.native.at(-1), series.nativeFailed.at(-1)],
@@ -133,35 +132,4 @@ t.test("counts a request by slot, tenant, version, tier and user", async (t) => 
     ],
   );
   t.match(uses, [{ userId: "7", version: "2025-07", requests: 2, sunset: "2026-08-01" }]);
-});
-
-t.test("merges two processes into one page with sums and percentiles over all requests", async (t) => {
-  const busy = createStatus({ clock, wallTime: () => now, build });
-  const slow = createStatus({ clock, wallTime: () => now + 60_000, build });
-  for (let i = 0; i < 98; i += 1) {
-    const note = { tenant: `t${i % 20}`, userId: 7, version: "2026-02", keyVia: "memory" } as const;
-    busy.request?.(sampleOf(200, note, 10));
-  }
-  const rare = { tenant: "rare", userId: 7, version: "2026-02", keyVia: "cms" } as const;
-  for (let i = 0; i < 2; i += 1) slow.request?.(sampleOf(404, { ...rare, code: "document.unknown" }, 1_000));
-  for (let i = 0; i < 20; i += 1) slow.request?.(sampleOf(502, { tenant: `u${i}` }, 10));
-  slow.native?.(500);
-  const page = snapshotOf([busy.heard(), slow.heard()], STANDING);
-  const { series, tenants, uses, tiers, refusals } = page;
-  t.strictSame(
-    [series.answered, series.refused, series.failed, series.native].map((one) => one.at(-1)),
-    [98, 2, 20, 1],
-  );
-  t.ok((series.p95.at(-1) ?? 0) < 15, "two requests of 120: a mean of both percentiles would be far above");
-  t.ok((series.p99.at(-1) ?? 0) > 500, "the slow requests show in the p99");
-  t.equal(tenants.length, 31, "thirty names of forty-one and `other`");
-  t.equal(
-    tenants.reduce((sum, row) => sum + row.answered + row.refused + row.failed, 0),
-    120,
-  );
-  t.match(uses, [{ userId: "7", requests: 100, tenant: "rare", seen: now + 60_000 }], "as last seen");
-  t.equal(tiers.find(({ fact, via }) => fact === "keys" && via === "memory")?.count, 98);
-  t.equal(tiers.find(({ fact, via }) => fact === "keys" && via === "cms")?.count, 2);
-  t.equal(refusals.length, 2);
-  t.equal(page.started, now, "the start of the older process");
 });

@@ -59,14 +59,14 @@ function permitted(inputs: Inputs = {}): Permitted & { readonly signal: Cancella
 /**
  * Builds shared reads whose requests are answered by hand; `sent` holds the requests that reached the CMS.
  */
-function held({ isSharing = true, elsewhere }: Partial<SharedReadsOptions> = {}) {
+function held({ isSharing = true }: Partial<SharedReadsOptions> = {}) {
   const sent: {
     readonly request: Permitted;
     readonly answer: () => void;
     readonly fail: (error: Error) => void;
   }[] = [];
   const writes = new Writes();
-  const reads = new SharedReads({ isSharing, writes, elsewhere });
+  const reads = new SharedReads({ isSharing, writes });
   const ask = (inputs: Inputs = {}) => {
     const request = permitted(inputs);
     const answer = reads.join(
@@ -178,32 +178,6 @@ t.test("with sharing disabled, writes still begin a new epoch", async (t) => {
   sent[2]?.answer();
   await write.answer;
   t.not(writes.epoch, epoch);
-});
-
-t.test("the other workers receive a write before its answer, whatever its outcome", async (t) => {
-  let notified = 0;
-  const { sent, ask } = held({ elsewhere: async () => void (notified += 1) });
-  const [first, second] = [ask({ operation: WRITE }), ask({ operation: WRITE })];
-  sent[0]?.answer();
-  await first?.answer;
-  t.equal(notified, 1);
-  sent[1]?.fail(new GatewayError("upstream.timeout"));
-  if (second !== undefined) await t.rejects(second.answer, { code: "upstream.timeout" });
-  t.equal(notified, 2);
-});
-
-t.test("no read joins one that began before another worker's write was answered", async (t) => {
-  const { writes, sent, ask } = held();
-  const first = ask();
-  writes.forget();
-  const second = ask();
-  t.equal(sent.length, 2);
-  sent[0]?.answer();
-  await first.answer;
-  ask();
-  t.equal(sent.length, 2, "the end of the first read does not end the second");
-  sent[1]?.answer();
-  await second.answer;
 });
 
 t.test("a shared read is aborted only when its last client has gone", async (t) => {

@@ -17,7 +17,6 @@ const standing: Standing = {
   health: { ready: true, draining: false, parts: {} },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
   targets: [],
-  workers: 1,
   endings: {},
 };
 
@@ -40,7 +39,7 @@ async function portOf(t: Test, site: Site = {}) {
       health,
       purge: () => Promise.resolve({ peers: 0, acknowledged: 0, complete: true }),
       metrics: () => Promise.resolve({ contentType: "text/plain", body: "" }),
-      snapshot: async () => tell(snapshotOf([status.heard()], standing)),
+      snapshot: async () => tell(snapshotOf(status.heard(), standing)),
       token: TOKEN,
       onFault: (cause) => site.faults?.push(cause),
     },

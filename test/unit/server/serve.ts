@@ -61,7 +61,7 @@ export async function serve(
       maxConnections: 100,
       maxRequestsPerConnection: 100,
     },
-    { host: "127.0.0.1", port: 0 },
+    { host: "127.0.0.1", port: 0, reusePort: false },
   );
   // With the system's clock: a test with its own clock drains to the end.
   if (options.clock === undefined) t.teardown(() => server.drain(0));
