@@ -44,7 +44,7 @@ export interface Explanation {
   readonly reason?: string;
 }
 
-/** Runs a request through the real stages, up to the point of sending it or, if asked, beyond. */
+/** Runs a request through the real stages. Without `sends` it ends before the request to the CMS. */
 export async function explainRequest(config: Config, question: Question, clock: Clock): Promise<Explanation> {
   const { method, target } = question;
   const parsed = parseTarget(target);
@@ -88,7 +88,7 @@ export async function explainRequest(config: Config, question: Question, clock: 
   }
 }
 
-/** What is not under /partners: by the server's own questions, and the native guard's of the target and of a key. */
+/** Explains a request outside /partners by the rules of the server and of the native guard: its target, and a key. */
 function native(config: Config, { method, target, headers }: Question): Explanation {
   const isNative = isUnderPrefix(target, config.native.prefixes);
   const told = { method, target, steps: [] };
