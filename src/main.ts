@@ -1,9 +1,9 @@
 import { refuseOldNode } from "./cli/node-version.ts";
-import { withholdEnvironment } from "./cli/reports.ts";
+import { excludeEnvironmentFromReports } from "./cli/diagnostic-reports.ts";
 
 // `npm start`: without arguments, the command `start`. Everything else is imported after the check.
 refuseOldNode();
-withholdEnvironment(process.report, (line) => void process.stderr.write(`${line}\n`));
+excludeEnvironmentFromReports(process.report, (line) => void process.stderr.write(`${line}\n`));
 const { runCommand } = await import("./cli/run.ts");
 const { processIo } = await import("./cli/io.ts");
 const words = process.argv.slice(2);

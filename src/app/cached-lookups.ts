@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import type { CacheEvents } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Identity, TenantFacts } from "../core/context.ts";
-import type { Cms, FactKind } from "../core/ports.ts";
+import type { Cms, LookupKind } from "../core/ports.ts";
 import { InFlight } from "../core/async/in-flight.ts";
 import { Secret } from "../core/secret.ts";
 import type { Log } from "../observe/log.ts";
@@ -13,7 +13,7 @@ import type { Keys } from "../partners/stages/authenticate.ts";
 import type { ResolveTenantDeps, TenantQuestion } from "../partners/stages/resolve-tenant.ts";
 
 /** Every kind of fact. */
-const BOTH: readonly FactKind[] = ["keys", "tenants"];
+const BOTH: readonly LookupKind[] = ["keys", "tenants"];
 
 /** The cached lookups of one CMS. */
 export interface CachedLookups {

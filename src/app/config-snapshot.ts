@@ -7,14 +7,14 @@ import { createPipeline, type Handler } from "../partners/pipeline.ts";
 import {
   admission,
   deadline,
-  inLayers,
-  record,
-  rescue,
+  withLayers,
+  reportRequests,
+  renderErrors,
   withServerSpans,
   type RequestReport,
 } from "../partners/layers.ts";
 import type { Counter, RateBucket, RateOutcome } from "../core/rate.ts";
-import type { VersionEnd, Load, PartState, TargetStanding } from "../core/status.ts";
+import type { VersionDates, Load, PartState, TargetState } from "../core/status.ts";
 import { causeOf, type Log } from "../observe/log.ts";
 import type { Routes } from "../server/request-router.ts";
 import {
@@ -36,9 +36,9 @@ export interface ConfigSnapshot extends Routes {
   parts(): Record<string, PartState>;
   readonly load: Load;
   /** The dates on which versions end. */
-  readonly endings: Readonly<Record<string, VersionEnd>>;
+  readonly endings: Readonly<Record<string, VersionDates>>;
   /** Every target, for the metrics. */
-  targets(): readonly TargetStanding[];
+  targets(): readonly TargetState[];
   /** Probes every target once. */
   probe(): Promise<void>;
   /** Probes every target at intervals, until `stopProbing`. */
@@ -60,10 +60,10 @@ export function createConfigSnapshot(config: Config, services: ProcessServices):
   const all = [...upstreams.values()];
   const underWay = new InFlight();
   const limit = admission({ max: config.limits.inFlight, maxUnsent: config.limits.unsent });
-  const gateway = inLayers(pipelineOf(config, upstreams, services), [
+  const gateway = withLayers(pipelineOf(config, upstreams, services), [
     ...(services.tracer === undefined ? [] : [withServerSpans(services.tracer)]),
-    record(reportAtEndOfTick(services), services.clock),
-    rescue,
+    reportRequests(reportAtEndOfTick(services), services.clock),
+    renderErrors,
     deadline(config.partners.deadline, services.clock),
     limit.layer,
   ]);
@@ -147,7 +147,7 @@ export function reportAtEndOfTick({
 }
 
 /** The dates on which versions end, without their other settings. */
-function endingsOf({ partners }: Config): Readonly<Record<string, VersionEnd>> {
+function endingsOf({ partners }: Config): Readonly<Record<string, VersionDates>> {
   return Object.fromEntries(
     Object.entries(partners.versionSettings).map(([name, { deprecation, sunset }]) => [
       name,
@@ -221,7 +221,7 @@ export function upstreamRoutesOf({ partners }: Config): UpstreamRoutes {
   };
 }
 
-function targetsOf({ name: upstream, pool }: UpstreamContext): TargetStanding[] {
+function targetsOf({ name: upstream, pool }: UpstreamContext): TargetState[] {
   return pool.targets.map(({ origin: target, state, pending: requests }) => ({
     upstream,
     target,

@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import type { Health, Standing } from "../core/status.ts";
+import type { Health, CurrentState } from "../core/status.ts";
 import { causeOf } from "../observe/log.ts";
 import { snapshotOf } from "../observe/snapshot.ts";
 import { ADMIN_LIMITS, startAdmin, type AdminApi } from "../server/admin.ts";
@@ -85,7 +85,7 @@ class Gateway {
   }
 
   /** The state of the gateway at this moment. */
-  standing(): Standing {
+  standing(): CurrentState {
     const { current, ready } = this.reloader;
     const parts = { ...current.parts(), ...redisPart(this.services) };
     return {

@@ -6,7 +6,7 @@ import { FOREVER } from "../core/async/cancellation.ts";
 import type { InvalidationReason } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import { valuesOf } from "../core/headers.ts";
-import type { Cms, FactKind, NativeRequest } from "../core/ports.ts";
+import type { Cms, LookupKind, NativeRequest } from "../core/ports.ts";
 import type { Writes } from "../core/writes.ts";
 import type { Settle } from "../http/proxy/options.ts";
 
@@ -17,7 +17,7 @@ const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 const UNKNOWN_SENDERS_MS = 5_000;
 
 interface Invalidation {
-  readonly kinds: readonly FactKind[];
+  readonly kinds: readonly LookupKind[];
   readonly reason: InvalidationReason;
 }
 

@@ -6,7 +6,7 @@ import type { Counter } from "../core/rate.ts";
 import type { Tracer } from "../core/trace.ts";
 import { Writes } from "../core/writes.ts";
 import { combineEvents, type Events } from "../observe/events.ts";
-import { logging, type Log } from "../observe/log.ts";
+import { createLogListener, type Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createStatus, type Status } from "../observe/status.ts";
 import { readBuild } from "./build.ts";
@@ -41,7 +41,7 @@ export function createProcessServices(config: Config, deps: ProcessDeps): Proces
   const build = readBuild();
   const metrics = createMetrics(build);
   const status = createStatus({ clock, wallTime, build });
-  const events = combineEvents([logging(log), metrics, status]);
+  const events = combineEvents([createLogListener(log), metrics, status]);
   const cache = openCache(config, { clock, wallTime, log, events: cacheEventsOf(events) });
   return {
     ...deps,

@@ -13,7 +13,7 @@ import { receive } from "../partners/stages/receive.ts";
 import { createVerifyKeyOn401 } from "../partners/stages/verify-key-on-401.ts";
 import { createResolveTenant, type ResolveTenantDeps } from "../partners/stages/resolve-tenant.ts";
 import { createRoute } from "../partners/stages/route.ts";
-import { createConcurrencyLimit, inLimits } from "../partners/stages/concurrency-limit.ts";
+import { createConcurrencyLimit, withLimits } from "../partners/stages/concurrency-limit.ts";
 import { createVersion } from "../partners/stages/version.ts";
 import type { CachedLookups } from "./cached-lookups.ts";
 
@@ -80,6 +80,6 @@ function limitsOf(
     maxUnsent: config.limits.unsentPerKey,
   });
   const recheck = createVerifyKeyOn401({ keys });
-  if (!config.rate.enabled) return inLimits(share, recheck);
-  return inLimits(share, inLimits(createRate({ ...rate, settings: config.rate }), recheck));
+  if (!config.rate.enabled) return withLimits(share, recheck);
+  return withLimits(share, withLimits(createRate({ ...rate, settings: config.rate }), recheck));
 }

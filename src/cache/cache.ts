@@ -3,22 +3,22 @@ import type { Config } from "../config/schema.ts";
 import type { CacheEvents, InvalidationReason, RedisState } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import type { LookupContext, Facts, FactKind } from "../core/ports.ts";
+import type { LookupContext, CachedLookup, LookupKind } from "../core/ports.ts";
 import type { Counter } from "../core/rate.ts";
 import { Secret } from "../core/secret.ts";
-import { CounterHere } from "./counter-here.ts";
-import { CounterShared } from "./counter-shared.ts";
+import { LocalCounter } from "./local-counter.ts";
+import { RedisCounter } from "./redis-counter.ts";
 import { Digests } from "./digest.ts";
-import type { Delivery } from "./pending-acks.ts";
+import type { InvalidationResult } from "./pending-acks.ts";
 import { UnknownKeyLimiter } from "./unknown-key-limiter.ts";
-import { createCachedLookup, type FactStore, type Tagged } from "./cached-lookup.ts";
+import { createCachedLookup, type LookupStore, type Tagged } from "./cached-lookup.ts";
 import { Invalidator } from "./invalidator.ts";
 import { InvalidationBus } from "./invalidation-bus.ts";
-import { Memory } from "./memory.ts";
+import { MemoryTier } from "./memory-tier.ts";
 import { parseTagged } from "./parse.ts";
 import { RedisKeys } from "./redis-keys.ts";
 import { firstContact, hasRedis, openRedis, type RedisClient } from "./redis.ts";
-import { Shared } from "./shared.ts";
+import { RedisTier } from "./redis-tier.ts";
 
 export interface CacheOptions {
   readonly config: Pick<Config, "cache" | "redis">;
@@ -33,7 +33,7 @@ export const KNOWN_MS = 24 * 3_600_000;
 
 /** The options of one kind of fact. */
 export interface NamespaceOptions<T> {
-  readonly kind: FactKind;
+  readonly kind: LookupKind;
   readonly parse: (value: unknown) => T | undefined;
   readonly ttl: number;
   readonly max: number;
@@ -44,7 +44,7 @@ export interface NamespaceOptions<T> {
 }
 
 /** The source of facts of one kind: one CMS. */
-export interface FactOrigin<K, T> {
+export interface LookupSource<K, T> {
   /** The name of the CMS. */
   readonly of: string;
   readonly lookup: (key: K, asking: LookupContext) => Promise<T | undefined>;
@@ -57,7 +57,7 @@ export interface FactOrigin<K, T> {
 /** The facts of one kind. */
 export interface Namespace<T> {
   /** The facts of one CMS, behind the cache. */
-  from<K>(origin: FactOrigin<K, T>): Facts<K, T>;
+  from<K>(origin: LookupSource<K, T>): CachedLookup<K, T>;
 }
 
 /** The cache of one process, and its connection to the cache that all replicas share in Redis. */
@@ -67,7 +67,7 @@ export class Cache {
   readonly #places: RedisKeys;
   readonly #redis: { readonly commands: RedisClient; readonly link: InvalidationBus } | undefined;
   readonly #invalidator: Invalidator;
-  readonly #stores = new Map<FactKind, Pick<FactStore<unknown>, "flush" | "drop">>();
+  readonly #stores = new Map<LookupKind, Pick<LookupStore<unknown>, "flush" | "drop">>();
   /** Resolves when Redis is first ready or the first attempt has failed; at once without Redis. */
   readonly begun: Promise<void>;
   #isClosed = false;
@@ -127,15 +127,15 @@ export class Cache {
   }
 
   /** Invalidates these kinds in this process only. */
-  flush(kinds: readonly FactKind[]): void {
+  flush(kinds: readonly LookupKind[]): void {
     for (const kind of kinds) this.#stores.get(kind)?.flush();
   }
 
   /** Creates the counter of rate limits: shared by all replicas with Redis, else for this process only. */
   counter(): Counter {
     const { clock, events, config } = this.#options;
-    if (this.#redis === undefined) return new CounterHere(clock);
-    return new CounterShared({
+    if (this.#redis === undefined) return new LocalCounter(clock);
+    return new RedisCounter({
       client: this.#redis.commands,
       places: this.#places,
       gate: this.#redis.link.gate,
@@ -146,12 +146,12 @@ export class Cache {
   }
 
   /** Invalidates these kinds in this process, in Redis and in all live replicas. Never rejects. */
-  invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
+  invalidate(kinds: readonly LookupKind[], reason: InvalidationReason): Promise<InvalidationResult> {
     return this.#invalidator.invalidate(kinds, reason);
   }
 
   /** Does the same for one fact of one CMS; `text` is what `textOf` returns for its key. */
-  forget(kind: FactKind, of: string, text: string): Promise<Delivery> {
+  forget(kind: LookupKind, of: string, text: string): Promise<InvalidationResult> {
     const name = this.#digests.name(kind, of, text);
     this.#stores.get(kind)?.drop(name);
     return this.#tellForget(kind, name);
@@ -182,10 +182,10 @@ export class Cache {
     return { commands, link };
   }
 
-  #memory<T extends object>(kind: NamespaceOptions<T>): Memory<Tagged<T>> {
+  #memory<T extends object>(kind: NamespaceOptions<T>): MemoryTier<Tagged<T>> {
     const { cache } = this.#options.config;
     const link = this.#redis?.link;
-    return new Memory<Tagged<T>>({
+    return new MemoryTier<Tagged<T>>({
       clock: this.#options.clock,
       ttl: kind.ttl,
       absentTtl: cache.absentTtl,
@@ -199,11 +199,11 @@ export class Cache {
     });
   }
 
-  #shared<T extends object>(options: NamespaceOptions<T>): Shared<Tagged<T>> | undefined {
+  #shared<T extends object>(options: NamespaceOptions<T>): RedisTier<Tagged<T>> | undefined {
     if (this.#redis === undefined || !this.sharesFacts) return undefined;
     const { kind, parse, ttl, guarded } = options;
     const { wallTime, events, clock, config } = this.#options;
-    return new Shared<Tagged<T>>({
+    return new RedisTier<Tagged<T>>({
       kind,
       client: this.#redis.commands,
       places: this.#places,
@@ -223,7 +223,7 @@ export class Cache {
    * Removes the record and publishes the invalidation, twice if there are other replicas. Before its first
    * ack, a replica may still write the record from an earlier lookup, and another may read it.
    */
-  async #tellForget(kind: FactKind, name: string): Promise<Delivery> {
+  async #tellForget(kind: LookupKind, name: string): Promise<InvalidationResult> {
     const link = this.#redis?.link;
     if (link === undefined) return { peers: 0, acknowledged: 0, complete: true };
     // Without a shared secret, names differ per replica: the others have to invalidate the kind.

@@ -2,11 +2,11 @@ import type { Clock } from "../core/clock.ts";
 import { GatewayError, type ErrorCode } from "../core/errors.ts";
 import { FOREVER, type Cancellation } from "../core/async/cancellation.ts";
 import type { Tier } from "../core/access-log.ts";
-import type { LookupContext, Facts, Found } from "../core/ports.ts";
-import { Afresh } from "./afresh.ts";
+import type { LookupContext, CachedLookup, Found } from "../core/ports.ts";
+import { RevalidationLimiter } from "./revalidation-limiter.ts";
 import type { UnknownKeyLimiter } from "./unknown-key-limiter.ts";
-import type { Memory } from "./memory.ts";
-import type { Shared, SharedRecord } from "./shared.ts";
+import type { MemoryTier } from "./memory-tier.ts";
+import type { RedisTier, RedisRecord } from "./redis-tier.ts";
 
 /** A fact (the CMS's answer about one API key or one tenant), and the marks of its source. */
 export interface Tagged<T> {
@@ -17,8 +17,8 @@ export interface Tagged<T> {
 /** The cache tiers in front of the lookups of one kind of fact. */
 export interface CachedLookupOptions<T extends object> {
   readonly clock: Clock;
-  readonly memory: Memory<Tagged<T>>;
-  readonly shared: Shared<Tagged<T>> | undefined;
+  readonly memory: MemoryTier<Tagged<T>>;
+  readonly shared: RedisTier<Tagged<T>> | undefined;
   readonly doorkeeper?: UnknownKeyLimiter;
   /** The lookup error on which a stale fact is served. */
   readonly staleOn?: ErrorCode;
@@ -44,9 +44,9 @@ export interface Source<K, T> {
 }
 
 /** All facts of one kind, of every CMS. They survive a reload that replaces a source. */
-export interface FactStore<T> {
+export interface LookupStore<T> {
   /** The facts of one source. */
-  from<K>(source: Source<K, T>): Facts<K, T>;
+  from<K>(source: Source<K, T>): CachedLookup<K, T>;
   /** Drops everything. Lookups in flight do not store their answers. */
   flush(): void;
   /** Does the same for one name. Both methods affect this process only. */
@@ -63,10 +63,10 @@ interface Flight<T> {
  * that is in flight when its name is invalidated is no longer stored or joined: its answer may be the one
  * just withdrawn.
  */
-export function createCachedLookup<T extends object>(options: CachedLookupOptions<T>): FactStore<T> {
+export function createCachedLookup<T extends object>(options: CachedLookupOptions<T>): LookupStore<T> {
   const { clock, memory, onFound } = options;
   const underWay = new Map<string, Flight<T>>();
-  const afresh = new Afresh<Found<T>>(clock);
+  const afresh = new RevalidationLimiter<Found<T>>(clock);
   const begin = <K>(how: typeof answer<K, T>, asked: Asked<K, T>): Promise<Found<T>> => {
     const { source, name } = asked;
     const isCurrent = () => underWay.get(name) === flight;
@@ -175,7 +175,7 @@ async function answer<K, T extends object>(
 async function learn<K, T extends object>(
   options: CachedLookupOptions<T>,
   question: Question<K, T>,
-  { epoch, isKnown = false }: Partial<SharedRecord<unknown>> = {},
+  { epoch, isKnown = false }: Partial<RedisRecord<unknown>> = {},
 ): Promise<Found<T>> {
   const { clock, memory, shared, doorkeeper } = options;
   const { name, isCurrent, source } = question;

@@ -1,6 +1,6 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { FactKind } from "../core/ports.ts";
+import type { LookupKind } from "../core/ports.ts";
 import { Secret } from "../core/secret.ts";
 
 /**
@@ -27,7 +27,7 @@ export class Digests {
    * Returns the name of a fact: a one-way digest of 43 characters, whatever the length of `text`. It includes
    * the CMS (`of`), so that the answer of one CMS is never found in a lookup for another.
    */
-  name(kind: FactKind, of: string, text: string): string {
+  name(kind: LookupKind, of: string, text: string): string {
     const content = `name\0${kind}\0${of}\0${text}`;
     const quick = hash("sha256", `${this.#pepper}${content}`, "base64url");
     const known = this.#names.get(quick);

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
-import type { FactKind } from "../core/ports.ts";
-import { PendingAcks, type Delivery } from "./pending-acks.ts";
+import type { LookupKind } from "../core/ports.ts";
+import { PendingAcks, type InvalidationResult } from "./pending-acks.ts";
 import { RedisBreaker } from "./redis-breaker.ts";
-import { type Ack, ALL_KINDS, type Message, readAck, readMessage, type Telling } from "./messages.ts";
+import { type Ack, ALL_KINDS, type Message, readAck, readMessage, type MessageBody } from "./messages.ts";
 import { Peers } from "./peers.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisClient } from "./redis.ts";
@@ -31,8 +31,8 @@ export interface InvalidationBusOptions {
   readonly commandTimeout: number;
   /** The longest that a message waits for the acks of the other replicas, in milliseconds. */
   readonly ackTimeout: number;
-  readonly onFlush: (kinds: readonly FactKind[]) => void;
-  readonly onForget: (kind: FactKind, name: string) => void;
+  readonly onFlush: (kinds: readonly LookupKind[]) => void;
+  readonly onForget: (kind: LookupKind, name: string) => void;
   readonly onChange: () => void;
   readonly onFailed: (cause: unknown) => void;
 }
@@ -86,7 +86,7 @@ export class InvalidationBus {
    * Removes `keys` from Redis, publishes the message to all replicas including this one, and waits for the
    * acks of the live ones. Never rejects. Takes at most two command timeouts and the ack timeout.
    */
-  async tell(telling: Telling, keys: readonly string[]): Promise<Delivery> {
+  async tell(telling: MessageBody, keys: readonly string[]): Promise<InvalidationResult> {
     const removed = await this.#remove(keys);
     // Drops what was read from Redis before the removal, at once: this replica's own message may be lost.
     if (telling.type === "flush") this.#options.onFlush(telling.kinds);
@@ -120,7 +120,7 @@ export class InvalidationBus {
     }
   }
 
-  async #publish(telling: Telling, seq: number): Promise<boolean> {
+  async #publish(telling: MessageBody, seq: number): Promise<boolean> {
     try {
       const message = JSON.stringify({ ...telling, from: this.#id, seq } satisfies Message);
       await this.#inTime(this.#options.commands.publish(this.#options.places.channel, message));

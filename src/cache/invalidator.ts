@@ -1,8 +1,8 @@
 import type { CacheEvents, InvalidationReason } from "../core/cache-events.ts";
 import type { Clock } from "../core/clock.ts";
-import type { FactKind } from "../core/ports.ts";
+import type { LookupKind } from "../core/ports.ts";
 import { BatchCoalescer } from "../core/async/batch-coalescer.ts";
-import type { Delivery } from "./pending-acks.ts";
+import type { InvalidationResult } from "./pending-acks.ts";
 import type { InvalidationBus } from "./invalidation-bus.ts";
 import { ALL_KINDS } from "./messages.ts";
 import type { RedisKeys } from "./redis-keys.ts";
@@ -21,10 +21,10 @@ export interface InvalidatorOptions {
   readonly places: RedisKeys;
   readonly events: CacheEvents;
   /** Invalidates in this process. */
-  readonly flush: (kinds: readonly FactKind[]) => void;
+  readonly flush: (kinds: readonly LookupKind[]) => void;
 }
 
-const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
+const ALONE: InvalidationResult = { peers: 0, acknowledged: 0, complete: true };
 
 /**
  * Invalidates facts in all replicas. At most one invalidation is in flight; further calls share the next
@@ -32,7 +32,7 @@ const ALONE: Delivery = { peers: 0, acknowledged: 0, complete: true };
  */
 export class Invalidator {
   readonly #options: InvalidatorOptions;
-  readonly #rounds: BatchCoalescer<readonly FactKind[], Delivery>;
+  readonly #rounds: BatchCoalescer<readonly LookupKind[], InvalidationResult>;
   #uncertainUntil = -Infinity;
   #cancelAgain: (() => void) | undefined;
 
@@ -42,7 +42,7 @@ export class Invalidator {
   }
 
   /** Invalidates in this process, Redis and the live replicas. Resolves when done or timed out. */
-  async invalidate(kinds: readonly FactKind[], reason: InvalidationReason): Promise<Delivery> {
+  async invalidate(kinds: readonly LookupKind[], reason: InvalidationReason): Promise<InvalidationResult> {
     if (kinds.length === 0) return ALONE;
     const { clock, events } = this.#options;
     const begun = clock.now();
@@ -58,11 +58,11 @@ export class Invalidator {
     this.#cancelAgain?.();
   }
 
-  #join(kinds: readonly FactKind[]): Promise<Delivery> {
+  #join(kinds: readonly LookupKind[]): Promise<InvalidationResult> {
     return this.#options.link === undefined ? Promise.resolve(ALONE) : this.#rounds.join(kinds);
   }
 
-  async #carryOut(kinds: readonly FactKind[]): Promise<Delivery> {
+  async #carryOut(kinds: readonly LookupKind[]): Promise<InvalidationResult> {
     const { link, places } = this.#options;
     return (await link?.tell({ type: "flush", kinds, distrust: false }, places.epochs(kinds))) ?? ALONE;
   }

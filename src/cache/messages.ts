@@ -1,5 +1,5 @@
 import { isObject } from "../core/json.ts";
-import type { FactKind } from "../core/ports.ts";
+import type { LookupKind } from "../core/ports.ts";
 
 /**
  * A message between replicas. `seq` numbers the sender's messages without gaps: a gap means a lost message.
@@ -12,16 +12,16 @@ export type Message = { readonly from: string; readonly seq: number } & (
   | { readonly type: "hello" }
   | { readonly type: "bye" }
   /** Invalidates all facts of these kinds. `distrust`: they may still be in Redis. */
-  | { readonly type: "flush"; readonly kinds: readonly FactKind[]; readonly distrust: boolean }
+  | { readonly type: "flush"; readonly kinds: readonly LookupKind[]; readonly distrust: boolean }
   /** Invalidates one fact. */
-  | { readonly type: "forget"; readonly kind: FactKind; readonly name: string; readonly distrust: boolean }
+  | { readonly type: "forget"; readonly kind: LookupKind; readonly name: string; readonly distrust: boolean }
 );
 
 /** The body of a message, without the sender's id and the sequence number. */
-export type Telling =
+export type MessageBody =
   | { readonly type: "beat" | "hello" | "bye" }
-  | { readonly type: "flush"; readonly kinds: readonly FactKind[]; readonly distrust: boolean }
-  | { readonly type: "forget"; readonly kind: FactKind; readonly name: string; readonly distrust: boolean };
+  | { readonly type: "flush"; readonly kinds: readonly LookupKind[]; readonly distrust: boolean }
+  | { readonly type: "forget"; readonly kind: LookupKind; readonly name: string; readonly distrust: boolean };
 
 /**
  * The answer to a flush or a forget: done. The answer to a hello: the sender trusts the contents of Redis.
@@ -54,7 +54,7 @@ export function readAck(text: string): Ack | undefined {
 }
 
 /** Every kind of fact. */
-export const ALL_KINDS: readonly FactKind[] = ["keys", "tenants"];
+export const ALL_KINDS: readonly LookupKind[] = ["keys", "tenants"];
 
 function readSender(body: Record<string, unknown> | undefined): Ack | undefined {
   const from = body?.["from"];
@@ -64,7 +64,7 @@ function readSender(body: Record<string, unknown> | undefined): Ack | undefined 
     : undefined;
 }
 
-function isKind(value: unknown): value is FactKind {
+function isKind(value: unknown): value is LookupKind {
   return value === "keys" || value === "tenants";
 }
 

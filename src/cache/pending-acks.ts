@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Ack } from "./messages.ts";
 
 /** The result of an invalidation; `complete` if Redis and all live replicas have carried it out. */
-export interface Delivery {
+export interface InvalidationResult {
   readonly peers: number;
   readonly acknowledged: number;
   readonly complete: boolean;
@@ -29,7 +29,7 @@ export class PendingAcks {
   }
 
   /** Resolves when all replicas have answered, after `giveUp`, or after the timeout. Never rejects. */
-  async begin(seq: number): Promise<Delivery> {
+  async begin(seq: number): Promise<InvalidationResult> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const pending: Pending = { waiting: undefined, early: new Set(), peers: 0, end: resolve };
     this.#pending.set(seq, pending);

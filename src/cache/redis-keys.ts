@@ -1,4 +1,4 @@
-import type { FactKind } from "../core/ports.ts";
+import type { LookupKind } from "../core/ports.ts";
 
 /**
  * The keys and channels in Redis. All share one hash tag, so that a Cluster keeps epochs and records in one
@@ -12,15 +12,15 @@ export class RedisKeys {
   }
 
   /** The key of the epoch: records of the kind are valid only if they carry its value. */
-  epoch(kind: FactKind): string {
+  epoch(kind: LookupKind): string {
     return `${this.#tag}:epoch:${kind}`;
   }
 
-  epochs(kinds: readonly FactKind[]): string[] {
+  epochs(kinds: readonly LookupKind[]): string[] {
     return kinds.map((kind) => this.epoch(kind));
   }
 
-  record(kind: FactKind, name: string): string {
+  record(kind: LookupKind, name: string): string {
     return `${this.#tag}:${kind}:${name}`;
   }
 

@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import { readVariable } from "../config/environment.ts";
-import { UsageError, type Flags, type Given } from "./command.ts";
+import { UsageError, type Flags, type ParsedArguments } from "./command.ts";
 import type { Io } from "./io.ts";
 
 /** The flag of every command that calls a running gateway. */
@@ -16,7 +16,7 @@ export const ADMIN_FLAG = {
  * Returns the URL of the admin port: from the flag, otherwise from the variables that the gateway itself
  * reads.
  */
-export function adminUrl(given: Given, { env }: Pick<Io, "env">, path: string): URL {
+export function adminUrl(given: ParsedArguments, { env }: Pick<Io, "env">, path: string): URL {
   const [host, port] = [env["ADMIN_HOST"] || "127.0.0.1", env["ADMIN_PORT"] || "9090"];
   const base = given.text("admin-url") ?? `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
   const url = URL.parse(path, base);

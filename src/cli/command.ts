@@ -16,7 +16,7 @@ export interface Flag {
 export type Flags = Readonly<Record<string, Flag>>;
 
 /** The parsed command line. */
-export interface Given {
+export interface ParsedArguments {
   readonly positionals: readonly string[];
   /** Returns the value of a flag; the last one if it was given several times. */
   text(name: string): string | undefined;
@@ -36,7 +36,7 @@ export interface Command {
   /** True if the command takes positional arguments. */
   readonly takesWords?: boolean;
   /** Runs the command. Resolves to an exit code; a `UsageError` is exit 2. */
-  readonly run: (given: Given, io: Io) => Promise<number>;
+  readonly run: (given: ParsedArguments, io: Io) => Promise<number>;
 }
 
 /** The command line is invalid; `message` gives the reason, in one or several lines. */

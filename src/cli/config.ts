@@ -1,7 +1,7 @@
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { isObject } from "../core/json.ts";
-import { UsageError, type Flags, type Given } from "./command.ts";
+import { UsageError, type Flags, type ParsedArguments } from "./command.ts";
 import type { Io } from "./io.ts";
 
 /** The flag of every command that reads the configuration. */
@@ -10,7 +10,7 @@ export const CONFIG_FLAG = {
 } as const satisfies Flags;
 
 /** Loads the configuration as `start` does. Throws a `ConfigError`. */
-export function configOf(given: Given, io: Io): Config {
+export function configOf(given: ParsedArguments, io: Io): Config {
   const file = given.text("config");
   const env = file === undefined ? io.env : { ...io.env, CONFIG_FILE: file };
   return loadConfig({ env, readFile: io.readFile });
@@ -19,7 +19,7 @@ export function configOf(given: Given, io: Io): Config {
 /**
  * Returns the API key in the variable that `--key-env` names. As an argument, other users could read the key.
  */
-export function keyOf(given: Given, io: Io): string | undefined {
+export function keyOf(given: ParsedArguments, io: Io): string | undefined {
   const name = given.text("key-env");
   if (name === undefined) return undefined;
   const key = io.env[name];

@@ -1,7 +1,7 @@
 import { readBuild } from "../app/build.ts";
 import type { Config } from "../config/schema.ts";
 import { targetsOf } from "../config/upstream.ts";
-import { complain, createLog, type Log } from "../observe/log.ts";
+import { reportLostLines, createLog, type Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
 import { LineWriter } from "../observe/writer.ts";
 import type { Io } from "./io.ts";
@@ -21,7 +21,7 @@ export interface OpenLog {
  */
 export async function openLog(config: Config, io: Io): Promise<OpenLog> {
   const { level, format } = config.log;
-  const writer = new LineWriter({ fd: 1, clock: io.clock, onLost: complain });
+  const writer = new LineWriter({ fd: 1, clock: io.clock, onLost: reportLostLines });
   const ways = { flush: () => writer.flush(), end: () => writer.flushSync() };
   if (format === "json" || (format === "auto" && !io.colours))
     return { log: createLog(level, writer), ...ways };

@@ -4,7 +4,7 @@ import type { PartySpec } from "../prove/material.ts";
 import { BLOCKS } from "../prove/matrix.ts";
 import type { ProveOptions } from "../prove/prove.ts";
 import type { Doc, Id } from "../prove/world.ts";
-import { UsageError, type Flags, type Given } from "./command.ts";
+import { UsageError, type Flags, type ParsedArguments } from "./command.ts";
 import type { Io } from "./io.ts";
 
 /** The published collections. The run detects which of them are exposed. */
@@ -76,7 +76,7 @@ export const FLAGS = {
 } as const satisfies Flags;
 
 /** Reads and validates the options. Throws a `UsageError` with every problem. */
-export function readOptions(given: Given, io: Io): ProveOptions {
+export function readOptions(given: ParsedArguments, io: Io): ProveOptions {
   const problems: string[] = [];
   const origin = originOf(given.text("gateway"), problems);
   const parties = [partyOf("A", given, io), partyOf("B", given, io)] as const;
@@ -149,7 +149,7 @@ function originOf(text: string | undefined, problems: string[]): URL {
   return new URL("http://localhost");
 }
 
-function partyOf(side: "A" | "B", given: Given, io: Io): PartySpec {
+function partyOf(side: "A" | "B", given: ParsedArguments, io: Io): PartySpec {
   const letter = side.toLowerCase();
   const id = given.text(`id-${letter}`);
   return {

@@ -1,5 +1,5 @@
 import { ADMIN_FLAG, adminToken, adminUrl, askAdmin } from "./admin.ts";
-import { EXIT, UsageError, type Command, type Given } from "./command.ts";
+import { EXIT, UsageError, type Command, type ParsedArguments } from "./command.ts";
 import type { Io } from "./io.ts";
 
 /** `partners-gateway purge`: calls `POST /purge` of one replica, which notifies the others. */
@@ -33,7 +33,7 @@ export const purge: Command = {
 };
 
 /** Returns the request's body, which names exactly one kind of cached data. */
-async function bodyOf(given: Given, { readInput }: Pick<Io, "readInput">): Promise<object> {
+async function bodyOf(given: ParsedArguments, { readInput }: Pick<Io, "readInput">): Promise<object> {
   const user = given.text("user");
   const tenant = given.text("tenant");
   const asked = [given.has("all"), given.has("key"), user !== undefined, tenant !== undefined];

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { suggestion } from "../config/nearest.ts";
-import { EXIT, UsageError, type Command, type Flag, type Flags, type Given } from "./command.ts";
+import { EXIT, UsageError, type Command, type Flag, type Flags, type ParsedArguments } from "./command.ts";
 import { COMMANDS, type Entry } from "./commands.ts";
 import type { Io } from "./io.ts";
 
@@ -39,7 +39,10 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<numbe
 }
 
 /** Parses the arguments after the command's name by its flags. Throws a `UsageError`. */
-export function parse(words: readonly string[], command: Pick<Command, "flags" | "takesWords">): Given {
+export function parse(
+  words: readonly string[],
+  command: Pick<Command, "flags" | "takesWords">,
+): ParsedArguments {
   const flags: Flags = { ...command.flags, help: HELP_FLAG };
   const options: NonNullable<ParseArgsConfig["options"]> = { help: { type: "boolean", short: "h" } };
   for (const [name, { type, multiple }] of Object.entries(command.flags)) {
@@ -63,7 +66,7 @@ export function parse(words: readonly string[], command: Pick<Command, "flags" |
   }
 }
 
-function given(values: Readonly<Record<string, unknown>>, positionals: readonly string[]): Given {
+function given(values: Readonly<Record<string, unknown>>, positionals: readonly string[]): ParsedArguments {
   const texts = (name: string): string[] =>
     [values[name]].flat().filter((value): value is string => typeof value === "string");
   return { positionals, texts, text: (name) => texts(name).at(-1), has: (name) => values[name] === true };

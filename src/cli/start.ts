@@ -7,7 +7,7 @@ import type { Command } from "./command.ts";
 import { CONFIG_FLAG, configOf } from "./config.ts";
 import { setUpHeap } from "./v8-flags.ts";
 import type { Io } from "./io.ts";
-import { openLife, type Life } from "./life.ts";
+import { openRuntime, type ProcessRuntime } from "./process-runtime.ts";
 import { openTracing } from "./outlets.ts";
 import { replicaWarnings } from "./replicas.ts";
 
@@ -28,7 +28,7 @@ export const start: Command = {
   async run(given, io) {
     setUpHeap();
     const config = configOf(given, io);
-    const life = await openLife(config, io);
+    const life = await openRuntime(config, io);
     const { log, flush, exit } = life;
     for (const { setting, message } of replicaWarnings(config, io)) log.warn({ setting }, message);
     // Before the "listening" line: a supervisor that waits for that line may send a signal at once.
@@ -53,7 +53,7 @@ export const start: Command = {
 };
 
 /** Starts the gateway, and has the end of the process drain it. */
-async function open(config: Config, io: Io, { log, exit }: Life): Promise<RunningGateway> {
+async function open(config: Config, io: Io, { log, exit }: ProcessRuntime): Promise<RunningGateway> {
   const tracing = await openTracing(config, io, log);
   const { clock } = io;
   const gateway = await startGateway(config, { clock, wallTime, log, tracer: tracing?.tracer });

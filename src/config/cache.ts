@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { duration, patience, size } from "./units.ts";
+import { duration, positiveDuration, size } from "./units.ts";
 import { count, hostPort } from "./words.ts";
 
 /** The settings of the cache: the section `cache`. */
@@ -81,13 +81,13 @@ export const redis = z
       .describe(
         "The secret, equal on all replicas, that digests the names of Redis records and seals them. Without it, replicas share invalidations but no cached keys or tenants.",
       ),
-    commandTimeout: patience
+    commandTimeout: positiveDuration
       .prefault("50ms")
       .describe(
         "The timeout of a Redis command. After one timeout the gateway uses no Redis for a while (1s, doubled with each failure, at most 10s).",
       ),
-    connectTimeout: patience.prefault("1s").describe("The timeout of a connection attempt to Redis."),
-    ackTimeout: patience
+    connectTimeout: positiveDuration.prefault("1s").describe("The timeout of a connection attempt to Redis."),
+    ackTimeout: positiveDuration
       .prefault("250ms")
       .describe(
         "The longest that a native write waits for the other replicas to acknowledge its invalidation.",

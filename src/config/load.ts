@@ -7,7 +7,7 @@ import { suggestion } from "./nearest.ts";
 import { ConfigError, type Problem } from "./problem.ts";
 import { upstreamProblems } from "./references.ts";
 import { schema, type Config } from "./schema.ts";
-import { senseProblems } from "./sense.ts";
+import { consistencyProblems } from "./consistency.ts";
 
 /**
  * Loads the configuration from the environment and, with lower precedence, from the YAML file in
@@ -22,7 +22,7 @@ export function loadConfig(sources: Sources): Config {
   if (settings["upstream"] === undefined) settings["upstream"] = {};
   const result = schema.safeParse(settings);
   if (!result.success) problems.push(...result.error.issues.flatMap((issue) => explain(issue)));
-  else problems.push(...senseProblems(result.data, settings));
+  else problems.push(...consistencyProblems(result.data, settings));
   problems.push(...exposureProblems(settings), ...upstreamProblems(settings, sources));
   if (!result.success || problems.length > 0)
     throw new ConfigError(problems.map((problem) => tell(problem, file, found)));

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { cache, redis } from "./cache.ts";
 import { cms } from "./cms.ts";
 import { rate } from "./rate.ts";
-import { duration, patience, size } from "./units.ts";
+import { duration, positiveDuration, size } from "./units.ts";
 import { upstream, upstreamName, upstreams } from "./upstream.ts";
 import { versionSettings } from "./versions.ts";
 import { COLLECTIONS, VERSIONS, cidr, count, headerName, port, prefix, slug } from "./words.ts";
@@ -32,15 +32,15 @@ const server = z.strictObject({
   drainTimeout: duration
     .prefault("25s")
     .describe("How long after the drain delay requests in flight may take to finish."),
-  keepAliveTimeout: patience
+  keepAliveTimeout: positiveDuration
     .prefault("65s")
     .describe(
       "How long an idle client connection stays open. Keep it above the idle timeout of your load balancer.",
     ),
-  headersTimeout: patience
+  headersTimeout: positiveDuration
     .prefault("15s")
     .describe("The longest that a client may take to send a request's headers, also on the admin port."),
-  idleTimeout: patience
+  idleTimeout: positiveDuration
     .prefault("120s")
     .describe("How long a connection with a request in flight may transfer no byte before it is closed."),
   maxHeaderSize: size
@@ -86,10 +86,10 @@ const native = z.strictObject({
       "The action on an ambiguous native path (dot segments, backslashes): refuse it, or forward and report it (observe).",
     ),
   upstream: upstreamName.default("default").describe("The name of the upstream of native traffic."),
-  firstByteTimeout: patience
+  firstByteTimeout: positiveDuration
     .prefault("120s")
     .describe("Native requests: the longest wait for the first byte of the CMS's answer."),
-  idleTimeout: patience
+  idleTimeout: positiveDuration
     .prefault("120s")
     .describe("Native requests: the longest pause within a body, in either direction."),
 });
@@ -133,12 +133,12 @@ const partners = z.strictObject({
     .boolean()
     .default(true)
     .describe("Whether equal reads by one key that are in flight at the same time share one CMS request."),
-  deadline: patience.prefault("30s").describe("The timeout of a partner request in all."),
+  deadline: positiveDuration.prefault("30s").describe("The timeout of a partner request in all."),
 });
 
 const limits = z.strictObject({
   body: size.prefault("1MiB").describe("The largest body of a partner request; over it, the answer is 413."),
-  bodyPause: patience
+  bodyPause: positiveDuration
     .prefault("10s")
     .describe(
       "The longest pause within the body of a partner request; over it, the answer is 400 and the connection is closed.",

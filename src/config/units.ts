@@ -13,7 +13,7 @@ export const duration = quantity(MILLISECONDS, "a duration such as 250ms, 15s, 5
 );
 
 /** A timeout or interval: a duration greater than 0. */
-export const patience = duration.refine((ms) => ms > 0, {
+export const positiveDuration = duration.refine((ms) => ms > 0, {
   error: "expected more than 0: a timeout of 0 would always expire",
 });
 

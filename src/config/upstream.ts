@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { patience, size } from "./units.ts";
+import { positiveDuration, size } from "./units.ts";
 import { count, httpUrl } from "./words.ts";
 
 /** The name of an upstream; the section `upstream` is named `default`. */
@@ -35,11 +35,11 @@ const settings = {
   connections: count
     .default(64)
     .describe("The largest number of connections to the CMS for partner requests."),
-  connectTimeout: patience.prefault("3s").describe("The timeout of a connection attempt to the CMS."),
-  firstByteTimeout: patience
+  connectTimeout: positiveDuration.prefault("3s").describe("The timeout of a connection attempt to the CMS."),
+  firstByteTimeout: positiveDuration
     .prefault("15s")
     .describe("Partner requests: the longest wait for the first byte of the CMS's answer."),
-  idleTimeout: patience
+  idleTimeout: positiveDuration
     .prefault("10s")
     .describe("Partner requests: the longest pause between two parts of the CMS's answer."),
   queue: count
@@ -65,15 +65,15 @@ const settings = {
     .describe(
       "The number of consecutive requests without any answer after which the circuit breaker opens; while it is open, partners get 503 at once.",
     ),
-  breakerRetry: patience
+  breakerRetry: positiveDuration
     .prefault("1s")
     .describe("The interval at which an open circuit breaker lets one request through as a trial."),
-  deadline: patience
+  deadline: positiveDuration
     .prefault("20s")
     .describe(
       "Partner requests: the timeout of one request to the CMS in all. Keep it below partners.deadline.",
     ),
-  keepAlive: patience
+  keepAlive: positiveDuration
     .prefault("4s")
     .describe(
       "How long an idle connection to the CMS stays open. Keep it below the CMS's own timeout (Node: 5s).",
@@ -84,10 +84,10 @@ const settings = {
   maxAnswer: size
     .prefault("16MiB")
     .describe("The largest CMS answer to a partner request; a larger one becomes a 500."),
-  healthInterval: patience
+  healthInterval: positiveDuration
     .prefault("2s")
     .describe("With several targets: the interval of health checks of each target."),
-  healthTimeout: patience
+  healthTimeout: positiveDuration
     .prefault("2s")
     .describe(
       "With several targets: the timeout of a health check. After two consecutive failures a target gets no requests.",

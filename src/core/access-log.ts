@@ -8,7 +8,7 @@ import type { VersionState } from "./version-end.ts";
 export type Tier = "memory" | "joined" | "redis" | "cms" | "stale";
 
 /**
- * The fields of one request's line in the access log. Stages write them and `record` prints them; no decision
+ * The fields of one request's line in the access log. Stages write them and `reportRequests` prints them; no decision
  * depends on them. They contain no key, no body and no text of the CMS.
  */
 export interface AccessLogFields {

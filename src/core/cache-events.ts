@@ -1,5 +1,5 @@
 import type { Tier } from "./access-log.ts";
-import type { FactKind } from "./ports.ts";
+import type { LookupKind } from "./ports.ts";
 
 /**
  * The cause of an invalidation. `uncertain`: a write without an answer, which the CMS may still carry out.
@@ -9,7 +9,7 @@ export type InvalidationReason = "write" | "uncertain" | "purge";
 /** The result of an invalidation. */
 export interface Invalidation {
   readonly reason: InvalidationReason;
-  readonly kinds: readonly FactKind[];
+  readonly kinds: readonly LookupKind[];
   /** The time from its start until every reachable replica had invalidated, in milliseconds. */
   readonly ms: number;
   /** The number of other live replicas, and how many of them acknowledged. */
@@ -31,7 +31,7 @@ export interface RedisState {
 /** The events of the cache, for metrics and the log. Every call is short and must not throw. */
 export interface CacheEvents {
   /** A lookup was answered; the counts give the hit rate of each tier. */
-  found(kind: FactKind, via: Tier): void;
+  found(kind: LookupKind, via: Tier): void;
   /** Facts were invalidated; `ms` goes into the `revocation` histogram. */
   invalidated(invalidation: Invalidation): void;
   /** The state of Redis has changed. */

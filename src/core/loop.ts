@@ -15,11 +15,11 @@ const ID = randomBytes(12).toString("hex");
 const MARK = `partners-gateway; id=${ID}`;
 
 /** Returns the header's value for the next server: the received value, unchanged, and this process. */
-export function markedLoop(received?: string | readonly string[]): string {
+export function loopHeaderValue(received?: string | readonly string[]): string {
   return received === undefined || received.length === 0 ? MARK : `${String(received)}, ${MARK}`;
 }
 
 /** Returns true for a request that this process has sent, directly or through other servers. */
-export function hasComeBack(raw: RawHeaders): boolean {
+export function isLoop(raw: RawHeaders): boolean {
   return valuesOf(raw, LOOP_HEADER).some((value) => value.includes(ID));
 }

@@ -115,11 +115,11 @@ export interface Cms {
   /**
    * Returns the kinds of cached facts that a native request may change: all, unless it provably cannot. Pure.
    */
-  writesTo(request: NativeRequest): readonly FactKind[];
+  writesTo(request: NativeRequest): readonly LookupKind[];
 }
 
 /** The kinds of cached facts: the user of a key, and a tenant. */
-export type FactKind = "keys" | "tenants";
+export type LookupKind = "keys" | "tenants";
 
 /** The head of a native request, as received. */
 export interface NativeRequest {
@@ -172,7 +172,7 @@ export interface Translation {
 }
 
 /** A cached lookup. */
-export interface Facts<K, T> {
+export interface CachedLookup<K, T> {
   /** Returns the cached fact, or looks it up. Concurrent calls for one key share one lookup. */
   find(key: K, asking: LookupContext): Promise<Found<T>>;
   /**

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "./errors.ts";
 import type { Breach, WithheldValues } from "./foreign.ts";
 import type { Tier } from "./access-log.ts";
-import type { FactKind } from "./ports.ts";
+import type { LookupKind } from "./ports.ts";
 
 /**
  * The data of the status page, bounded in size. `observe/` collects it, `server/` sends it and the page draws
@@ -35,16 +35,16 @@ export interface Health {
 }
 
 /** The present state, read from its owners instead of counted a second time. */
-export interface Standing {
+export interface CurrentState {
   readonly health: Health;
   readonly load: Load;
-  readonly targets: readonly TargetStanding[];
+  readonly targets: readonly TargetState[];
   /** The end dates of versions, by name. */
-  readonly endings: Readonly<Record<string, VersionEnd>>;
+  readonly endings: Readonly<Record<string, VersionDates>>;
 }
 
 /** The state of one target of an upstream; `target` is its origin. */
-export interface TargetStanding {
+export interface TargetState {
   readonly upstream: string;
   readonly target: string;
   readonly state: PartState;
@@ -53,7 +53,7 @@ export interface TargetStanding {
 }
 
 /** The end dates of a version, ISO 8601. */
-export interface VersionEnd {
+export interface VersionDates {
   readonly deprecation?: string | undefined;
   readonly sunset?: string | undefined;
 }
@@ -107,13 +107,13 @@ export interface Row {
 
 /** The number of lookups of one kind that one tier answered. */
 export interface CacheTierRow {
-  readonly fact: FactKind;
+  readonly fact: LookupKind;
   readonly via: Tier;
   readonly count: number;
 }
 
 /** The use of a version by the user of a key. Never contains the key. */
-export interface Use extends VersionEnd {
+export interface Use extends VersionDates {
   readonly userId: string;
   readonly version: string;
   readonly tenant: string;

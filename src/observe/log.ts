@@ -46,7 +46,7 @@ function createIsoTime(): () => string {
 }
 
 /** Reports lost lines on standard error. If that fails too, there is no other place to report it. */
-export function complain(cause: unknown): void {
+export function reportLostLines(cause: unknown): void {
   const why = cause instanceof Error ? cause.message : String(cause);
   try {
     writeSync(2, `the log cannot be written, its lines are lost: ${why}\n`);
@@ -56,7 +56,7 @@ export function complain(cause: unknown): void {
 }
 
 /** Writes every request to `log`. */
-export function logging(
+export function createLogListener(
   log: Log,
 ): Pick<Events, "request" | "refused" | "isolation" | "unreadable" | "withheld" | "observed"> {
   return {

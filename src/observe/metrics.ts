@@ -1,5 +1,5 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
-import type { Build, Load, Standing, TargetStanding } from "../core/status.ts";
+import type { Build, Load, CurrentState, TargetState } from "../core/status.ts";
 import type { Events, RequestSample } from "./events.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
 import { closedSet, closedPairs } from "./labels.ts";
@@ -7,7 +7,7 @@ import { closedSet, closedPairs } from "./labels.ts";
 /** The metrics' event listener, and the page to scrape. */
 export interface Metrics extends Events {
   /** Returns the text that Prometheus scrapes, including the current state. */
-  page(standing: Omit<Standing, "endings">): Promise<MetricsPage>;
+  page(standing: Omit<CurrentState, "endings">): Promise<MetricsPage>;
 }
 
 /** The answer to a Prometheus scrape. */
@@ -44,7 +44,7 @@ export function createMetrics(build: Build): Metrics {
   instruments.set("gateway_build_info", { ...build }, 1);
   /** True if the last request for the rate limit was counted; `undefined` if none had to be counted. */
   let rateCounts: boolean | undefined;
-  const settle = (standing: Omit<Standing, "endings">): void => {
+  const settle = (standing: Omit<CurrentState, "endings">): void => {
     instruments.settle();
     setStanding(instruments, standing);
     if (rateCounts !== undefined) instruments.set("gateway_part_state", { part: "rate" }, Number(rateCounts));
@@ -115,7 +115,10 @@ function countVersion(
   instruments.count("gateway_version_requests_total", { version, state, user: callerLabel(String(userId)) });
 }
 
-function setStanding(instruments: Instruments, { health, load, targets }: Omit<Standing, "endings">): void {
+function setStanding(
+  instruments: Instruments,
+  { health, load, targets }: Omit<CurrentState, "endings">,
+): void {
   setLoad(instruments, load);
   setTargets(instruments, targets);
   instruments.clear("gateway_part_state");
@@ -134,7 +137,7 @@ function setLoad(instruments: Instruments, { inFlight, connections, waiting, bre
 }
 
 /** Sets the current targets only: a reload may have replaced the earlier ones. */
-function setTargets(instruments: Instruments, targets: readonly TargetStanding[]): void {
+function setTargets(instruments: Instruments, targets: readonly TargetState[]): void {
   instruments.clear("gateway_target_state");
   instruments.clear("gateway_target_requests");
   for (const { upstream, target, state, requests } of targets) {

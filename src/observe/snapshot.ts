@@ -1,5 +1,5 @@
 import type { Tier } from "../core/access-log.ts";
-import type { FactKind } from "../core/ports.ts";
+import type { LookupKind } from "../core/ports.ts";
 import type {
   BreachEntry,
   Build,
@@ -8,9 +8,9 @@ import type {
   Row,
   Series,
   Snapshot,
-  Standing,
+  CurrentState,
   Use,
-  VersionEnd,
+  VersionDates,
   WithheldEntry,
 } from "../core/status.ts";
 import type { RequestOutcome } from "./counters.ts";
@@ -51,7 +51,7 @@ const USES = 50;
 /** The data of the status page: the counts, and the state at this moment. */
 export function snapshotOf(
   { slots, uses, ...heard }: Heard,
-  { health, load, endings }: Omit<Standing, "targets">,
+  { health, load, endings }: Omit<CurrentState, "targets">,
 ): Snapshot {
   return {
     ...heard,
@@ -79,7 +79,7 @@ function seriesOf(slots: readonly HeardSlot[]): Series {
   };
 }
 
-const FACTS: readonly FactKind[] = ["keys", "tenants"];
+const FACTS: readonly LookupKind[] = ["keys", "tenants"];
 const VIAS: readonly Tier[] = ["memory", "joined", "redis", "cms", "stale"];
 
 function tiersOf(slots: readonly HeardSlot[]): CacheTierRow[] {
@@ -88,17 +88,17 @@ function tiersOf(slots: readonly HeardSlot[]): CacheTierRow[] {
 }
 
 /** The uses of ending versions first, then by the latest request. */
-function usesOf(uses: readonly Use[], endings: Readonly<Record<string, VersionEnd>>): Use[] {
+function usesOf(uses: readonly Use[], endings: Readonly<Record<string, VersionDates>>): Use[] {
   return uses
     .map((use) => ({ ...use, ...datesOf(endings[use.version]) }))
     .toSorted((a, b) => Number(endsAtAll(b)) - Number(endsAtAll(a)) || b.seen - a.seen)
     .slice(0, USES);
 }
 
-function datesOf(ending: VersionEnd = {}): VersionEnd {
+function datesOf(ending: VersionDates = {}): VersionDates {
   return { deprecation: ending.deprecation, sunset: ending.sunset };
 }
 
-function endsAtAll({ deprecation, sunset }: VersionEnd): boolean {
+function endsAtAll({ deprecation, sunset }: VersionDates): boolean {
   return deprecation !== undefined || sunset !== undefined;
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 import type { Tier } from "../core/access-log.ts";
-import type { FactKind } from "../core/ports.ts";
+import type { LookupKind } from "../core/ports.ts";
 import type { BreachEntry, Build, RefusalEntry, Use, WithheldEntry } from "../core/status.ts";
 import type { Events, NativeRefusalEvent, RequestSample } from "./events.ts";
 import { Entries } from "./isolation.ts";
@@ -97,7 +97,7 @@ function count({ slots, tenants, versions }: Tallies, { status, ms, note }: Requ
   countTier(slot.tiers, "tenants", note.tenantVia);
 }
 
-function countTier(tiers: HeardSlot["tiers"], fact: FactKind, via: Tier | undefined): void {
+function countTier(tiers: HeardSlot["tiers"], fact: LookupKind, via: Tier | undefined): void {
   if (via === undefined) return;
   const name = `${fact} ${via}`;
   tiers.set(name, (tiers.get(name) ?? 0) + 1);

@@ -8,7 +8,7 @@ import type { Clock } from "../core/clock.ts";
  */
 const BUFFER_CHARS = 4_096;
 /** The most bytes that are buffered while the reader stalls. Further lines are lost. */
-export const MOST_WAITING = 4 * 1_048_576;
+export const MAX_BUFFERED_BYTES = 4 * 1_048_576;
 /** The wait in milliseconds before a busy descriptor is tried again. */
 const RETRY_MS = 10;
 /** The most tries, in all, at the end of the process. */
@@ -70,7 +70,7 @@ export class LineWriter implements DestinationStream {
     const bytes = Buffer.from(this.#text);
     this.#text = "";
     if (bytes.length === 0) return;
-    if (this.#bytes + bytes.length > MOST_WAITING) return this.#lose("its reader stalls");
+    if (this.#bytes + bytes.length > MAX_BUFFERED_BYTES) return this.#lose("its reader stalls");
     this.#waiting.push(bytes);
     this.#bytes += bytes.length;
   }

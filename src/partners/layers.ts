@@ -4,8 +4,8 @@ import type { Answer } from "../core/envelope.ts";
 import { renderError } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import type { AccessLogFields } from "../core/access-log.ts";
-import { inPlace } from "../core/place.ts";
-import { Unsent } from "../core/unsent.ts";
+import { withSlot } from "../core/async/with-slot.ts";
+import { BufferedBytesLimiter } from "../core/buffered-bytes.ts";
 import type { Tracer } from "../core/trace.ts";
 import type { Handler } from "./pipeline.ts";
 
@@ -22,7 +22,7 @@ export interface RequestReport {
 }
 
 /** Calls `report` for every request when its final status is known. */
-export function record(report: (finished: RequestReport) => void, clock: Clock): Layer {
+export function reportRequests(report: (finished: RequestReport) => void, clock: Clock): Layer {
   return (inner) => async (request) => {
     const begun = clock.now();
     const answer = await inner(request);
@@ -49,7 +49,7 @@ export function withServerSpans(tracer: Tracer): Layer {
 }
 
 /** Turns any thrown value into the error envelope. Never throws. */
-export const rescue: Layer = (inner) => async (request) => {
+export const renderErrors: Layer = (inner) => async (request) => {
   try {
     return await inner(request);
   } catch (thrown) {
@@ -96,7 +96,7 @@ export function admission({
   readonly maxUnsent: number;
 }): Admission {
   let inFlight = 0;
-  const unsent = new Unsent(maxUnsent, "gateway.busy");
+  const unsent = new BufferedBytesLimiter(maxUnsent, "gateway.busy");
   const release = (): void => void (inFlight -= 1);
   return {
     get inFlight() {
@@ -106,7 +106,7 @@ export function admission({
       if (inFlight >= max) throw new GatewayError("gateway.busy");
       unsent.admit("all");
       inFlight += 1;
-      return await inPlace(request, release, async () =>
+      return await withSlot(request, release, async () =>
         unsent.room("all", request).keep(await inner(request)),
       );
     },
@@ -119,7 +119,7 @@ export function admission({
  * - rescue is outside the rest: a deadline or a refusal is answered with the envelope;
  * - deadline is outside admission: it covers everything inside.
  */
-export function inLayers(
+export function withLayers(
   pipeline: Handler,
   layers: readonly Layer[],
 ): (request: Incoming) => Promise<Answer> {

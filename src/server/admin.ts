@@ -4,7 +4,7 @@ import type { Health, Snapshot } from "../core/status.ts";
 import { EventStream } from "./event-stream.ts";
 import { readPage, type PageFile } from "./page.ts";
 import { handlePurge, type Purge } from "./purge.ts";
-import { mayLook } from "./token.ts";
+import { hasReadAccess } from "./token.ts";
 
 /** The dependencies of the admin port. */
 export interface AdminOptions extends AdminApi {
@@ -136,7 +136,7 @@ async function show(
 ): Promise<void> {
   const { method } = request;
   const path = pathOf(request);
-  if (!mayLook(request, context.token)) return refuseAccess(response, context);
+  if (!hasReadAccess(request, context.token)) return refuseAccess(response, context);
   if (path === "/metrics") return write(response, 200, await context.metrics());
   if (path === "/events" && method === "GET") {
     if (!(await context.events.add(response)))

@@ -6,7 +6,7 @@ import type { Incoming } from "../core/context.ts";
 import { renderError, type Answer } from "../core/envelope.ts";
 import { GatewayError, toGatewayError } from "../core/errors.ts";
 import { carriesApiKey, hasUsableHost, valuesOf } from "../core/headers.ts";
-import { hasComeBack } from "../core/loop.ts";
+import { isLoop } from "../core/loop.ts";
 import { CancellationSource } from "../core/async/cancellation.ts";
 import { isUnderPrefix, originFormOf, parseTarget, type RequestTarget } from "../core/path.ts";
 import { scheduleEndOfTick, flushTick } from "../core/async/end-of-tick.ts";
@@ -137,7 +137,7 @@ export class RequestRouter {
   #partners(exchange: Exchange, ways: Routes, target: RequestTarget): void {
     const { request, response, requestId, expectsContinue } = exchange;
     const { clock } = this.#options;
-    if (hasComeBack(request.rawHeaders)) return this.#refuse(exchange, new GatewayError("gateway.loop"));
+    if (isLoop(request.rawHeaders)) return this.#refuse(exchange, new GatewayError("gateway.loop"));
     if (!isPlainMessage(request)) return this.#refuse(exchange, new GatewayError("request.malformed"));
     const left = new CancellationSource();
     response.on("close", () => {

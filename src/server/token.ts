@@ -30,7 +30,7 @@ function sha256(text: string): Buffer {
  * if `Host` is an own name of this machine. Otherwise a web page in the operator's browser could resolve its
  * own name to 127.0.0.1 and read everything (DNS rebinding).
  */
-export function mayLook(request: IncomingMessage, token: string | undefined): boolean {
+export function hasReadAccess(request: IncomingMessage, token: string | undefined): boolean {
   if (token !== undefined) return isSame(bearerOf(request) ?? passwordOf(request), token);
   return !isLoopback(request.socket.localAddress ?? "") || isOwnName(request.headers.host ?? "");
 }

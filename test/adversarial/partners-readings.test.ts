@@ -8,7 +8,7 @@ import { recordId } from "../../src/cms/payload/ids.ts";
 import { isHidden, isInclusion, readSelect, showFields } from "../../src/cms/payload/selection.ts";
 import { versionNames } from "../../src/cms/payload/names.ts";
 import { payloadSettings } from "../../src/cms/payload/settings.ts";
-import { Sieve } from "../../src/cms/payload/sieve.ts";
+import { RecordSanitiser } from "../../src/cms/payload/record-sanitiser.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { mint } from "../../src/core/brand.ts";
 import type { Tenant } from "../../src/core/context.ts";
@@ -166,7 +166,7 @@ await tap.test("removes every record of another tenant and every secret from any
   fc.assert(
     fc.property(fc.dictionary(fc.constantFrom("x", "venue", "events", "hash"), anything), (rest) => {
       const record: Json = structuredClone({ ...rest, id: 1, tenant: 1, title: "own" });
-      new Sieve(settings, { tenant: tenantA, requestId: "id" }).clean(record, "pages");
+      new RecordSanitiser(settings, { tenant: tenantA, requestId: "id" }).clean(record, "pages");
       const text = JSON.stringify(record);
       if (text.split('"own"').length > 2) kept += 1;
       return !text.includes("FOREIGN") && !namesIn(record).some((name) => settings.secretFields.has(name));
@@ -188,7 +188,7 @@ await tap.test("an unmodified record is returned as it came, in every version", 
       (rest, version, hidden) => {
         const record: Json = structuredClone({ ...rest, id: 1, tenant: 1, title: "own" });
         const before = JSON.stringify(record);
-        const sieve = new Sieve(version, { tenant: tenantA, requestId: "id" });
+        const sieve = new RecordSanitiser(version, { tenant: tenantA, requestId: "id" });
         for (const name of hidden) sieve.hide(record, name);
         sieve.clean(record, "pages");
         if (!sieve.hasChanged) untouched += 1;

@@ -47,7 +47,7 @@ export const REVOCATION: readonly SuiteMutant[] = [
   {
     area: "revocation",
     name: "a record in Redis counts under any epoch",
-    patches: [{ file: "cache/shared.ts", find: ` || record["epoch"] !== at.epoch`, replace: "" }],
+    patches: [{ file: "cache/redis-tier.ts", find: ` || record["epoch"] !== at.epoch`, replace: "" }],
     tests: ["test/integration/redis-tiers.test.ts", "test/integration/redis-revocation.test.ts"],
   },
   {

@@ -74,8 +74,10 @@ export const LIMITS: readonly SuiteMutant[] = [
   {
     area: "limits",
     name: "an unread response no longer counts",
-    patches: [{ file: "core/place.ts", find: "afterwards(leave);", replace: "leave(); void afterwards;" }],
-    tests: ["test/unit/core/place.test.ts", "test/adversarial/client-crowds.test.ts"],
+    patches: [
+      { file: "core/async/with-slot.ts", find: "afterwards(leave);", replace: "leave(); void afterwards;" },
+    ],
+    tests: ["test/unit/core/with-slot.test.ts", "test/adversarial/client-crowds.test.ts"],
   },
   {
     area: "limits",

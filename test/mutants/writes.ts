@@ -59,7 +59,7 @@ export const WRITE_PATH: readonly SuiteMutant[] = [
     name: "the response to a write may be a record of another tenant of the group",
     patches: [
       {
-        file: "cms/payload/sieve.ts",
+        file: "cms/payload/record-sanitiser.ts",
         find: 'this.#owners.of(record, scope) === "ours"',
         replace: 'this.#owners.ofRelated(record, scope.length > 0 ? collection : "") === "ours"',
       },

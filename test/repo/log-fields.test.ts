@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t from "tap";
 import { GatewayError } from "../../src/core/errors.ts";
 import type { AccessLogFields } from "../../src/core/access-log.ts";
-import { createLog, logging } from "../../src/observe/log.ts";
+import { createLog, createLogListener } from "../../src/observe/log.ts";
 
 /** Access log fields with every member set: a missing or extra member does not compile. */
 const WHOLE: Required<AccessLogFields> = {
@@ -33,7 +33,7 @@ const OF_EVERY_LINE: ReadonlySet<string> = new Set(["level", "time", "msg"]);
 t.test("docs/operating.md lists exactly the fields of an access log line", async (t) => {
   const lines: Record<string, unknown>[] = [];
   const log = createLog("info", { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const { request, refused } = logging(log);
+  const { request, refused } = createLogListener(log);
   request({ requestId: "r", method: "GET", status: 504, ms: 1.23456, note: WHOLE });
   const error = new GatewayError("native.keyed", { cause: "why" });
   refused({ requestId: "r", method: "GET", stage: "native", error });

@@ -1,7 +1,7 @@
 import type { Mutant, Patch } from "./mutants.ts";
 
 const QUERY = "cms/payload/query.ts";
-const SIEVE = "cms/payload/sieve.ts";
+const SIEVE = "cms/payload/record-sanitiser.ts";
 
 /** Switches off the check for records outside the scope in responses. */
 const BREACH_UNSEEN: Patch = {

@@ -1,7 +1,7 @@
-import type { Standing } from "../../src/core/status.ts";
+import type { CurrentState } from "../../src/core/status.ts";
 
 /** A sample of a gateway's state. */
-export const STANDING: Standing = {
+export const STANDING: CurrentState = {
   health: { ready: true, draining: false, parts: { cms: "ok", redis: "degraded" } },
   load: {
     inFlight: { now: 3, most: 1_000 },

@@ -1,7 +1,7 @@
 import type { Mutant } from "./mutants.ts";
 
 const BODY = "cms/payload/body.ts";
-const SIEVE = "cms/payload/sieve.ts";
+const SIEVE = "cms/payload/record-sanitiser.ts";
 const AUTHORISE = "partners/stages/authorise.ts";
 
 /** The ownership lookup before every write. */

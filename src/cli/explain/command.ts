@@ -1,4 +1,4 @@
-import { EXIT, UsageError, type Command, type Given } from "../command.ts";
+import { EXIT, UsageError, type Command, type ParsedArguments } from "../command.ts";
 import { CONFIG_FLAG, configOf, keyOf } from "../config.ts";
 import type { Io } from "../io.ts";
 import { explainRequest, type Explanation, type Question } from "./explain.ts";
@@ -38,7 +38,7 @@ export const explain: Command = {
   },
 };
 
-function explained(given: Given, io: Io): Promise<Explanation> {
+function explained(given: ParsedArguments, io: Io): Promise<Explanation> {
   const question = questionOf(given, io);
   const config = configOf(given, io);
   const key = keyOf(given, io);
@@ -49,7 +49,7 @@ function explained(given: Given, io: Io): Promise<Explanation> {
   return explainRequest(config, { ...question, headers }, io.clock);
 }
 
-function questionOf(given: Given, io: Io): Question {
+function questionOf(given: ParsedArguments, io: Io): Question {
   const [method, target, ...more] = given.positionals;
   if (method === undefined || target === undefined || more.length > 0)
     throw new UsageError(

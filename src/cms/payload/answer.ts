@@ -15,8 +15,8 @@ import type { PartialList } from "./partial-list.ts";
 import type { Proofs } from "./proof.ts";
 import { askedFields, hiddenFields, type AskedJob } from "./query.ts";
 import { isJoinPage } from "./record-kind.ts";
-import { Sieve } from "./sieve.ts";
-import { endsWithAny, partialListOf, refusedBy, withProofs, type Answers } from "./steps.ts";
+import { RecordSanitiser } from "./record-sanitiser.ts";
+import { endsWithAny, partialListOf, refusedBy, withProofs, type StepAnswers } from "./steps.ts";
 
 /** The members of a list answer, in the order in which partners receive them. */
 const LIST_MEMBERS = [
@@ -36,7 +36,7 @@ const LIST_MEMBERS = [
  * Translates Payload's answer to a permitted operation into the partner's answer: the contract's shape,
  * without data outside the scope. Throws the error for any other answer, with Payload's text as `cause`.
  */
-export function translate(answers: Answers, job: AskedJob, settings: PayloadSettings): Translation {
+export function translate(answers: StepAnswers, job: AskedJob, settings: PayloadSettings): Translation {
   const { answer, earlier, proofs } = withProofs(answers, job, settings);
   const { operation } = job;
   const { kind } = operation;
@@ -51,7 +51,7 @@ export function translate(answers: Answers, job: AskedJob, settings: PayloadSett
   if (kind === "list" && asksByJoin(body, job, settings)) {
     return { status: 200, body: JSON.stringify(nothingJoined(body)) };
   }
-  const sieve = new Sieve(settings, job);
+  const sieve = new RecordSanitiser(settings, job);
   const shaping = {
     sieve,
     operation,
@@ -73,7 +73,11 @@ export function translate(answers: Answers, job: AskedJob, settings: PayloadSett
  * Returns the error for a write that the CMS answered with 500: `document.invalid` if the CMS cannot read the
  * values of some fields, otherwise the CMS's failure.
  */
-function failedWrite({ answer, earlier }: Answers, job: AskedJob, settings: PayloadSettings): GatewayError {
+function failedWrite(
+  { answer, earlier }: StepAnswers,
+  job: AskedJob,
+  settings: PayloadSettings,
+): GatewayError {
   const [failed = answer] = earlier;
   const error = refusal(failed, readJson(failed), job);
   const refused = refusedBy(job, [...earlier, answer], settings);
@@ -97,7 +101,7 @@ interface ParsedAnswer {
 
 /** The inputs that turn the CMS's records into the partner's. */
 interface Shaping {
-  readonly sieve: Sieve;
+  readonly sieve: RecordSanitiser;
   readonly operation: Operation;
   /** The tenants that the permit names. */
   readonly scope: readonly RecordId[];

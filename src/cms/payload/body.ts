@@ -60,7 +60,7 @@ export function bodyFor(fields: Fields, target: BodyTarget, settings: PayloadSet
     if (name === tenantField || /[.[\]]/.test(name) || name === "__proto__") continue;
     if (isUpload && FILE_METADATA.has(name)) continue;
     const isRestore = name === TRASHED && value === null;
-    if (TIMESTAMPS.has(name) && !isRestore && !isMoment(value)) throw badTimestamp(name);
+    if (TIMESTAMPS.has(name) && !isRestore && !isIsoDate(value)) throw badTimestamp(name);
     if (name === IF_UPDATED_AT || (name === "id" && !target.isNew)) continue;
     kept[name] = TIMESTAMPS.has(name) ? instantOf(value) : value;
   }
@@ -81,7 +81,7 @@ const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(
  * True for a valid ISO 8601 date or date-time. `Date.parse` accepts more (`2026-01-01 (x)`, 31 February), and
  * databases differ on these values.
  */
-export function isMoment(value: unknown): value is string {
+export function isIsoDate(value: unknown): value is string {
   const [, day] = typeof value === "string" ? (MOMENT.exec(value) ?? []) : [];
   if (day === undefined || Number.isNaN(Date.parse(String(value)))) return false;
   const midnight = new Date(`${day}T00:00:00Z`);

@@ -70,7 +70,7 @@ export function relatedId(value: unknown): RecordId | undefined {
 }
 
 /** Splits ids into batches that fit into one lookup: 100 ids, or fewer if they are long. */
-export function inParts(ids: readonly RecordId[]): RecordId[][] {
+export function inBatches(ids: readonly RecordId[]): RecordId[][] {
   const parts: RecordId[][] = [];
   let room = 0;
   for (const id of ids) {

@@ -4,8 +4,8 @@ import type { LookupContext, NativeRequest, Viewer } from "../../core/ports.ts";
 import { isObject } from "../../core/json.ts";
 import { Secret } from "../../core/secret.ts";
 import { isRecord, isSameId, relatedId } from "./ids.ts";
-import { namesUser, senderQuestion } from "./native-sender.ts";
-import { Questions, selecting } from "./questions.ts";
+import { namesUser, senderLookup } from "./native-sender.ts";
+import { LookupClient, selecting } from "./lookup-client.ts";
 import type { PayloadSettings } from "./settings.ts";
 
 const PROBE_KEY = new Secret("partners-gateway-probe");
@@ -22,10 +22,10 @@ const MOST_MEMBERSHIPS = 100;
  */
 export class Lookups {
   readonly #settings: PayloadSettings;
-  readonly #questions: Questions;
+  readonly #questions: LookupClient;
   readonly #serviceKey: Secret | undefined;
 
-  constructor(questions: Questions) {
+  constructor(questions: LookupClient) {
     this.#settings = questions.settings;
     this.#questions = questions;
     const { serviceKey } = questions.settings.cms;
@@ -67,7 +67,7 @@ export class Lookups {
 
   /** Reports whether the sender of a native request is a user of the CMS. */
   async knowsSender(request: NativeRequest, asking: LookupContext): Promise<boolean> {
-    const question = senderQuestion(request, this.#settings);
+    const question = senderLookup(request, this.#settings);
     if (question === undefined) return false;
     const answer = await this.#questions.send(question, "key.unverifiable", asking);
     return namesUser(this.#questions.read(answer, "key.unverifiable"));

@@ -16,7 +16,7 @@ const CONTEXT = ["origin", "sec-fetch-site"];
 /**
  * Builds the `/me` request for the sender of a native request; `undefined` if the request has no credentials.
  */
-export function senderQuestion(
+export function senderLookup(
   { rawHeaders }: NativeRequest,
   settings: Pick<PayloadSettings, "cms">,
 ): Outgoing | undefined {
@@ -29,7 +29,7 @@ export function senderQuestion(
   return { method: "GET", target: path(settings, [collection, "me"], "depth=0"), headers };
 }
 
-/** True if the answer to `senderQuestion` names a user. Otherwise Payload answers 200 with `"user": null`. */
+/** True if the answer to `senderLookup` names a user. Otherwise Payload answers 200 with `"user": null`. */
 export function namesUser(body: Record<string, unknown>): boolean {
   return isObject(body["user"]) && relatedId(body["user"]) !== undefined;
 }

@@ -1,6 +1,6 @@
 import { valuesOf } from "../../core/headers.ts";
 import { decodeSegment } from "../../core/path.ts";
-import type { FactKind, NativeRequest } from "../../core/ports.ts";
+import type { LookupKind, NativeRequest } from "../../core/ports.ts";
 import type { PayloadSettings } from "./settings.ts";
 
 /** The settings that decide which lookups a native request may change. */
@@ -11,8 +11,8 @@ export type WriteSettings = Pick<PayloadSettings, "exposed"> & {
   >;
 };
 
-const ALL: readonly FactKind[] = ["keys", "tenants"];
-const NONE: readonly FactKind[] = [];
+const ALL: readonly LookupKind[] = ["keys", "tenants"];
+const NONE: readonly LookupKind[] = [];
 
 /** Payload's own collections that grant no permissions. */
 const OWN_HARMLESS: ReadonlySet<string> = new Set([
@@ -47,7 +47,7 @@ const PLAIN = /^[A-Za-z0-9_-]+$/;
  * spelling that all parsers read alike. An unforeseen spelling, endpoint or plugin costs extra lookups, but
  * never a missed revocation. Applies to Payload 3.86 to 3.90.
  */
-export function writesTo(request: NativeRequest, settings: WriteSettings): readonly FactKind[] {
+export function writesTo(request: NativeRequest, settings: WriteSettings): readonly LookupKind[] {
   const { method, target } = request;
   const path = target.split("?", 1)[0] ?? "";
   if (method === "HEAD" || method === "OPTIONS") return NONE;

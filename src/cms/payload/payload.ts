@@ -10,7 +10,7 @@ import { inwardFields, outwardRefusal, versionNames } from "./names.ts";
 import { jobRequest } from "./outgoing.ts";
 import { readQuery } from "./client-query.ts";
 import type { AskedJob } from "./query.ts";
-import { Questions } from "./questions.ts";
+import { LookupClient } from "./lookup-client.ts";
 import { ReferenceCheck } from "./reference-check.ts";
 import { inspectRecord } from "./revisions.ts";
 import { followUp, isSettled } from "./steps.ts";
@@ -33,9 +33,9 @@ export interface PayloadExtras {
 /** Creates the `Cms` port for Payload 3 (measured on 3.86 and 3.90). Its requests go through `upstream`. */
 export function createPayloadCms(config: Config, upstream: Upstream, extras: PayloadExtras = {}): Cms {
   const settings = payloadSettings(config, extras.tell);
-  const questions = new Questions(settings, upstream);
+  const questions = new LookupClient(settings, upstream);
   const lookups = new Lookups(questions);
-  const unknownKeyLookups = new Lookups(new Questions(settings, extras.strangers ?? upstream));
+  const unknownKeyLookups = new Lookups(new LookupClient(settings, extras.strangers ?? upstream));
   const textIds = new Set(settings.cms.textIds);
   const versions = new Map(
     Object.entries(config.partners.versionSettings).map(([version, { fields }]) => [

@@ -2,11 +2,11 @@ import type { RecordId } from "../../core/context.ts";
 import type { LookupContext, BodyRef, RecordRef } from "../../core/ports.ts";
 import { isObject } from "../../core/json.ts";
 import { readScope } from "../../core/scope.ts";
-import { idKindOf, inParts, isRecord, relatedId } from "./ids.ts";
+import { idKindOf, inBatches, isRecord, relatedId } from "./ids.ts";
 import { readJson } from "./json.ts";
 import { get, type Sender } from "./outgoing.ts";
 import { tenantCondition } from "./query.ts";
-import { Questions, selecting } from "./questions.ts";
+import { LookupClient, selecting } from "./lookup-client.ts";
 import { referencesIn, type Reference } from "./references.ts";
 import { isUnreadableCondition } from "./refusal.ts";
 
@@ -17,11 +17,11 @@ const CODE = "document.unverifiable";
 
 /** Checks that the declared relations of a body lead to records that the tenant may read. */
 export class ReferenceCheck {
-  readonly #questions: Questions;
+  readonly #questions: LookupClient;
   readonly #sender: Required<Sender>;
   readonly #asking: LookupContext;
 
-  constructor(questions: Questions, sender: Required<Sender>, asking: LookupContext) {
+  constructor(questions: LookupClient, sender: Required<Sender>, asking: LookupContext) {
     this.#questions = questions;
     this.#sender = sender;
     this.#asking = asking;
@@ -70,7 +70,7 @@ export class ReferenceCheck {
     for (const target of new Set(references.map((reference) => reference.target))) {
       const wanted = references.filter((reference) => reference.target === target).map(({ id }) => id);
       const ids = [...new Set(wanted)].filter((id) => id !== undefined);
-      for (const batch of inParts(ids)) lookups.push(ask(target, batch));
+      for (const batch of inBatches(ids)) lookups.push(ask(target, batch));
     }
     await Promise.all(lookups);
     return found;

@@ -6,7 +6,7 @@ import { isRecord } from "./ids.ts";
 import { get, type Sender } from "./outgoing.ts";
 import { isOwnedByAlone } from "./owners.ts";
 import { tenantCondition } from "./query.ts";
-import { selecting, type Questions } from "./questions.ts";
+import { selecting, type LookupClient } from "./lookup-client.ts";
 
 const CODE = "document.unverifiable";
 
@@ -23,7 +23,7 @@ export interface InspectedRecord extends RecordRef {
  */
 export async function inspectRecord(
   record: InspectedRecord,
-  { questions, sender }: { readonly questions: Questions; readonly sender: Sender },
+  { questions, sender }: { readonly questions: LookupClient; readonly sender: Sender },
   asking: LookupContext,
 ): Promise<Revisions | undefined> {
   const { settings } = questions;

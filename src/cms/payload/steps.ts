@@ -86,17 +86,17 @@ function carriedOutAt(
 }
 
 /** The answer that settles a job, and the answers before it. */
-export interface Answers {
+export interface StepAnswers {
   readonly answer: UpstreamAnswer;
   readonly earlier: readonly UpstreamAnswer[];
 }
 
 /** Returns the answer that carried the job out, the answers before it, and the proofs after it. */
 export function withProofs(
-  { answer, earlier }: Answers,
+  { answer, earlier }: StepAnswers,
   job: AskedJob,
   settings: PayloadSettings,
-): Answers & { readonly proofs: Proofs } {
+): StepAnswers & { readonly proofs: Proofs } {
   const at = carriedOutAt(job, [...earlier, answer], settings);
   const carriedOut = at === undefined ? undefined : earlier[at];
   if (carriedOut === undefined) return { answer, earlier, proofs: proofsOf(undefined) };

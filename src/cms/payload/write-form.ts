@@ -1,6 +1,6 @@
 import { GatewayError } from "../../core/errors.ts";
 import type { Fields, Revision, Revisions } from "../../core/context.ts";
-import { IF_UPDATED_AT, isMoment, TRASHED } from "./body.ts";
+import { IF_UPDATED_AT, isIsoDate, TRASHED } from "./body.ts";
 
 /**
  * The form of an update in Payload.
@@ -85,7 +85,7 @@ function checkLock(lock: string, { updatedAt }: Revision): void {
 function lockOf(fields: Fields): string | undefined {
   const lock = fields[IF_UPDATED_AT];
   if (lock === undefined) return undefined;
-  if (isMoment(lock) && /^[^ ]+T.+Z$/.test(lock)) return lock;
+  if (isIsoDate(lock) && /^[^ ]+T.+Z$/.test(lock)) return lock;
   throw badLock("Give the record's updatedAt as the API gave it.");
 }
 

@@ -42,7 +42,7 @@ export function isTimeout(error: unknown): boolean {
 }
 
 /** Returns true if a retry is safe and likely to succeed (RFC 9110 section 9.2.2). */
-export function isWorthRepeating(error: unknown, method: string): boolean {
+export function isRetryable(error: unknown, method: string): boolean {
   return method === "GET" && STALE_CONNECTION.has(codeOf(error));
 }
 

@@ -4,7 +4,7 @@ import { InFlight } from "../../core/async/in-flight.ts";
 import type { LookupContext, Upstream } from "../../core/ports.ts";
 import { toTransportError } from "./failure.ts";
 import { Route, leastBusy, pick, sendWithRetry, type SendOptions } from "./send-with-retry.ts";
-import { limit } from "./limit.ts";
+import { withDeadline } from "./with-deadline.ts";
 import { FairSemaphore } from "./fair-semaphore.ts";
 import { assertSendable } from "./sendable.ts";
 import { Target, type CmsState, type TargetOptions } from "./target.ts";
@@ -66,7 +66,7 @@ export function createUpstream(options: PoolOptions): UpstreamPool {
   ): Promise<UpstreamAnswer> => {
     assertSendable(request.outgoing);
     inFlight.begin();
-    const limited = limit(asking.signal, deadline, clock);
+    const limited = withDeadline(asking.signal, deadline, clock);
     const begun = clock.now();
     try {
       const answer = await sendWithRetry({ ...request, asking, lifetime: limited.lifetime });

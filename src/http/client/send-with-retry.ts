@@ -2,7 +2,7 @@ import type { Outgoing, UpstreamAnswer } from "../../core/context.ts";
 import { GatewayError } from "../../core/errors.ts";
 import type { Cancellation } from "../../core/async/cancellation.ts";
 import type { LookupContext } from "../../core/ports.ts";
-import { isAnswered, isWorthRepeating } from "./failure.ts";
+import { isAnswered, isRetryable } from "./failure.ts";
 import type { Holders, FairSemaphore } from "./fair-semaphore.ts";
 import type { Target } from "./target.ts";
 
@@ -97,7 +97,7 @@ export async function sendWithRetry({
       return await target.send({ outgoing, signal, received, onSending, onLeft });
     } catch (error) {
       if (signal.aborted || isAnswered(error) || (isSent && !(isSafe && sent < 2))) throw error;
-      const other = route.next() ?? (isWorthRepeating(error, outgoing.method) ? route.again() : undefined);
+      const other = route.next() ?? (isRetryable(error, outgoing.method) ? route.again() : undefined);
       if (other === undefined) throw error;
       target = other;
       await places.take(signal, holders, yields);

@@ -1,4 +1,4 @@
-import { LOOP_HEADER, markedLoop } from "../../core/loop.ts";
+import { LOOP_HEADER, loopHeaderValue } from "../../core/loop.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Outgoing, UpstreamAnswer } from "../../core/context.ts";
 import { SwapRemoveSet } from "../../core/swap-remove-set.ts";
@@ -6,7 +6,7 @@ import { GatewayError } from "../../core/errors.ts";
 import type { Cancellation } from "../../core/async/cancellation.ts";
 import type { LookupContext } from "../../core/ports.ts";
 import { createBreaker, type Breaker } from "./breaker.ts";
-import { Clients, type ClientsOptions } from "./clients.ts";
+import { TargetConnections, type TargetConnectionsOptions } from "./target-connections.ts";
 import { BufferedRequest, type Timeouts } from "./buffered-request.ts";
 import { isAnswered, isTimeout } from "./failure.ts";
 
@@ -17,7 +17,7 @@ import { isAnswered, isTimeout } from "./failure.ts";
 export type CmsState = "unknown" | "ok" | "degraded" | "down";
 
 /** Times in milliseconds, sizes in bytes. */
-export interface TargetOptions extends Timeouts, ClientsOptions {
+export interface TargetOptions extends Timeouts, TargetConnectionsOptions {
   readonly maxAnswer: number;
   readonly breakerFailures: number;
   readonly breakerRetry: number;
@@ -46,7 +46,7 @@ export class Target {
   /** Called when the breaker opens, with the last failure, and when it closes. */
   onBreaker: (failure?: { readonly cause: unknown }) => void = () => undefined;
   readonly #options: TargetOptions;
-  readonly #clients: Clients;
+  readonly #clients: TargetConnections;
   readonly #reads = new SwapRemoveSet<BufferedRequest>();
   #pending = 0;
   #last: CmsState = "unknown";
@@ -56,7 +56,7 @@ export class Target {
     this.origin = origin;
     this.#options = options;
     this.breaker = createBreaker({ failures, retryAfter, clock });
-    this.#clients = new Clients(origin, options);
+    this.#clients = new TargetConnections(origin, options);
   }
 
   /** The number of requests that hold a connection, including those whose client has disconnected. */
@@ -137,7 +137,7 @@ export class Target {
       });
       if (outgoing.method === "GET") this.#reads.add(handler);
       const { method, target: path, headers, body = null } = outgoing.sentAs ?? outgoing;
-      client.dispatch({ method, path, headers: [...headers, LOOP_HEADER, markedLoop()], body }, handler);
+      client.dispatch({ method, path, headers: [...headers, LOOP_HEADER, loopHeaderValue()], body }, handler);
     });
   }
 }

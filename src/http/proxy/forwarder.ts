@@ -3,17 +3,17 @@ import { type Client, type Dispatcher, errors } from "undici";
 import type { RawHeaders } from "../../core/headers.ts";
 import type { ProxyConnections } from "./connections.ts";
 import type { ProxiedRequest } from "./proxied-request.ts";
-import { type Ends, Relay } from "./relay.ts";
+import { type AttemptCallbacks, Relay } from "./relay.ts";
 import { Upload } from "./upload.ts";
 
 /** The CMS's origins, with the connections to each. */
-export interface Sites {
+export interface ProxyOrigins {
   /** Returns the origin for the next attempt. `but` holds the origins that were tried. */
-  pick(but: ReadonlySet<string>): Site;
+  pick(but: ReadonlySet<string>): ProxyOrigin;
 }
 
 /** An origin of the CMS. */
-export interface Site {
+export interface ProxyOrigin {
   readonly target: URL;
   readonly connections: ProxyConnections;
 }
@@ -22,7 +22,7 @@ export interface Site {
 const SAFE: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** Sends a request and relays the answer. The exchange reports how it ends. */
-export function send(exchange: ProxiedRequest, sites: Sites): void {
+export function send(exchange: ProxiedRequest, sites: ProxyOrigins): void {
   const { target, connections } = sites.pick(exchange.tried);
   const isFirst = exchange.tried.size === 0;
   exchange.tried.add(target.origin);
@@ -44,7 +44,7 @@ export function send(exchange: ProxiedRequest, sites: Sites): void {
  */
 export function sendHandshake(
   exchange: ProxiedRequest,
-  sites: Sites,
+  sites: ProxyOrigins,
   switched: (raw: RawHeaders, peer: Duplex) => void,
 ): void {
   const { target, connections } = sites.pick(exchange.tried);
@@ -59,7 +59,7 @@ interface Dispatch {
   readonly exchange: ProxiedRequest;
 }
 
-function dispatch({ client, target, exchange }: Dispatch, ends: Ends): void {
+function dispatch({ client, target, exchange }: Dispatch, ends: AttemptCallbacks): void {
   const { request, headers, hasBody } = exchange;
   const relay = new Relay(exchange, ends);
   exchange.attempt = relay;

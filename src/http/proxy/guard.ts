@@ -1,14 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import { carriesApiKey, hasPlainFraming, hasUsableHost, repeatsAny } from "../../core/headers.ts";
-import { hasComeBack } from "../../core/loop.ts";
+import { isLoop } from "../../core/loop.ts";
 import { isOriginForm, isPlainNativeTarget } from "../../core/path.ts";
 
 /** The rule that a request breaks. `framing` is always enforced; the others can be observed instead. */
-export type Rule = "framing" | "target" | "key";
+export type GuardRule = "framing" | "target" | "key";
 
 /** The reason why a request is not forwarded: the error code for the client and the reason for the log. */
 export interface NativeRefusal {
-  readonly rule: Rule;
+  readonly rule: GuardRule;
   readonly code: "native.keyed" | "request.malformed" | "gateway.loop";
   readonly reason: string;
 }
@@ -39,7 +39,7 @@ export function refusalsOf(request: IncomingMessage): readonly NativeRefusal[] {
 
 function brokenFraming(request: IncomingMessage): NativeRefusal | undefined {
   const raw = request.rawHeaders;
-  if (hasComeBack(raw))
+  if (isLoop(raw))
     return { rule: "framing", code: "gateway.loop", reason: "the upstream leads back to this gateway" };
   if (request.httpVersionMajor !== 1) return malformed("HTTP version is not 1.x");
   if (!hasPlainFraming(raw, request.httpVersion)) return malformed("message length can be read in two ways");

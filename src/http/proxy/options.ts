@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import type { NativeRequest } from "../../core/ports.ts";
-import type { Rule } from "./guard.ts";
+import type { GuardRule } from "./guard.ts";
 
 /** A failed native request, for the log. `cause` may hold text of the CMS and is never sent to a client. */
 export interface NativeFailure {
@@ -81,7 +81,7 @@ export interface NativeOptions {
    */
   readonly beforeAnswer?: (request: NativeRequest) => Settle | undefined;
   /** The rules that are only observed. */
-  readonly observes?: ReadonlySet<Exclude<Rule, "framing">>;
+  readonly observes?: ReadonlySet<Exclude<GuardRule, "framing">>;
   /** Called for every request that an observed rule would have refused. Must not throw. */
   readonly onObserved?: (observed: Observed) => void;
   /**

@@ -7,7 +7,7 @@ import { answerError } from "./reply.ts";
 import type { OutgoingHeaders } from "./request-headers.ts";
 
 /** A request, its response, and its id in the log. */
-export interface Parties {
+export interface RequestPair {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
@@ -55,7 +55,7 @@ export class ProxiedRequest {
   #stopWaiting: (() => void) | undefined;
   readonly #limits: Limits;
 
-  constructor(parties: Parties, headers: OutgoingHeaders, limits: Limits) {
+  constructor(parties: RequestPair, headers: OutgoingHeaders, limits: Limits) {
     const { request, response, requestId } = parties;
     this.request = request;
     this.response = response;

@@ -3,13 +3,13 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ErrorCode, GatewayError } from "../../core/errors.ts";
 import { ProxyConnections } from "./connections.ts";
-import { ProxiedRequest, type Parties } from "./proxied-request.ts";
-import { send, sendHandshake, type Site, type Sites } from "./forwarder.ts";
+import { ProxiedRequest, type RequestPair } from "./proxied-request.ts";
+import { send, sendHandshake, type ProxyOrigin, type ProxyOrigins } from "./forwarder.ts";
 import { type NativeRefusal, refusalsOf, refusalsOfUpgrade } from "./guard.ts";
 import type { NativeOptions } from "./options.ts";
 import { answerError } from "./reply.ts";
-import { headerLaw, requestHeaders } from "./request-headers.ts";
-import { openTunnel, respondOn, Tunnels, watchLeaving } from "./tunnel.ts";
+import { headerRules, requestHeaders } from "./request-headers.ts";
+import { openTunnel, respondOn, Tunnels, watchDisconnect } from "./tunnel.ts";
 
 export type { NativeFailure, NativeOptions, Observed } from "./options.ts";
 
@@ -33,12 +33,12 @@ export interface NativeProxy {
  * it and no path can bypass it.
  */
 export function createNativeProxy(options: NativeOptions): NativeProxy {
-  const law = headerLaw(options);
+  const law = headerRules(options);
   const sites = sitesOf(options);
-  const origins: Sites = { pick: (but) => siteOf(sites, options.pick(but)) };
+  const origins: ProxyOrigins = { pick: (but) => siteOf(sites, options.pick(but)) };
   const tunnels = new Tunnels();
 
-  const refuse = (parties: Parties, code: ErrorCode, cause: unknown): undefined => {
+  const refuse = (parties: RequestPair, code: ErrorCode, cause: unknown): undefined => {
     const { request, response, requestId } = parties;
     options.onFailure({ requestId, method: request.method ?? "", code, cause });
     // After ambiguous framing the next request on the connection cannot be trusted.
@@ -50,7 +50,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
   };
 
   /** Returns the exchange of an accepted request; answers a refused one; drops it if the client is gone. */
-  const admit = (parties: Parties, refusals: readonly NativeRefusal[]): ProxiedRequest | undefined => {
+  const admit = (parties: RequestPair, refusals: readonly NativeRefusal[]): ProxiedRequest | undefined => {
     const refusal = enforced(refusals, parties, options);
     if (refusal !== undefined) return refuse(parties, refusal.code, refusal.reason);
     const headers = requestHeaders(parties.request, parties.requestId, law);
@@ -78,7 +78,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
         return;
       }
       exchange.watch();
-      const stopWatching = watchLeaving(socket);
+      const stopWatching = watchDisconnect(socket);
       sendHandshake(exchange, origins, (raw, peer) => {
         stopWatching();
         openTunnel({ exchange, socket, head, idleTimeoutMs: options.idleTimeoutMs }, raw, peer);
@@ -94,7 +94,7 @@ export function createNativeProxy(options: NativeOptions): NativeProxy {
 /** Returns the refusal to enforce. If all are only observed, reports them and returns `undefined`. */
 function enforced(
   refusals: readonly NativeRefusal[],
-  { request, requestId }: Parties,
+  { request, requestId }: RequestPair,
   { observes, onObserved }: NativeOptions,
 ): NativeRefusal | undefined {
   const refusal = refusals.find(({ rule }) => rule === "framing" || observes?.has(rule) !== true);
@@ -133,7 +133,7 @@ function reportDone(response: ServerResponse, onDone: NativeOptions["onDone"]): 
 }
 
 interface Closing {
-  readonly sites: ReadonlyMap<string, Site>;
+  readonly sites: ReadonlyMap<string, ProxyOrigin>;
   readonly tunnels: Tunnels;
   /** The time that WebSockets may continue, in milliseconds. */
   readonly graceMs: number;
@@ -147,13 +147,13 @@ async function closeAll({ sites, tunnels, graceMs }: Closing): Promise<void> {
 }
 
 /** Creates the connections of every origin. */
-function sitesOf({ targets, ...options }: NativeOptions): ReadonlyMap<string, Site> {
+function sitesOf({ targets, ...options }: NativeOptions): ReadonlyMap<string, ProxyOrigin> {
   return new Map(
     targets.map((target) => [target.origin, { target, connections: new ProxyConnections(target, options) }]),
   );
 }
 
-function siteOf(sites: ReadonlyMap<string, Site>, origin: string): Site {
+function siteOf(sites: ReadonlyMap<string, ProxyOrigin>, origin: string): ProxyOrigin {
   const site = sites.get(origin);
   if (site === undefined) throw new Error(`no target ${origin}`);
   return site;

@@ -7,7 +7,7 @@ import type { ProxyAttempt, ProxiedRequest } from "./proxied-request.ts";
 import { countRead } from "./minor-gc.ts";
 
 /** The callbacks of an attempt. */
-export interface Ends {
+export interface AttemptCallbacks {
   /** The answer did not come, or not completely, before the exchange ended. */
   readonly failed: (error: Error) => void;
   /** The connection is free again, whatever the result. Called once. */
@@ -47,7 +47,7 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
   hasBegun = false;
   isHeld = false;
   readonly #exchange: ProxiedRequest;
-  readonly #ends: Ends;
+  readonly #ends: AttemptCallbacks;
   #controller: Dispatcher.DispatchController | undefined;
   #head: Head | undefined;
   /** The buffered chunks; `undefined` once chunks are written directly. */
@@ -60,7 +60,7 @@ export class Relay implements Dispatcher.DispatchHandler, ProxyAttempt {
   #isHeadSettled = false;
   #broken: Error | undefined;
 
-  constructor(exchange: ProxiedRequest, ends: Ends) {
+  constructor(exchange: ProxiedRequest, ends: AttemptCallbacks) {
     this.#exchange = exchange;
     this.#ends = ends;
   }

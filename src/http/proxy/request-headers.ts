@@ -1,13 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { foldName, isHopByHop, nominatedNames } from "../../core/headers.ts";
-import { LOOP_HEADER, markedLoop } from "../../core/loop.ts";
+import { LOOP_HEADER, loopHeaderValue } from "../../core/loop.ts";
 import type { NativeOptions } from "./options.ts";
 
 /** The headers of the request to the CMS, in lower case. Only connection headers are added to them. */
 export type OutgoingHeaders = Record<string, string | string[]>;
 
 /** The headers that are removed from every request. */
-export interface HeaderLaw {
+export interface HeaderRules {
   readonly refused: ReadonlySet<string>;
   readonly isTrustedPeer: (address: string) => boolean;
 }
@@ -41,7 +41,7 @@ const CLIENT_ADDRESS: ReadonlySet<string> = new Set([
 ]);
 
 /** Builds the rules for these options, once. */
-export function headerLaw(options: Pick<NativeOptions, "reservedNames" | "isTrustedPeer">): HeaderLaw {
+export function headerRules(options: Pick<NativeOptions, "reservedNames" | "isTrustedPeer">): HeaderRules {
   const reserved = options.reservedNames.map((name) => foldName(name));
   return {
     refused: new Set([...REPLACED, "x-request-id", ...reserved]),
@@ -58,7 +58,7 @@ export function headerLaw(options: Pick<NativeOptions, "reservedNames" | "isTrus
 export function requestHeaders(
   request: IncomingMessage,
   requestId: string,
-  rules: HeaderLaw,
+  rules: HeaderRules,
 ): OutgoingHeaders | undefined {
   const address = plainAddress(request.socket.remoteAddress);
   if (address === undefined) return undefined;
@@ -83,7 +83,7 @@ export function requestHeaders(
   if (trusted) extendForwarded(outgoing, request, address);
   else assertForwarded(outgoing, request, address);
   outgoing["x-request-id"] = requestId;
-  outgoing[LOOP_HEADER] = markedLoop(outgoing[LOOP_HEADER]);
+  outgoing[LOOP_HEADER] = loopHeaderValue(outgoing[LOOP_HEADER]);
   return outgoing;
 }
 

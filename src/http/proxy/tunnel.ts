@@ -39,7 +39,7 @@ export function respondOn(socket: Socket, request: IncomingMessage): ServerRespo
  * that stops the watch. A client that has already sent frames may be detected by the timeout only, since its
  * FIN is behind unread bytes.
  */
-export function watchLeaving(socket: Socket): () => void {
+export function watchDisconnect(socket: Socket): () => void {
   const disconnect = (): void => void socket.destroy();
   socket.once("end", disconnect);
   return () => void socket.off("end", disconnect);
@@ -68,7 +68,7 @@ export class Tunnels {
 }
 
 /** The parts of a tunnel. */
-export interface TunnelSite {
+export interface TunnelOptions {
   readonly exchange: ProxiedRequest;
   /** The client's socket, and the bytes that the client sent after its handshake. */
   readonly socket: Socket;
@@ -79,7 +79,7 @@ export interface TunnelSite {
 
 /** Opens the tunnel after the CMS has switched protocols. Bytes flow both ways until either side closes. */
 export function openTunnel(
-  { exchange, socket, head, idleTimeoutMs }: TunnelSite,
+  { exchange, socket, head, idleTimeoutMs }: TunnelOptions,
   raw: RawHeaders,
   peer: Duplex,
 ): void {

@@ -8,12 +8,12 @@ import {
   failuresOf,
   withoutBody,
 } from "./failures.ts";
-import type { Json, JsonType } from "./json.ts";
+import type { Json, OperationKind } from "./json.ts";
 import { parameters } from "./parameters.ts";
-import { endComponents, livingVersions, paths } from "./paths.ts";
+import { endComponents, currentVersions, paths } from "./paths.ts";
 import { SCHEMAS } from "./schemas.ts";
 
-const KINDS: readonly JsonType[] = ["list", "read", "create", "update", "delete"];
+const KINDS: readonly OperationKind[] = ["list", "read", "create", "update", "delete"];
 
 /**
  * Builds the OpenAPI 3.1 description of the exposed API at `now` (milliseconds since 1970): every route,
@@ -21,7 +21,7 @@ const KINDS: readonly JsonType[] = ["list", "read", "create", "update", "delete"
  * settings that a partner can find out by sending requests.
  */
 export function describeApi(config: Config, now: number): Json {
-  const versions = livingVersions(config, now);
+  const versions = currentVersions(config, now);
   const circumstances = { isKeyed: true, isCounted: config.rate.enabled };
   return {
     openapi: "3.1.0",

@@ -1,5 +1,5 @@
 import { CATALOGUE, type ErrorCode, type ErrorEntry } from "../../core/errors.ts";
-import { ref, type Json, type JsonType } from "./json.ts";
+import { ref, type Json, type OperationKind } from "./json.ts";
 
 const RECORDS = ["list", "read", "create", "update", "delete"] as const;
 const ANY = [...RECORDS, "describe"] as const;
@@ -11,7 +11,7 @@ const WRITES = ["create", "update", "delete"] as const;
  * operation (native paths, `/partners/2026-02` alone). A new code of the catalogue does not compile until it
  * is listed here.
  */
-const FAILURES: Readonly<Record<ErrorCode, readonly JsonType[]>> = {
+const FAILURES: Readonly<Record<ErrorCode, readonly OperationKind[]>> = {
   "request.malformed": ANY,
   "request.stalled": ANY,
   "route.unknown": RECORDS,
@@ -70,7 +70,7 @@ export function errorTable(circumstances: FailureCircumstances): Json {
 
 /** Builds the failure responses of an operation, by status. */
 export function failuresOf(
-  kind: JsonType,
+  kind: OperationKind,
   circumstances: FailureCircumstances,
 ): Readonly<Record<string, Json>> {
   const kinds = codes().filter((code) => FAILURES[code].includes(kind) && canHappen(code, circumstances));

@@ -1,10 +1,10 @@
 import type { Config } from "../../config/schema.ts";
 import { endHeaders, versionState } from "../../core/version-end.ts";
 import { countHeaders, failuresOf, withoutBody } from "./failures.ts";
-import { ref, type Json, type JsonType } from "./json.ts";
+import { ref, type Json, type OperationKind } from "./json.ts";
 import { LIST_PARAMETERS, sharedParameters } from "./parameters.ts";
 
-type RecordKind = Exclude<JsonType, "describe">;
+type RecordKind = Exclude<OperationKind, "describe">;
 
 /** A version at the time of the description. */
 interface DescribedVersion {
@@ -23,7 +23,7 @@ const VERBS: Readonly<Record<RecordKind, string>> = {
 };
 
 /** Returns the names of the versions before their sunset at `now`, in the configured order. */
-export function livingVersions({ partners }: Config, now: number): readonly string[] {
+export function currentVersions({ partners }: Config, now: number): readonly string[] {
   return partners.versions.filter(
     (name) => versionState(partners.versionSettings[name] ?? {}, now) !== "sunset",
   );
@@ -31,7 +31,7 @@ export function livingVersions({ partners }: Config, now: number): readonly stri
 
 /** Builds every route of every version before its sunset at `now`. */
 export function paths(config: Config, now: number): Json {
-  const described = livingVersions(config, now).flatMap((name) => {
+  const described = currentVersions(config, now).flatMap((name) => {
     const end = config.partners.versionSettings[name] ?? {};
     const isDeprecated = versionState(end, now) === "deprecated";
     const headers = Object.keys(endHeaders(end)).map((header) => versionHeader(name, header));
@@ -43,7 +43,7 @@ export function paths(config: Config, now: number): Json {
 
 /** Builds the headers that announce the end of each version before its sunset at `now`, as components. */
 export function endComponents(config: Config, now: number): Readonly<Record<string, Json>> {
-  const entries = livingVersions(config, now).flatMap((name) =>
+  const entries = currentVersions(config, now).flatMap((name) =>
     Object.entries(endHeaders(config.partners.versionSettings[name] ?? {})).map(([header, value]) => [
       versionHeader(name, header),
       { description: `Announces the end of ${name}.`, schema: { type: "string", const: value } },

@@ -2,11 +2,11 @@ import { mint } from "../../core/brand.ts";
 import type { Authenticated, Identity, Principal, Received } from "../../core/context.ts";
 import { GatewayError } from "../../core/errors.ts";
 import { valuesOf, type RawHeaders } from "../../core/headers.ts";
-import type { Facts } from "../../core/ports.ts";
+import type { CachedLookup } from "../../core/ports.ts";
 import { Secret } from "../../core/secret.ts";
 
 /** The cached lookup of a key's user. */
-export type Keys = Facts<Secret, Identity>;
+export type Keys = CachedLookup<Secret, Identity>;
 
 /**
  * Authenticates the client. From here on the raw key is a `Secret` in the principal, revealed only to build a

@@ -2,8 +2,8 @@ import type { Answer } from "../../core/envelope.ts";
 import type { Versioned } from "../../core/context.ts";
 import { GatewayError } from "../../core/errors.ts";
 import { CountMap } from "../../core/count-map.ts";
-import { inPlace } from "../../core/place.ts";
-import { Unsent } from "../../core/unsent.ts";
+import { withSlot } from "../../core/async/with-slot.ts";
+import { BufferedBytesLimiter } from "../../core/buffered-bytes.ts";
 
 type Next = (request: Versioned) => Promise<Answer>;
 type Around = (request: Versioned, next: Next) => Promise<Answer>;
@@ -16,7 +16,7 @@ type Around = (request: Versioned, next: Next) => Promise<Answer>;
  */
 export function createConcurrencyLimit(deps: { readonly max: number; readonly maxUnsent: number }) {
   const inFlight = new CountMap();
-  const unsent = new Unsent(deps.maxUnsent, "key.busy");
+  const unsent = new BufferedBytesLimiter(deps.maxUnsent, "key.busy");
   return async (request: Versioned, next: Next): Promise<Answer> => {
     const user = String(request.principal.userId);
     if (inFlight.of(user) >= deps.max) throw new GatewayError("key.busy");
@@ -31,11 +31,11 @@ export function createConcurrencyLimit(deps: { readonly max: number; readonly ma
         throw thrown;
       }
     };
-    return await inPlace(request, () => inFlight.give(user), work);
+    return await withSlot(request, () => inFlight.give(user), work);
   };
 }
 
 /** Puts `inner` within `outer`: a request over the limit does not cause another lookup of the key. */
-export function inLimits(outer: Around, inner: Around): Around {
+export function withLimits(outer: Around, inner: Around): Around {
   return (request, next) => outer(request, (admitted) => inner(admitted, next));
 }

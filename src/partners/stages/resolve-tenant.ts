@@ -2,7 +2,7 @@ import { mint } from "../../core/brand.ts";
 import type { Principal, Tenant, Tenanted, TenantFacts, TenantRef, Versioned } from "../../core/context.ts";
 import { GatewayError } from "../../core/errors.ts";
 import { valuesOf, type RawHeaders } from "../../core/headers.ts";
-import type { Cms, Facts, Viewer } from "../../core/ports.ts";
+import type { Cms, CachedLookup, Viewer } from "../../core/ports.ts";
 
 /**
  * The longest slug of a tenant, in characters. A lookup of a longer one would only make a URL too long for
@@ -17,7 +17,7 @@ export interface TenantQuestion {
 }
 
 export interface ResolveTenantDeps {
-  readonly tenants: Facts<TenantQuestion, TenantFacts>;
+  readonly tenants: CachedLookup<TenantQuestion, TenantFacts>;
   readonly cms: Pick<Cms, "recordId">;
   readonly idHeader: string;
   readonly slugHeader: string;

@@ -3,7 +3,7 @@ import {
   type CachedLookupOptions,
   type Tagged,
 } from "../../../src/cache/cached-lookup.ts";
-import { Memory, type MemoryOptions } from "../../../src/cache/memory.ts";
+import { MemoryTier, type MemoryTierOptions } from "../../../src/cache/memory-tier.ts";
 import type { LookupContext } from "../../../src/core/ports.ts";
 
 /** The facts of the tests. */
@@ -16,7 +16,10 @@ const asking: LookupContext = {
 };
 
 /** Creates a cache whose clock and CMS the test controls. */
-export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<CachedLookupOptions<Fact>> = {}) {
+export function bench(
+  memory: Partial<MemoryTierOptions> = {},
+  facts: Partial<CachedLookupOptions<Fact>> = {},
+) {
   let now = 1_000;
   const clock = { now: () => now, after: () => () => undefined };
   const asked: string[] = [];
@@ -27,7 +30,7 @@ export function bench(memory: Partial<MemoryOptions> = {}, facts: Partial<Cached
   const seen: string[] = [];
   const options: CachedLookupOptions<Fact> = {
     clock,
-    memory: new Memory<Tagged<Fact>>({
+    memory: new MemoryTier<Tagged<Fact>>({
       clock,
       ttl: 1_000,
       absentTtl: 100,

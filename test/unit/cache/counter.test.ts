@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import t from "tap";
-import { CounterHere } from "../../../src/cache/counter-here.ts";
+import { LocalCounter } from "../../../src/cache/local-counter.ts";
 import { handClock } from "../../support/clock.ts";
 
 const MINUTE = 60_000;
@@ -13,7 +13,7 @@ t.test("exactly the limit of requests passes in any window", async (t) => {
       fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 120 }),
       async (limit, pauses) => {
         const clock = handClock();
-        const counter = new CounterHere(clock);
+        const counter = new LocalCounter(clock);
         const passed: number[] = [];
         for (const pause of pauses) {
           clock.move(pause);
@@ -32,7 +32,7 @@ t.test("exactly the limit of requests passes in any window", async (t) => {
 
 t.test("the wait is exact: a request is refused 1 ms before its end and passes at its end", async (t) => {
   const clock = handClock();
-  const counter = new CounterHere(clock);
+  const counter = new LocalCounter(clock);
   const count = () => counter.count("name", { limit: 3, window: MINUTE });
   for (const pause of [0, 10_000, 10_000]) {
     clock.move(pause);
@@ -48,7 +48,7 @@ t.test("the wait is exact: a request is refused 1 ms before its end and passes a
 
 t.test("a lowered limit applies at once, with the exact wait", async (t) => {
   const clock = handClock();
-  const counter = new CounterHere(clock);
+  const counter = new LocalCounter(clock);
   for (let i = 0; i < 10; i += 1) {
     await counter.count("name", { limit: 10, window: MINUTE });
     clock.move(1_000);
@@ -61,7 +61,7 @@ t.test("a lowered limit applies at once, with the exact wait", async (t) => {
 });
 
 t.test("each name has its own count", async (t) => {
-  const counter = new CounterHere(handClock());
+  const counter = new LocalCounter(handClock());
   const one = { limit: 1, window: MINUTE };
   t.match(await counter.count("reads:1", one), { isWithin: true });
   t.match(await counter.count("writes:1", one), { isWithin: true });

@@ -1,7 +1,7 @@
 import t from "tap";
 import { Invalidator } from "../../../src/cache/invalidator.ts";
 import { RedisKeys } from "../../../src/cache/redis-keys.ts";
-import type { FactKind } from "../../../src/core/ports.ts";
+import type { LookupKind } from "../../../src/core/ports.ts";
 import { handClock } from "../../support/clock.ts";
 import { until } from "../../support/until.ts";
 
@@ -12,8 +12,8 @@ const QUIET = (): void => undefined;
 /** An invalidator, the kinds that it flushed in this process, and those that it told the other replicas. */
 function setUp() {
   const clock = handClock();
-  const flushed: (readonly FactKind[])[] = [];
-  const told: (readonly FactKind[])[] = [];
+  const flushed: (readonly LookupKind[])[] = [];
+  const told: (readonly LookupKind[])[] = [];
   const invalidator = new Invalidator({
     clock,
     link: {

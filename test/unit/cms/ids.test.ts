@@ -1,21 +1,21 @@
 import t from "tap";
-import { idKindOf, inParts, recordId } from "../../../src/cms/payload/ids.ts";
+import { idKindOf, inBatches, recordId } from "../../../src/cms/payload/ids.ts";
 
 const lengths = (parts: readonly (readonly unknown[])[]): number[] => parts.map((part) => part.length);
 
 t.test("ids are split into batches of 100, in order, without loss or repetition", async (t) => {
   const ids = Array.from({ length: 250 }, (_, i) => i + 1);
-  const parts = inParts(ids);
+  const parts = inBatches(ids);
   t.strictSame(lengths(parts), [100, 100, 50]);
   t.strictSame(parts.flat(), ids);
-  t.strictSame(inParts([]), []);
+  t.strictSame(inBatches([]), []);
   const objectIds = Array.from({ length: 100 }, (_, i) => String(i).padStart(24, "a"));
-  t.strictSame(lengths(inParts(objectIds)), [100]);
+  t.strictSame(lengths(inBatches(objectIds)), [100]);
 });
 
 t.test("long ids are split into batches that fit into a URL", async (t) => {
   const ids = Array.from({ length: 30 }, (_, i) => `${i}`.padStart(128, ":"));
-  const parts = inParts(ids);
+  const parts = inBatches(ids);
   t.strictSame(parts.flat(), ids);
   for (const part of parts)
     t.ok(encodeURIComponent(JSON.stringify(part)).length < 4_200, String(part.length));

@@ -1,5 +1,5 @@
 import t from "tap";
-import { namesUser, senderQuestion } from "../../../src/cms/payload/native-sender.ts";
+import { namesUser, senderLookup } from "../../../src/cms/payload/native-sender.ts";
 import { payloadSettings } from "../../../src/cms/payload/settings.ts";
 import { configFor } from "../../support/gateway.ts";
 
@@ -11,7 +11,7 @@ const tokenOf = (claims: unknown): string =>
   `x.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.y`;
 
 function lookupFor(...rawHeaders: string[]) {
-  return senderQuestion({ method: "POST", target: "/admin", rawHeaders }, settings);
+  return senderLookup({ method: "POST", target: "/admin", rawHeaders }, settings);
 }
 
 t.test("a request without credentials causes no sender lookup", async (t) => {

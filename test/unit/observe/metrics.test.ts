@@ -1,9 +1,9 @@
 import t from "tap";
-import type { Standing } from "../../../src/core/status.ts";
+import type { CurrentState } from "../../../src/core/status.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 
 const level = { now: 0, most: 10 };
-const STANDING: Standing = {
+const STANDING: CurrentState = {
   health: { ready: true, draining: false, parts: { cms: "ok" } },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
   targets: [],

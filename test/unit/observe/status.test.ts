@@ -1,7 +1,7 @@
 import t from "tap";
 import { GatewayError } from "../../../src/core/errors.ts";
 import type { AccessLogFields } from "../../../src/core/access-log.ts";
-import type { Standing } from "../../../src/core/status.ts";
+import type { CurrentState } from "../../../src/core/status.ts";
 import { Latency } from "../../../src/observe/latency.ts";
 import { snapshotOf } from "../../../src/observe/snapshot.ts";
 import { createStatus } from "../../../src/observe/status.ts";
@@ -12,7 +12,7 @@ let now = 0;
 const clock = { now: () => now, after: () => () => undefined };
 const build = { version: "1.0.0", node: "v24.0.0" };
 const level = { now: 0, most: 10 };
-const STANDING: Standing = {
+const STANDING: CurrentState = {
   health: { ready: true, draining: false, parts: { cms: "ok" } },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
   targets: [],

@@ -3,7 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { LineWriter, MOST_WAITING } from "../../../src/observe/writer.ts";
+import { LineWriter, MAX_BUFFERED_BYTES } from "../../../src/observe/writer.ts";
 import { handClock } from "../../support/clock.ts";
 
 const LINE_LENGTH = 1_000;
@@ -67,12 +67,15 @@ t.test("buffers lines while the reader stalls and writes them in order afterward
 
 t.test("loses lines over the buffer's limit and reports it once until a write succeeds", async (t) => {
   const { writer, lost, clock, readAll } = piped(t);
-  const most = MOST_WAITING / LINE_LENGTH;
+  const most = MAX_BUFFERED_BYTES / LINE_LENGTH;
   for (let round = 1; round <= 2; round += 1) {
     for (let i = 0; i < 2 * most; i += 1) writer.write(line(i));
     t.equal(lost.length, round);
     const written = readAll();
-    t.ok(written.length <= MOST_WAITING + 65_536 + LINE_LENGTH, "the buffer's limit and the pipe's own");
+    t.ok(
+      written.length <= MAX_BUFFERED_BYTES + 65_536 + LINE_LENGTH,
+      "the buffer's limit and the pipe's own",
+    );
     t.strictSame(
       numbersOf(written),
       Array.from({ length: written.length / LINE_LENGTH }, (_, i) => i),

@@ -1,7 +1,7 @@
 import t, { type Test } from "tap";
 import { systemClock, wallTime } from "../../../src/app/clock.ts";
 import type { Clock } from "../../../src/core/clock.ts";
-import type { Health, Snapshot, Standing } from "../../../src/core/status.ts";
+import type { Health, Snapshot, CurrentState } from "../../../src/core/status.ts";
 import { snapshotOf } from "../../../src/observe/snapshot.ts";
 import { createStatus } from "../../../src/observe/status.ts";
 import { ADMIN_LIMITS, startAdmin } from "../../../src/server/admin.ts";
@@ -13,7 +13,7 @@ import { PATIENCE_MS, until } from "../../support/until.ts";
 
 const TOKEN = "the-token-of-the-admin-port";
 const level = { now: 0, most: 10 };
-const standing: Standing = {
+const standing: CurrentState = {
   health: { ready: true, draining: false, parts: {} },
   load: { inFlight: level, connections: level, waiting: level, breakerOpen: false },
   targets: [],

@@ -3,7 +3,7 @@ import { createServer, IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import t from "tap";
-import { headerLaw, requestHeaders } from "../../../../src/http/proxy/request-headers.ts";
+import { headerRules, requestHeaders } from "../../../../src/http/proxy/request-headers.ts";
 import { rawExchange, rawRequest } from "../../../support/raw.ts";
 import { ask, type Front, startFront, startOrigin, type Test } from "./front.ts";
 
@@ -92,7 +92,7 @@ function requestFrom(address: string | undefined): IncomingMessage {
 t.test("forwards the IPv4 address of a client on a dual-stack listener", (t) => {
   const asked: string[] = [];
   const isTrustedPeer = (address: string): boolean => asked.push(address) === 0;
-  const law = headerLaw({ reservedNames: [], isTrustedPeer });
+  const law = headerRules({ reservedNames: [], isTrustedPeer });
   t.match(requestHeaders(requestFrom("::ffff:10.0.0.1"), "id", law), { "x-forwarded-for": "10.0.0.1" });
   t.match(requestHeaders(requestFrom("::ffff:1"), "id", law), { "x-forwarded-for": "::ffff:1" });
   t.match(requestHeaders(requestFrom("2001:db8::1"), "id", law), { "x-forwarded-for": "2001:db8::1" });

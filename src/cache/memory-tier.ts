@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
 
-/** The limits of `Memory`. Times are in milliseconds. */
-export interface MemoryOptions {
+/** The limits of `MemoryTier`. Times are in milliseconds. */
+export interface MemoryTierOptions {
   readonly clock: Clock;
   readonly ttl: number;
   readonly absentTtl: number;
@@ -56,12 +56,12 @@ const LEAVE_ALONE_MS = 1_000;
 const ENTRY_BYTES = 200;
 
 /** The first tier: facts and known absences of one kind in this process, bounded in number and in bytes. */
-export class Memory<T extends object> {
-  readonly #options: MemoryOptions;
+export class MemoryTier<T extends object> {
+  readonly #options: MemoryTierOptions;
   readonly #facts: LRUCache<string, Entry<T>>;
   readonly #absences: LRUCache<string, Absence & Pick<Life, "born">>;
 
-  constructor(options: MemoryOptions) {
+  constructor(options: MemoryTierOptions) {
     this.#options = options;
     this.#facts = new LRUCache({
       max: options.max,

@@ -35,7 +35,7 @@ return { within and 1 or 0, math.max(limit - passed, 0), edge + window - now }
 `;
 const SHA = createHash("sha1").update(SCRIPT).digest("hex");
 
-export interface CounterSharedOptions {
+export interface RedisCounterOptions {
   readonly client: RedisClient;
   readonly places: RedisKeys;
   readonly gate: RedisBreaker;
@@ -49,10 +49,10 @@ export interface CounterSharedOptions {
  * A counter in Redis for all replicas together. If Redis is not available, it counts nothing and does not
  * wait.
  */
-export class CounterShared implements Counter {
-  readonly #options: CounterSharedOptions;
+export class RedisCounter implements Counter {
+  readonly #options: RedisCounterOptions;
 
-  constructor(options: CounterSharedOptions) {
+  constructor(options: RedisCounterOptions) {
     this.#options = options;
   }
 

@@ -6,7 +6,7 @@ import { CancellationSource, type Cancellation } from "../../core/async/cancella
  * Derives a cancellation from `outer` that also aborts as `upstream.timeout` after `ms`. Call `end` when the
  * work is done.
  */
-export function limit(
+export function withDeadline(
   outer: Cancellation,
   ms: number,
   clock: Clock,

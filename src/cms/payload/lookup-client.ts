@@ -16,7 +16,7 @@ export interface AskedBy {
 }
 
 /** Sends the gateway's own lookups to Payload and reads the answers. */
-export class Questions {
+export class LookupClient {
   readonly settings: PayloadSettings;
   readonly #upstream: Upstream;
 

@@ -18,7 +18,7 @@ const WITHHELD = Symbol("withheld");
  * if they are provably in scope. Any other populated record becomes its id, users and records without a
  * visible owner included. A join's list drops such a record, since even its id would be new information.
  */
-export class Sieve {
+export class RecordSanitiser {
   /** True once something was removed, replaced or renamed; otherwise the records are unchanged. */
   hasChanged = false;
   readonly #settings: PayloadSettings;

@@ -21,7 +21,7 @@ const TAKEN: ReadonlySet<string> = new Set([
  * Returns the problems of settings that are valid alone but not together. `written`: the settings before
  * parsing.
  */
-export function senseProblems(config: Config, written: unknown): Problem[] {
+export function consistencyProblems(config: Config, written: unknown): Problem[] {
   return [
     ...numberProblems(config, written, []),
     ...portProblems(config),

@@ -9,7 +9,7 @@ import type { Counted, Counter, RateLimit } from "../core/rate.ts";
 const MOST_NAMES = 20_000;
 
 /** A sliding-window counter in this process. It is exact, and each replica counts separately. */
-export class CounterHere implements Counter {
+export class LocalCounter implements Counter {
   readonly #clock: Clock;
   /** The times of the requests admitted under each name, oldest first. */
   readonly #passed = new LRUCache<string, number[]>({ max: MOST_NAMES });

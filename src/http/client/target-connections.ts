@@ -1,7 +1,7 @@
 import { buildConnector, Client } from "undici";
 
 /** The connection settings of one target. Times in milliseconds. */
-export interface ClientsOptions {
+export interface TargetConnectionsOptions {
   readonly connectTimeout: number;
   /**
    * The time that an idle connection is kept. It must be below the CMS's own, or a request can meet a closing
@@ -27,13 +27,13 @@ export interface Tls {
  * connection that was returned last is reused first: busy ones stay warm, and unneeded ones reach the idle
  * timeout.
  */
-export class Clients {
+export class TargetConnections {
   readonly #make: () => Client;
   readonly #idle: Client[] = [];
   readonly #all: Client[] = [];
 
   /** undici's own timeouts are off: see `BufferedRequest`. */
-  constructor(origin: string, { connectTimeout, keepAlive, maxHeaderSize, tls }: ClientsOptions) {
+  constructor(origin: string, { connectTimeout, keepAlive, maxHeaderSize, tls }: TargetConnectionsOptions) {
     // A single connector for all clients, since it caches the TLS sessions. Certificates are always checked.
     const connect = buildConnector({ ...tls, timeout: connectTimeout, allowH2: false });
     this.#make = () =>

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import { isObject } from "../core/json.ts";
-import type { FactKind } from "../core/ports.ts";
+import type { LookupKind } from "../core/ports.ts";
 import type { Digests } from "./digest.ts";
 import type { RedisBreaker } from "./redis-breaker.ts";
 import type { RedisKeys } from "./redis-keys.ts";
@@ -19,15 +19,15 @@ const SCHEMA = 4;
  * fact with its remaining lifetime. `isKnown`: Redis has a record, possibly an expired one, so the fact
  * existed once.
  */
-export interface SharedRecord<T> {
+export interface RedisRecord<T> {
   readonly epoch?: string;
   readonly value?: T;
   readonly remaining: number;
   readonly isKnown: boolean;
 }
 
-export interface SharedOptions<T> {
-  readonly kind: FactKind;
+export interface RedisTierOptions<T> {
+  readonly kind: LookupKind;
   readonly client: RedisClient;
   readonly places: RedisKeys;
   readonly gate: RedisBreaker;
@@ -54,10 +54,10 @@ export interface SharedOptions<T> {
  * when it is read. An invalidation removes the epoch, which ends all records at once, including those that a
  * slow lookup is about to write. Known absences are not stored.
  */
-export class Shared<T extends object> {
-  readonly #options: SharedOptions<T>;
+export class RedisTier<T extends object> {
+  readonly #options: RedisTierOptions<T>;
 
-  constructor(options: SharedOptions<T>) {
+  constructor(options: RedisTierOptions<T>) {
     this.#options = options;
   }
 
@@ -65,7 +65,7 @@ export class Shared<T extends object> {
    * Reads a record; `undefined` if Redis is not available. While Redis is not trusted (when a replica starts,
    * for example), the result has neither an epoch nor a fact.
    */
-  async read(name: string): Promise<SharedRecord<T> | undefined> {
+  async read(name: string): Promise<RedisRecord<T> | undefined> {
     const { kind, client, places, gate, onFailed, timeout, clock } = this.#options;
     if (!gate.mayAsk || (!gate.isOpen && client.status !== "ready")) return undefined;
     const { turn, isOpen } = gate;
@@ -114,7 +114,7 @@ export class Shared<T extends object> {
   #open(
     text: string | null,
     at: { place: string; epoch: string | undefined; life: number },
-  ): Omit<SharedRecord<T>, "epoch"> {
+  ): Omit<RedisRecord<T>, "epoch"> {
     const { kind, client, places, digests, parse, wallTime, ttl, knownFor, onFailed } = this.#options;
     if (text === null) return { remaining: 0, isKnown: false };
     const body = text.slice(SEAL_LENGTH);

@@ -7,7 +7,7 @@ import { CountMap } from "./count-map.ts";
  * Limits the bytes of buffered answers, per name: from the time they arrive from the CMS until they are
  * written.
  */
-export class Unsent {
+export class BufferedBytesLimiter {
   readonly #bytes = new CountMap();
   readonly #most: number;
   readonly #code: ErrorCode;
@@ -28,12 +28,12 @@ export class Unsent {
    * limit is refused. A write may already be committed, so its answer may use up to twice the limit. Beyond
    * that the error is `answer.unsent`: the client does not learn the outcome of the write.
    */
-  room(name: string, request: Pick<Incoming, "method" | "afterwards">): Room {
+  room(name: string, request: Pick<Incoming, "method" | "afterwards">): AnswerBytes {
     const isRead = request.method === "GET" || request.method === "HEAD";
     const [most, code] = isRead
       ? ([this.#most, this.#code] as const)
       : ([2 * this.#most, "answer.unsent"] as const);
-    return new Room(request, (before, after) => {
+    return new AnswerBytes(request, (before, after) => {
       if (after < before) this.#bytes.give(name, before - after);
       else this.#bytes.take(name, after - before);
       const all = this.#bytes.of(name);
@@ -49,7 +49,7 @@ export class Unsent {
 }
 
 /** The bytes that one answer occupies. */
-export class Room {
+export class AnswerBytes {
   readonly #request: Pick<Incoming, "method" | "afterwards">;
   readonly #resize: (before: number, after: number) => GatewayError | undefined;
   #held = 0;

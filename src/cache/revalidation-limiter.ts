@@ -17,7 +17,7 @@ interface Asked<T> {
  * Lookups that bypass the cache. At most one lookup per name is in flight, and its answer is reused for a
  * while. Otherwise, a client that the CMS refuses again and again would cause a lookup on each request.
  */
-export class Afresh<T> {
+export class RevalidationLimiter<T> {
   readonly #clock: Clock;
   readonly #asked = new LRUCache<string, Asked<T>>({ max: MOST });
 

@@ -1,10 +1,10 @@
 import t from "tap";
-import { Afresh } from "../../../src/cache/afresh.ts";
+import { RevalidationLimiter } from "../../../src/cache/revalidation-limiter.ts";
 import { handClock } from "../../support/clock.ts";
 
 t.test("one lookup per name is in flight, and its answer is reused for five seconds", async (t) => {
   const clock = handClock();
-  const afresh = new Afresh<number>(clock);
+  const afresh = new RevalidationLimiter<number>(clock);
   const answers: ((n: number) => void)[] = [];
   const ask = (name = "name") => afresh.ask(name, () => new Promise((resolve) => void answers.push(resolve)));
   const [first, second] = [ask(), ask()];
@@ -28,7 +28,7 @@ t.test("one lookup per name is in flight, and its answer is reused for five seco
 });
 
 t.test("all waiting calls get the error of a failed lookup, and the next call looks up again", async (t) => {
-  const afresh = new Afresh<string>(handClock());
+  const afresh = new RevalidationLimiter<string>(handClock());
   const failing = async (): Promise<string> => {
     throw new Error("no answer");
   };

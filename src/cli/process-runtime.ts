@@ -6,14 +6,14 @@ import type { Io } from "./io.ts";
 import { openLog } from "./outlets.ts";
 
 /** The log of the process and the way to end it. */
-export interface Life {
+export interface ProcessRuntime {
   readonly log: Log;
   readonly flush: () => void;
   readonly exit: Exit;
 }
 
 /** Opens the log, and makes an uncaught error end the process by a drain. */
-export async function openLife(config: Config, io: Io): Promise<Life> {
+export async function openRuntime(config: Config, io: Io): Promise<ProcessRuntime> {
   const { log, flush, end } = await openLog(config, io);
   const exit = new Exit(end, io);
   exit.limit = config.server.drainDelay + config.server.drainTimeout;

@@ -7,7 +7,7 @@ type Reports = Pick<NodeJS.ProcessReport, "excludeEnv" | "reportOnFatalError">;
  * 24.21). Without the option there, that report is disabled, and `say` receives a line with the option to
  * add.
  */
-export function withholdEnvironment(reports: Reports, say: (line: string) => void): void {
+export function excludeEnvironmentFromReports(reports: Reports, say: (line: string) => void): void {
   if (reports.reportOnFatalError && !reports.excludeEnv) {
     reports.reportOnFatalError = false;
     say(
