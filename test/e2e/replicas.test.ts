@@ -40,8 +40,8 @@ const failuresOf = ({ errors }: Outcome): Outcome["errors"] =>
   errors.filter(({ code, isFresh }) => MIGRATES || !isFresh || code !== "ECONNRESET");
 
 /**
- * What holds `server.drainDelay` until the test ends it, and the end of connections that are silent for 100 ms in a drain:
- * a client that the machine does not run for that long is not to lose the request that it is about to send.
+ * Holds `server.drainDelay` until the test ends it. Also holds the timer by which a drain closes connections that are
+ * silent for 100 ms: on a busy machine a client may need longer to send its request.
  */
 const GATE = heldTimers(3_600_000, 100);
 

@@ -27,7 +27,7 @@ const LONG = {
 export const patient = (settings: Record<string, unknown>): Record<string, unknown> =>
   withLimits(settings, LONG);
 
-/** What came back. */
+/** The answer to a request. */
 export interface Got {
   readonly status: number;
   readonly body: string;
@@ -97,7 +97,7 @@ export class Client {
   }
 }
 
-/** What became of requests under load. */
+/** The answers and the errors of requests under load. */
 export interface Outcome {
   readonly answers: (Got & { readonly client: number })[];
   readonly errors: { readonly client: number; readonly code: string; readonly isFresh: boolean }[];
