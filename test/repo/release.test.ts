@@ -90,7 +90,7 @@ t.test("a dry run prints the changes of a release and makes none of them", async
   t.match(ran.stdout, /write {2}package\.json\nwrite {2}package-lock\.json\nwrite {2}CHANGELOG\.md\n/);
   t.match(
     ran.stdout,
-    /write {2}sbom\.cdx\.json\ncommit release: 99\.0\.0\ntag {4}v99\.0\.0\nDry run: nothing was changed/,
+    /write {2}sbom\.cdx\.json\ncommit release: 99\.0\.0\ntag {4}v99\.0\.0\nNothing was changed: this was a dry run/,
   );
   t.equal(run("git", "status", "--porcelain").stdout + run("git", "tag").stdout, "");
 });
