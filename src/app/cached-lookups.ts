@@ -115,7 +115,7 @@ export function purgeOf(cache: Cache, upstreams: () => Iterable<string>): Purge 
   };
 }
 
-/** The events, of which those that need an operator are logged as well. */
+/** Passes the events on, and logs those that need an operator. */
 function logged({ log, events, clock }: CacheDeps): CacheEvents {
   let last = "";
   const begun = clock.now();
@@ -139,7 +139,7 @@ function logged({ log, events, clock }: CacheDeps): CacheEvents {
     },
     redisFailed(cause) {
       events?.redisFailed?.(cause);
-      // One line in ten seconds: without Redis every beat fails.
+      // At most a line in ten seconds: without Redis every heartbeat fails.
       if (clock.now() - complainedAt < 10_000) return;
       complainedAt = clock.now();
       log.warn({ cause: cause instanceof Error ? cause.message : cause }, "Redis failed");

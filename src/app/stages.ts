@@ -17,7 +17,7 @@ import { createConcurrencyLimit, withLimits } from "../partners/stages/concurren
 import { createVersion } from "../partners/stages/version.ts";
 import type { CachedLookups } from "./cached-lookups.ts";
 
-/** One CMS for the stages: its adapter, the connections to it and its cached lookups. */
+/** A CMS as the stages use it: its adapter, the connections to it and its cached lookups. */
 export interface StageDeps {
   readonly cms: Cms;
   /** Sends permitted requests. */

@@ -13,7 +13,7 @@ import { withClientSpans } from "../http/client/client-spans.ts";
 import type { ProcessServices } from "./process-services.ts";
 import { createCachedLookups, type CachedLookups } from "./cached-lookups.ts";
 
-/** One CMS with the connections to it and the lookups of its keys and tenants. It refers to no other CMS. */
+/** A CMS with the connections to it and the lookups of its keys and tenants. It refers to no other CMS. */
 export interface UpstreamContext {
   readonly name: string;
   readonly settings: UpstreamSettings;
